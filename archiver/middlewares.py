@@ -73,8 +73,9 @@ from archiver.spiders.page_request_and_fetched_page import (
     requisite_of,
 )
 from archiver.spiders.run_endings_and_outage_guards import outcome_of_failure
-from archiver.storage.archive_opening_and_transactions import environment_error, writing
+from archiver.storage.archive_opening_and_transactions import writing
 from archiver.storage.crawl_traps_redirect_loops_and_host_files import find_host_file, make_allowed_due, store_host_file
+from archiver.storage.disk_and_database_errors import environment_error
 from archiver.warc.content_codings_and_digests import Decoding, decode_content
 from archiver.warc.warc_records import Exchange, Headers
 

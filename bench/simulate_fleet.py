@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 
-from archiver.frontier.fetch_order_revisits_source_trust_and_cadence import (
+from archiver.frontier.cadence_and_blackout_hours import (
     REMEMBERED_RUNS,
     Adaptive,
     Cadence,

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from archiver.demo.demo_server import Demo, serve
+from archiver.demo.demo_blog import Demo, serve
 from tests import processes
 from tests.plain_stack import without_source_lines
 from tests.wordpress import site

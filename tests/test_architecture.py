@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "archiver"
-ROOTS = ("items", "fields", "errors", "similar_words_and_plurals", "urls", "month_names")
+ROOTS = ("items", "fields", "errors", "similar_words_and_plurals", "urls", "month_names", "lazy_regex")
 """The shared files at the package's root. They import only one another."""
 ROOMS = (
     ("markup",),

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from archiver.archive import Archive
-from archiver.demo.demo_server import Demo, Theme, serve
+from archiver.demo.demo_blog import Demo, Theme, serve
 from archiver.markup.text_marks import images_of, unpack_marks
 from tests.processes import run, without_proxies
 from tests.spiders import crawling

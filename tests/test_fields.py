@@ -38,7 +38,7 @@ EXCEPTIONS = {
     "datasets/snapshot_tables.py": "what tells the region of a telephone number",
     "datasets/snapshot_writer.py": "columns of references.csv, and properties of a GeoJSON feature",
     "search/citations.py": "BibTeX's fields",
-    "maintenance/merge_archive_articles.py": "numbers that only one archive knows",
+    "maintenance/merge_articles_and_captures.py": "numbers that only one archive knows",
     "web/what_changed_page_and_feed.py": "what the page compares in a way of its own",
     "web/web_server_and_datasette_app.py": "columns of the first screen of a table",
     "web/article_pages.py": "what has a place of its own on one page",

@@ -21,7 +21,7 @@ from typing import Any
 
 from archiver.fields import ADDED, MEANING, with_following
 from archiver.items import REFUSED, Article, GeoTag
-from archiver.markup import lazy_regex
+from archiver.lazy_regex import lazy_regex
 from archiver.markup.text_marks import meaning_of_marks
 
 # Texts in comparable form: with plain typography, and without lines that programs insert.

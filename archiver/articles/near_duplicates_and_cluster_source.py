@@ -21,7 +21,7 @@ from typing import Generic, TypeVar
 from rensa import RMinHash
 
 from archiver.articles.article_comparison import fold_words, split_ascii_words
-from archiver.markup import lazy_regex
+from archiver.lazy_regex import lazy_regex
 
 # Texts in the form in which they are compared: the words in order, and short sequences of them (shingles).
 

@@ -15,7 +15,7 @@ from typing import Self
 from archiver.extraction.page_classifier import LISTED_DATE, Answer, is_declared
 from archiver.extraction.template.page_form_fingerprint_and_date_slot import HEAD_SLOT, date_slot, shows_one_date
 from archiver.items import Article, PageForm, PageKind
-from archiver.markup import lazy_regex
+from archiver.lazy_regex import lazy_regex
 
 POST_FORM_RULE = "form of the site's posts"
 OTHER_FORM_RULE = "not the form of the site's posts"

@@ -33,7 +33,7 @@ from archiver.articles.article_comparison import (
 from archiver.fields import LINES, PAGE_LISTS, PAGE_TIMES, PROSE
 from archiver.frontier.post_and_excluded_page_samples import chance_of_at_most
 from archiver.items import Article, GeoTag, Mark
-from archiver.markup import lazy_regex
+from archiver.lazy_regex import lazy_regex
 from archiver.markup.text_marks import carry_marks
 
 

@@ -29,8 +29,9 @@ from archiver.health.site_health_rules import CONTENT_CODES, Health, HealthFindi
 from archiver.health.stored_health_inputs_and_accepted_findings import accept_findings_of, read_health, read_move_advice
 from archiver.items import format_degrees
 from archiver.sites.archiver_toml import config_file, effective_settings, load_config
-from archiver.storage.archive_opening_and_transactions import environment_error, open_archive, opened, writing
+from archiver.storage.archive_opening_and_transactions import open_archive, opened, writing
 from archiver.storage.backup_and_check_records import BackupRecord, read_backups
+from archiver.storage.disk_and_database_errors import environment_error
 from archiver.storage.locks import scheduler_process
 from archiver.storage.run_records_and_statistics import Counts
 from archiver.storage.sites_settings_and_rules import Mute, find_site, read_mute

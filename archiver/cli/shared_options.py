@@ -173,7 +173,7 @@ def _to_archive_error(error: Exception, archive: Any) -> ArchiverError | None:
 
     if not archive or isinstance(error, ArchiverError) or not isinstance(error, sqlite3.Error | OSError):
         return None
-    from archiver.storage.archive_opening_and_transactions import environment_error, is_environment_error
+    from archiver.storage.disk_and_database_errors import environment_error, is_environment_error
 
     path = Path(archive)
     if isinstance(error, OSError):
@@ -295,7 +295,7 @@ def note_other_archive(archive: str, *, is_needed: bool = False, quiet: bool = F
     """Prints a notice if a command that makes an archive is about to make a second one in a wrong folder: this archive
     does not exist, but one in a folder above does. Raises ArchiveNotFound instead if the archive `is_needed`.
     """
-    from archiver.storage.archive_opening_and_transactions import archive_around
+    from archiver.storage.disk_and_database_errors import archive_around
 
     file = Path(archive)
     if file.exists() or not (other := archive_around(file)):
@@ -436,7 +436,7 @@ class QueryOptions:
         """Builds the query from these options. `limit`, `duplicates`, `fold` and `recent` are attributes of the Query
         that each command sets itself. The words of QUERY are joined with spaces. Raises BadQuery for a malformed place.
         """
-        from archiver.search.query_tree_and_predicates import parse_box, parse_point
+        from archiver.search.points_boxes_and_circles import parse_box, parse_point
         from archiver.search.query_with_filters_and_sort import Query
 
         values = {one.name: getattr(self, one.name) for one in fields(self)} | {

@@ -169,8 +169,8 @@ def summarize_rows(rows: Sequence[SiteRow]) -> str:
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _PLAIN = " .:-=+*#@"
 _UNKNOWN = "?"
-_OUTCOMES = {"finished": "·", "failed": "x", "waiting": "w", "interrupted": "i", "": "?"}
-_PLAIN_OUTCOMES = _OUTCOMES | {"finished": "."}
+_RUN_MARKS = {"finished": "·", "failed": "x", "waiting": "w", "interrupted": "i", "": "?"}
+_PLAIN_RUN_MARKS = _RUN_MARKS | {"finished": "."}
 
 
 def can_print_blocks() -> bool:
@@ -187,11 +187,11 @@ def format_history(runs: list[HistoricalRun], *, blocks: bool) -> list[str]:
     highest value. If `blocks` is False, the bars are ASCII characters.
     """
     signs = _BLOCKS if blocks else _PLAIN
-    outcomes = _OUTCOMES if blocks else _PLAIN_OUTCOMES
+    outcomes = _RUN_MARKS if blocks else _PLAIN_RUN_MARKS
     measures = measures_of(runs)
     width = max(len(one.label) for one in measures)
     used = {run.outcome for run in runs}
-    legend = ", ".join(f"{outcomes[name]} {name or 'not ended'}" for name in _OUTCOMES if name in used)
+    legend = ", ".join(f"{outcomes[name]} {name or 'not ended'}" for name in _RUN_MARKS if name in used)
     return [
         *(
             f"{one.label:<{width}}  {''.join(_UNKNOWN if level is None else signs[level] for level in one.levels(8))}  "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from archiver.demo.demo_server import PORT, serve
+from archiver.demo.demo_blog import PORT, serve
 from archiver.errors import ArchiverError
 
 

@@ -1,30 +1,22 @@
 """Reads the lists of captures of web archives, which are CDX and TimeMaps: builds the requests, parses the responses,
-and selects the captures to fetch, or the addresses that are worth fetching from the site today.
-
-All forms of CDX are read: JSON arrays, JSON lines, CDXJ, and plain lines with or without a header.
-
-A capture is requested with the flag `id_` after its time, so that the web archive (Internet Archive, OpenWayback, pywb)
-sends it unmodified, without added markup and rewritten links. A TimeMap is a list of the captures of one address (RFC
-7089, section 5; application/link-format, RFC 6690).
+and finds the addresses that are worth fetching from the site today.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from enum import StrEnum
 from typing import Any
 from urllib.parse import quote, urlencode, urljoin, urlsplit
 
 from archiver.discovery.safe_xml_json_and_html_parsing import MAX_TARGETS, decode, inflate, plain_text
 from archiver.discovery.url_classifier_and_patterns import FILE, ClassifiedLink, classify_link, pattern_of
 from archiver.items import DiscoveredURL, DiscoverySource, PageKind
-from archiver.markup import lazy_regex
+from archiver.lazy_regex import lazy_regex
 from archiver.urls import Scope, normalize, urlkey
 
 HTML = ("text/html", "application/xhtml+xml")
@@ -643,88 +635,4 @@ def parse_http_date(text: str) -> datetime | None:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-# Choosing the captures of one address to fetch.
-
-GONE = frozenset({404, 410})
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
-# The media types that a list may give for a page. For a revisit record, a list does not give the type of the repeated
-# page. Old indexes write "unk" for a missing type.
-_PAGE_TYPES = frozenset({"", *HTML, "warc/revisit", "unk"})
-_ITSELF = timedelta(minutes=1)
-
-
-class CaptureAction(StrEnum):
-    """Says what to do with a capture in a web archive: FETCH it, record that its payload was SEEN again, or record that
-    the page was GONE.
-    """
-
-    FETCH = "fetch"
-    SEEN = "seen"
-    GONE = "gone"
-
-
-@dataclass(frozen=True, slots=True)
-class CaptureListEntry:
-    """One capture of `url` in a web archive's list.
-
-    - `at`: when it was captured (aware).
-    - `digest`: its payload digest; "" if unknown.
-    - `asked`: the address as captured, with all its parameters; "" if it is the same as `url`.
-    """
-
-    at: datetime
-    url: str
-    status: int | None = None
-    digest: str = ""
-    asked: str = ""
-
-    @property
-    def is_page(self) -> bool:
-        return self.status in (None, 200)
-
-    @property
-    def kind(self) -> tuple[object, ...]:
-        """Returns what the capture shows: a page or redirect, with its digest, or that the page was gone. Adjacent
-        captures for which this value is equal form a run.
-        """
-        if self.status in GONE:
-            return ("gone",)
-        return ("page", self.digest) if self.is_page else (self.status, self.digest)
-
-
-def is_relevant(entry: CdxEntry) -> bool:
-    """Returns True if a capture can be evidence about a post: a page, a redirect, a 404 or a 410."""
-    if entry.status in (None, 200):
-        return entry.media_type in _PAGE_TYPES
-    return entry.status in GONE or entry.status in REDIRECTS
-
-
-def choose_captures(captures: Sequence[CaptureListEntry]) -> Iterator[tuple[CaptureListEntry, CaptureAction]]:
-    """Yields the captures of one address that are worth storing, each with the action to take. `captures` are in order
-    of time.
-
-    Each payload (distinguished by its digest) is fetched once, at its first capture. Of consecutive captures with the
-    same payload, only the first and the last are yielded, because they show the period in which the payload was online.
-    This also applies to consecutive 404 and 410 responses, which show when the page was gone. A redirect is not fetched
-    if a page was captured at the same address within a minute, because the redirect leads to that page (from http to
-    https, to www, or to a slash at the end).
-    """
-    pages = [c.at for c in captures if c.is_page]
-    fetched: set[str] = set()
-    for n, one in enumerate(captures):
-        first = n == 0 or captures[n - 1].kind != one.kind
-        at_edge = first or n == len(captures) - 1 or captures[n + 1].kind != one.kind
-        if one.is_page and (not one.digest or one.digest not in fetched):
-            fetched.add(one.digest)
-            yield one, CaptureAction.FETCH
-        elif one.is_page or one.status in GONE:
-            if at_edge:
-                yield one, CaptureAction.SEEN if one.is_page else CaptureAction.GONE
-        elif (first or not one.digest) and not _has_time_near(pages, one.at):
-            yield one, CaptureAction.FETCH
-
-
-def _has_time_near(times: Sequence[datetime], at: datetime) -> bool:
-    """Returns True if at least one of `times`, which are sorted, is within a minute of `at`."""
-    next_ = bisect_left(times, at - _ITSELF)
-    return next_ < len(times) and times[next_] <= at + _ITSELF

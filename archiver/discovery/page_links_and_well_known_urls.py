@@ -30,9 +30,9 @@ from archiver.discovery.url_classifier_and_patterns import (
 )
 from archiver.discovery.wordpress_api import api_endpoint
 from archiver.items import DiscoveredURL, DiscoverySource, PageKind
-from archiver.markup import lazy_regex
-from archiver.platforms.css_and_xpath_evaluator import Index
-from archiver.platforms.platform_table_and_detection import platform_tables
+from archiver.lazy_regex import lazy_regex
+from archiver.platforms import platform_tables
+from archiver.platforms.page_index import Index
 from archiver.urls import Scope, normalize, urlkey
 
 # Well-known addresses. Each guess costs a request.

@@ -15,7 +15,7 @@ import imagesize
 from lxml import etree
 
 from archiver.items import Requisite, RequisiteKind
-from archiver.markup import lazy_regex
+from archiver.lazy_regex import lazy_regex
 from archiver.urls import asset_address, srcset_urls
 
 MAX_REQUISITES = 400

@@ -17,7 +17,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 from lxml import etree
 
-from archiver.markup import lazy_regex
+from archiver.lazy_regex import lazy_regex
 from archiver.urls import Scope, urlkey
 
 _SHINGLE = 3

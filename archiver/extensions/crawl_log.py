@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from archiver.sites.archiver_toml import Log
-from archiver.storage.archive_opening_and_transactions import environment_error
+from archiver.storage.disk_and_database_errors import environment_error
 
 SUMMARY = "archiver.run"
 """The logger for the one-line summary that each run writes at its end."""

@@ -40,7 +40,7 @@ from archiver.spiders.run_endings_and_outage_guards import (
     still_quiet,
     wall_sentence,
 )
-from archiver.storage.archive_opening_and_transactions import environment_error
+from archiver.storage.disk_and_database_errors import environment_error
 
 _TICK_SECONDS = 0.5
 _log = logging.getLogger(__name__)

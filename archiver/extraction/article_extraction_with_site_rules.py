@@ -20,7 +20,7 @@ from lxml.etree import _Element as Element
 from archiver.extraction import candidate_choice_and_declared_fields as candidate_choice
 from archiver.extraction import category_and_tag_candidates as _categories
 from archiver.extraction import date_candidates as _dates
-from archiver.extraction import geotag_merging_and_publisher_place as _geotags
+from archiver.extraction import geotags as _geotags
 from archiver.extraction import title_candidates_and_site_names as _title
 from archiver.extraction.authors import agency_credits_datelines_and_closing_byline as credits
 from archiver.extraction.authors import author_candidates as _authors
@@ -28,8 +28,8 @@ from archiver.extraction.authors.heading_byline import BylineBlock
 from archiver.extraction.body import NO_TEXT, RenderedText, below_title_line, hint_body, render_container
 from archiver.extraction.body import extract_body as read_body
 from archiver.extraction.date_parser import Moment, url_date, visible_date
-from archiver.extraction.geotag_merging_and_publisher_place import geotag_evidence as geo_evidence
-from archiver.extraction.geotag_merging_and_publisher_place import geotags, parse_place_key, with_publisher_role
+from archiver.extraction.geotags import geotag_evidence as geo_evidence
+from archiver.extraction.geotags import geotags, parse_place_key, with_publisher_role
 from archiver.extraction.page_classifier import (
     UNDATED,
     Answer,
@@ -57,8 +57,8 @@ from archiver.extraction.text_normalization_and_formulas import fold_text, has_t
 from archiver.fields import WEIGHED
 from archiver.items import CONSTANT, Article, Evidence, PageKind, SourceHint
 from archiver.markup.text_marks import captions_of
-from archiver.platforms.css_and_xpath_evaluator import is_below
-from archiver.platforms.platform_table_and_detection import by_name
+from archiver.platforms import by_name
+from archiver.platforms.page_index import is_below
 
 _MAX_META_LENGTH = 300
 _MAX_BYLINE_LENGTH = 120

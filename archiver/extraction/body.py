@@ -42,10 +42,10 @@ from archiver.extraction.post_locator import (
 )
 from archiver.extraction.text_normalization_and_formulas import clean_text, element_line, fold_text, has_text, tidy_body
 from archiver.items import Mark, SourceHint, is_from_api
-from archiver.markup import lazy_regex
+from archiver.lazy_regex import lazy_regex
 from archiver.markup.text_marks import carry_marks
-from archiver.platforms.css_and_xpath_evaluator import is_below
-from archiver.platforms.platform_table_and_detection import by_name, platform_tables
+from archiver.platforms import by_name, platform_tables
+from archiver.platforms.page_index import is_below
 
 _ASCII_SIGNS = bytes(n for n in range(128) if not chr(n).isalnum())
 HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})

@@ -12,7 +12,7 @@ from lxml.etree import _Element as Element
 
 from archiver.extraction.boilerplate import boilerplate_word
 from archiver.extraction.text_normalization_and_formulas import BREAK, NOT_TEXT, clean_text, has_text
-from archiver.markup import lazy_regex
+from archiver.lazy_regex import lazy_regex
 from archiver.markup.text_marks import CELLS
 
 UNREAD = NOT_TEXT | {"dialog", "datalist"}

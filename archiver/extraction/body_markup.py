@@ -29,7 +29,7 @@ from archiver.extraction.body_blocks import (
 from archiver.extraction.page_parsing_and_javascript_check import Page
 from archiver.extraction.text_normalization_and_formulas import clean_text, element_line, tidy_body
 from archiver.items import Mark
-from archiver.markup import lazy_regex
+from archiver.lazy_regex import lazy_regex
 from archiver.markup.html_writer import ANCHOR_PREFIX
 from archiver.markup.text_marks import (
     ALIGNMENTS,

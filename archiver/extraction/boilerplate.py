@@ -8,7 +8,7 @@ from functools import lru_cache
 from lxml.etree import _Element as Element
 
 from archiver.extraction.text_normalization_and_formulas import clean_text
-from archiver.markup import lazy_regex
+from archiver.lazy_regex import lazy_regex
 
 # Classes, ids and roles that mark an element as boilerplate: comments, share buttons, other posts ...
 

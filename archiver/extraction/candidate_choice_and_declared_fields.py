@@ -29,7 +29,7 @@ from archiver.items import (
     SourceHint,
     is_from_api,
 )
-from archiver.markup import lazy_regex
+from archiver.lazy_regex import lazy_regex
 
 T = TypeVar("T")
 Names = tuple[str, ...]

@@ -38,9 +38,9 @@ from archiver.extraction.post_locator import Post, unshown_article
 from archiver.extraction.text_normalization_and_formulas import clean_text, element_line, fold_text
 from archiver.extraction.visible_dates import names_a_date
 from archiver.items import LISTING, Candidate, SourceHint, is_from_api
-from archiver.markup import lazy_regex
-from archiver.platforms.css_and_xpath_evaluator import is_below
-from archiver.platforms.platform_table_and_detection import by_name
+from archiver.lazy_regex import lazy_regex
+from archiver.platforms import by_name
+from archiver.platforms.page_index import is_below
 
 # WordPress's post class contains all terms of the post, as category-SLUG and tag-SLUG. The names of the terms are taken
 # from the page.

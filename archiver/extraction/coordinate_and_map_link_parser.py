@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from archiver.markup import lazy_regex
+from archiver.lazy_regex import lazy_regex
 
 # Rough bounds of countries, which are enough to distinguish latitude from longitude if a page names its region.
 

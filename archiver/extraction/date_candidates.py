@@ -29,8 +29,8 @@ from archiver.extraction.post_locator import Post, script_article
 from archiver.extraction.text_normalization_and_formulas import element_line
 from archiver.extraction.visible_dates import RefusedDate, VisibleDate, dates_at_second_look, visible_dates
 from archiver.items import LISTING, REFUSED, Candidate, Evidence, SourceHint, is_from_api
-from archiver.markup import lazy_regex
-from archiver.platforms.platform_table_and_detection import by_name
+from archiver.lazy_regex import lazy_regex
+from archiver.platforms import by_name
 
 # Dates in the data of a page's scripts, such as the state of a framework. The data are JSON, or JSON in JSON strings.
 

@@ -16,7 +16,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from functools import lru_cache
 
 from archiver.extraction.text_normalization_and_formulas import clean_text
-from archiver.markup import lazy_regex
+from archiver.lazy_regex import lazy_regex
 from archiver.month_names import MONTHS, month_number, solar_month_number, vietnamese_month_number
 
 # Thai abbreviations of months. They contain dots, so they are replaced before a date is parsed.

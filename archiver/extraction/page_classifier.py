@@ -24,8 +24,8 @@ from archiver.extraction.page_parsing_and_javascript_check import Page
 from archiver.extraction.post_locator import Post, locate_post, unshown_article
 from archiver.extraction.text_normalization_and_formulas import element_line
 from archiver.items import Candidate, PageKind, SourceHint, reports_post
-from archiver.markup import lazy_regex
-from archiver.platforms.css_and_xpath_evaluator import is_below
+from archiver.lazy_regex import lazy_regex
+from archiver.platforms.page_index import is_below
 from archiver.urls import may_name_post
 
 # The signs by which a post differs from other pages: error words, addresses, JSON-LD types, linked headings.

@@ -11,7 +11,7 @@ from html import unescape
 from w3lib.encoding import http_content_type_encoding, read_bom, resolve_encoding
 
 from archiver.items import Evidence
-from archiver.markup import lazy_regex
+from archiver.lazy_regex import lazy_regex
 
 # Repairing text that was certainly encoded as UTF-8 twice ("cafÃ©", "donâ€™t").
 

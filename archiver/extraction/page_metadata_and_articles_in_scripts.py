@@ -17,8 +17,8 @@ from urllib.parse import urlsplit
 from lxml.etree import _Element as Element
 
 from archiver.extraction.text_normalization_and_formulas import clean_text, element_line, fold_text
-from archiver.markup import lazy_regex
-from archiver.platforms.css_and_xpath_evaluator import Index
+from archiver.lazy_regex import lazy_regex
+from archiver.platforms.page_index import Index
 
 # JSON-LD. Most of it is well formed. The rest is repaired if its meaning is clear, and ignored otherwise.
 

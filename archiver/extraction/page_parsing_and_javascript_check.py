@@ -21,9 +21,10 @@ from archiver.extraction.page_decoding_and_mojibake import UNFIT, DecodedText, d
 from archiver.extraction.page_metadata_and_articles_in_scripts import PageMetadata
 from archiver.extraction.template.site_rules_and_constants import SiteConstants
 from archiver.extraction.text_normalization_and_formulas import clean_text, element_line, has_text, write_formulas
-from archiver.markup import lazy_regex
-from archiver.platforms.css_and_xpath_evaluator import Found, Index
-from archiver.platforms.platform_table_and_detection import Platform, detect_platform
+from archiver.lazy_regex import lazy_regex
+from archiver.platforms import Platform, detect_platform
+from archiver.platforms.css_and_xpath_selectors import Found
+from archiver.platforms.page_index import Index
 from archiver.urls import folder_path, normalize
 
 # Limits. If a page is badly broken, or was built to be slow to parse, only its beginning is parsed.

@@ -16,7 +16,7 @@ from lxml.etree import _Element as Element
 
 from archiver.extraction.page_parsing_and_javascript_check import Page
 from archiver.extraction.text_normalization_and_formulas import clean_text
-from archiver.markup import lazy_regex
+from archiver.lazy_regex import lazy_regex
 from archiver.urls import urlkey
 
 # The words in links between the pages of one post, in the languages into which publishing programs are translated.

@@ -19,9 +19,9 @@ from archiver.extraction.date_parser import text_around_date
 from archiver.extraction.page_metadata_and_articles_in_scripts import Node
 from archiver.extraction.page_parsing_and_javascript_check import Page
 from archiver.extraction.text_normalization_and_formulas import element_line, fold_text, has_longer_line, has_text
-from archiver.markup import lazy_regex
-from archiver.platforms.css_and_xpath_evaluator import is_below
-from archiver.platforms.platform_table_and_detection import by_name
+from archiver.lazy_regex import lazy_regex
+from archiver.platforms import by_name
+from archiver.platforms.page_index import is_below
 from archiver.urls import folder_path
 
 # The similarity of two titles.

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from archiver.markup import lazy_regex
+from archiver.lazy_regex import lazy_regex
 
 KANA, HAN, HANGUL, LATIN = "KANA", "HAN", "HANGUL", "LATIN"
 SCRIPTS = {

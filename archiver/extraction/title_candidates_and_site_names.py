@@ -29,7 +29,7 @@ from archiver.extraction.post_locator import (
 from archiver.extraction.text_normalization_and_formulas import clean_text, element_line, fold_text
 from archiver.extraction.visible_dates import names_a_date
 from archiver.items import OTHER_HEADING, Candidate, SourceHint, is_from_api
-from archiver.markup import lazy_regex
+from archiver.lazy_regex import lazy_regex
 
 _SEPARATOR = lazy_regex(r"\s+[|·•»«›‹–—:~/\\-]+\s+|\s*[｜|»«]\s*|(?<=\S)_(?=\S)|\s+::\s+|(?<=\S):\s+|\s*—\s*")
 _BAR = lazy_regex(r"\s+[|·•»]\s+|\s*｜\s*")

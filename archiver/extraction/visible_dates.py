@@ -34,7 +34,7 @@ from archiver.extraction.date_parser import (
 from archiver.extraction.page_parsing_and_javascript_check import Page
 from archiver.extraction.post_locator import Post
 from archiver.extraction.text_normalization_and_formulas import clean_text, element_line
-from archiver.markup import lazy_regex
+from archiver.lazy_regex import lazy_regex
 
 # Lines with dates: deciding which one is the day of publication, and which one is the day of the last change.
 

@@ -36,7 +36,7 @@ from archiver.fleet.shard_storage_and_manifests import (
     shard_folder,
     storage_owner,
 )
-from archiver.maintenance.backup_files_and_generations import copy_database, find_known_ends, size_of
+from archiver.maintenance.backup import copy_database, find_known_ends, size_of
 from archiver.maintenance.merge_archives import MergeResult, merge
 from archiver.maintenance.verify_warc_files_and_captures import find_warc_files
 from archiver.warc.warc_and_cdxj_writer import held_finished, index_of

@@ -43,7 +43,7 @@ from archiver.fleet.shard_transfer_and_collection import (
     mark_in_use,
     restore,
 )
-from archiver.frontier.fetch_order_revisits_source_trust_and_cadence import stable_fraction
+from archiver.frontier.cadence_and_blackout_hours import stable_fraction
 from archiver.scheduling.crawl_plans_results_and_notices import CrawlResult
 from archiver.sites.crawler_identity_and_delay import delay_for
 from archiver.storage.archive_opening_and_transactions import opened, writing

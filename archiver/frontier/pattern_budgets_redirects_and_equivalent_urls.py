@@ -38,7 +38,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from archiver.discovery.url_classifier_and_patterns import URLPattern, folder_pattern
 from archiver.items import DiscoverySource
-from archiver.markup import lazy_regex
+from archiver.lazy_regex import lazy_regex
 from archiver.urls import folder_path
 
 # Whether a source lists all posts.

@@ -42,11 +42,12 @@ from archiver.politeness.robots_and_usage_statements import parse_robots
 from archiver.similar_words_and_plurals import count_noun
 from archiver.sites.archiver_toml import Config, load_config, unused_groups
 from archiver.sites.run_limits_quotas_and_blackouts import read_group_quotas
-from archiver.storage.archive_opening_and_transactions import free_bytes, path_of
+from archiver.storage.archive_opening_and_transactions import path_of
 from archiver.storage.backup_and_check_records import has_integrity_records, read_damages
 from archiver.storage.completeness_and_url_history import site_completeness
 from archiver.storage.crawl_schedule import Scheduled, Settings, scheduled_sites
 from archiver.storage.crawl_traps_redirect_loops_and_host_files import find_host_file
+from archiver.storage.disk_and_database_errors import free_bytes
 from archiver.storage.full_text_index_and_saved_searches import index_folder
 from archiver.storage.locks import last_heartbeat
 from archiver.storage.pages_and_source_hints import moment

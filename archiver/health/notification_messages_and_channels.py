@@ -66,7 +66,8 @@ from archiver.sites.archiver_toml import (
     effective_settings,
     load_config,
 )
-from archiver.storage.archive_opening_and_transactions import environment_error, open_archive, writing
+from archiver.storage.archive_opening_and_transactions import open_archive, writing
+from archiver.storage.disk_and_database_errors import environment_error
 from archiver.storage.locks import lock_notifications, scheduler_process
 from archiver.storage.sites_settings_and_rules import read_mute, tags_of_sites
 

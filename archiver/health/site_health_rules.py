@@ -17,7 +17,7 @@ from typing import Literal
 
 from archiver.articles.suspicious_changes_and_impossible_values import MASS_RULES, REASONS, HoldRule
 from archiver.fields import ESSENTIAL, MEASURED
-from archiver.frontier.fetch_order_revisits_source_trust_and_cadence import format_period
+from archiver.frontier.cadence_and_blackout_hours import format_period
 from archiver.health.lost_fields_bursts_and_silences import (
     SURPRISE,
     Drop,

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.frontier.fetch_order_revisits_source_trust_and_cadence import RecrawlTime
+from archiver.frontier.cadence_and_blackout_hours import RecrawlTime
 from archiver.health.health_report_metrics_and_probe import health_as_json
 from archiver.health.simultaneous_site_failures import FOLDED_CODES, CommonCause
 from archiver.health.site_health_rules import LEVELS, Health

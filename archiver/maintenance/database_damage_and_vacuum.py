@@ -14,8 +14,9 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from archiver.errors import ArchiveBusy, NotEnoughSpace
-from archiver.markup import lazy_regex
-from archiver.storage.archive_opening_and_transactions import environment_error, free_bytes, open_archive, writing
+from archiver.lazy_regex import lazy_regex
+from archiver.storage.archive_opening_and_transactions import open_archive, writing
+from archiver.storage.disk_and_database_errors import environment_error, free_bytes
 from archiver.storage.locks import lock_holder
 from archiver.storage.pages_and_source_hints import delete_unused_hints
 

@@ -31,11 +31,11 @@ from archiver.maintenance import archive_verification_and_repair as verify
 from archiver.maintenance import verify_database
 from archiver.maintenance import verify_warc_files_and_captures as verify_captures
 from archiver.maintenance.archive_verification_and_repair import VerifyResult, read_transaction, unreadable
-from archiver.maintenance.backup_files_and_generations import Generation, find_generations, is_backup
+from archiver.maintenance.backup import Generation, find_generations, is_backup
 from archiver.maintenance.database_damage_and_vacuum import stored_tables
 from archiver.maintenance.verify_database import VerifyFinding, counted_noun
 from archiver.maintenance.verify_warc_files_and_captures import examine_warc, find_flaws
-from archiver.storage.archive_opening_and_transactions import environment_error, is_writable, opened, writing
+from archiver.storage.archive_opening_and_transactions import is_writable, opened, writing
 from archiver.storage.backup_and_check_records import (
     DATABASE,
     TABLE_UNIT,
@@ -55,6 +55,7 @@ from archiver.storage.backup_and_check_records import (
     record_checked_units,
     record_full_check,
 )
+from archiver.storage.disk_and_database_errors import environment_error
 from archiver.storage.locks import lock_check
 
 _DAMAGED = "database-damaged"

@@ -19,7 +19,7 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from archiver.errors import ArchiveNotFound, ArchiverError, DiskFull, NotAnArchive, RestoreRefused
-from archiver.maintenance.backup_files_and_generations import (
+from archiver.maintenance.backup import (
     SIDES,
     archive_id,
     copy_file,
@@ -30,22 +30,17 @@ from archiver.maintenance.backup_files_and_generations import (
     made_at,
     size_of,
 )
-from archiver.maintenance.merge_captures_pages_searches_and_tombstones import merge_tombstones
+from archiver.maintenance.merge_archives import merge_tombstones
 from archiver.maintenance.takedown import finish_takedowns
 from archiver.maintenance.verify_warc_files_and_captures import find_flaws, find_warc_files, make_index_lines
-from archiver.storage.archive_opening_and_transactions import (
-    archive_faults,
-    free_bytes,
-    open_archive,
-    opened,
-    writing,
-)
+from archiver.storage.archive_opening_and_transactions import open_archive, opened, writing
 from archiver.storage.backup_and_check_records import (
     has_integrity_records,
     read_backups,
     record_backup,
     record_checked_units,
 )
+from archiver.storage.disk_and_database_errors import archive_faults, free_bytes
 from archiver.storage.full_text_index_and_saved_searches import delete_search_index
 from archiver.storage.locks import lock_archive_exclusively, lock_schedule, scheduler_process
 from archiver.warc.warc_and_cdxj_writer import index_of, seal, sync_folder

@@ -26,27 +26,21 @@ from sqlite_utils import Database
 from archiver.articles.article_comparison import fold_words
 from archiver.errors import ArchiveLocked, ArchiverError, UnreadableInput
 from archiver.fields import LINKS
+from archiver.lazy_regex import lazy_regex
 from archiver.maintenance.verify_warc_files_and_captures import is_being_written
-from archiver.markup import lazy_regex
-from archiver.storage.archive_opening_and_transactions import (
-    environment_error,
-    is_environment_error,
-    open_archive,
-    opened,
-    writing,
-)
+from archiver.storage.archive_opening_and_transactions import open_archive, opened, writing
 from archiver.storage.article_tables import near_duplicate_clusters
 from archiver.storage.article_tables.article_and_revision_rows import article_from_revision, revision_rows
 from archiver.storage.article_tables.article_record_reader import record_id_of
 from archiver.storage.article_tables.article_storing_and_withdrawal import settle_duplicates
 from archiver.storage.capture_recovery import forget_lost
+from archiver.storage.disk_and_database_errors import environment_error, is_environment_error
 from archiver.storage.full_text_index_and_saved_searches import delete_search_index
 from archiver.storage.locks import lock_archive_exclusively
 from archiver.storage.pages_and_source_hints import last_rowid, stamp
 from archiver.storage.tombstones import Tombstone, pending_takedowns, tombstones
 from archiver.urls import urlkey, urlkey_or_empty
-from archiver.warc.warc_records import read_record
-from archiver.warc.warc_repair_rewriting_and_digests import (
+from archiver.warc.warc_file_maintenance import (
     MovedRecord,
     delete_warc,
     find_free_name,
@@ -54,6 +48,7 @@ from archiver.warc.warc_repair_rewriting_and_digests import (
     revisit_as_response,
     rewrite_warc,
 )
+from archiver.warc.warc_records import read_record
 
 # Detecting quotes of a text in pages, feeds and API responses: the same words in a row, whatever the markup.
 

@@ -24,7 +24,7 @@ from archiver.maintenance.verify_database import VerifyFinding, counted_noun
 from archiver.storage.page_requisite_records import requisite_captures
 from archiver.storage.pages_and_source_hints import stamp
 from archiver.warc.warc_and_cdxj_writer import index_of, make_cdxj_line, open_index_of
-from archiver.warc.warc_repair_rewriting_and_digests import CheckedRecord, check_record_at, check_records
+from archiver.warc.warc_file_maintenance import CheckedRecord, check_record_at, check_records
 
 _AGAIN = (
     "Restore the file from a backup, or capture the page again with 'archiver crawl SITE --full' if it is still online."

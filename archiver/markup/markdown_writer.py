@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from html import escape
 
 from archiver.items import Mark
-from archiver.markup import lazy_regex
+from archiver.lazy_regex import lazy_regex
 from archiver.markup.text_marks import (
     ANCHOR,
     CELLS,

@@ -24,7 +24,7 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import unquote, urlsplit
 
 from archiver.items import Image, Link, Mark, MarkedText
-from archiver.markup import lazy_regex
+from archiver.lazy_regex import lazy_regex
 
 HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 LISTS = frozenset({"ul", "ol", "dl"})

@@ -5,7 +5,7 @@ Squarespace and Substack.
 from __future__ import annotations
 
 from archiver.items import PageKind
-from archiver.platforms.platform_table_and_detection import Platform
+from archiver.platforms import Platform
 
 DRUPAL = Platform(
     name="drupal",

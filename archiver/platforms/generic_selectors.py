@@ -4,7 +4,7 @@ h-entry (microformats2).
 
 from __future__ import annotations
 
-from archiver.platforms.platform_table_and_detection import Platform
+from archiver.platforms import Platform
 
 GENERIC = Platform(
     name="generic",

@@ -5,7 +5,7 @@ generate documentation (ABlog, MkDocs and others), because such documentation ma
 from __future__ import annotations
 
 from archiver.items import PageKind
-from archiver.platforms.platform_table_and_detection import Platform
+from archiver.platforms import Platform
 
 HEXO = Platform(
     name="hexo",

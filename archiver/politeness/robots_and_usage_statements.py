@@ -25,7 +25,7 @@ from urllib.parse import urljoin
 from protego import Protego
 
 from archiver.items import UsageStatement
-from archiver.markup import lazy_regex
+from archiver.lazy_regex import lazy_regex
 
 if TYPE_CHECKING:
     from lxml import etree

@@ -50,7 +50,8 @@ from archiver.sites.archiver_toml import load_config
 from archiver.sites.crawler_identity_and_delay import user_agent
 from archiver.spiders.run_endings_and_outage_guards import internal_error
 from archiver.spiders.site_spider import SiteSpider
-from archiver.storage.archive_opening_and_transactions import environment_error, stop_waiting_for_locks
+from archiver.storage.archive_opening_and_transactions import stop_waiting_for_locks
+from archiver.storage.disk_and_database_errors import environment_error
 from archiver.storage.run_records_and_statistics import Counts
 from archiver.urls import Scope
 

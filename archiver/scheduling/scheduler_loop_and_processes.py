@@ -24,7 +24,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.errors import ArchiveLocked, ArchiverError, BadConfig, UnreadableInput
-from archiver.frontier.fetch_order_revisits_source_trust_and_cadence import start_interval
+from archiver.frontier.cadence_and_blackout_hours import start_interval
 from archiver.health.health_report_metrics_and_probe import RESERVE
 from archiver.health.notification_policy import next_release
 from archiver.maintenance.partial_check_and_damage_causes import is_part_due
@@ -43,8 +43,9 @@ from archiver.scheduling.service_files_dashboards_and_sd_notify import ServiceMa
 from archiver.sites.archiver_toml import Config, Maintenance, effective_settings, load_config, unused_groups
 from archiver.sites.crawler_identity_and_delay import delay_for
 from archiver.sites.run_limits_quotas_and_blackouts import read_group_quotas
-from archiver.storage.archive_opening_and_transactions import environment_error, free_bytes, open_archive, opened
+from archiver.storage.archive_opening_and_transactions import open_archive, opened
 from archiver.storage.crawl_schedule import DueSites, Scheduled
+from archiver.storage.disk_and_database_errors import environment_error, free_bytes
 from archiver.storage.locks import check_is_running, record_heartbeat
 from archiver.storage.run_records_and_statistics import Counts
 from archiver.storage.sites_settings_and_rules import tags_in_use

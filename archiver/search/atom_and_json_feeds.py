@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from sqlite_utils import Database
 
-from archiver.markup import lazy_regex
+from archiver.lazy_regex import lazy_regex
 from archiver.search.query_with_filters_and_sort import Query, query_as_options
 from archiver.search.search_hits_facets_and_similar_articles import Hit, list_matches
 

@@ -28,7 +28,7 @@ from archiver.extraction.authors.byline_splitting_and_person_names import (
     is_organization,
     word_set,
 )
-from archiver.markup import lazy_regex
+from archiver.lazy_regex import lazy_regex
 from archiver.search.index_schema_and_documents import fold_name
 from archiver.search.word_splitting import is_run_letter
 

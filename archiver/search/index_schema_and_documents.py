@@ -28,7 +28,8 @@ from archiver.fields import (
     PAGE_LISTS,
     WEIGHTS,
 )
-from archiver.search.query_tree_and_predicates import HAS, IS, local_seconds, point_key, utc_seconds
+from archiver.search.points_boxes_and_circles import point_key
+from archiver.search.query_tree_and_predicates import HAS, IS, local_seconds, utc_seconds
 from archiver.search.word_splitting import split_into_words
 
 # Names are compared in folded form, so that spelling variants of a name are equal.

@@ -31,7 +31,7 @@ from typing import Literal
 
 from archiver.errors import BadQuery
 from archiver.fields import BY_NAME, WEIGHTS
-from archiver.markup import lazy_regex
+from archiver.lazy_regex import lazy_regex
 from archiver.search.query_tree_and_predicates import PREDICATES, And, Near, Node, Not, Or, Term
 from archiver.search.word_splitting import lookup_words, split_into_words
 

@@ -16,9 +16,9 @@ from sqlite_utils import Database
 
 from archiver.errors import BadQuery
 from archiver.search.index_schema_and_documents import index_text
+from archiver.search.points_boxes_and_circles import DEFAULT_KM
 from archiver.search.query_parser import parse_query
 from archiver.search.query_tree_and_predicates import (
-    DEFAULT_KM,
     And,
     InBox,
     Key,

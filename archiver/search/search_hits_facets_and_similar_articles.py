@@ -29,8 +29,9 @@ from archiver.search.index_schema_and_documents import (
     spelling_entry,
     spelling_in_entry,
 )
+from archiver.search.points_boxes_and_circles import distance_km
 from archiver.search.query_compiler_and_stemming import TooManyPrefixes, compile_query, has_ranking_terms, stem_forms
-from archiver.search.query_tree_and_predicates import And, Form, Near, Node, Not, Or, SimilarTo, Span, Term, distance_km
+from archiver.search.query_tree_and_predicates import And, Form, Near, Node, Not, Or, SimilarTo, Span, Term
 from archiver.search.query_with_filters_and_sort import SORTS, Query, filter_terms, ranking_terms
 from archiver.search.snippets_and_highlighting import highlight_terms, snippet
 from archiver.search.sorting_recency_and_duplicate_folding import (

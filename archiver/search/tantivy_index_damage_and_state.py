@@ -21,7 +21,7 @@ from sqlite_utils import Database
 from tantivy import DocAddress, Order, Query
 
 from archiver.errors import IndexDamaged
-from archiver.markup import lazy_regex
+from archiver.lazy_regex import lazy_regex
 from archiver.search.index_schema_and_documents import FORMAT, document_rows
 from archiver.search.word_splitting import split_into_words
 from archiver.storage.archive_opening_and_transactions import is_writable, writing

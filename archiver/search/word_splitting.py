@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from archiver.markup import lazy_regex
+from archiver.lazy_regex import lazy_regex
 
 # Marks each letter of a run in a translated text, so that one split yields words and runs.
 _IN_RUN = "\x01"

@@ -24,7 +24,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from sqlite_utils import Database
 
 from archiver.errors import BadConfig, BadSetting, UnreadableInput
-from archiver.markup import lazy_regex
+from archiver.lazy_regex import lazy_regex
 from archiver.similar_words_and_plurals import did_you_mean
 from archiver.storage.column_values_and_completions import settings_of
 from archiver.storage.sites_settings_and_rules import SETTINGS, read_setting, read_tag, tags_of_sites

@@ -56,7 +56,7 @@ from archiver.items import (
     SourceHint,
     format_degrees,
 )
-from archiver.markup import lazy_regex
+from archiver.lazy_regex import lazy_regex
 from archiver.markup.text_marks import captions_of, pack_marks
 from archiver.similar_words_and_plurals import did_you_mean
 from archiver.sites.archiver_toml import load_config

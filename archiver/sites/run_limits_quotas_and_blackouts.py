@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.frontier.fetch_order_revisits_source_trust_and_cadence import RecrawlTime
+from archiver.frontier.cadence_and_blackout_hours import RecrawlTime
 from archiver.similar_words_and_plurals import count_noun
 from archiver.sites.archiver_toml import Config, Quota
 from archiver.storage.crawl_schedule import Scheduled, blackout_of

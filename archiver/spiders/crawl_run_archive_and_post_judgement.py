@@ -53,13 +53,7 @@ from archiver.spiders.run_endings_and_outage_guards import RunEnding, RunResult,
 from archiver.spiders.trap_detector import TrapDetector
 from archiver.storage import completeness_and_url_history as completeness
 from archiver.storage import pages_and_source_hints as pages
-from archiver.storage.archive_opening_and_transactions import (
-    PATIENCE,
-    archive_faults,
-    is_environment_error,
-    open_archive,
-    writing,
-)
+from archiver.storage.archive_opening_and_transactions import PATIENCE, open_archive, writing
 from archiver.storage.article_tables.article_and_revision_rows import extractor_of
 from archiver.storage.article_tables.article_storing_and_withdrawal import replace_extraction
 from archiver.storage.capture_recovery import ArchiveFileGuard, recover, warc_prefix
@@ -73,6 +67,7 @@ from archiver.storage.delisted_posts_and_edit_samples import (
     samples_of,
     schedule_posts_of_unended_days,
 )
+from archiver.storage.disk_and_database_errors import archive_faults, is_environment_error
 from archiver.storage.held_pages_and_recent_changes import count_held, count_taken_back, hold_of
 from archiver.storage.locks import HeldLock, lock_host, lock_site
 from archiver.storage.page_discoveries_counts_and_source_trust import record_discovered_urls

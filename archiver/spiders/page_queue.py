@@ -16,7 +16,7 @@ from archiver.articles.article_comparison import is_other_post
 from archiver.articles.suspicious_changes_and_impossible_values import HoldRule
 from archiver.discovery import soft404_and_walls
 from archiver.discovery.page_links_and_well_known_urls import well_known_urls
-from archiver.frontier.fetch_order_revisits_source_trust_and_cadence import SIDE_LISTING_PRIORITY
+from archiver.frontier.fetch_order_and_revisits import SIDE_LISTING_PRIORITY
 from archiver.items import Article, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.spiders.crawl_run_archive_and_post_judgement import CrawlRun
 from archiver.spiders.page_request_and_fetched_page import (

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from scrapy import Request
 from scrapy.http import Response
 
-from archiver.frontier.fetch_order_revisits_source_trust_and_cadence import is_refetch_reason
+from archiver.discovery.source_hints_and_trust import is_refetch_reason
 from archiver.items import Capture, PageKind, PageResult, RequisiteKind, SourceHint, UsageStatement
 from archiver.politeness.robots_and_usage_statements import TDMFile, statements_of_headers
 from archiver.storage.article_tables.multipage_articles import StoredPart

@@ -35,7 +35,7 @@ from archiver.extraction.page_parsing_and_javascript_check import parse_page as 
 from archiver.extraction.pagination import MAX_PARTS, part_urls
 from archiver.extraction.template.page_form_fingerprint_and_date_slot import date_slot, page_form
 from archiver.extraction.visible_dates import dates_of_entries
-from archiver.frontier.fetch_order_revisits_source_trust_and_cadence import SOURCE_KINDS
+from archiver.frontier.fetch_order_and_revisits import SOURCE_KINDS
 from archiver.items import (
     EMPTY_SITEMAP,
     FOREIGN_API,

@@ -33,7 +33,7 @@ from archiver.errors import ArchiverError, BadArgument
 from archiver.extensions.download_slot_throttle import ThrottleExtension
 from archiver.extensions.shared_crawl_state import ArchiveExtension
 from archiver.extraction.pagination import MAX_PARTS, part_urls
-from archiver.frontier.fetch_order_revisits_source_trust_and_cadence import SOURCE_KINDS, VOUCHING_SOURCES
+from archiver.frontier.fetch_order_and_revisits import SOURCE_KINDS, VOUCHING_SOURCES
 from archiver.guarded_download_handler import HostBusy, RobotsUnreadable, RunEnded
 from archiver.items import Article, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.politeness.network_address_policy import Permission

@@ -26,11 +26,7 @@ from archiver.discovery.url_classifier_and_patterns import (
     pattern_of,
     series_of,
 )
-from archiver.frontier.fetch_order_revisits_source_trust_and_cadence import (
-    SIDE_LISTING_PRIORITY,
-    SOURCE_KINDS,
-    VOUCHING_SOURCES,
-)
+from archiver.frontier.fetch_order_and_revisits import SIDE_LISTING_PRIORITY, SOURCE_KINDS, VOUCHING_SOURCES
 from archiver.frontier.pattern_budgets_redirects_and_equivalent_urls import (
     BELOW_POST,
     ENOUGH_VIEWS,

@@ -19,7 +19,7 @@ from sqlite_utils import Database
 
 from archiver.discovery.url_classifier_and_patterns import matching_trap_rule, trap_reason
 from archiver.errors import ArticleRemoved, URLNotFound
-from archiver.frontier.fetch_order_revisits_source_trust_and_cadence import next_day_end, next_fetch_time
+from archiver.frontier.fetch_order_and_revisits import next_day_end, next_fetch_time
 from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind
 from archiver.similar_words_and_plurals import count_noun
 from archiver.storage import crawl_traps_redirect_loops_and_host_files as crawl_exclusions

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.frontier.fetch_order_revisits_source_trust_and_cadence import (
+from archiver.frontier.cadence_and_blackout_hours import (
     DEFAULT_CADENCE,
     REMEMBERED_RUNS,
     Adaptive,

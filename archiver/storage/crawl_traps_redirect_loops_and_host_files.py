@@ -14,9 +14,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.frontier.fetch_order_revisits_source_trust_and_cadence import (
-    VOUCHING_SOURCES,
-)
+from archiver.frontier.fetch_order_and_revisits import VOUCHING_SOURCES
 from archiver.frontier.pattern_budgets_redirects_and_equivalent_urls import (
     EQUIVALENT_URL_RULE,
     PATTERN_BUDGET_RULE,

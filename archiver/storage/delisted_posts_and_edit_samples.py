@@ -23,16 +23,14 @@ from typing import Any, TypeVar
 
 from sqlite_utils import Database
 
-from archiver.frontier.fetch_order_revisits_source_trust_and_cadence import (
-    DAY_ENDS,
+from archiver.discovery.source_hints_and_trust import (
     MIN_CLAIMS,
-    VOUCHING_SOURCES,
     are_claims_believed,
     dates_claim,
     is_build_day,
     is_refetch_reason,
-    next_day_end,
 )
+from archiver.frontier.fetch_order_and_revisits import DAY_ENDS, VOUCHING_SOURCES, next_day_end
 from archiver.frontier.post_and_excluded_page_samples import (
     REMEMBERED_SAMPLES,
     SAMPLE_REASON,

@@ -45,7 +45,7 @@ from archiver.articles.suspicious_changes_and_impossible_values import (
     is_unusual,
     suspicion,
 )
-from archiver.frontier.fetch_order_revisits_source_trust_and_cadence import VOUCHING_SOURCES
+from archiver.frontier.fetch_order_and_revisits import VOUCHING_SOURCES
 from archiver.items import Article, Outcome, PageKind, PageResult, SourceHint
 from archiver.storage.article_tables.article_and_revision_rows import (
     article_from_revision,

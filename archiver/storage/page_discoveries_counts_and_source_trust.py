@@ -16,26 +16,20 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.discovery.source_hint_changes_and_merging import (
+from archiver.discovery.source_hints_and_trust import (
+    VALIDATORS,
+    ClaimTally,
     HintDigest,
+    are_claims_believed,
+    claim_of,
     combine_hints,
     digest_of,
     last_digest,
+    reasons_of_claim,
     source_key,
 )
 from archiver.discovery.url_classifier_and_patterns import outcome_of_trap_rule, trap_reason
-from archiver.frontier.fetch_order_revisits_source_trust_and_cadence import (
-    VALIDATORS,
-    VOUCHING_SOURCES,
-    Believes,
-    ClaimTally,
-    KnownPage,
-    are_claims_believed,
-    claim_of,
-    priority,
-    reasons_of_claim,
-    refetch_reason,
-)
+from archiver.frontier.fetch_order_and_revisits import VOUCHING_SOURCES, Believes, KnownPage, priority, refetch_reason
 from archiver.items import DiscoveredURL, DiscoverySource, ListedCategories, ListedDate, Outcome, PageKind, SourceHint
 from archiver.storage.pages_and_source_hints import (
     EPOCH,
@@ -459,7 +453,7 @@ class Trust:
     sitemaps and APIs, their other details besides title and text, and its validators (ETag, Last-Modified).
 
     Reads and writes the site's column `untrusted`, which holds the claims that proved false (see
-    `frontier.fetch_order_revisits_source_trust_and_cadence`), each with the time when it proved false. Claims are
+    `discovery.source_hints_and_trust`), each with the time when it proved false. Claims are
     tested while a run's results are written.
     """
 

@@ -18,11 +18,11 @@ from sqlite_utils import Database
 
 from archiver.articles.post_verdicts_by_page_form import OTHER_FORM_RULE
 from archiver.articles.suspicious_changes_and_impossible_values import REASONS, HoldRule, is_redated
-from archiver.frontier.fetch_order_revisits_source_trust_and_cadence import (
+from archiver.discovery.source_hints_and_trust import is_announced
+from archiver.frontier.fetch_order_and_revisits import (
     DEFAULT_REVISIT,
     MAY_BE_NEW_POST,
     SOURCE_KINDS,
-    is_announced,
     next_fetch_time,
     next_try_of_new_page,
 )
@@ -43,7 +43,7 @@ from archiver.storage import delisted_posts_and_edit_samples as listed_posts
 from archiver.storage import page_requisite_records as requisites
 from archiver.storage import pages_and_source_hints as pages
 from archiver.storage import tombstones
-from archiver.storage.archive_opening_and_transactions import PATIENCE, is_environment_error, writing
+from archiver.storage.archive_opening_and_transactions import PATIENCE, writing
 from archiver.storage.article_tables import multipage_articles
 from archiver.storage.article_tables.article_and_revision_rows import Reread, article_from_row, extractor_of
 from archiver.storage.article_tables.article_storing_and_withdrawal import (
@@ -71,6 +71,7 @@ from archiver.storage.article_tables.article_urls_and_identification import (
     release_borrowed_address,
 )
 from archiver.storage.article_tables.captures_redirects_and_import_records import enter_captures
+from archiver.storage.disk_and_database_errors import is_environment_error
 from archiver.storage.full_text_index_and_saved_searches import batch_indexing
 from archiver.storage.held_pages_and_recent_changes import (
     FetchedPost,

@@ -15,7 +15,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.fields import HINTED_LISTS, HINTED_TIMES
-from archiver.frontier.fetch_order_revisits_source_trust_and_cadence import KnownPage
+from archiver.frontier.fetch_order_and_revisits import KnownPage
 from archiver.items import DiscoverySource, GeoTag, Outcome, PageKind, PageResult, SourceHint
 from archiver.urls import urlkey
 

@@ -19,11 +19,7 @@ from sqlite_utils import Database
 from archiver.articles.revision_order_reverts_and_kept_values import page_objects_named
 from archiver.errors import BadAddress, BadSetting, SiteNotEmpty, SiteNotFound, TagNotFound
 from archiver.fields import EVIDENCE, LINKS
-from archiver.frontier.fetch_order_revisits_source_trust_and_cadence import (
-    DEFAULT_CADENCE,
-    parse_blackout,
-    parse_cadence,
-)
+from archiver.frontier.cadence_and_blackout_hours import DEFAULT_CADENCE, parse_blackout, parse_cadence
 from archiver.frontier.post_and_excluded_page_samples import DEFAULT_SAMPLE
 from archiver.items import (
     NO_LONGER_READS,

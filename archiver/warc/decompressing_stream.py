@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, Protocol
 
 from isal import igzip_lib
 
-from archiver.markup import lazy_regex
+from archiver.lazy_regex import lazy_regex
 from archiver.warc.import_problems import ProblemKind
 
 if sys.version_info >= (3, 14):

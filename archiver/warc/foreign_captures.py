@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from archiver.markup import lazy_regex
+from archiver.lazy_regex import lazy_regex
 from archiver.urls import normalize
 from archiver.warc.content_codings_and_digests import Digests, matches_digest, parse_digest
 from archiver.warc.decompressing_stream import StreamPosition

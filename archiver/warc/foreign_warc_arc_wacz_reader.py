@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import IO, Any, BinaryIO
 
-from archiver.markup import lazy_regex
+from archiver.lazy_regex import lazy_regex
 from archiver.warc.content_codings_and_digests import HEADER_END, LONGEST_HEADER, Digests
 from archiver.warc.decompressing_stream import BrokenStream, ByteStream, StreamPosition
 from archiver.warc.import_problems import Problem, ProblemKind

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from archiver.markup import lazy_regex
+from archiver.lazy_regex import lazy_regex
 from archiver.warc.content_codings_and_digests import HEADER_END, Decoding, decode_content, matches_digest
 from archiver.warc.import_problems import ProblemKind
 from archiver.warc.warc_records import MAX_BODY, Headers

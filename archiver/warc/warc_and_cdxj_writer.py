@@ -17,7 +17,7 @@ from typing import BinaryIO
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from archiver.items import Capture
-from archiver.markup import lazy_regex
+from archiver.lazy_regex import lazy_regex
 from archiver.warc.warc_records import Exchange, Original, exchange_records, read_record_at, warcinfo_record
 
 # The key of a CDXJ line: the SURT (Sort-friendly URI Reordering Transform), by which web archives look up addresses.
@@ -195,7 +195,7 @@ class WarcWriter:
 
     A file is only appended to, one complete record at a time, by one writer that holds a lock on it. If the writer is
     killed, only the last record can be incomplete. A file NAME.warc.gz without an index NAME.cdxj is being written, or
-    its crawl died (see `warc_repair_rewriting_and_digests.repair_warc`).
+    its crawl died (see `warc_file_maintenance.repair_warc`).
     """
 
     def __init__(

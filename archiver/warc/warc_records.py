@@ -25,7 +25,7 @@ from isal import igzip
 
 from archiver.errors import UnreadableInput
 from archiver.items import Capture
-from archiver.markup import lazy_regex
+from archiver.lazy_regex import lazy_regex
 from archiver.warc.content_codings_and_digests import decode_content
 
 # The compression level, from 0 to 3. Compared to zlib's level 6, this takes a fifth of the time and 8 % more bytes (300

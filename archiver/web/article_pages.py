@@ -63,7 +63,7 @@ from archiver.storage.page_requisite_records import captured_lead_image
 from archiver.web.capture_and_memento_pages import make_payload_response, read_capture
 from archiver.web.memento_addresses_and_safe_replay import build_memento_url, format_timestamp
 from archiver.web.search_charts_and_map import MapDot, map_canvas, map_position
-from archiver.web.site_and_metrics_pages import identify_sites, name_sites
+from archiver.web.site_names_and_icons import identify_sites, name_sites
 from archiver.web.web_requests_responses_and_query_urls import (
     MANY,
     ArchiveRequest,

@@ -40,8 +40,8 @@ from archiver.storage.article_tables.captures_redirects_and_import_records impor
 from archiver.storage.page_requisite_records import missing_reasons
 from archiver.storage.tombstones import is_payload_removed, tombstone_at, tombstones
 from archiver.urls import asset_address, urlkey
+from archiver.warc.warc_file_maintenance import CheckedRecord, check_record_at
 from archiver.warc.warc_records import StoredResponse, compute_payload_digest, read_record
-from archiver.warc.warc_repair_rewriting_and_digests import CheckedRecord, check_record_at
 from archiver.web import memento_addresses_and_safe_replay as replay
 from archiver.web import web_requests_responses_and_query_urls as web_requests
 from archiver.web.memento_addresses_and_safe_replay import (

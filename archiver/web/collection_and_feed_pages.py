@@ -17,7 +17,7 @@ from archiver.search.citations import STYLE_NAMES, STYLES, build_citation
 from archiver.search.query_with_filters_and_sort import Query
 from archiver.storage.article_tables.article_record_reader import find_article, records
 from archiver.web.search_pages_and_exports import EXPORT_FORMATS
-from archiver.web.site_and_metrics_pages import identify_sites, name_sites
+from archiver.web.site_names_and_icons import identify_sites, name_sites
 from archiver.web.web_requests_responses_and_query_urls import (
     LONG,
     MANY,

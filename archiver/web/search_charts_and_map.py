@@ -21,7 +21,7 @@ from archiver.search.histograms_trends_maps_and_charts import (
     round_up,
     spot_radius,
 )
-from archiver.search.query_tree_and_predicates import Box
+from archiver.search.points_boxes_and_circles import Box
 from archiver.search.query_with_filters_and_sort import Query
 from archiver.web.archive_connections_and_cache import get_cached, strip_paging
 from archiver.web.template_rendering import name_period

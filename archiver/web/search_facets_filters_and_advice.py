@@ -15,13 +15,14 @@ from archiver.errors import ArchiverError
 from archiver.fields import OPTIONS
 from archiver.items import format_degrees
 from archiver.search.index_schema_and_documents import fold_name
+from archiver.search.points_boxes_and_circles import DEFAULT_KM, Box, circle_bounds
 from archiver.search.query_corrections_and_advice import correct_fields, correct_spelling
 from archiver.search.query_parser import list_repairs
-from archiver.search.query_tree_and_predicates import DEFAULT_KM, Box, Key, circle_bounds
+from archiver.search.query_tree_and_predicates import Key
 from archiver.search.query_with_filters_and_sort import Query
 from archiver.search.search_hits_facets_and_similar_articles import FACETS, count_facets, plan_query
 from archiver.web.archive_connections_and_cache import get_cached, strip_paging
-from archiver.web.site_and_metrics_pages import identify_sites
+from archiver.web.site_names_and_icons import identify_sites
 from archiver.web.template_rendering import name_language
 from archiver.web.web_requests_responses_and_query_urls import (
     ArchiveRequest,

@@ -64,7 +64,7 @@ from archiver.web.search_facets_filters_and_advice import (
     show_titles,
     sites_in,
 )
-from archiver.web.site_and_metrics_pages import identify_sites
+from archiver.web.site_names_and_icons import identify_sites
 from archiver.web.web_requests_responses_and_query_urls import (
     MAX_HITS,
     PAGE_SIZE,

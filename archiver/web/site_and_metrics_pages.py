@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 from sqlite_utils import Database
 
 from archiver import __version__
-from archiver.errors import ArchiverError, IndexMissing
-from archiver.extraction.page_parsing_and_javascript_check import Page, parse_page
+from archiver.errors import IndexMissing
 from archiver.extraction.template.site_rules_and_constants import to_toml
-from archiver.extraction.title_candidates_and_site_names import site_names
 from archiver.health.health_report_metrics_and_probe import (
     CONTENT_TYPE,
     format_metrics,
@@ -34,7 +30,6 @@ from archiver.health.site_status_table_and_history import (
 )
 from archiver.health.stored_health_inputs_and_accepted_findings import read_health, read_healths
 from archiver.items import SOURCE_NAMES, Outcome
-from archiver.search.citations import CitedArticle
 from archiver.search.query_with_filters_and_sort import Query
 from archiver.sites.archiver_toml import effective_settings, load_config
 from archiver.storage import completeness_and_url_history as completeness
@@ -54,9 +49,8 @@ from archiver.storage.sites_settings_and_rules import (
     tags_of_sites,
 )
 from archiver.web.archive_connections_and_cache import get_cached
-from archiver.web.capture_and_memento_pages import read_capture
-from archiver.web.memento_addresses_and_safe_replay import memento_url_of
 from archiver.web.search_charts_and_map import build_bars
+from archiver.web.site_names_and_icons import find_home_page, find_icon, identify_sites
 from archiver.web.web_requests_responses_and_query_urls import (
     ArchiveRequest,
     CannotAnswer,
@@ -320,124 +314,6 @@ def _count_articles_a_year(
     for name, year, number in found:
         counts[name][year - first] = number
     return counts, (first, last)
-
-
-# The title and the icon of a site, from its captured home page.
-
-
-@dataclass(frozen=True, slots=True)
-class HomePage:
-    """What a site's home page says about the site: its name, and the URLs of its icons."""
-
-    title: str = ""
-    icons: tuple[str, ...] = ()
-
-
-_HOME_PAGES: OrderedDict[tuple[Path, str], HomePage] = OrderedDict()
-"""What the home pages that were read last say, by the archive's folder and the digest of the page."""
-_MOST_HOME_PAGES, _MOST_TITLE, _MOST_ICONS = 500, 60, 6
-_MAX_ICON_BYTES = 20_000
-
-
-def find_home_page(request: ArchiveRequest, site: dict[str, Any]) -> HomePage:
-    """Returns what the latest capture of a site's start page says about the site."""
-    row = _find_home_capture(request, site)
-    return _read_home_page(request, row) if row else HomePage()
-
-
-def _find_home_capture(request: ArchiveRequest, site: dict[str, Any]) -> dict[str, Any] | None:
-    return next(
-        iter(
-            request.db.query(
-                "select * from captures where url = ? and status = 200 and record_type = 'response' "
-                "order by captured_at desc limit 1",
-                [site["start_url"]],
-            )
-        ),
-        None,
-    )
-
-
-def _read_home_page(request: ArchiveRequest, row: dict[str, Any]) -> HomePage:
-    key = request.folder, row["digest"]
-    if key not in _HOME_PAGES:
-        try:
-            response = read_capture(request.db, request.folder, row).response
-            page = parse_page(response.body, row["url"], response.content_type)
-            _HOME_PAGES[key] = HomePage(_title_of(page), tuple(_icons_of(page)))
-        except ArchiverError:  # the front page does not need it; the page of the capture says why it cannot be read
-            _HOME_PAGES[key] = HomePage()
-        while len(_HOME_PAGES) > _MOST_HOME_PAGES:
-            _HOME_PAGES.popitem(last=False)
-    return _HOME_PAGES[key]
-
-
-def _title_of(page: Page) -> str:
-    return next((name for name in (*site_names(page), page.head_title) if 0 < len(name) <= _MOST_TITLE), "")
-
-
-def _icons_of(page: Page) -> Iterator[str]:
-    """Yields the URLs of the icons that a page declares, and the one that browsers request anyway."""
-    declared = (link for link in page.index.tag("link") if "icon" in (link.get("rel") or "").lower().split())
-    urls = (page.join(link.get("href")) for link in declared)
-    yield from [url for url in urls if url][: _MOST_ICONS - 1]
-    yield page.join("/favicon.ico")
-
-
-def find_icon(request: ArchiveRequest, home: HomePage) -> str:
-    """Returns the URL on this server of a captured icon; "" if none was captured or is small."""
-    row = next(
-        iter(
-            request.db.query(
-                "select * from captures where url in (select value from json_each(?)) and status = 200 and "
-                "media_type like 'image/%' and warc_length <= ? order by captured_at desc limit 1",
-                [json.dumps(home.icons), _MAX_ICON_BYTES],
-            )
-        ),
-        None,
-    )
-    return memento_url_of(request, row, "im_") if row else ""
-
-
-_MOST_READ = 5
-"""A page reads at most this many home pages that were not read yet; the other sites keep their names for now."""
-
-
-@dataclass(frozen=True, slots=True)
-class SiteIdentity:
-    """How a site is shown in lists: its name on its own home page, and the URL of its icon ("" if there is none)."""
-
-    title: str
-    icon: str
-
-
-def identify_sites(
-    request: ArchiveRequest, names: Iterable[str], most_read: int = _MOST_READ
-) -> dict[str, SiteIdentity]:
-    """Returns the titles and icons of sites by name. They are kept until the archive changes."""
-    names = list(dict.fromkeys(names))
-    known: dict[str, SiteIdentity] = get_cached(request.db, "site identities", None, dict)
-    missing = [name for name in names if name not in known]
-    for site in request.db.query(
-        "select name, start_url from sites where name in (select value from json_each(?))", [json.dumps(missing)]
-    ):
-        row = _find_home_capture(request, site)
-        if row and (request.folder, row["digest"]) not in _HOME_PAGES:
-            if not most_read:
-                continue
-            most_read -= 1
-        home = _read_home_page(request, row) if row else HomePage()
-        known[site["name"]] = SiteIdentity(home.title or site["name"], find_icon(request, home))
-    return {name: known.get(name) or SiteIdentity(name, "") for name in names}
-
-
-def name_sites(
-    request: ArchiveRequest, cited: Iterable[CitedArticle], most_read: int = _MOST_READ
-) -> list[CitedArticle]:
-    """Returns citations that name each site by its title, as its readers know it."""
-    cited = list(cited)
-    known = identify_sites(request, [one.site for one in cited], most_read)
-    return [replace(one, site=known[one.site].title) for one in cited]
 
 
 # Metrics, and the answer for health checks.

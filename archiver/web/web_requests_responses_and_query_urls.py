@@ -28,7 +28,7 @@ from archiver.errors import (
     IndexMissing,
 )
 from archiver.fields import OPTIONS
-from archiver.search.query_tree_and_predicates import parse_box, parse_point
+from archiver.search.points_boxes_and_circles import parse_box, parse_point
 from archiver.search.query_with_filters_and_sort import Query
 from archiver.storage.article_tables.article_record_reader import find_article
 from archiver.storage.tombstones import tombstones

@@ -53,7 +53,7 @@ from archiver.errors import (
 )
 from archiver.health.health_report_metrics_and_probe import Failure, ProbeResult
 from archiver.search.query_parser import token_end
-from archiver.storage.archive_opening_and_transactions import environment_error, is_environment_error
+from archiver.storage.disk_and_database_errors import environment_error, is_environment_error
 from archiver.web import web_requests_responses_and_query_urls as web_requests
 from archiver.web.archive_connections_and_cache import DATABASE, ServedArchive, get_served_archive
 from archiver.web.template_rendering import render_page

@@ -20,7 +20,7 @@ from sqlite_utils import Database
 
 from archiver.articles.word_diff import DiffOp, Piece, word_diff
 from archiver.errors import ArticleNotFound, RevisionNotFound
-from archiver.markup import lazy_regex
+from archiver.lazy_regex import lazy_regex
 from archiver.markup.text_marks import IMAGES, meaning_of_marks, unpack_marks
 from archiver.search.atom_and_json_feeds import TYPES, Feed, FeedEntry, write_atom
 from archiver.search.revision_diff_as_data_or_html import (
@@ -36,7 +36,7 @@ from archiver.storage.sites_settings_and_rules import find_site
 from archiver.web.archive_connections_and_cache import get_cached
 from archiver.web.collection_and_feed_pages import answer_feed
 from archiver.web.memento_addresses_and_safe_replay import build_memento_url
-from archiver.web.site_and_metrics_pages import identify_sites
+from archiver.web.site_names_and_icons import identify_sites
 from archiver.web.web_requests_responses_and_query_urls import ArchiveRequest, CannotAnswer, PageResponse, RawResponse
 
 # Which changes there are.

@@ -10,8 +10,7 @@ from collections import Counter
 import pytest
 from lxml import etree, html
 
-from archiver.demo.demo_server import Blog, Theme, http_date, not_modified
-from archiver.demo.themes import THEMES
+from archiver.demo.demo_blog import THEMES, Blog, Theme, http_date, not_modified
 
 BASE = "http://127.0.0.1:1"
 SEED_BEGINS = "The US intelligence has made allegations"

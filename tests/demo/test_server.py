@@ -9,7 +9,7 @@ import urllib.request
 
 import pytest
 
-from archiver.demo.demo_server import DemoPortTaken, serve
+from archiver.demo.demo_blog import DemoPortTaken, serve
 
 OPENER = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 

@@ -14,17 +14,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from archiver.discovery import feed_items_and_geotags as feed_items
 from archiver.discovery import page_links_and_well_known_urls as link_reader
 from archiver.discovery import safe_xml_json_and_html_parsing as safe_parsing
 from archiver.discovery import sitemaps, soft404_and_walls, wordpress_api
 from archiver.discovery import url_classifier_and_patterns as url_classifier
-from archiver.discovery.feed_parser import looks_like_feed, parse_feed
+from archiver.discovery.feed_parser import looks_like_feed, parse_feed, person_name, title_text
 from archiver.discovery.safe_xml_json_and_html_parsing import parse_json
 from archiver.discovery.timestamp_parser import parse_time, parse_timestamp
 from archiver.items import DiscoveredURL, PageKind, SourceHint
-from archiver.platforms.css_and_xpath_evaluator import Index
-from archiver.platforms.platform_table_and_detection import platform_tables
+from archiver.platforms import platform_tables
+from archiver.platforms.page_index import Index
 from archiver.urls import Scope, normalize
 from tests.waiting import bounded_work
 
@@ -245,9 +244,9 @@ def test_a_point_survives_each_notation(lat: float, lon: float, notation: str) -
 @quick
 @given(st.text(max_size=60), st.sampled_from(["", "text", "html"]))
 def test_titles_and_names_are_one_line_without_addresses_of_mail(text: str, kind: str) -> None:
-    title = feed_items.title_text(text, kind)
+    title = title_text(text, kind)
     assert title == " ".join(title.split())
-    name = feed_items.person_name(f"{text} ann@quay.example")
+    name = person_name(f"{text} ann@quay.example")
     assert "@quay" not in name
     assert name == "" or any(c.isalnum() for c in name)
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.discovery.source_hint_changes_and_merging import (
+from archiver.discovery.source_hints_and_trust import (
     HintDigest,
     combine_hints,
     complete_hint,

@@ -20,14 +20,14 @@ import archiver.platforms
 import archiver.storage.schema_and_migrations as migrations_module
 from archiver.cli import main
 from archiver.cli.main import cli
-from archiver.demo.demo_server import Blog
+from archiver.demo.demo_blog import Blog
 from archiver.extraction import candidate_choice_and_declared_fields as candidate_choice
 from archiver.extraction.article_extraction_with_site_rules import extract_page
 from archiver.extraction.page_parsing_and_javascript_check import parse_page
 from archiver.extraction.template.site_rules_and_constants import from_toml
 from archiver.fields import EVIDENCE, FIELDS, Field
 from archiver.items import PageKind
-from archiver.platforms.platform_table_and_detection import platform_tables
+from archiver.platforms import platform_tables
 from archiver.storage.archive_opening_and_transactions import open_archive
 from tests.archive_fixture import make_archive
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 from scrapy.http import HtmlResponse
 
-from archiver.demo.demo_server import Blog, Theme
-from archiver.demo.themes import THEMES
+from archiver.demo.demo_blog import THEMES, Blog, Theme
 from archiver.errors import BadRules
 from archiver.extraction.article_extraction_with_site_rules import extract_page
 from archiver.extraction.page_parsing_and_javascript_check import parse_page
@@ -14,8 +13,9 @@ from archiver.extraction.template.rule_induction import Sample, learn_rules, sel
 from archiver.extraction.template.site_rule_field_reader import body_container
 from archiver.extraction.template.site_rules_and_constants import Rule, from_toml, to_toml
 from archiver.items import Article
-from archiver.platforms.css_and_xpath_evaluator import Index, selector_error
-from archiver.platforms.platform_table_and_detection import platform_tables
+from archiver.platforms import platform_tables
+from archiver.platforms.css_and_xpath_selectors import selector_error
+from archiver.platforms.page_index import Index
 
 URL = "https://blog.example.org/2024/05/fog-in-the-harbour/"
 PAGE = """<html lang="en"><head><title>Fog in the harbour | Blog</title>

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.frontier.fetch_order_revisits_source_trust_and_cadence import (
+from archiver.frontier.cadence_and_blackout_hours import (
     Adaptive,
     Cadence,
     Cron,

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.fields import MEASURED
-from archiver.frontier.fetch_order_revisits_source_trust_and_cadence import Every, PastRun, RecrawlTime
+from archiver.frontier.cadence_and_blackout_hours import Every, PastRun, RecrawlTime
 from archiver.health.health_report_metrics_and_probe import judge_archive
 from archiver.health.lost_fields_bursts_and_silences import chance_of_so_few, chance_of_so_many, is_far
 from archiver.health.site_health_rules import (

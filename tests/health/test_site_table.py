@@ -19,7 +19,7 @@ from sqlite_utils import Database
 from archiver import __version__
 from archiver.cli.main import cli
 from archiver.cli.status_table_and_history_output import TableLayout, format_history, format_site_table
-from archiver.frontier.fetch_order_revisits_source_trust_and_cadence import RecrawlTime
+from archiver.frontier.cadence_and_blackout_hours import RecrawlTime
 from archiver.health.simultaneous_site_failures import CommonCause
 from archiver.health.site_health_rules import Health, HealthFinding
 from archiver.health.site_status_table_and_history import (

@@ -12,8 +12,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from archiver.discovery import cdx_and_timemaps
-from archiver.discovery.cdx_and_timemaps import CaptureAction, parse_archive_service
-from archiver.importers.wayback_import_and_mementos import CaptureList, ListRequests, NoCaptureList, WaybackPlan
+from archiver.discovery.cdx_and_timemaps import parse_archive_service
+from archiver.importers.wayback_import import CaptureAction, CaptureList, ListRequests, NoCaptureList, WaybackPlan
 
 BEGIN = datetime(2001, 1, 1, tzinfo=UTC)
 PLAN = WaybackPlan(Path("none"), parse_archive_service("http://archive.example/coll/cdx"), "http://blog.example/")

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver import markup
-from archiver.markup import compile_lazy_regexes, lazy_regex
+from archiver.lazy_regex import compile_lazy_regexes, lazy_regex
 
 _PATTERN = r"(?P<word>[a-zß]+)-?(\d*)"
 _START = """

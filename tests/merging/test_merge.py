@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from archiver.demo.demo_server import Demo
+from archiver.demo.demo_blog import Demo
 from archiver.maintenance.archive_verification_and_repair import verify
 from archiver.storage.archive_opening_and_transactions import open_archive
 from archiver.storage.locks import lock_site
@@ -192,8 +192,8 @@ def test_a_crawl_continues_after_merging_two_crawls_of_a_blog(demo: Demo, tmp_pa
 
 
 MOMENTS = [
-    KilledCall("merge_captures_pages_searches_and_tombstones", "transfer_warc", 1, True),
-    KilledCall("merge_captures_pages_searches_and_tombstones", "transfer_warc", 2, False),
+    KilledCall("merge_articles_and_captures", "transfer_warc", 1, True),
+    KilledCall("merge_articles_and_captures", "transfer_warc", 2, False),
     KilledCall("merge_archives", "add_article", 1, True),
     KilledCall("merge_archives", "merge_article", 1, True),
     KilledCall("merge_archives", "merge_page", 1, True),

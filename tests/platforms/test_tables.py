@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from archiver.platforms.css_and_xpath_evaluator import Index, compile_selector, element_selector, selector_error
-from archiver.platforms.platform_table_and_detection import Platform, by_name, detect_platform, platform_tables
+from archiver.platforms import Platform, by_name, detect_platform, platform_tables
+from archiver.platforms.css_and_xpath_selectors import element_selector, selector_error
+from archiver.platforms.page_index import Index, compile_selector
 
 
 def index(html: str) -> Index:

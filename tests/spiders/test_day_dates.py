@@ -11,12 +11,8 @@ from typing import Any
 
 import pytest
 
-from archiver.frontier.fetch_order_revisits_source_trust_and_cadence import (
-    MIN_CLAIMS,
-    dates_claim,
-    is_build_day,
-    next_day_end,
-)
+from archiver.discovery.source_hints_and_trust import MIN_CLAIMS, dates_claim, is_build_day
+from archiver.frontier.fetch_order_and_revisits import next_day_end
 from archiver.items import DiscoverySource
 from tests.month.commands import run_at
 from tests.spiders.site_server import SiteServer, home, page, serving

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from archiver.demo.demo_server import Demo, serve
+from archiver.demo.demo_blog import Demo, serve
 from archiver.errors import ContactMissing
 from archiver.storage.locks import lock_site
 from tests import processes

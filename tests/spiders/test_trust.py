@@ -11,15 +11,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.frontier.fetch_order_revisits_source_trust_and_cadence import (
+from archiver.discovery.source_hints_and_trust import (
     MIN_CLAIMS,
     TRUST_AGAIN_AFTER,
     ClaimTally,
     are_claims_believed,
     claim_of,
     dates_claim,
-    next_fetch_time,
 )
+from archiver.frontier.fetch_order_and_revisits import next_fetch_time
 from archiver.frontier.post_and_excluded_page_samples import DEFAULT_SAMPLE
 from archiver.items import DiscoverySource, Outcome, PageKind
 from archiver.storage.archive_opening_and_transactions import open_archive, writing

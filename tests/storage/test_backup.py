@@ -20,7 +20,7 @@ from click.testing import Result
 
 from archiver.cli.main import cli
 from archiver.maintenance.archive_verification_and_repair import verify
-from archiver.maintenance.backup_files_and_generations import copy_database, copy_warc_files
+from archiver.maintenance.backup import copy_database, copy_warc_files
 from archiver.maintenance.verify_warc_files_and_captures import find_warc_files
 from tests.proved_archive import QUAY, START, Run, make, make_another, page, text
 from tests.runner import Runner, fault
@@ -220,7 +220,7 @@ _ENDED = """
 import os, signal, sys, time
 signal.signal(signal.SIGINT, signal.default_int_handler)  # shells start background jobs with this signal ignored
 from pathlib import Path
-import archiver.maintenance.backup_files_and_generations as database
+import archiver.maintenance.backup as database
 from archiver.cli.main import cli
 database._PAGES = 50
 copy_part = database._copy

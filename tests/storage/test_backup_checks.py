@@ -20,10 +20,10 @@ from hypothesis import strategies as st
 from sqlite_utils import Database
 
 from archiver.health.backup_and_check_health import judge_safety, read_safety
-from archiver.maintenance import backup_files_and_generations as backup_generations
+from archiver.maintenance import backup as backup_generations
 from archiver.maintenance.archive_verification_and_repair import verify
-from archiver.maintenance.backup_files_and_generations import earlier_files
-from archiver.maintenance.database_damage_and_vacuum import path_of
+from archiver.maintenance.backup import earlier_files
+from archiver.maintenance.database_damage_and_vacuum import find_damage, path_of
 from archiver.sites.archiver_toml import Maintenance
 from archiver.storage.archive_opening_and_transactions import opened
 from tests.damage import damage_table, flip, overwrite_page, shorten, warc_files
@@ -229,15 +229,15 @@ def test_a_verification_writes_nothing_to_a_backup(archive: Path, target: Path) 
 
 
 KILLS = [
-    KilledCall("backup_files_and_generations", "_copy", 1, True),
-    KilledCall("backup_files_and_generations", "check_copy", 1, True),
-    KilledCall("backup_files_and_generations", "keep_as_earlier", 1, False),
-    KilledCall("backup_files_and_generations", "keep_as_earlier", 1, True),
-    KilledCall("backup_files_and_generations", "copy_file", 2, False),
-    KilledCall("backup_run_and_removed_posts", "prune", 1, False),
-    KilledCall("backup_files_and_generations", "delete_database", 1, False),
-    KilledCall("backup_files_and_generations", "delete_database", 1, True),
-    KilledCall("backup_run_and_removed_posts", "_record", 1, False),
+    KilledCall("backup", "_copy", 1, True),
+    KilledCall("backup", "check_copy", 1, True),
+    KilledCall("backup", "keep_as_earlier", 1, False),
+    KilledCall("backup", "keep_as_earlier", 1, True),
+    KilledCall("backup", "copy_file", 2, False),
+    KilledCall("backup", "prune", 1, False),
+    KilledCall("backup", "delete_database", 1, False),
+    KilledCall("backup", "delete_database", 1, True),
+    KilledCall("backup", "_record", 1, False),
 ]
 
 
@@ -313,7 +313,7 @@ def test_a_failed_backup_is_recorded_until_one_succeeds(archive: Path, target: P
 def test_a_first_backup_to_a_full_disk_is_recorded(
     archive: Path, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("archiver.maintenance.backup_files_and_generations.free_bytes", lambda path: 0)
+    monkeypatch.setattr("archiver.maintenance.backup.free_bytes", lambda path: 0)
     done = backup(archive, target, "--json")
     assert done.exit_code == 1
     assert json.loads(done.stdout).keys() == {"file", "error"}
@@ -329,7 +329,7 @@ def test_a_disk_that_gets_full_during_a_backup_is_recorded(
     def full(*args: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr("archiver.maintenance.backup_files_and_generations._copy_warc", full)
+    monkeypatch.setattr("archiver.maintenance.backup._copy_warc", full)
     assert backup(archive, target, "--captures").exit_code == 1
     ((failure,),) = rows(archive, "select failure from backups")
     assert "its disk is full" in failure
@@ -430,7 +430,7 @@ def test_a_generation_that_another_program_locks_is_neither_counted_nor_deleted(
     archive: Path, target: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     backups_with(archive, target, range(20, 23))
-    (newer, oldest), real = earlier_files(target), backup_generations.find_damage
+    (newer, oldest), real = earlier_files(target), find_damage
 
     def locked(db: Database) -> str:
         if path_of(db) == newer.resolve():

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from archiver.maintenance import backup_files_and_generations as backup_module
+from archiver.maintenance import backup as backup_module
 from archiver.maintenance.archive_verification_and_repair import verify
 from archiver.storage.archive_opening_and_transactions import opened
 from archiver.warc.warc_and_cdxj_writer import index_of
@@ -118,7 +118,7 @@ def test_a_run_that_begins_or_ends_while_a_backup_copies(
             begun[0].__exit__()
         return real(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("archiver.maintenance.backup_run_and_removed_posts.copy_warc_files", copied)
+    monkeypatch.setattr("archiver.maintenance.backup.copy_warc_files", copied)
     do("backup", archive, copy, "--captures")
     assert flaws(copy) == []
     assert findings(copy) == []

@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from archiver.demo.demo_server import Demo
+from archiver.demo.demo_blog import Demo
 from archiver.maintenance.archive_verification_and_repair import verify
-from archiver.maintenance.backup_files_and_generations import earlier_files
+from archiver.maintenance.backup import earlier_files
 from archiver.storage.locks import lock_schedule, lock_site
 from tests.damage import damage_table, flip, overwrite_page, shorten, warc_files
 from tests.killed_call import KilledCall, assert_killed

@@ -11,7 +11,7 @@ from random import Random
 
 import pytest
 
-from archiver.demo.demo_server import Demo
+from archiver.demo.demo_blog import Demo
 from archiver.importers.import_inputs_and_record_filter import RecordFilter
 from archiver.maintenance.archive_verification_and_repair import verify
 from archiver.storage.pages_and_source_hints import EPOCH

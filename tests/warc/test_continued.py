@@ -23,7 +23,7 @@ from archiver.sites.archiver_toml import Warc, parse_config
 from archiver.storage.archive_opening_and_transactions import opened
 from archiver.storage.capture_recovery import recover
 from archiver.warc.warc_and_cdxj_writer import Continuation, WarcWriter, held_finished, index_of, open_index_of
-from archiver.warc.warc_repair_rewriting_and_digests import transfer_warc
+from archiver.warc.warc_file_maintenance import transfer_warc
 from tests.faults.sound import flaws
 from tests.processes import SERVER, run
 from tests.proved_archive import QUAY, START, Run, page, text

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from archiver.discovery.cdx_and_timemaps import parse_archive_service
-from archiver.importers.wayback_import_and_mementos import (
+from archiver.importers.memento_records import (
     ArchiveResponse,
     OtherMemento,
     RequestedCapture,

@@ -21,7 +21,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from archiver.demo.demo_posts_markup_and_feeds import load_posts, paragraphs
+from archiver.demo.demo_blog import load_posts, paragraphs
 
 HERE = Path(__file__).parent
 CODE = Path("/usr/share/wordpress")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from archiver.demo.demo_posts_markup_and_feeds import load_posts
+from archiver.demo.demo_blog import load_posts
 from tests.test_demo_crawl import crawl, records
 from tests.wordpress.site import PACKAGES, WordPress
 

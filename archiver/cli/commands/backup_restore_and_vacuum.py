@@ -22,7 +22,7 @@ from archiver.cli.terminal_output import (
 )
 
 if TYPE_CHECKING:
-    from archiver.maintenance.backup_run_and_removed_posts import BackupResult
+    from archiver.maintenance.backup import BackupResult
     from archiver.maintenance.restore_backup import RestorePlan, RestoreResult
 
 
@@ -95,7 +95,7 @@ def backup(options: BackupOptions) -> None:
     Exit code: 0 done; 1 no backup was made, an earlier one is damaged, or a WARC file is missing; 2 wrong usage.
     """
     from archiver.errors import ArchiverError
-    from archiver.maintenance.backup_run_and_removed_posts import BackupRequest, has_warc_copies, make_backup
+    from archiver.maintenance.backup import BackupRequest, has_warc_copies, make_backup
 
     if options.purge and has_warc_copies(Path(options.archive), Path(options.file)):
         options = replace(options, with_captures=True)

@@ -442,7 +442,7 @@ def _resolve_start_urls(
     if demo or not urls:
         urls.append(_DEMONSTRATION)
     if _DEMONSTRATION in urls:
-        from archiver.demo.demo_server import serve  # not at the top, because few crawls need it
+        from archiver.demo.demo_blog import serve  # not at the top, because few crawls need it
 
         stack.enter_context(serve(edition=2 if _DEMONSTRATION in known.values() else 1))
     return list(dict.fromkeys(urls))

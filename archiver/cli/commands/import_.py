@@ -26,7 +26,7 @@ from archiver.cli.terminal_output import count_noun, print_json, strip_control_c
 if TYPE_CHECKING:
     from archiver.importers.import_inputs_and_record_filter import RecordFilter
     from archiver.importers.import_run import FileResult
-    from archiver.importers.wayback_import_and_mementos import WaybackOutcome, WaybackPlan
+    from archiver.importers.wayback_import import WaybackOutcome, WaybackPlan
     from archiver.warc.import_problems import Problem
 
 # Summaries of an import, for files and web archives
@@ -167,7 +167,7 @@ def import_wayback(options: ImportOptions) -> None:
     is not 0.
     """
     from archiver.extensions.crawl_log import prepare_log_file
-    from archiver.importers.wayback_import_and_mementos import WaybackImport
+    from archiver.importers.wayback_import import WaybackImport
     from archiver.sites.crawler_identity_and_delay import contact_of, user_agent
 
     until = _end_of_day(options.last_day)
@@ -204,7 +204,7 @@ def _build_plan(options: ImportOptions, url: str, until: datetime | None, servic
     the web archive named in the site's settings; it is used if no option names another one. Raises UsageError for a
     TimeMap service without --exact.
     """
-    from archiver.importers.wayback_import_and_mementos import WaybackPlan
+    from archiver.importers.wayback_import import WaybackPlan
 
     own = options.wayback_only
     plan = WaybackPlan(
@@ -270,7 +270,7 @@ def _fetch_captures(run: Any, agent: str, log: Path | None, *, shown: bool) -> i
 
     from archiver.extensions.crawl_log import install_crawl_log, log_as
     from archiver.extensions.crawl_progress_display import Leave, Terminal
-    from archiver.importers.wayback_spider import WaybackSpider, make_settings
+    from archiver.importers.wayback_import import WaybackSpider, make_settings
     from archiver.scheduling.crawl_plans_results_and_notices import GRACE
     from archiver.scheduling.crawl_process_and_pool import CrawlProcess
     from archiver.sites.archiver_toml import load_config
@@ -319,7 +319,7 @@ def _start_progress_display(run: Any, terminal: Any) -> None:
 
 
 def _summarize_wayback(plan: WaybackPlan, result: WaybackOutcome, seconds: float) -> dict[str, Any]:
-    from archiver.importers.wayback_import_and_mementos import CAPTURE_SECONDS
+    from archiver.importers.wayback_import import CAPTURE_SECONDS
     from archiver.politeness.network_address_policy import AddressZone, zone_of_host
 
     is_remote = zone_of_host(urlsplit(plan.service.replay).hostname or "") is not AddressZone.LOOPBACK

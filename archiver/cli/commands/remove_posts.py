@@ -24,7 +24,7 @@ from archiver.cli.terminal_output import (
 )
 
 if TYPE_CHECKING:
-    from archiver.maintenance.backup_run_and_removed_posts import Holder
+    from archiver.maintenance.backup import Holder
     from archiver.maintenance.takedown import TakedownScope
 
 _SHOWN = 10
@@ -166,7 +166,7 @@ def remove_posts(archive: Path, takedown: Takedown) -> None:
 
 
 def _find_holders(archive: Path) -> list[Holder]:
-    from archiver.maintenance.backup_run_and_removed_posts import find_holders
+    from archiver.maintenance.backup import find_holders
 
     return find_holders(archive)
 

@@ -21,7 +21,7 @@ from archiver.extraction.authors.byline_splitting_and_person_names import (
 from archiver.extraction.page_parsing_and_javascript_check import Page
 from archiver.extraction.post_locator import Post
 from archiver.extraction.text_normalization_and_formulas import clean_text, element_line, fold_text
-from archiver.markup import lazy_regex
+from archiver.lazy_regex import lazy_regex
 
 # The words that introduce a source: one row per language and form.
 

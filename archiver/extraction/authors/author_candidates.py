@@ -31,8 +31,8 @@ from archiver.extraction.page_parsing_and_javascript_check import Page
 from archiver.extraction.post_locator import Post, unshown_article
 from archiver.extraction.text_normalization_and_formulas import clean_text, element_line, fold_text
 from archiver.items import ORGANIZATIONS, Candidate, Evidence, SourceHint, is_from_api
-from archiver.markup import lazy_regex
-from archiver.platforms.platform_table_and_detection import by_name
+from archiver.lazy_regex import lazy_regex
+from archiver.platforms import by_name
 
 Names = tuple[str, ...]
 _MAX_COUNT, _MAX_LABEL = 12, 60

@@ -16,7 +16,7 @@ from lxml.etree import _Element as Element
 
 from archiver.extraction.authors.byline_splitting_and_person_names import word_set
 from archiver.extraction.text_normalization_and_formulas import clean_text
-from archiver.markup import lazy_regex
+from archiver.lazy_regex import lazy_regex
 
 NAME, AUTHOR, BOX, NOT = "name", "author", "box", "not"
 """The author marks that a class may give an element. NAME: it is the author's name. AUTHOR: it is about the author.

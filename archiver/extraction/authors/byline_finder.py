@@ -41,7 +41,7 @@ from archiver.extraction.category_and_tag_links import has_count
 from archiver.extraction.page_parsing_and_javascript_check import Page
 from archiver.extraction.post_locator import Post
 from archiver.extraction.text_normalization_and_formulas import clean_text, element_line, fold_text
-from archiver.markup import lazy_regex
+from archiver.lazy_regex import lazy_regex
 
 # The boxes about the author that follow a post.
 

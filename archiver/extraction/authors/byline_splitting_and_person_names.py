@@ -16,7 +16,7 @@ from archiver.extraction.page_metadata_and_articles_in_scripts import types
 from archiver.extraction.page_parsing_and_javascript_check import Page
 from archiver.extraction.text_normalization_and_formulas import CaselessPattern, clean_text, fold_text
 from archiver.items import Candidate
-from archiver.markup import lazy_regex
+from archiver.lazy_regex import lazy_regex
 
 
 def word_set(text: str) -> frozenset[str]:

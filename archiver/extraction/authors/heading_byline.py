@@ -35,7 +35,7 @@ from archiver.extraction.visible_dates import (
     is_time_of_event,
     read_dates,
 )
-from archiver.markup import lazy_regex
+from archiver.lazy_regex import lazy_regex
 
 # The text right above and below the heading of a post, line by line.
 

@@ -19,7 +19,7 @@ from archiver.extraction.authors.heading_byline import BylineBlock
 from archiver.extraction.body import render_container
 from archiver.extraction.body_blocks import text_width
 from archiver.extraction.date_parser import Moment
-from archiver.extraction.geotag_merging_and_publisher_place import format_place_key, publisher_places
+from archiver.extraction.geotags import format_place_key, publisher_places
 from archiver.extraction.page_parsing_and_javascript_check import Page
 from archiver.extraction.post_locator import ALIKE as ALIKE_TITLES
 from archiver.extraction.post_locator import Post, declared_titles, title_similarity
@@ -35,8 +35,9 @@ from archiver.extraction.template.site_rule_field_reader import (
 from archiver.extraction.template.site_rules_and_constants import JSON_LD, Rule, SiteRules
 from archiver.extraction.text_normalization_and_formulas import element_line, fold_text
 from archiver.items import Article, SourceHint
-from archiver.markup import lazy_regex
-from archiver.platforms.css_and_xpath_evaluator import Found, split_words
+from archiver.lazy_regex import lazy_regex
+from archiver.platforms.css_and_xpath_selectors import Found
+from archiver.platforms.page_index import split_words
 
 # Making selectors for an element that also match its counterparts on the site's other pages.
 

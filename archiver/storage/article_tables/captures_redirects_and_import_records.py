@@ -17,7 +17,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.errors import ArticleRemoved, NotCaptured
-from archiver.frontier.fetch_order_revisits_source_trust_and_cadence import next_fetch_time, priority
+from archiver.frontier.fetch_order_and_revisits import next_fetch_time, priority
 from archiver.items import Capture, DiscoverySource, Outcome, PageKind, UsageStatement
 from archiver.storage.pages_and_source_hints import last_rowid, moment, stamp
 from archiver.storage.tombstones import tombstone_at

@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 from fastwarc import WarcRecord, WarcRecordType
 
 from archiver.items import Capture
-from archiver.markup import lazy_regex
+from archiver.lazy_regex import lazy_regex
 from archiver.warc.warc_and_cdxj_writer import (
     NAME,
     index_of,

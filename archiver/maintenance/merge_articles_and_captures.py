@@ -1,15 +1,16 @@
-"""Merges the articles of another archive into this one. An article that only the other archive has is copied with its
-revisions. For an article that both have, each capture of the other archive is entered at its own time, as in an import.
-
-All functions run inside the caller's transaction.
+"""Merges the articles of another archive into this one, and their captures with the WARC files. An article that only
+the other archive has is copied with its revisions. For an article that both have, each capture of the other archive is
+entered at its own time, as in an import.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from sqlite_utils import Database
@@ -17,8 +18,7 @@ from sqlite_utils import Database
 from archiver.articles.article_comparison import meaning_digest
 from archiver.fields import LATEST
 from archiver.items import Article
-from archiver.maintenance.merge_captures_pages_searches_and_tombstones import CaptureMerge
-from archiver.markup import lazy_regex
+from archiver.lazy_regex import lazy_regex
 from archiver.storage.article_tables import captures_redirects_and_import_records as captures
 from archiver.storage.article_tables import field_candidate_evidence as evidence
 from archiver.storage.article_tables import near_duplicate_clusters
@@ -44,8 +44,17 @@ from archiver.storage.article_tables.historical_revisions import (
     enter_historical_article,
     revision_runs_of,
 )
-from archiver.storage.pages_and_source_hints import moment
-from archiver.storage.tombstones import Tombstone, next_article_id, tombstone_of
+from archiver.storage.pages_and_source_hints import last_rowid, moment
+from archiver.storage.tombstones import (
+    Tombstone,
+    is_payload_removed,
+    next_article_id,
+    tombstone_at,
+    tombstone_of,
+)
+from archiver.urls import urlkey
+from archiver.warc.warc_and_cdxj_writer import index_of
+from archiver.warc.warc_file_maintenance import compute_file_digest, finish_transfer, transfer_warc
 
 # New articles.
 
@@ -388,3 +397,157 @@ def _read_their_revisions(theirs: Database, post: TheirArticle, rules: Mapping[i
             )
         )
     return out
+
+
+Progress = Callable[[str, int, int], None]
+"""A function that is called during the merge with a name for the current step, the number of items done, and the
+total."""
+
+
+# Captures.
+
+
+class CaptureMerge:
+    """Enters captures of the other archive into this one. Two captures are the same if URL, time and payload digest are
+    equal.
+
+    - `files`: maps the name of each copied WARC file in the other archive to its name in this one. Captures in other
+      files are not entered.
+    - `runs`, `imports`: map IDs in the other archive to IDs in this one.
+    - `new`: the number of captures entered so far.
+    - `removed`: the IDs of tombstones whose posts have records in a copied file. These records must be erased.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        theirs: Database,
+        files: Mapping[str, str],
+        runs: Mapping[int, int],
+        imports: Mapping[int, int],
+    ) -> None:
+        self._db, self._theirs, self._files, self._runs, self._imports = db, theirs, files, runs, imports
+        self.new = 0
+        self.removed: set[int] = set()
+
+    def find_known(self, row: Row) -> int | None:
+        """Returns the ID in this archive of a capture of the other archive, given as its row; None if the capture is
+        not in this archive.
+        """
+        found = self._db.execute(
+            "select id from captures where url = ? and captured_at = ? and +digest is ? limit 1",
+            [row["url"], row["captured_at"], row["digest"]],
+        ).fetchone()
+        return int(found[0]) if found else None
+
+    def enter(self, row: Row) -> int | None:
+        """Enters a capture of the other archive, given as its row, unless the capture is already in this archive.
+        Returns its ID in this archive; None if its WARC file was not copied.
+        """
+        number = self.find_known(row)
+        if number is not None or row["warc_file"] not in self._files:
+            return number
+        self._db.table("captures").insert(
+            {
+                **{k: v for k, v in row.items() if k not in ("id", "article_id", "hint_id", "secondary")},
+                "warc_file": self._files[row["warc_file"]],
+                "run_id": self._runs.get(row["run_id"] or 0),
+                "import_id": self._imports.get(row["import_id"] or 0),
+            }
+        )
+        number = last_rowid(self._db)
+        self._db.conn.executemany(
+            "insert into usage_statements (capture_id, source, agent, name, value) values (?, ?, ?, ?, ?)",
+            [
+                (number, *statement)
+                for statement in self._theirs.execute(
+                    "select source, agent, name, value from usage_statements where capture_id = ? order by id",
+                    [row["id"]],
+                )
+            ],
+        )
+        self.new += 1
+        self._erase_if_removed(row)
+        return number
+
+    def enter_by_id(self, number: int | None) -> int | None:
+        """Does the same as `enter` for a capture that is given by its ID in the other archive. Returns None if the ID
+        is unknown or None.
+        """
+        row = next(iter(self._theirs.query("select * from captures where id = ?", [number])), None)
+        return self.enter(row) if row else None
+
+    def _erase_if_removed(self, row: Row) -> None:
+        tombstone = tombstone_at(self._db, urlkey(row["url"]))
+        if tombstone is not None:
+            self.removed.add(tombstone.id)
+        elif row["digest"] and is_payload_removed(self._db, row["digest"]):
+            self.removed.add(
+                self._db.execute(
+                    "select tombstone_id from tombstone_payloads where digest = ?", [row["digest"]]
+                ).fetchone()[0]
+            )
+
+
+# WARC files.
+
+
+def copy_files(
+    db: Database, theirs: Database, folder: Path, other: Path, progress: Progress
+) -> tuple[dict[str, str], list[str]]:
+    """Copies the WARC files with new captures from the other archive's folder (`other`) into this archive's (`folder`).
+    Returns a dict from each file's name in the other archive to its name in this one, and the names of files that are
+    missing in the other archive's folder.
+
+    A file whose captures are all in this archive is not copied. A file that is already in this archive, under whatever
+    name, is recognized by its digest. Raises OSError.
+    """
+    names: dict[str, str] = {}
+    lost: list[str] = []
+    sizes: dict[int, list[Path]] = defaultdict(list)
+    for file in sorted((folder / "warc").glob("*.warc.gz")):
+        sizes[file.stat().st_size].append(file)
+    all_names = sorted(
+        {row[0] for row in theirs.execute("select distinct warc_file from captures")}
+        | {f"warc/{file.name}" for file in (other / "warc").glob("*.warc.gz")}
+    )
+    for number, name in enumerate(all_names):
+        progress("WARC files", number, len(all_names))
+        if not _has_new_captures(db, theirs, name):
+            continue
+        source = other / name
+        if Path(name).is_absolute() or ".." in Path(name).parts or not source.is_file():
+            lost.append(name)
+            continue
+        own = _find_same_file(source, sizes[source.stat().st_size])
+        if own is None:
+            own = transfer_warc(source, folder / "warc")
+            if not own.exists():  # the copied file contained no complete record
+                continue
+            sizes[own.stat().st_size].append(own)
+        elif not index_of(own).exists():
+            finish_transfer(own, index_of(source))
+        names[name] = f"warc/{own.name}"
+    return names, lost
+
+
+def _has_new_captures(db: Database, theirs: Database, name: str) -> bool:
+    """Returns True if a WARC file of the other archive contains a capture that this archive lacks, or if no row of
+    `captures` refers to the file.
+    """
+    rows = 0
+    for row in theirs.execute("select url, captured_at, digest from captures where warc_file = ?", [name]):
+        rows += 1
+        if (
+            db.execute("select 1 from captures where url = ? and captured_at = ? and +digest is ?", row).fetchone()
+            is None
+        ):
+            return True
+    return rows == 0
+
+
+def _find_same_file(source: Path, candidates: list[Path]) -> Path | None:
+    if not candidates:
+        return None
+    digest = compute_file_digest(source)
+    return next((file for file in candidates if compute_file_digest(file) == digest), None)

@@ -1,367 +1,84 @@
-"""Imports captures from a web archive: decides which captures to fetch, converts the web archive's responses to WARC
-records, and stores them. `wayback_spider` fetches them.
-
-A response is a capture (a memento) if it has a Memento-Datetime header (RFC 7089, section 2.1.1), or if its payload has
-the digest in the list of captures. Any other response is a page of the web archive itself. The functions that convert
-responses are pure.
+"""Imports captures from a web archive: reads its list of captures, decides which of them to fetch, fetches them at the
+pace that the web archive allows, and stores them.
 
 The list of a site's captures is kept in a temporary database on disk, because a large site has millions of captures.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
-import re
+import logging
 import sqlite3
 import time
+from bisect import bisect_left
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from http import HTTPStatus
+from enum import StrEnum
 from itertools import groupby
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import scrapy
+from scrapy.exceptions import (
+    CannotResolveHostError,
+    DownloadCancelledError,
+    DownloadConnectionRefusedError,
+    DownloadFailedError,
+    DownloadTimeoutError,
+    IgnoreRequest,
+    ResponseDataLossError,
+)
+from scrapy.http import Request, Response
+from scrapy.http.request import NO_CALLBACK
 from sqlite_utils import Database
 
 from archiver import __version__
 from archiver.discovery import cdx_and_timemaps
 from archiver.discovery.cdx_and_timemaps import (
+    HTML,
+    REDIRECTS,
     ArchiveService,
-    CaptureAction,
-    CaptureListEntry,
     CdxEntry,
     captures_url,
-    choose_captures,
     classify_capture,
     has_resume_keys,
-    is_relevant,
     is_view_of_page,
     next_part_url,
-    original_url,
-    parse_http_date,
     parse_timemap,
     requested_limit,
 )
 from archiver.discovery.safe_xml_json_and_html_parsing import decode, plain_text
+from archiver.extensions.download_slot_throttle import SharedThrottle, ThrottleExtension
+from archiver.guarded_download_handler import ForbiddenByRobots, HostBusy, RobotsUnreadable
 from archiver.importers.import_writer import ImportSource, ImportTarget
+from archiver.importers.memento_records import (
+    ArchiveResponse,
+    OtherMemento,
+    RequestedCapture,
+    digest_field,
+    memento_record,
+)
 from archiver.importers.record_batches_and_classification import ReadRecord, RecordKind, RecordReader
+from archiver.politeness.network_address_policy import AddressZone, permission_for, zone_of_host
+from archiver.politeness.throttle import BUSY, Throttle
 from archiver.sites.page_objects_and_test_cases import load_page_objects
+from archiver.spiders.run_endings_and_outage_guards import FailureStreak, outcome_of_failure
 from archiver.storage import tombstones
 from archiver.storage.archive_opening_and_transactions import open_archive, writing
 from archiver.storage.article_tables import captures_redirects_and_import_records as captures
 from archiver.storage.article_tables.captures_redirects_and_import_records import MOST_PROBLEMS, ImportCounts
+from archiver.storage.disk_and_database_errors import environment_error, is_environment_error
 from archiver.storage.full_text_index_and_saved_searches import batch_indexing
 from archiver.urls import Scope, normalize, urlkey
-from archiver.warc.content_codings_and_digests import Decoding, decode_content, matches_digest, parse_digest
-from archiver.warc.decompressing_stream import StreamPosition
 from archiver.warc.foreign_captures import ForeignCapture, RecordPair, normalize_sha1
 from archiver.warc.foreign_captures import warc_date as parse_warc_date
 from archiver.warc.foreign_warc_arc_wacz_reader import ForeignRecord
 from archiver.warc.import_problems import Problem, ProblemKind
-from archiver.warc.warc_records import MAX_BODY, Headers, warc_date
-
-_ORIGINAL = b"x-archive-orig-"
-# The crawler that stored the capture may have renamed these fields. If only these are renamed, the web archive does not
-# rename fields.
-_STORED = frozenset({b"transfer-encoding", b"content-encoding", b"content-length"})
-# Fields of the archive's response that are not fields of the capture.
-_OF_RESPONSE = frozenset(
-    {
-        b"memento-datetime",
-        b"content-location",
-        b"transfer-encoding",
-        b"connection",
-        b"keep-alive",
-        b"content-encoding",
-        b"server-timing",
-        b"alt-svc",
-    }
-)
-_MEMENTO_LINK = re.compile(rb"rel=\"?[^\";,]*\b(?:original|timegate|timemap|memento)\b")
-_NOW = timedelta(hours=1)
-# What archives insert into replayed pages: the Internet Archive's toolbar and end note, wombat, pywb's banner.
-_MARKUP = re.compile(
-    rb"BEGIN WAYBACK TOOLBAR INSERT|FILE ARCHIVED ON \d\d:\d\d:\d\d|/_static/js/(?:bundle-playback|wombat|analytics)|"
-    rb"__wm\.(?:init|wombat|bt)\(|_?WBWombatInit|\bwbinfo\.(?:url|top_url|timestamp) *=|<!-- WB Insert -->|"
-    rb"/static/(?:wombat|default_banner|wb_frame)\.js"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class RequestedCapture:
-    """A capture to request from a web archive, as its list of captures describes it. `at` is an aware time. `digest` is
-    "" and `status` is None if the list does not state them.
-    """
-
-    at: datetime
-    url: str
-    digest: str = ""
-    status: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ArchiveResponse:
-    """A web archive's response to a request for `uri`, which was sent at the time `at`. `body` is as sent, but without
-    the chunked transfer coding.
-    """
-
-    uri: str
-    at: datetime
-    status: int
-    headers: Headers
-    body: bytes
-
-    def header(self, name: str) -> str:
-        """Returns the value of the first header field with this name (in lower case), or ""."""
-        key = name.encode()
-        return next((v.decode("latin-1").strip() for n, v in self.headers if n.lower() == key), "")
-
-
-@dataclass(frozen=True, slots=True)
-class OtherMemento:
-    """Another capture of the same URL, to which the web archive redirects. It has the time `at` and the URL `url`."""
-
-    at: datetime
-    url: str
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Memento(StreamPosition):
-    """Says where an imported record comes from if it was fetched from a web archive: the URL of the memento, instead of
-    a file and an offset."""
-
-    uri: str = ""
-
-    def __str__(self) -> str:
-        return self.uri
-
-
-@dataclass(frozen=True, slots=True)
-class _Payload:
-    """The payload of a capture, restored from a web archive's response.
-
-    `coding` is the content coding of `body`. `was_coded` is True if the original payload had a coding that cannot be
-    restored. `is_proven` is True if the payload matches the digest in the list of captures.
-    """
-
-    body: bytes
-    coding: str
-    was_coded: bool
-    is_proven: bool
-
-
-def memento_record(
-    response: ArchiveResponse, requested: RequestedCapture, service: ArchiveService
-) -> ForeignRecord | OtherMemento | Problem:
-    """Returns the WARC response record that a crawler would have written at the time of the capture. Returns an
-    OtherMemento if the web archive redirects to another capture of the URL, and a Problem if the response is not the
-    capture.
-
-    The record has the fields WARC-Source-URI and WARC-Creation-Date, which say where and when it was fetched, as pywb
-    writes them.
-    """
-    at = parse_http_date(response.header("memento-datetime"))
-    declared = digest_field(requested.digest)
-    payload = _restore_payload(response, declared)
-    if other := _mismatch(response, requested, service, payload, at):
-        return other
-    at = at or requested.at
-    if not payload.is_proven and at != requested.at:
-        declared = ""  # the listed digest belongs to another capture
-    elif not payload.is_proven and payload.was_coded and declared:
-        # The digest belongs to the coded bytes, which are not available. It proves nothing, but is kept as information.
-        declared = f"list:{requested.digest}"
-    headers = _original_headers(response, service, payload.coding)
-    if payload.is_proven or payload.was_coded:
-        # The original length is that of different bytes and would make the page look truncated.
-        headers = tuple((name, value) for name, value in headers if name.lower() != b"content-length")
-    fields = {
-        "warc-type": "response",
-        "warc-date": warc_date(at),
-        "warc-target-uri": requested.url,
-        "content-type": "application/http; msgtype=response",
-        "warc-source-uri": response.uri,
-        "warc-creation-date": warc_date(response.at),
-    }
-    if declared:
-        fields["warc-payload-digest"] = declared
-    status = _original_status(response, requested)
-    line = f"HTTP/1.1 {status} {_phrase(status)}\r\n".encode()
-    head = b"".join(name + b": " + value + b"\r\n" for name, value in headers)
-    return ForeignRecord(Memento(uri=response.uri), fields, line + head + b"\r\n" + payload.body)
-
-
-def _mismatch(
-    response: ArchiveResponse,
-    requested: RequestedCapture,
-    service: ArchiveService,
-    payload: _Payload,
-    at: datetime | None,
-) -> OtherMemento | Problem | None:
-    """Returns None if the response is the requested capture, OtherMemento if it leads to another capture of the URL,
-    otherwise a Problem. `at` is the time in the response's Memento-Datetime header; None if it has none.
-    """
-    status, body, coding = response.status, payload.body, payload.coding
-    if at is None and not payload.is_proven:
-        return _no_memento(response, requested, service)
-    if not payload.is_proven and (of := _other_original(response, requested, service)):
-        return Problem(
-            ProblemKind.NOT_A_MEMENTO, response.uri, requested.url, f"it is a capture of another URL: {of[:200]}"
-        )
-    if _is_redirect(status) and requested.status == 200 and (target := _redirect_target(response, requested, service)):
-        return target  # the target is a capture of the same second, whose URL has http or lacks a slash
-    if (
-        not payload.is_proven
-        and status == 200
-        and (_MARKUP.search(decode_content(body, coding, MAX_BODY)[0] if coding else body))
-    ):
-        return Problem(ProblemKind.REWRITTEN, response.uri, requested.url)
-    return None
-
-
-def _is_redirect(status: int | None) -> bool:
-    return status is not None and 300 <= status < 400
-
-
-def _original_status(response: ArchiveResponse, requested: RequestedCapture) -> int:
-    """Returns the HTTP status of the capture. If the response is a redirect, the status in the list of captures is
-    used, because the Internet Archive responds with 302 to each redirect.
-    """
-    if requested.status and _is_redirect(response.status) and _is_redirect(requested.status):
-        return requested.status
-    return response.status
-
-
-def digest_field(digest: str) -> str:
-    """Converts a digest from a list of captures, where "sha1:" is omitted, to the form of WARC-Payload-Digest. Returns
-    "" if the algorithm is unknown.
-    """
-    if ":" in digest:
-        return digest
-    if re.fullmatch(r"[A-Z2-7]{32}|[0-9a-fA-F]{40}", digest):
-        return f"sha1:{digest}"
-    return f"md5:{digest}" if re.fullmatch(r"[0-9a-f]{32}", digest) else ""
-
-
-def _other_original(response: ArchiveResponse, requested: RequestedCapture, service: ArchiveService) -> str:
-    """Returns the original URL given in the response if it differs from the requested URL, otherwise ""."""
-    placed = service.captured(response.header("content-location"), response.uri)
-    links = [v.decode("latin-1") for n, v in response.headers if n.lower() == b"link"]
-    stated = [placed[1] if placed else "", *(original_url(link) for link in links)]
-    urls = [found for one in stated if one and (found := normalize(one))]
-    return next((one for one in urls if urlkey(one) != urlkey(requested.url)), "")
-
-
-def _no_memento(
-    response: ArchiveResponse, requested: RequestedCapture, service: ArchiveService
-) -> OtherMemento | Problem:
-    location = response.header("location")
-    if 300 <= response.status < 400 and location:
-        if target := _redirect_target(response, requested, service):
-            return target
-        return Problem(ProblemKind.NOT_A_MEMENTO, response.uri, requested.url, f"it redirects to {location[:200]}")
-    kind = ProblemKind.NOT_A_MEMENTO if response.status == 200 else ProblemKind.UNANSWERED
-    return Problem(kind, response.uri, requested.url, f"it responds with {response.status}")
-
-
-def _redirect_target(
-    response: ArchiveResponse, requested: RequestedCapture, service: ArchiveService
-) -> OtherMemento | None:
-    """Returns the capture to which the web archive redirects, if it is a capture of the requested URL, otherwise
-    None.
-    """
-    target = service.captured(response.header("location"), response.uri)
-    return OtherMemento(*target) if target is not None and urlkey(target[1]) == urlkey(requested.url) else None
-
-
-def _restore_payload(response: ArchiveResponse, declared: str) -> _Payload:
-    """Restores the payload as the crawler received it. A web archive may send a payload compressed that was not
-    compressed originally, or decompressed if it was. `declared` is the digest in the list of captures.
-    """
-    wire, coding = response.body, response.header("content-encoding").lower()
-    original = response.header("x-archive-orig-content-encoding").lower()
-    was_coded = "chunked" in response.header("x-archive-orig-transfer-encoding").lower()
-    body = wire
-    if coding and coding != "identity":
-        plain, how = decode_content(wire, coding, MAX_BODY)
-        packed_since = _is_proof(declared, plain) or (_renames_headers(response) and not original)
-        if how is Decoding.WELL and packed_since and not _is_proof(declared, wire):
-            body, coding = plain, ""
-    elif original and original != "identity":
-        _, how = decode_content(wire, original, MAX_BODY)
-        coding = original if how is Decoding.WELL else ""
-        was_coded |= how is not Decoding.WELL
-    else:
-        coding = ""
-    return _Payload(body, coding, was_coded, _is_proof(declared, body))
-
-
-def _is_proof(declared: str, payload: bytes) -> bool:
-    """Returns True if the digest has a known algorithm and matches the payload."""
-    return parse_digest(declared) is not None and matches_digest(declared, (payload,))
-
-
-def _renames_headers(response: ArchiveResponse) -> bool:
-    """Returns True if the web archive renames the header fields of the capture to X-Archive-Orig-..."""
-    return any(
-        n.lower().startswith(_ORIGINAL) and n.lower()[len(_ORIGINAL) :] not in _STORED for n, _ in response.headers
-    )
-
-
-def _original_headers(response: ArchiveResponse, service: ArchiveService, coding: str) -> Headers:
-    """Returns the header fields of the capture, as far as the web archive delivers them, without the web archive's own
-    fields. `coding` is the content coding of the restored payload, "" for none.
-    """
-    out = list(_renamed_back(response.headers) if _renames_headers(response) else _passed_on(response))
-    if not any(name.lower() == b"content-type" for name, _ in out) and (kind := response.header("content-type")):
-        out.insert(0, (b"Content-Type", kind.encode("latin-1")))
-    if coding:
-        out.append((b"Content-Encoding", coding.encode("latin-1")))
-    if (original := response.header("x-archive-orig-content-encoding")) and original.lower() != coding:
-        out.append((b"X-Archive-Orig-Content-Encoding", original.encode("latin-1")))
-    return tuple(
-        (name, _original_location(value, response, service) if name.lower() == b"location" else value)
-        for name, value in out
-    )
-
-
-def _renamed_back(headers: Headers) -> Iterable[tuple[bytes, bytes]]:
-    for name, value in headers:
-        own = name[len(_ORIGINAL) :]
-        if not name.lower().startswith(_ORIGINAL) or own.lower() == b"content-encoding":
-            continue
-        yield (name, value) if own.lower() == b"transfer-encoding" else (own, value)
-
-
-def _passed_on(response: ArchiveResponse) -> Iterable[tuple[bytes, bytes]]:
-    for name, value in response.headers:
-        low = name.lower()
-        if low in _OF_RESPONSE or low == _ORIGINAL + b"content-encoding":
-            continue
-        if low == b"link" and _MEMENTO_LINK.search(value):
-            continue
-        if low == b"date" and (at := parse_http_date(value.decode("latin-1"))) and abs(at - response.at) < _NOW:
-            continue
-        if low == b"content-length" and value.strip() != str(len(response.body)).encode():
-            continue
-        yield name, value
-
-
-def _original_location(value: bytes, response: ArchiveResponse, service: ArchiveService) -> bytes:
-    """Returns the original target of a redirect. `value` is the web archive's own URL for this target."""
-    target = service.captured(value.decode("latin-1"), response.uri)
-    return target[1].encode("latin-1", "replace") if target else value
-
-
-def _phrase(status: int) -> str:
-    try:
-        return HTTPStatus(status).phrase
-    except ValueError:
-        return ""
-
 
 # The plan of an import from a web archive, and its outcome.
 
@@ -944,3 +661,322 @@ def _is_stored_as_listed(row: ListedCapture, one: ReadRecord | None) -> bool:
         and one.digest == _sha1(row.listed)
         and (one.found.at == row.listed.at and urlkey(one.found.url) == row.key)
     )
+
+
+# Choosing the captures of one address to fetch.
+
+GONE = frozenset({404, 410})
+# The media types that a list may give for a page. For a revisit record, a list does not give the type of the repeated
+# page. Old indexes write "unk" for a missing type.
+_PAGE_TYPES = frozenset({"", *HTML, "warc/revisit", "unk"})
+_ITSELF = timedelta(minutes=1)
+
+
+class CaptureAction(StrEnum):
+    """Says what to do with a capture in a web archive: FETCH it, record that its payload was SEEN again, or record that
+    the page was GONE.
+    """
+
+    FETCH = "fetch"
+    SEEN = "seen"
+    GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureListEntry:
+    """One capture of `url` in a web archive's list.
+
+    - `at`: when it was captured (aware).
+    - `digest`: its payload digest; "" if unknown.
+    - `asked`: the address as captured, with all its parameters; "" if it is the same as `url`.
+    """
+
+    at: datetime
+    url: str
+    status: int | None = None
+    digest: str = ""
+    asked: str = ""
+
+    @property
+    def is_page(self) -> bool:
+        return self.status in (None, 200)
+
+    @property
+    def kind(self) -> tuple[object, ...]:
+        """Returns what the capture shows: a page or redirect, with its digest, or that the page was gone. Adjacent
+        captures for which this value is equal form a run.
+        """
+        if self.status in GONE:
+            return ("gone",)
+        return ("page", self.digest) if self.is_page else (self.status, self.digest)
+
+
+def is_relevant(entry: CdxEntry) -> bool:
+    """Returns True if a capture can be evidence about a post: a page, a redirect, a 404 or a 410."""
+    if entry.status in (None, 200):
+        return entry.media_type in _PAGE_TYPES
+    return entry.status in GONE or entry.status in REDIRECTS
+
+
+def choose_captures(captures: Sequence[CaptureListEntry]) -> Iterator[tuple[CaptureListEntry, CaptureAction]]:
+    """Yields the captures of one address that are worth storing, each with the action to take. `captures` are in order
+    of time.
+
+    Each payload (distinguished by its digest) is fetched once, at its first capture. Of consecutive captures with the
+    same payload, only the first and the last are yielded, because they show the period in which the payload was online.
+    This also applies to consecutive 404 and 410 responses, which show when the page was gone. A redirect is not fetched
+    if a page was captured at the same address within a minute, because the redirect leads to that page (from http to
+    https, to www, or to a slash at the end).
+    """
+    pages = [c.at for c in captures if c.is_page]
+    fetched: set[str] = set()
+    for n, one in enumerate(captures):
+        first = n == 0 or captures[n - 1].kind != one.kind
+        at_edge = first or n == len(captures) - 1 or captures[n + 1].kind != one.kind
+        if one.is_page and (not one.digest or one.digest not in fetched):
+            fetched.add(one.digest)
+            yield one, CaptureAction.FETCH
+        elif one.is_page or one.status in GONE:
+            if at_edge:
+                yield one, CaptureAction.SEEN if one.is_page else CaptureAction.GONE
+        elif (first or not one.digest) and not _has_time_near(pages, one.at):
+            yield one, CaptureAction.FETCH
+
+
+def _has_time_near(times: Sequence[datetime], at: datetime) -> bool:
+    """Returns True if at least one of `times`, which are sorted, is within a minute of `at`."""
+    next_ = bisect_left(times, at - _ITSELF)
+    return next_ < len(times) and times[next_] <= at + _ITSELF
+
+
+_log = logging.getLogger(__name__)
+_LANES = 8
+_MAX_REDIRECTS = 4
+_MAX_FAILURES = 8
+"""The service counts as down if this many captures in a row got no response, each after several attempts."""
+_RETRY_STATUSES = frozenset({500, 502, 504, 520, 521, 522, 523, 524})
+
+
+class ServiceUnavailable(Exception):
+    """Raised if no more requests should be sent in this run. `outcome` is waiting or failed."""
+
+    def __init__(self, outcome: str, reason: str) -> None:
+        super().__init__(reason)
+        self.outcome, self.reason = outcome, reason
+
+
+class WaybackSpider(scrapy.Spider):
+    """Spider that fetches the captures for a WaybackImport (`run`), which stores the results. `error` is the unexpected
+    error that ended the spider, or None. It has these settings:
+
+    - PAST_TRIES: the number of attempts if there is no response.
+    - PAST_WAIT: seconds before the second attempt; doubled for each further attempt.
+    - PAST_LIST_TIMEOUT: seconds to wait for a list.
+    """
+
+    name = "wayback"
+
+    def __init__(self, run: WaybackImport, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.run, self.plan = run, run.plan
+        self.service = run.plan.service
+        self.permission = permission_for(self.service.replay, service=self.service.asks)
+        self.error: Exception | None = None
+        self.ended = False
+        self._host = urlsplit(self.service.replay).hostname or ""
+        self._turns = SharedThrottle(self.plan.archive.parent)
+        self._streak = FailureStreak(_MAX_FAILURES)
+        self._rows: Iterator[Any] = iter(())
+
+    async def start(self) -> AsyncIterator[Any]:
+        """Runs the whole import. Requests that are running when the process is stopped are abandoned; the next run
+        sends them again.
+        """
+        try:
+            await self._work()
+            outcome = "limited" if self._is_limited else "finished"
+            self._finish(outcome)
+        except asyncio.CancelledError:
+            self._finish("interrupted", "stopped")
+            raise
+        except ServiceUnavailable as unavailable:
+            self._finish(unavailable.outcome, unavailable.reason)
+        except NoCaptureList as error:
+            self.run.result.add_problem(Problem(ProblemKind.NO_LIST, error.url, self.plan.url, error.reason))
+            self._finish("failed", str(error))
+        except Exception as error:
+            self._fail(error)
+        return
+        yield  # never reached: it only makes this function a generator
+
+    @property
+    def _is_limited(self) -> bool:
+        return bool(self.plan.limit) and self.run.result.fetched >= self.plan.limit
+
+    async def _work(self) -> None:
+        self._set_pace()
+        lists = ListRequests(self.plan, self.run.listing)
+        while (url := lists.next()) is not None:
+            response = await self._ask(url, "list")
+            if isinstance(response, str):
+                raise NoCaptureList(url, response)
+            location = (response.headers.get("Location") or b"").decode("latin-1")
+            lists.read(response.status, location, response.body)
+        for problem in lists.problems:
+            self.run.result.add_problem(problem)
+        self.run.decide()
+        if self.plan.dry_run:
+            return
+        self._rows = self.run.rows()
+        lanes = [asyncio.ensure_future(self._lane()) for _ in range(_LANES)]
+        try:
+            await asyncio.gather(*lanes)
+        finally:
+            for lane in lanes:
+                lane.cancel()
+        self.run.flush()
+        for _ in self.run.enter_listed():
+            await asyncio.sleep(0)
+
+    def _set_pace(self) -> None:
+        """Sets the minimum delays between requests: the configured delay, but at least LIST_SECONDS and
+        CAPTURE_SECONDS. For a service on this machine, only the configured delay applies.
+        """
+        throttle = self.crawler.get_extension(ThrottleExtension)
+        delay, limited = self.plan.delay, self._is_rate_limited
+        if throttle is not None:
+            throttle.keep(self._slot("list"), Throttle(max(delay, LIST_SECONDS if limited else 0.0)))
+            throttle.keep(
+                self._slot("captures"), Throttle(max(delay, CAPTURE_SECONDS if limited else 0.0), lanes=_LANES)
+            )
+
+    @property
+    def _is_rate_limited(self) -> bool:
+        return zone_of_host(self._host) is not AddressZone.LOOPBACK
+
+    def _slot(self, what: str) -> str:
+        return f"{self._host} {what}"
+
+    async def _lane(self) -> None:
+        for row in self._rows:
+            current = row
+            while current is not None:
+                current = self.run.enter(current, await self._capture(make_requested_capture(current)))
+
+    async def _capture(self, requested: RequestedCapture) -> ForeignRecord | Problem:
+        for _ in range(_MAX_REDIRECTS):
+            uri = self.service.memento(requested.at, requested.url)
+            response = await self._ask(uri, "captures")
+            if isinstance(response, str):
+                return Problem(ProblemKind.UNANSWERED, uri, requested.url, response)
+            headers = tuple((name, value) for name, values in response.headers.items() for value in values)
+            result = memento_record(
+                ArchiveResponse(uri, datetime.now(UTC), response.status, headers, response.body),
+                requested,
+                self.service,
+            )
+            if not isinstance(result, OtherMemento):
+                return result
+            digest = requested.digest if result.at == requested.at else ""
+            requested = RequestedCapture(result.at, result.url, digest, requested.status)
+        return Problem(ProblemKind.NOT_A_MEMENTO, uri, requested.url, "it redirects too many times")
+
+    async def _ask(self, url: str, what: str) -> Response | str:
+        """Requests a URL, with retries. Returns the response, or the reason why there is none. `what` is "list" or
+        "captures", which have separate throttles. Raises ServiceUnavailable if no more requests should be sent.
+        """
+        tries, n = self.crawler.settings.getint("PAST_TRIES"), 0
+        reason = ""
+        while n < tries:
+            if n:
+                await asyncio.sleep(self.crawler.settings.getfloat("PAST_WAIT") * 2 ** (n - 1))
+            await self._wait_for_turn(what)
+            self.run.result.requests += 1
+            try:
+                response = await self._download(url, what)
+            except HostBusy as busy:
+                raise ServiceUnavailable("waiting", str(busy).replace(self._slot(what), self._host)) from busy
+            except (ForbiddenByRobots, RobotsUnreadable) as refused:
+                raise ServiceUnavailable(
+                    "failed", f"{self._host} does not allow it: {outcome_of_failure(refused)[2]}"
+                ) from refused
+            except (IgnoreRequest, DownloadCancelledError) as refused:
+                return outcome_of_failure(refused)[2]
+            except (
+                DownloadFailedError,
+                DownloadTimeoutError,
+                CannotResolveHostError,
+                DownloadConnectionRefusedError,
+                ResponseDataLossError,
+            ) as error:
+                reason, n = outcome_of_failure(error)[2], n + 1
+                continue
+            if response.status in BUSY:
+                continue  # the throttle waits as long as the service asked for, and finally raises HostBusy
+            if response.status not in _RETRY_STATUSES:
+                self._streak.add(failed=False)
+                return response
+            reason, n = f"the server responds with {response.status}", n + 1
+        if what == "captures" and self._streak.add(failed=True):
+            raise ServiceUnavailable("failed", f"{self._host} no longer responds ({reason})")
+        return f"{reason}, {tries} times"
+
+    async def _download(self, url: str, what: str) -> Response:
+        assert self.crawler.engine is not None
+        meta: dict[str, Any] = {"download_slot": self._slot(what), "dont_redirect": True, "dont_retry": True}
+        if what == "captures":
+            meta["download_maxsize"] = self.crawler.settings.getint("PAGE_MAXSIZE")
+        else:
+            meta["download_timeout"] = self.crawler.settings.getfloat("PAST_LIST_TIMEOUT")
+        headers = {"Accept-Encoding": "gzip" if what == "list" else "gzip, deflate", "Accept": "*/*"}
+        return await self.crawler.engine.download_async(
+            Request(url, headers=headers, meta=meta, callback=NO_CALLBACK, dont_filter=True)
+        )
+
+    async def _wait_for_turn(self, what: str) -> None:
+        """Waits until the next request may be sent. All imports and crawls whose archives are in the same folder share
+        this throttle. `what` is "list" or "captures".
+        """
+        if self._is_rate_limited:
+            one = (self._host, LIST_SECONDS) if what == "list" else (self._slot(what), CAPTURE_SECONDS)
+            wait = self._turns.reserve_turn(*one)
+            await asyncio.sleep(wait)
+
+    def _finish(self, outcome: str, reason: str = "") -> None:
+        if self.ended:
+            return
+        self.ended = True
+        try:
+            self.run.finish(outcome, reason)
+        except Exception as error:
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        """Ends the import with an error. An error of the disk or the database is converted to a message for the
+        user.
+        """
+        self.ended = True
+        self.error = (
+            environment_error(error, self.plan.archive)
+            if (isinstance(error, (sqlite3.Error, OSError)) and is_environment_error(error))
+            else error
+        )
+        _log.exception("%s", self.plan.url)
+
+    def closed(self, reason: str) -> None:
+        self._finish("interrupted", "stopped")
+
+
+def make_settings(plan: WaybackPlan, agent: str) -> dict[str, Any]:
+    """Returns the Scrapy settings of an import; `agent` is the User-Agent. Bodies are not decompressed, because the
+    digest of a capture is that of the bytes as sent.
+    """
+    return {
+        "USER_AGENT": agent,
+        "COMPRESSION_ENABLED": False,
+        "DOWNLOAD_DELAY": plan.delay,
+        "CONCURRENT_REQUESTS_PER_DOMAIN": _LANES,
+        "PROGRESS": False,
+        "ARCHIVE_PATH": str(plan.archive),
+        "LOG_INSTALL_ROOT_HANDLER": False,
+    }

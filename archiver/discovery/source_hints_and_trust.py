@@ -1,5 +1,5 @@
-"""Compares and combines source hints: decides whether what a source says about a post has changed, and merges what
-several sources say.
+"""Source hints, which are what a feed, sitemap or API says about a post: whether they have changed, how those of
+several sources are combined, and whether a source's claims that posts changed are trusted.
 """
 
 from __future__ import annotations
@@ -7,10 +7,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from datetime import UTC
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
-from archiver.items import DiscoverySource, SourceHint
+from archiver.items import NO_LONGER_LISTED, DiscoverySource, SourceHint
+from archiver.lazy_regex import lazy_regex
 from archiver.urls import urlkey
 
 _TEXT_SIZE, _PART_SIZE, _FEED_SIZE = 10, 4, 3
@@ -141,3 +142,90 @@ def combine_hints(
         return latest
     is_first = is_changed or rank_of(key) > max(map(rank_of, others))
     return complete_hint(hint, latest) if is_first else complete_hint(latest, hint)
+
+
+# Claims of change: when a source says that pages changed, the claim is compared with what the server then sends.
+
+VALIDATORS = "validators"
+MIN_CLAIMS = 20
+"""A source's claims are judged only after the source has said of at least this many pages that they changed."""
+_RARELY = 0.05
+TRUST_AGAIN_AFTER = timedelta(days=90)
+"""A claim that proved false is believed again after this time, since the site's software may have been repaired."""
+_CLAIMS = {
+    "says it changed at": "dates",
+    "has another date for it": "dates",
+    "has other details for it": "details",
+}
+"""The phrases in the reasons of `refetch_reason` that contain a claim, each with the basis of the claim."""
+_SAYS = lazy_regex(rf"(\w+) ({'|'.join(_CLAIMS)})")
+# "tells another text" was used before 0.3 and is still in the stored reasons of old archives.
+_REFETCH_PHRASES = (*_CLAIMS, "has another text for it", "tells another text", "listed again")
+
+
+def is_announced(reason: str) -> bool:
+    """Returns True if this reason means that a source announced a change: it said that the page changed, or it no
+    longer lists the page.
+    """
+    return is_refetch_reason(reason) or reason.endswith(NO_LONGER_LISTED)
+
+
+@dataclass(slots=True)
+class ClaimTally:
+    """The number of pages that a source said had changed (`called`), and the number of these that really had changed
+    (`true`).
+    """
+
+    called: int = 0
+    true: int = 0
+
+    @property
+    def lies(self) -> bool:
+        return self.called >= MIN_CLAIMS and self.true < _RARELY * self.called
+
+
+def is_build_day(posts_of_day: int, dated_posts: int) -> bool:
+    """Returns True if a day is the day on which a generator built the site's pages, and says of no post that it was
+    edited: most of the posts with a time of last change (`dated_posts`) share it. A few posts prove nothing.
+    """
+    return posts_of_day >= MIN_CLAIMS and 2 * posts_of_day > dated_posts
+
+
+def dates_claim(source: DiscoverySource | str) -> str:
+    """Returns the name under which a source's claims of change by date are counted."""
+    return f"{source} dates"
+
+
+def details_claim(source: DiscoverySource | str) -> str:
+    """Returns the name under which a source's claims of change by other details, such as authors or categories, are
+    counted.
+    """
+    return f"{source} details"
+
+
+def claim_of(reason: str) -> str:
+    """Returns the name of the claim that made a page due, given a reason from `refetch_reason`; "" if the reason is not
+    a claim that may prove false.
+    """
+    m = _SAYS.match(reason)
+    return f"{m[1]} {_CLAIMS[m[2]]}" if m else ""
+
+
+def reasons_of_claim(claim: str) -> tuple[str, ...]:
+    """Returns the texts with which the reasons for this claim begin."""
+    source, _, kind = claim.rpartition(" ")
+    return tuple(f"{source} {phrase}" for phrase, one in _CLAIMS.items() if one == kind)
+
+
+def are_claims_believed(since: datetime | None, now: datetime) -> bool:
+    """Returns True if a source's claims of change may be believed now. `since` is the time when the claims proved
+    false; None if they never did.
+    """
+    return since is None or now - since > TRUST_AGAIN_AFTER
+
+
+def is_refetch_reason(reason: str) -> bool:
+    """Returns True if `reason` was returned by `refetch_reason`. A page with such a reason is requested without
+    validators, so that the server cannot answer 304.
+    """
+    return any(words in reason for words in _REFETCH_PHRASES)
