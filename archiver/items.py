@@ -53,6 +53,8 @@ class PageKind(StrEnum):
     OTHER = "other"
 
 
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+"""The HTTP statuses of a redirect."""
 NEEDS_JAVASCRIPT = "needs-javascript"
 """Rule of the outcome of a page that has no content unless a browser runs its scripts."""
 EMPTY_SITEMAP = "empty sitemap"

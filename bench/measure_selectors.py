@@ -16,7 +16,7 @@ from scrapy.http import HtmlResponse
 
 from archiver.extraction.page_parsing_and_javascript_check import Page, parse_page
 from archiver.platforms import Platform, by_name, platform_tables
-from archiver.platforms.css_and_xpath_selectors import is_xpath, remove_selector_prefix
+from archiver.platforms.css_and_xpath_evaluator import is_xpath, remove_selector_prefix
 from archiver.platforms.page_index import Index
 
 URL = "https://example.org/2020/01/02/a-post/"

@@ -23,13 +23,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from archiver.articles.article_comparison import (
-    fold_words,
-    is_other_page,
-    is_stub,
-    letter_sequences,
-    no_longer_shows,
-)
+from archiver.articles.article_comparison import fold_words, is_other_page, is_stub, letter_sequences, no_longer_shows
 from archiver.fields import LINES, PAGE_LISTS, PAGE_TIMES, PROSE
 from archiver.frontier.post_and_excluded_page_samples import chance_of_at_most
 from archiver.items import Article, GeoTag, Mark

@@ -1,5 +1,9 @@
 """The demonstration blog: its posts, its feeds and sitemaps, its pages with the markup of WordPress's block themes and
 classic themes, and its server on the loopback interface.
+
+The blog is a pure function from a path to an HTTP response.
+`Blog(base, edition, theme).get("/2023/05/a-post/")` is what the server sends. The second edition is the same blog
+some days later: two posts edited, one new, one moved, one deleted.
 """
 
 from __future__ import annotations
@@ -692,6 +696,8 @@ THEMES: dict[str, ThemePages] = {
     "classic": ThemePages(classic_single, classic_listing, classic_plain),
     "block": ThemePages(block_single, block_listing, block_plain),
 }
+
+# The blog at an address, and its server on the loopback interface.
 
 Theme = Literal["classic", "block"]
 PER_PAGE = 10

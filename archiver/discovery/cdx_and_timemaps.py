@@ -633,6 +633,3 @@ def parse_http_date(text: str) -> datetime | None:
     except ValueError:
         return None
     return at if at.tzinfo else at.replace(tzinfo=UTC)
-
-
-REDIRECTS = frozenset({301, 302, 303, 307, 308})

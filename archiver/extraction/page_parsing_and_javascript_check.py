@@ -23,7 +23,7 @@ from archiver.extraction.template.site_rules_and_constants import SiteConstants
 from archiver.extraction.text_normalization_and_formulas import clean_text, element_line, has_text, write_formulas
 from archiver.lazy_regex import lazy_regex
 from archiver.platforms import Platform, detect_platform
-from archiver.platforms.css_and_xpath_selectors import Found
+from archiver.platforms.css_and_xpath_evaluator import Found
 from archiver.platforms.page_index import Index
 from archiver.urls import folder_path, normalize
 

@@ -58,14 +58,7 @@ from archiver.health.stored_health_inputs_and_accepted_findings import (
     has_accepted_findings,
     record_health,
 )
-from archiver.sites.archiver_toml import (
-    CHANNELS,
-    Mail,
-    NotificationPolicy,
-    Notify,
-    effective_settings,
-    load_config,
-)
+from archiver.sites.archiver_toml import CHANNELS, Mail, NotificationPolicy, Notify, effective_settings, load_config
 from archiver.storage.archive_opening_and_transactions import open_archive, writing
 from archiver.storage.disk_and_database_errors import environment_error
 from archiver.storage.locks import lock_notifications, scheduler_process

@@ -12,11 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
 
-from archiver.discovery.cdx_and_timemaps import (
-    ArchiveService,
-    original_url,
-    parse_http_date,
-)
+from archiver.discovery.cdx_and_timemaps import ArchiveService, original_url, parse_http_date
 from archiver.urls import normalize, urlkey
 from archiver.warc.content_codings_and_digests import Decoding, decode_content, matches_digest, parse_digest
 from archiver.warc.decompressing_stream import StreamPosition

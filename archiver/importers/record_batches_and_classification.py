@@ -23,12 +23,11 @@ from urllib.parse import urljoin, urlsplit
 from sqlite_utils import Database
 
 from archiver.articles.suspicious_changes_and_impossible_values import drop_impossible_values
-from archiver.discovery.cdx_and_timemaps import REDIRECTS
 from archiver.extraction.article_extraction_with_site_rules import extract_page
 from archiver.extraction.page_parsing_and_javascript_check import parse_page
 from archiver.extraction.template.site_rules_and_constants import SiteRules
 from archiver.importers.import_inputs_and_record_filter import RecordSelector
-from archiver.items import Article, PageKind, UsageStatement
+from archiver.items import REDIRECTS, Article, PageKind, UsageStatement
 from archiver.politeness.robots_and_usage_statements import statements_of_headers, statements_of_page
 from archiver.sites.page_objects_and_test_cases import NONE, PageObjects, load_page_objects
 from archiver.storage.archive_opening_and_transactions import open_archive

@@ -41,7 +41,6 @@ from archiver import __version__
 from archiver.discovery import cdx_and_timemaps
 from archiver.discovery.cdx_and_timemaps import (
     HTML,
-    REDIRECTS,
     ArchiveService,
     CdxEntry,
     captures_url,
@@ -64,6 +63,7 @@ from archiver.importers.memento_records import (
     memento_record,
 )
 from archiver.importers.record_batches_and_classification import ReadRecord, RecordKind, RecordReader
+from archiver.items import REDIRECTS
 from archiver.politeness.network_address_policy import AddressZone, permission_for, zone_of_host
 from archiver.politeness.throttle import BUSY, Throttle
 from archiver.sites.page_objects_and_test_cases import load_page_objects
@@ -182,6 +182,92 @@ class WaybackOutcome:
         self.failed += not problem.kept
         if len(self.problems) < MOST_PROBLEMS:
             self.problems.append(problem)
+
+
+# Choosing the captures of one address to fetch.
+
+GONE = frozenset({404, 410})
+# The media types that a list may give for a page. For a revisit record, a list does not give the type of the repeated
+# page. Old indexes write "unk" for a missing type.
+_PAGE_TYPES = frozenset({"", *HTML, "warc/revisit", "unk"})
+_ITSELF = timedelta(minutes=1)
+
+
+class CaptureAction(StrEnum):
+    """Says what to do with a capture in a web archive: FETCH it, record that its payload was SEEN again, or record that
+    the page was GONE.
+    """
+
+    FETCH = "fetch"
+    SEEN = "seen"
+    GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureListEntry:
+    """One capture of `url` in a web archive's list.
+
+    - `at`: when it was captured (aware).
+    - `digest`: its payload digest; "" if unknown.
+    - `asked`: the address as captured, with all its parameters; "" if it is the same as `url`.
+    """
+
+    at: datetime
+    url: str
+    status: int | None = None
+    digest: str = ""
+    asked: str = ""
+
+    @property
+    def is_page(self) -> bool:
+        return self.status in (None, 200)
+
+    @property
+    def kind(self) -> tuple[object, ...]:
+        """Returns what the capture shows: a page or redirect, with its digest, or that the page was gone. Adjacent
+        captures for which this value is equal form a run.
+        """
+        if self.status in GONE:
+            return ("gone",)
+        return ("page", self.digest) if self.is_page else (self.status, self.digest)
+
+
+def is_relevant(entry: CdxEntry) -> bool:
+    """Returns True if a capture can be evidence about a post: a page, a redirect, a 404 or a 410."""
+    if entry.status in (None, 200):
+        return entry.media_type in _PAGE_TYPES
+    return entry.status in GONE or entry.status in REDIRECTS
+
+
+def choose_captures(captures: Sequence[CaptureListEntry]) -> Iterator[tuple[CaptureListEntry, CaptureAction]]:
+    """Yields the captures of one address that are worth storing, each with the action to take. `captures` are in order
+    of time.
+
+    Each payload (distinguished by its digest) is fetched once, at its first capture. Of consecutive captures with the
+    same payload, only the first and the last are yielded, because they show the period in which the payload was online.
+    This also applies to consecutive 404 and 410 responses, which show when the page was gone. A redirect is not fetched
+    if a page was captured at the same address within a minute, because the redirect leads to that page (from http to
+    https, to www, or to a slash at the end).
+    """
+    pages = [c.at for c in captures if c.is_page]
+    fetched: set[str] = set()
+    for n, one in enumerate(captures):
+        first = n == 0 or captures[n - 1].kind != one.kind
+        at_edge = first or n == len(captures) - 1 or captures[n + 1].kind != one.kind
+        if one.is_page and (not one.digest or one.digest not in fetched):
+            fetched.add(one.digest)
+            yield one, CaptureAction.FETCH
+        elif one.is_page or one.status in GONE:
+            if at_edge:
+                yield one, CaptureAction.SEEN if one.is_page else CaptureAction.GONE
+        elif (first or not one.digest) and not _has_time_near(pages, one.at):
+            yield one, CaptureAction.FETCH
+
+
+def _has_time_near(times: Sequence[datetime], at: datetime) -> bool:
+    """Returns True if at least one of `times`, which are sorted, is within a minute of `at`."""
+    next_ = bisect_left(times, at - _ITSELF)
+    return next_ < len(times) and times[next_] <= at + _ITSELF
 
 
 # The list.
@@ -663,91 +749,8 @@ def _is_stored_as_listed(row: ListedCapture, one: ReadRecord | None) -> bool:
     )
 
 
-# Choosing the captures of one address to fetch.
-
-GONE = frozenset({404, 410})
-# The media types that a list may give for a page. For a revisit record, a list does not give the type of the repeated
-# page. Old indexes write "unk" for a missing type.
-_PAGE_TYPES = frozenset({"", *HTML, "warc/revisit", "unk"})
-_ITSELF = timedelta(minutes=1)
-
-
-class CaptureAction(StrEnum):
-    """Says what to do with a capture in a web archive: FETCH it, record that its payload was SEEN again, or record that
-    the page was GONE.
-    """
-
-    FETCH = "fetch"
-    SEEN = "seen"
-    GONE = "gone"
-
-
-@dataclass(frozen=True, slots=True)
-class CaptureListEntry:
-    """One capture of `url` in a web archive's list.
-
-    - `at`: when it was captured (aware).
-    - `digest`: its payload digest; "" if unknown.
-    - `asked`: the address as captured, with all its parameters; "" if it is the same as `url`.
-    """
-
-    at: datetime
-    url: str
-    status: int | None = None
-    digest: str = ""
-    asked: str = ""
-
-    @property
-    def is_page(self) -> bool:
-        return self.status in (None, 200)
-
-    @property
-    def kind(self) -> tuple[object, ...]:
-        """Returns what the capture shows: a page or redirect, with its digest, or that the page was gone. Adjacent
-        captures for which this value is equal form a run.
-        """
-        if self.status in GONE:
-            return ("gone",)
-        return ("page", self.digest) if self.is_page else (self.status, self.digest)
-
-
-def is_relevant(entry: CdxEntry) -> bool:
-    """Returns True if a capture can be evidence about a post: a page, a redirect, a 404 or a 410."""
-    if entry.status in (None, 200):
-        return entry.media_type in _PAGE_TYPES
-    return entry.status in GONE or entry.status in REDIRECTS
-
-
-def choose_captures(captures: Sequence[CaptureListEntry]) -> Iterator[tuple[CaptureListEntry, CaptureAction]]:
-    """Yields the captures of one address that are worth storing, each with the action to take. `captures` are in order
-    of time.
-
-    Each payload (distinguished by its digest) is fetched once, at its first capture. Of consecutive captures with the
-    same payload, only the first and the last are yielded, because they show the period in which the payload was online.
-    This also applies to consecutive 404 and 410 responses, which show when the page was gone. A redirect is not fetched
-    if a page was captured at the same address within a minute, because the redirect leads to that page (from http to
-    https, to www, or to a slash at the end).
-    """
-    pages = [c.at for c in captures if c.is_page]
-    fetched: set[str] = set()
-    for n, one in enumerate(captures):
-        first = n == 0 or captures[n - 1].kind != one.kind
-        at_edge = first or n == len(captures) - 1 or captures[n + 1].kind != one.kind
-        if one.is_page and (not one.digest or one.digest not in fetched):
-            fetched.add(one.digest)
-            yield one, CaptureAction.FETCH
-        elif one.is_page or one.status in GONE:
-            if at_edge:
-                yield one, CaptureAction.SEEN if one.is_page else CaptureAction.GONE
-        elif (first or not one.digest) and not _has_time_near(pages, one.at):
-            yield one, CaptureAction.FETCH
-
-
-def _has_time_near(times: Sequence[datetime], at: datetime) -> bool:
-    """Returns True if at least one of `times`, which are sorted, is within a minute of `at`."""
-    next_ = bisect_left(times, at - _ITSELF)
-    return next_ < len(times) and times[next_] <= at + _ITSELF
-
+# The spider: fetches the list of captures, then the captures themselves. No links are followed: all requested URLs are
+# made from the list.
 
 _log = logging.getLogger(__name__)
 _LANES = 8

@@ -49,13 +49,7 @@ from archiver.storage.pages_and_source_hints import EPOCH, insert_row, last_rowi
 from archiver.storage.run_records_and_statistics import current_site_names, moved_site
 from archiver.storage.schema_and_migrations import migrations
 from archiver.storage.sites_settings_and_rules import SiteLookup
-from archiver.storage.tombstones import (
-    Tombstone,
-    allow_again,
-    keep_url_out,
-    pending_takedowns,
-    tombstones,
-)
+from archiver.storage.tombstones import Tombstone, allow_again, keep_url_out, pending_takedowns, tombstones
 from archiver.urls import urlkey
 
 # Opening the other archive unchanged, at the current schema.

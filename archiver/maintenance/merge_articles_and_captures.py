@@ -45,13 +45,7 @@ from archiver.storage.article_tables.historical_revisions import (
     revision_runs_of,
 )
 from archiver.storage.pages_and_source_hints import last_rowid, moment
-from archiver.storage.tombstones import (
-    Tombstone,
-    is_payload_removed,
-    next_article_id,
-    tombstone_at,
-    tombstone_of,
-)
+from archiver.storage.tombstones import Tombstone, is_payload_removed, next_article_id, tombstone_at, tombstone_of
 from archiver.urls import urlkey
 from archiver.warc.warc_and_cdxj_writer import index_of
 from archiver.warc.warc_file_maintenance import compute_file_digest, finish_transfer, transfer_warc

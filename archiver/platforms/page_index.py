@@ -20,7 +20,7 @@ from lxml.etree import _Element as Element
 from parsel import Selector
 
 from archiver.lazy_regex import lazy_regex
-from archiver.platforms.css_and_xpath_selectors import Found, evaluate, is_xpath, remove_selector_prefix, selector_of
+from archiver.platforms.css_and_xpath_evaluator import Found, evaluate, is_xpath, remove_selector_prefix, selector_of
 
 # CSS selectors that the index can evaluate, compiled from cssselect's parse tree.
 

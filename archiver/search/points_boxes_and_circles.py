@@ -6,8 +6,6 @@ import math
 
 from archiver.errors import BadQuery
 
-# Points, boxes and circles.
-
 DEFAULT_KM = 25.0
 EARTH_KM = 6371.0088
 Box = tuple[float, float, float, float]

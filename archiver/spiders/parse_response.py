@@ -12,7 +12,6 @@ from urllib.parse import urljoin, urlsplit
 
 from archiver.discovery import cdx_and_timemaps, feed_parser, page_requisites, sitemaps, wordpress_api
 from archiver.discovery import page_links_and_well_known_urls as link_reader
-from archiver.discovery.cdx_and_timemaps import REDIRECTS
 from archiver.discovery.soft404_and_walls import SoftNotFoundProfile, detect_wall, fingerprint_of
 from archiver.discovery.url_classifier_and_patterns import (
     FILE,
@@ -42,6 +41,7 @@ from archiver.items import (
     FOREIGN_FEED,
     FOREIGN_SITEMAP,
     NEEDS_JAVASCRIPT,
+    REDIRECTS,
     Article,
     DiscoveredURL,
     DiscoverySource,

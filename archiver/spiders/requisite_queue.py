@@ -10,10 +10,9 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
-from archiver.discovery.cdx_and_timemaps import REDIRECTS
 from archiver.discovery.page_requisites import KEPT_STATUSES, image_size, requisites_of_stylesheet
 from archiver.discovery.safe_xml_json_and_html_parsing import decode
-from archiver.items import Capture, Outcome, Requisite, RequisiteKind
+from archiver.items import REDIRECTS, Capture, Outcome, Requisite, RequisiteKind
 from archiver.spiders.page_request_and_fetched_page import FetchedPage, RequisiteRequest, requisite_request
 from archiver.storage import page_requisite_records as requisites
 from archiver.storage.archive_opening_and_transactions import PATIENCE, writing

@@ -24,7 +24,6 @@ from scrapy.exceptions import CloseSpider
 from scrapy.http import Response
 from twisted.python.failure import Failure
 
-from archiver.discovery.cdx_and_timemaps import REDIRECTS
 from archiver.discovery.page_links_and_well_known_urls import is_redirector
 from archiver.discovery.page_requisites import ACCEPT
 from archiver.discovery.soft404_and_walls import SoftNotFoundProfile, profile_from_json
@@ -35,7 +34,7 @@ from archiver.extensions.shared_crawl_state import ArchiveExtension
 from archiver.extraction.pagination import MAX_PARTS, part_urls
 from archiver.frontier.fetch_order_and_revisits import SOURCE_KINDS, VOUCHING_SOURCES
 from archiver.guarded_download_handler import HostBusy, RobotsUnreadable, RunEnded
-from archiver.items import Article, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
+from archiver.items import REDIRECTS, Article, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.politeness.network_address_policy import Permission
 from archiver.sites.crawler_identity_and_delay import contact_of, names_contact, user_agent
 from archiver.spiders.crawl_run_archive_and_post_judgement import CrawlOrder, Only

@@ -19,8 +19,6 @@ from archiver.errors import (
     FileInTheWay,
 )
 
-# -- faults of the disk and the database
-
 FULL_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 # bytes; if less space is free, an I/O error is taken for a full disk, since SQLite may report it in this way
 _NEARLY_FULL = 256 * 1024

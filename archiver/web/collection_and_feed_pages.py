@@ -25,7 +25,6 @@ from archiver.web.web_requests_responses_and_query_urls import (
     PageResponse,
     RawResponse,
     collected_articles,
-    collection_fingerprint,
     format_query,
     make_search_link,
     parse_offset,
@@ -107,6 +106,14 @@ def _read_notes(request: ArchiveRequest) -> dict[int, str]:
                 continue
             notes[number] = text.replace("\r\n", "\n").strip()[:MAX_NOTE]
     return notes
+
+
+def collection_fingerprint(found: Sequence[dict[str, Any]]) -> str:
+    """Returns a hash that identifies the content of a collection: the SHA-256 of the sorted lines "url revision digest"
+    of its articles. The same revisions of the same articles have the same fingerprint.
+    """
+    lines = sorted(f"{one['url']} {one['revision']} {(one['capture'] or {}).get('digest') or '-'}" for one in found)
+    return "sha256:" + hashlib.sha256("".join(f"{line}\n" for line in lines).encode("utf-8", "replace")).hexdigest()
 
 
 def _collection_as_data(chosen: NotedCollection, articles: Sequence[dict[str, Any]], missing: Sequence[str]) -> Any:

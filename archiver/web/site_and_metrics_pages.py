@@ -33,11 +33,7 @@ from archiver.items import SOURCE_NAMES, Outcome
 from archiver.search.query_with_filters_and_sort import Query
 from archiver.sites.archiver_toml import effective_settings, load_config
 from archiver.storage import completeness_and_url_history as completeness
-from archiver.storage.completeness_and_url_history import (
-    count_posts_of_sites,
-    describe_archived,
-    site_completeness,
-)
+from archiver.storage.completeness_and_url_history import count_posts_of_sites, describe_archived, site_completeness
 from archiver.storage.run_records_and_statistics import as_shown
 from archiver.storage.sites_settings_and_rules import (
     SETTINGS,

@@ -16,9 +16,7 @@ from archiver.search.citations import CitedArticle
 from archiver.web.archive_connections_and_cache import get_cached
 from archiver.web.capture_and_memento_pages import read_capture
 from archiver.web.memento_addresses_and_safe_replay import memento_url_of
-from archiver.web.web_requests_responses_and_query_urls import (
-    ArchiveRequest,
-)
+from archiver.web.web_requests_responses_and_query_urls import ArchiveRequest
 
 # The title and the icon of a site, from its captured home page.
 

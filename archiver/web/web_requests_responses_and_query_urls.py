@@ -7,9 +7,8 @@ QUERY.
 
 from __future__ import annotations
 
-import hashlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache, partial
 from pathlib import Path
@@ -433,14 +432,6 @@ def collected_articles(db: Database, named: Iterable[str]) -> Collection:
         except (ArticleNotFound, ArticleRemoved) as error:
             missing.append(str(error))
     return Collection(tuple(dict.fromkeys(ids)), tuple(missing))
-
-
-def collection_fingerprint(found: Sequence[dict[str, Any]]) -> str:
-    """Returns a hash that identifies the content of a collection: the SHA-256 of the sorted lines "url revision digest"
-    of its articles. The same revisions of the same articles have the same fingerprint.
-    """
-    lines = sorted(f"{one['url']} {one['revision']} {(one['capture'] or {}).get('digest') or '-'}" for one in found)
-    return "sha256:" + hashlib.sha256("".join(f"{line}\n" for line in lines).encode("utf-8", "replace")).hexdigest()
 
 
 # Security headers.

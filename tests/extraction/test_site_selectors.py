@@ -14,7 +14,7 @@ from archiver.extraction.template.site_rule_field_reader import body_container
 from archiver.extraction.template.site_rules_and_constants import Rule, from_toml, to_toml
 from archiver.items import Article
 from archiver.platforms import platform_tables
-from archiver.platforms.css_and_xpath_selectors import selector_error
+from archiver.platforms.css_and_xpath_evaluator import selector_error
 from archiver.platforms.page_index import Index
 
 URL = "https://blog.example.org/2024/05/fog-in-the-harbour/"

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from lxml import etree
 from parsel import Selector
 
-from archiver.platforms.css_and_xpath_selectors import element_selector, is_xpath
+from archiver.platforms.css_and_xpath_evaluator import element_selector, is_xpath
 from archiver.platforms.page_index import Index, compile_selector, split_words
 
 TAGS = ("div", "p", "a", "h1", "time", "meta", "svg", "o:p")

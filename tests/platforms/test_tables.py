@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from archiver.platforms import Platform, by_name, detect_platform, platform_tables
-from archiver.platforms.css_and_xpath_selectors import element_selector, selector_error
+from archiver.platforms.css_and_xpath_evaluator import element_selector, selector_error
 from archiver.platforms.page_index import Index, compile_selector
 
 

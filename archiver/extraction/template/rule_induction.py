@@ -36,7 +36,7 @@ from archiver.extraction.template.site_rules_and_constants import JSON_LD, Rule,
 from archiver.extraction.text_normalization_and_formulas import element_line, fold_text
 from archiver.items import Article, SourceHint
 from archiver.lazy_regex import lazy_regex
-from archiver.platforms.css_and_xpath_selectors import Found
+from archiver.platforms.css_and_xpath_evaluator import Found
 from archiver.platforms.page_index import split_words
 
 # Making selectors for an element that also match its counterparts on the site's other pages.

@@ -35,7 +35,7 @@ from archiver.extraction.template.site_rules_and_constants import BY_HAND, JSON_
 from archiver.extraction.text_normalization_and_formulas import clean_text, element_line, fold_text, has_text
 from archiver.extraction.title_candidates_and_site_names import heading_text, site_names, without_site
 from archiver.items import Candidate, Evidence, SourceHint, is_from_api
-from archiver.platforms.css_and_xpath_selectors import Found, element_selector
+from archiver.platforms.css_and_xpath_evaluator import Found, element_selector
 
 # Reading one field with one rule. Both the learning of rules and the reading of pages use this.
 

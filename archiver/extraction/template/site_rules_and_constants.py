@@ -44,7 +44,7 @@ from archiver.fields import LEARNABLE
 from archiver.items import OTHER_HEADING, Article, Evidence
 from archiver.lazy_regex import lazy_regex
 from archiver.platforms import platform_tables
-from archiver.platforms.css_and_xpath_selectors import element_selector, is_xpath, selector_error
+from archiver.platforms.css_and_xpath_evaluator import element_selector, is_xpath, selector_error
 
 MIN_POSTS = 5
 """A value can be a constant of the site only if at least this many posts share it."""
