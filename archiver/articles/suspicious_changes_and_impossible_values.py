@@ -25,7 +25,7 @@ from enum import StrEnum
 
 from archiver.articles.article_comparison import fold_words, is_other_page, is_stub, letter_sequences, no_longer_shows
 from archiver.fields import LINES, PAGE_LISTS, PAGE_TIMES, PROSE
-from archiver.frontier.post_and_excluded_page_samples import chance_of_at_most
+from archiver.frontier.page_samples_and_edit_estimates import chance_of_at_most
 from archiver.items import Article, GeoTag, Mark
 from archiver.lazy_regex import lazy_regex
 from archiver.markup.text_marks import carry_marks

@@ -32,7 +32,7 @@ from archiver.discovery.wordpress_api import api_endpoint
 from archiver.items import DiscoveredURL, DiscoverySource, PageKind
 from archiver.lazy_regex import lazy_regex
 from archiver.platforms import platform_tables
-from archiver.platforms.page_index import Index
+from archiver.platforms.page_index_and_selector_compiler import Index
 from archiver.urls import Scope, normalize, urlkey
 
 # Well-known addresses. Each guess costs a request.

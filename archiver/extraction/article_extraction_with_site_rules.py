@@ -58,7 +58,7 @@ from archiver.fields import WEIGHED
 from archiver.items import CONSTANT, Article, Evidence, PageKind, SourceHint
 from archiver.markup.text_marks import captions_of
 from archiver.platforms import by_name
-from archiver.platforms.page_index import is_below
+from archiver.platforms.page_index_and_selector_compiler import is_below
 
 _MAX_META_LENGTH = 300
 _MAX_BYLINE_LENGTH = 120

@@ -45,7 +45,7 @@ from archiver.items import Mark, SourceHint, is_from_api
 from archiver.lazy_regex import lazy_regex
 from archiver.markup.text_marks import carry_marks
 from archiver.platforms import by_name, platform_tables
-from archiver.platforms.page_index import is_below
+from archiver.platforms.page_index_and_selector_compiler import is_below
 
 _ASCII_SIGNS = bytes(n for n in range(128) if not chr(n).isalnum())
 HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})

@@ -40,7 +40,7 @@ from archiver.extraction.visible_dates import names_a_date
 from archiver.items import LISTING, Candidate, SourceHint, is_from_api
 from archiver.lazy_regex import lazy_regex
 from archiver.platforms import by_name
-from archiver.platforms.page_index import is_below
+from archiver.platforms.page_index_and_selector_compiler import is_below
 
 # WordPress's post class contains all terms of the post, as category-SLUG and tag-SLUG. The names of the terms are taken
 # from the page.

@@ -18,7 +18,7 @@ from archiver.extraction.page_parsing_and_javascript_check import Page
 from archiver.extraction.post_locator import Post, is_outside_posts
 from archiver.extraction.text_normalization_and_formulas import CaselessPattern, clean_text, element_line, fold_text
 from archiver.lazy_regex import lazy_regex
-from archiver.platforms.page_index import Index
+from archiver.platforms.page_index_and_selector_compiler import Index
 
 # Terms as text: the words in an address or a label that show the kind of a term, and texts that are not terms.
 

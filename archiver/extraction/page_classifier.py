@@ -25,7 +25,7 @@ from archiver.extraction.post_locator import Post, locate_post, unshown_article
 from archiver.extraction.text_normalization_and_formulas import element_line
 from archiver.items import Candidate, PageKind, SourceHint, reports_post
 from archiver.lazy_regex import lazy_regex
-from archiver.platforms.page_index import is_below
+from archiver.platforms.page_index_and_selector_compiler import is_below
 from archiver.urls import may_name_post
 
 # The signs by which a post differs from other pages: error words, addresses, JSON-LD types, linked headings.

@@ -18,7 +18,7 @@ from lxml.etree import _Element as Element
 
 from archiver.extraction.text_normalization_and_formulas import clean_text, element_line, fold_text
 from archiver.lazy_regex import lazy_regex
-from archiver.platforms.page_index import Index
+from archiver.platforms.page_index_and_selector_compiler import Index
 
 # JSON-LD. Most of it is well formed. The rest is repaired if its meaning is clear, and ignored otherwise.
 

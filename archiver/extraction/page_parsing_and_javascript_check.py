@@ -24,7 +24,7 @@ from archiver.extraction.text_normalization_and_formulas import clean_text, elem
 from archiver.lazy_regex import lazy_regex
 from archiver.platforms import Platform, detect_platform
 from archiver.platforms.css_and_xpath_evaluator import Found
-from archiver.platforms.page_index import Index
+from archiver.platforms.page_index_and_selector_compiler import Index
 from archiver.urls import folder_path, normalize
 
 # Limits. If a page is badly broken, or was built to be slow to parse, only its beginning is parsed.

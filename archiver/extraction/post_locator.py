@@ -21,7 +21,7 @@ from archiver.extraction.page_parsing_and_javascript_check import Page
 from archiver.extraction.text_normalization_and_formulas import element_line, fold_text, has_longer_line, has_text
 from archiver.lazy_regex import lazy_regex
 from archiver.platforms import by_name
-from archiver.platforms.page_index import is_below
+from archiver.platforms.page_index_and_selector_compiler import is_below
 from archiver.urls import folder_path
 
 # The similarity of two titles.

@@ -14,7 +14,7 @@ from lxml.etree import _Element as Element
 
 from archiver.lazy_regex import lazy_regex
 from archiver.markup.text_marks import CELLS
-from archiver.platforms.page_index import Index
+from archiver.platforms.page_index_and_selector_compiler import Index
 
 _INVISIBLE = lazy_regex("[\u200b\u2060\ufeff\u00ad\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _ENTITY = lazy_regex(r"&(#\d{1,7}|#x[0-9a-fA-F]{1,6}|[a-zA-Z]\w{1,31});")

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from archiver.errors import ArchiverError
-from archiver.frontier.post_and_excluded_page_samples import EditEstimate
+from archiver.frontier.page_samples_and_edit_estimates import EditEstimate
 from archiver.sites.crawler_identity_and_delay import contact_of, delay_for
 from archiver.storage.run_records_and_statistics import Counts
 

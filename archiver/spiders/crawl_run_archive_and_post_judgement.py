@@ -31,8 +31,8 @@ from archiver.extraction.page_parsing_and_javascript_check import Page
 from archiver.extraction.template.page_form_fingerprint_and_date_slot import page_form
 from archiver.extraction.template.site_rules_and_constants import SiteRules
 from archiver.extraction.template.template_learning_and_checking import TemplateLearner
+from archiver.frontier.page_samples_and_edit_estimates import DEFAULT_SAMPLE
 from archiver.frontier.pattern_budgets_redirects_and_equivalent_urls import RedirectForms
-from archiver.frontier.post_and_excluded_page_samples import DEFAULT_SAMPLE
 from archiver.health.stored_health_inputs_and_accepted_findings import record_run_health
 from archiver.items import Article, Capture, DiscoveredURL, DiscoverySource, PageKind, SourceHint, reports_post
 from archiver.maintenance.late_hint_and_constant_reextraction import (

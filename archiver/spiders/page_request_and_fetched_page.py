@@ -286,6 +286,7 @@ def fetched_page(response: Response) -> FetchedPage:
     )
 
 
+# Clocks differ, and some servers read a time without zone as local time. It does no harm if a change is listed twice.
 _CLOCK_MARGIN = timedelta(days=1)
 LOOK_BACK = timedelta(days=8)
 """The first time on a day, an API is asked for the posts that changed in this period, not only since the last run.

@@ -65,7 +65,6 @@ from archiver.urls import Scope, normalize, urlkey
 
 _MORE = "; it is longer than the limit for one document"
 _MAX_RESPONSES = 50  # at most this many responses of one CDX list are read
-# Clocks differ, and some servers read a time without zone as local time. It does no harm if a change is listed twice.
 
 
 def parse_feed_page(fetched: FetchedPage, result: PageResult, request: PageRequest, scope: Scope) -> ParsedPage:

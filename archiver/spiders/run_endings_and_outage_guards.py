@@ -25,7 +25,7 @@ from scrapy.exceptions import (
     UnsupportedURLSchemeError,
 )
 
-from archiver.frontier.post_and_excluded_page_samples import EditEstimate
+from archiver.frontier.page_samples_and_edit_estimates import EditEstimate
 from archiver.guarded_download_handler import ForbiddenByRobots, HostBusy, Refusal, RobotsUnreadable, tls_problem
 from archiver.items import Outcome, PageResult
 from archiver.spiders.page_request_and_fetched_page import PageRequest

@@ -27,6 +27,7 @@ from archiver.discovery.url_classifier_and_patterns import (
     series_of,
 )
 from archiver.frontier.fetch_order_and_revisits import SIDE_LISTING_PRIORITY, SOURCE_KINDS, VOUCHING_SOURCES
+from archiver.frontier.page_samples_and_edit_estimates import SetAsidePages
 from archiver.frontier.pattern_budgets_redirects_and_equivalent_urls import (
     BELOW_POST,
     ENOUGH_VIEWS,
@@ -48,7 +49,6 @@ from archiver.frontier.pattern_budgets_redirects_and_equivalent_urls import (
     plainer_urls,
     variant_family,
 )
-from archiver.frontier.post_and_excluded_page_samples import SetAsidePages
 from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.storage import crawl_traps_redirect_loops_and_host_files as crawl_exclusions
 from archiver.storage.crawl_traps_redirect_loops_and_host_files import AddressState, DiscoveryReport

@@ -31,7 +31,7 @@ from archiver.discovery.source_hints_and_trust import (
     is_refetch_reason,
 )
 from archiver.frontier.fetch_order_and_revisits import DAY_ENDS, VOUCHING_SOURCES, next_day_end
-from archiver.frontier.post_and_excluded_page_samples import (
+from archiver.frontier.page_samples_and_edit_estimates import (
     REMEMBERED_SAMPLES,
     SAMPLE_REASON,
     EditEstimate,

@@ -26,7 +26,7 @@ from archiver.frontier.fetch_order_and_revisits import (
     next_fetch_time,
     next_try_of_new_page,
 )
-from archiver.frontier.post_and_excluded_page_samples import SAMPLE_REASON
+from archiver.frontier.page_samples_and_edit_estimates import SAMPLE_REASON
 from archiver.items import (
     NO_LONGER_LISTED,
     STILL_ONLINE,

@@ -20,7 +20,7 @@ from archiver.articles.revision_order_reverts_and_kept_values import page_object
 from archiver.errors import BadAddress, BadSetting, SiteNotEmpty, SiteNotFound, TagNotFound
 from archiver.fields import EVIDENCE, LINKS
 from archiver.frontier.cadence_and_blackout_hours import DEFAULT_CADENCE, parse_blackout, parse_cadence
-from archiver.frontier.post_and_excluded_page_samples import DEFAULT_SAMPLE
+from archiver.frontier.page_samples_and_edit_estimates import DEFAULT_SAMPLE
 from archiver.items import (
     NO_LONGER_READS,
     PAGE_OBJECT,

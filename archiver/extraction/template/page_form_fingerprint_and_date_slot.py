@@ -16,7 +16,7 @@ from archiver.extraction.page_parsing_and_javascript_check import Page
 from archiver.extraction.text_normalization_and_formulas import element_line, fold_text
 from archiver.items import PAGE_OBJECT, PAGE_OBJECT_FAILED, PAGE_OBJECT_KEPT, REFUSED, Article, Evidence, PageForm
 from archiver.lazy_regex import lazy_regex
-from archiver.platforms.page_index import split_words
+from archiver.platforms.page_index_and_selector_compiler import split_words
 from archiver.urls import folder_path
 
 # Names that belong to one page only: names with digits, and names made from the terms of the page's post ("tag-maps").

@@ -37,7 +37,7 @@ from archiver.extraction.text_normalization_and_formulas import element_line, fo
 from archiver.items import Article, SourceHint
 from archiver.lazy_regex import lazy_regex
 from archiver.platforms.css_and_xpath_evaluator import Found
-from archiver.platforms.page_index import split_words
+from archiver.platforms.page_index_and_selector_compiler import split_words
 
 # Making selectors for an element that also match its counterparts on the site's other pages.
 
