@@ -100,7 +100,7 @@ def suspicion(old: Article, new: Article) -> HoldRule | None:
 _REPORTING = frozenset({"api", "feed"})
 """The sources (`Evidence.source`) of values that are not from the page."""
 _ADDRESS = "address"
-"""The source of a date in a page's address, which stays when the author changes the date."""
+"""The source of a date in a page's address. Such a date stays the same when the author changes the date of the post."""
 
 
 def is_unshown(old: Article, new: Article) -> bool:
