@@ -455,8 +455,9 @@ def _below(elements: Iterable[etree._Element]) -> set[etree._Element]:
 
 
 class _SiteLinks(dict[str, ClassifiedLink | None]):
-    """The classifications (by `classify_link`) of a site's absolute links and of links that begin with "/", by address.
-    A link is classified when it first occurs, so that the links of a menu are classified once, and not on each page.
+    """Maps the links of a site, as written in pages, to their classifications by `classify_link`. It is used for
+    absolute links and for those that begin with "/". A link is classified when it first occurs, so that the links of a
+    menu are classified once and not on each page.
     """
 
     def __init__(self, base: str, origin: str, scope: Scope, latest_year: int) -> None:
