@@ -159,8 +159,8 @@ class SiteJudge:
         self._verdicts = judge_site(self._db, self._site["id"], now, is_complete=self._is_complete)
 
     def read_late_hints(self) -> LateHintTally:
-        """Extracts the stored captures of those pages again about which a source hint came only after the capture was
-        extracted. Returns the counts.
+        """Extracts stored captures again for which a source hint arrived only after they were extracted. Returns the
+        counts.
         """
         self._writer.flush()
         found = find_late_hints(self._db, self._site["id"], self._run.started)
@@ -202,7 +202,7 @@ Only = Literal["", "missing", "set-aside", "pages"]
 """Limits a run to missing pages ("missing"), to missing and trap-excluded pages ("set-aside"), or to pages that a
 person has named ("pages")."""
 _ADDED_BY = "archiver add"
-"""Where the pages were found that a person has named."""
+"""The `found_on` of pages that a person has named: the command that names them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -515,8 +515,8 @@ class CrawlRun:
             self._store_read_again(read)
 
     def _store_read_again(self, read: Sequence[tuple[Article, Article]]) -> None:
-        """Replaces stored articles by other extractions of the same pages, in one transaction. `read` are pairs of the
-        stored article and its other extraction.
+        """Replaces stored articles by new extractions of the same pages, in one transaction. `read` are pairs of a
+        stored article and its new extraction.
         """
         with self.writing():
             replaced = [

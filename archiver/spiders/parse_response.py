@@ -89,8 +89,8 @@ def parse_feed_page(fetched: FetchedPage, result: PageResult, request: PageReque
 
 
 def _only_foreign(targets: tuple[DiscoveredURL, ...], scope: Scope) -> str:
-    """Returns a phrase with an example if a feed, sitemap or API lists pages, and each of them is outside the site; ""
-    if it lists none, or one of the site.
+    """Returns a phrase with an example if all pages that a feed, sitemap or API lists are outside the site; "" if it
+    lists no pages, or at least one page of the site.
     """
     pages = [t.url for t in targets if t.kind not in SOURCE_KINDS]
     if not pages or any(scope.contains(url) or link_reader.is_redirector(url) for url in pages):
@@ -341,9 +341,9 @@ def _parse_document(fetched: FetchedPage, result: PageResult, request: PageReque
 
 
 def _is_shell(page: Page, result: PageResult, request: PageRequest, soft_not_found: SoftNotFoundProfile | None) -> bool:
-    """Returns True if a page other than the home page shows nothing that distinguishes it from the site's page for
-    missing addresses, so that nobody can tell whether the page exists. `soft_not_found` describes this page; None if it
-    is unknown.
+    """Returns True if a page other than the home page looks the same as the site's page for missing addresses, so that
+    the response does not tell whether the page exists. `soft_not_found` describes the page for missing addresses; None
+    if it is unknown.
     """
     if request.is_seed or soft_not_found is None or soft_not_found.look is None:
         return False

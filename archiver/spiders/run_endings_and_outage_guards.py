@@ -298,15 +298,15 @@ class OutageGuard:
     def confirmed_results(
         self, request: PageRequest, result: PageResult, *, has_other_address: bool = False, is_searching: bool = False
     ) -> Iterator[PageResult]:
-        """Yields the results that may be stored now, usually just `result`. The result for a known page that is gone is
-        held back:
+        """Yields the results that may be stored now, usually just `result`. A result that says that a known page is
+        gone is held back:
 
         - until nothing else is due, if the post has another address (`has_other_address`);
         - otherwise until it is clear that the site has not disappeared as a whole.
 
-        If most of the last pages are gone, the run is stopped, and none of the held-back pages is stored as gone. If
-        lists are being read again (`is_searching`), which may show that the posts have moved, the first such results
-        are held back until nothing else is due.
+        If most of the last pages are gone, the run is stopped, and none of the held-back pages is stored as gone. While
+        lists are read again to find posts that have moved (`is_searching`), the first such results are held back until
+        nothing else is due.
         """
         if (
             request.is_source
