@@ -258,7 +258,9 @@ class PatternBudgets:
         self._tallies[pattern] = replace(tally, idle=0, known=0, posts=tally.posts + 1)
 
     def is_used_by_posts(self, pattern: URLPattern) -> bool:
-        """Returns True if a page of this pattern was a post, or if only pages of this pattern led to a post."""
+        """Returns True if a page of this pattern was a post, or if a post was found that only pages of this pattern
+        link to.
+        """
         tally = self._tallies.get(pattern)
         return tally is not None and tally.posts > 0
 
@@ -271,7 +273,9 @@ class PatternBudgets:
         ]
 
     def patterns_read(self, family: str) -> list[URLPattern]:
-        """Returns the patterns of a family of which pages were fetched, the last of them with success."""
+        """Returns the patterns of this family that have fetched pages, provided that the last of these pages
+        existed.
+        """
         return [one for one, tally in self._tallies.items() if one.family == family and not tally.missing]
 
     def reopen(self, pattern: URLPattern) -> None:
@@ -453,7 +457,9 @@ class EquivalentURLs:
 
     @property
     def believed(self) -> frozenset[str]:
-        """The variants that are confirmed often enough and were never refuted."""
+        """The kinds of URL variants that proved equivalent to the plainer URL at least ENOUGH times and never
+        differed.
+        """
         return frozenset(w for w, t in self._counts.items() if t.confirmed >= ENOUGH and not t.refuted)
 
     def believed_plainer(self, key: str) -> list[tuple[str, str]]:
