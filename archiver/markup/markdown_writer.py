@@ -109,8 +109,8 @@ def _label(name: str, reference: str, taken: set[str]) -> str:
 
 
 class _MarkdownWriter:
-    """Writes nodes as Markdown. `notes` are the footnotes by the names of their anchors. `has_formulas`: dollar signs
-    in the text have to be told from those around formulas.
+    """Writes nodes as Markdown. `notes` are the footnotes by the names of their anchors. If `has_formulas` is True,
+    dollar signs in the text are escaped, since those around formulas have a meaning.
     """
 
     def __init__(self, notes: dict[str, _Note], *, has_formulas: bool) -> None:
