@@ -549,7 +549,7 @@ def _is_code(origin: Element, block: Element) -> bool:
     return at is not None and at.tag in _CODE_TAGS
 
 
-# -- code
+# Blocks of code.
 
 
 def code_in(el: Element, tag: str) -> str:

@@ -91,8 +91,8 @@ _API_TIMES = (
 
 
 def has_set_back_posts(db: Database, targets: Iterable[DiscoveredURL]) -> bool:
-    """Returns True if an API lists a post with an earlier time of change (`lastmod`) than that of the post's stored
-    source hint, as after its site was restored from a backup. The hint may then say what is not so any more.
+    """Returns True if a post in `targets` has an earlier `lastmod` than its stored API hint, as after a restore from
+    backup. The stored hint may then be outdated.
     """
     times = {urlkey(one.url): one.lastmod for one in targets if one.lastmod is not None}
     stored = db.execute(_API_TIMES, [json.dumps(list(times))])
