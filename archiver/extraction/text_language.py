@@ -28,7 +28,7 @@ SCRIPTS = {
 }  # fmt: skip
 """The script of a character, by the first word of the character's name in Unicode."""
 LETTERS_A_CHARACTER = {KANA: 2, HAN: 2, HANGUL: 2}
-"""By script, how many letters of an alphabet one character counts for."""
+"""For how many letters of an alphabet one character counts, by script. Characters of other scripts count as one."""
 
 SOLE_LANGUAGE = {
     KANA: "ja", HAN: "zh", HANGUL: "ko", "GREEK": "el", "THAI": "th", "LAO": "lo", "KHMER": "km", "MYANMAR": "my",
@@ -334,8 +334,8 @@ Declared = tuple[str, str, str]
 
 
 class _ScriptOf(dict[int, str | None]):
-    """A table for `str.translate` that replaces each letter by a character that stands for its script, and removes all
-    other characters. A character is added to the table when it first occurs.
+    """A table for `str.translate` that replaces each letter by a sign for its script, and removes all other characters.
+    A character is added to the table when it first occurs.
     """
 
     def __missing__(self, code: int) -> str | None:
@@ -499,8 +499,8 @@ def _is_plainly_in(tag: str, text: str) -> bool:
 
 
 def _most_hits(hits: Mapping[str, float]) -> tuple[str, float, float] | None:
-    """Returns the language with the most frequent words in the text, the number of these words, and the number for the
-    second language. `hits` are the numbers by language. Returns None if the text contains no frequent words.
+    """Returns the language with the most frequent words in a text, the number of these words, and the highest number
+    for another language. `hits` are the numbers by language. Returns None if the text contains no frequent words.
     """
     if not hits:
         return None
