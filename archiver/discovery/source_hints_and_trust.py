@@ -102,8 +102,8 @@ _DEPENDENT = {
     "published": ("published_precision", "published_unzoned"),
     "modified": ("modified_precision", "modified_unzoned"),
 }
-"""Attributes of a hint that are always taken from the same hint as another attribute, because they describe its
-value."""
+"""Attributes of a hint that describe the value of another attribute, such as its precision. When hints are combined,
+both are taken from the same hint."""
 _OWN = frozenset({"from_api", *(name for names in _DEPENDENT.values() for name in names)})
 _VALUES = tuple(one.name for one in fields(SourceHint) if one.name not in _OWN)
 

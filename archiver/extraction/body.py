@@ -1080,7 +1080,9 @@ def _declared_body(page: Page, title: str, shown: Body) -> Body | None:
 
 
 def _paragraphs_of(text: str) -> str:
-    """Returns a declared text as HTML. The text may be plain text, HTML, or HTML with escaped tags."""
+    """Returns the text of an article in JSON-LD as HTML. There, it may be plain text, HTML, or HTML with escaped
+    tags.
+    """
     if "<" not in text and "&lt;" in text:
         text = unescape(text)
     if re.search(r"</|<br|<p>", text):

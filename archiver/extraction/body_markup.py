@@ -789,7 +789,9 @@ def _list_container(el: Element) -> _Container:
 
 
 def _loose_item(el: Element) -> tuple[_Container, _Container]:
-    """Returns the containers of text that is directly in a list, where HTML allows only items."""
+    """Returns two containers for text that is directly in the list `el`, where HTML allows only items: the list, and an
+    item for the text.
+    """
     item = _Container(el, "dd" if el.tag == "dl" else "li", is_loose=True)
     return _list_container(el), item
 

@@ -696,8 +696,8 @@ def _names_of_no_section(page: Page, post: Post) -> set[str]:
 
 
 def _begin_with_section(page: Page, steps: Sequence[tuple[str, str]]) -> bool:
-    """Returns True if the first breadcrumb is a section and not, as usual, the home page: its address is a folder
-    around the page or around the next breadcrumb. `steps` are the texts and addresses of the breadcrumbs.
+    """Returns True if the first breadcrumb is a section and not, as usual, the home page: its address is a folder that
+    contains the page or the next breadcrumb. `steps` are the texts and addresses of the breadcrumbs.
     """
     if not steps or is_home(steps[0][0]):
         return False
@@ -707,8 +707,8 @@ def _begin_with_section(page: Page, steps: Sequence[tuple[str, str]]) -> bool:
 
 
 def _is_folder_of(page: Page, href: str, path: str) -> bool:
-    """Returns True if an address on the page's own site is a folder around a path. The home page does not count, nor
-    does a folder named by a language code, such as "en" or "pt-br".
+    """Returns True if an address on the page's own site is a folder that contains a path. The home page does not count,
+    nor does a folder named by a language code, such as "en" or "pt-br".
     """
     folder = _path_of(page, href)
     name = folder.rpartition("/")[2]
@@ -765,7 +765,7 @@ def _sections_of_row(page: Page, row: Element, known: set[str]) -> list[str]:
     menu. `known` are texts that are not sections, such as the post's title.
 
     A row that begins with the home page and has arrows consists of breadcrumbs. In any other row, a link leads to a
-    section if its address is a folder around the page, or if it is the only link in the row and also in a menu.
+    section if its address is a folder that contains the page, or if it is the only link in the row and also in a menu.
     """
     steps = [(text, a.get("href") or "") for a in islice(row.iter("a"), _MAX_STEPS) if (text := element_line(a))]
     line = element_line(row)

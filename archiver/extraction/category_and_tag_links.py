@@ -680,8 +680,9 @@ def _last_links(page: Page, post: Post) -> list[Element]:
 
 
 def _is_labelled_category(page: Page, a: Element) -> bool:
-    """Returns True if a label such as "Filed under" precedes a link, and its address is used for a section of the site:
-    it contains "category" or a similar word, it is a folder around the page, or another link, in a menu, has it, too.
+    """Returns True if a label such as "Filed under" precedes a link, and the site uses the link's address for a
+    section. This is so if the address contains "category" or a similar word, if it is a folder that contains the page,
+    or if another link, in a menu, has it, too.
     """
     if kind_of_label(_text_of_label(a)) != "category":
         return False

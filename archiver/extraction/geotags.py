@@ -475,13 +475,13 @@ _SHAPES = ("box", "polygon", "line", "circle")
 _NO_PLACES = frozenset(("geocoordinates", "geoshape", "person"))
 _MAX_NODES = 300
 _MAX_BESIDE = 5
-"""If a page has more organisations with positions than this, it is a directory, and none of them is taken for its
+"""If a page has more organizations with positions than this, it is a directory, and none of them is taken for its
 publisher."""
 
 
 def geo_json_ld(page: Page) -> Iterator[GeoTag]:
     """Yields the places of the JSON-LD article, then the places of its author and publisher, then the places of
-    organisations.
+    organizations.
     """
     data = page.data
     node = data.article(page.addresses)
@@ -502,7 +502,7 @@ def geo_json_ld(page: Page) -> Iterator[GeoTag]:
 
 
 def _addresses_of(page: Page, someone: Any) -> list[Any]:
-    """Returns the JSON-LD values that may contain the place of a person or organisation: its own object and those of
+    """Returns the JSON-LD values that may contain the place of a person or organization: its own object and those of
     its addresses. Returns [] if `someone` is not an object.
     """
     if not isinstance(someone, dict):

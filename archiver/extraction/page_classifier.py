@@ -373,7 +373,9 @@ _REFRESH = lazy_regex(r"\s*(\d+)\s*[;,]\s*url\s*=\s*['\"]?(\S+?)['\"]?\s*$", re.
 
 
 class Located(Protocol):
-    """The post on a page, and the byline beside its heading. They may be located only when they are needed."""
+    """An object with the post on a page and the byline beside its heading. It may locate them only when they are
+    needed.
+    """
 
     @property
     def post(self) -> Post: ...
@@ -945,7 +947,9 @@ def _by_scripts(context: _Context) -> Answer | None:
 
 
 def _by_listed_date(context: _Context) -> Answer | None:
-    """Returns POST and the name of the rule for a page with a title and a text that a list of posts dates."""
+    """Returns POST and the name of the rule for a page with a title and a text for which a list of posts shows a date;
+    None for any other page.
+    """
     if context.hint is None or not context.hint.listed_date or context.post.title is None:
         return None
     return (PageKind.POST, LISTED_DATE) if context.has_content or context.text_length >= 20 else None

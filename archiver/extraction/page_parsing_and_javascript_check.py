@@ -416,8 +416,9 @@ class Page:
 
     @cached_property
     def date_language(self) -> str:
-        """The page's language as a BCP 47 tag; "" if unknown. English has a country, which decides the order of day and
-        month in 3/4/2021: the United States, unless something on the page shows another order.
+        """The page's language as a BCP 47 tag; "" if unknown. For English, the tag includes a country, which decides
+        the order of day and month in 3/4/2021. It is the United States, unless something on the page shows another
+        order.
         """
         if (decided := self.decided_date_language) is not None:
             return decided

@@ -1031,8 +1031,8 @@ def _is_like(one: Element, other: Element) -> bool:
 
 
 def _is_article(post: Post, el: Element, own: Element) -> bool:
-    """Returns True if an element contains an article: it is an <article>, has the address of another page as an
-    attribute, or contains a date as `own`, the element of this page's article, does. A heading is not an article.
+    """Returns True if `el` contains an article and is no heading. It is an <article>, has the address of another page
+    as an attribute, or contains a date if `own`, the element of this page's article, also does.
     """
     if el.tag in _HEADING_TAGS:
         return False

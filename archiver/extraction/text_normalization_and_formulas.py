@@ -243,8 +243,8 @@ _folded_cached = lru_cache(maxsize=8_192)(_folded)
 
 
 def tidy_body(text: str) -> str:
-    """Returns a body in NFC without white space before line ends and blank lines at its ends. Several blank lines in a
-    row are kept, since only code has them.
+    """Returns a body in NFC, without white space at the ends of lines, and without blank lines at its beginning and
+    end. Several blank lines in a row are kept, since only code has them.
     """
     if " \n" in text or "\t\n" in text:
         text = "\n".join(line.rstrip(" \t") for line in text.split("\n"))

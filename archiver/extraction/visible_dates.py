@@ -1023,7 +1023,9 @@ class _EntryReader:
         return []
 
     def _date_in_link(self, link: Element, text: str) -> _DatedEntry | None:
-        """Returns the entry of a link that contains its date, in an element of its own or at the beginning."""
+        """Returns the entry of a link whose text contains the date, in an element of its own or at the beginning; None
+        for other links.
+        """
         if len(link):
             for el in islice(link.iter("*"), 1, 30):
                 line = element_line(el) if el in self._with_digits else ""

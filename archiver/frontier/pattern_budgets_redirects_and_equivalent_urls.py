@@ -473,11 +473,11 @@ class EquivalentURLs:
 
 
 ENOUGH_REDIRECTS = 2
-"""If at least this many addresses of a folder were redirected to a form, the host is believed to redirect all addresses
-of the folder to it."""
+"""If at least this many addresses of a folder were redirected to the same spelling (https, a slash at the end ...), the
+host is believed to redirect all addresses of the folder to it."""
 _ENOUGH_ANYWHERE = 2 * ENOUGH_REDIRECTS
-"""If at least this many addresses were redirected to a form and no address refutes this, the host is believed to
-redirect addresses of all folders to it."""
+"""If at least this many addresses were redirected to the same spelling and no address refutes this, the host is
+believed to redirect addresses of all folders to it."""
 _WWW = lazy_regex(r"^www\d?\.", re.IGNORECASE)
 # An extension begins with a letter, so the last number of a version (/release-1.2.0) is not an extension.
 _FILE_EXTENSION = lazy_regex(r"\.[a-z][a-z0-9]{0,4}$", re.IGNORECASE)
@@ -587,8 +587,8 @@ def _agree(form: str, changed: SplitResult, after: SplitResult) -> bool:
 
 
 def _folder(form: str, url: str) -> str:
-    """Returns the folder of an address for which it is learned whether its host redirects to the spelling `form`; ""
-    for https and www, which are the same for all folders.
+    """Returns the folder of an address, since redirects to the spelling `form` are learned for each folder. Returns ""
+    for https and www, which are learned for the whole host.
     """
     return "" if form in _OF_HOST else folder_pattern(url).key
 

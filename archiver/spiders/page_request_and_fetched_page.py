@@ -114,8 +114,8 @@ class PageRequest:
 
     @property
     def comes_first(self) -> bool:
-        """Returns True if this document must be read before any post is handed out. It is the home page, a feed, a
-        sitemap, an API, or the soft-404 probe.
+        """Returns True if this document must be read before any post is handed out, as the home page, a feed, a
+        sitemap, an API and the soft-404 probe must.
         """
         return self.is_seed or self.is_probe or self.kind in (PageKind.FEED, PageKind.SITEMAP, PageKind.API)
 

@@ -153,7 +153,9 @@ def parse_api_page(fetched: FetchedPage, result: PageResult, request: PageReques
 
 
 def all_posts_again(parsed: ParsedPage, request: PageRequest) -> ParsedPage:
-    """Returns what was parsed from the list of an API's IDs, so that all of its posts are read next."""
+    """Returns the parsed list of an API's IDs, changed so that it is not the end of reading the API: `follow` requests
+    all posts from the first page on.
+    """
     onward = replace(request, step="posts", number=1)
     return replace(parsed, result=replace(parsed.result, outcome=Outcome.DUE), follow=(api_address(onward), onward))
 
@@ -291,7 +293,7 @@ def _parse_response(fetched: FetchedPage, request: PageRequest, site: SiteContex
 def _parse_source(
     fetched: FetchedPage, result: PageResult, request: PageRequest, site: SiteContext
 ) -> ParsedPage | None:
-    """Parses a source document (a feed, sitemap, API response or capture list), recognised by the request's kind or by
+    """Parses a source document (a feed, sitemap, API response or capture list), recognized by the request's kind or by
     its bytes; returns None if the response is not such a document.
     """
     if request.kind is PageKind.CDX:
@@ -585,7 +587,7 @@ def wall_or_soft_404(
 
 
 def listing_digest(links: link_reader.PageLinks | None, page: Page) -> str:
-    """Returns a digest of the links and words of one page of a listing, by which repeated pages are recognised. Returns
+    """Returns a digest of the links and words of one page of a listing, by which repeated pages are recognized. Returns
     "" for a page that is not a listing or has no elements (`links` is None).
 
     Numbers and links to the listing's other pages are ignored.

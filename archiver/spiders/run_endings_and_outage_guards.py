@@ -216,8 +216,8 @@ class FailureStreak:
 
 
 class MassGoneGuard(Generic[T]):
-    """Holds back the results for pages that are gone until `asked` further known pages have been fetched and show that
-    most of the site is still online.
+    """Holds back the results for pages that are gone, until a number of further known pages (`asked`) has been fetched
+    and shows that most of the site is still online.
     """
 
     def __init__(self, asked: int = ASKED) -> None:
@@ -232,8 +232,8 @@ class MassGoneGuard(Generic[T]):
         return len(self._last) == self._asked and sum(item is not None for item in self._last) > self._asked / 2
 
     def add(self, gone: T | None) -> list[T]:
-        """Counts a known page. `gone` is the item to hold back if the page is gone, otherwise None. Returns the items
-        that are no longer held back, because enough pages have been fetched since.
+        """Counts a fetched known page. `gone` is the item to hold back if the page is gone, otherwise None. Returns the
+        items that are no longer held back, because enough pages have been fetched since.
         """
         confirmed = []
         if len(self._last) == self._asked and (first := self._last.popleft()) is not None:

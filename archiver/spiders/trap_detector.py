@@ -1,4 +1,4 @@
-"""Detects crawl traps during a run: decides which due pages to skip, and recognises responses that show nothing new."""
+"""Detects crawl traps during a run: decides which due pages to skip, and recognizes responses that show nothing new."""
 
 from __future__ import annotations
 
@@ -202,7 +202,7 @@ class TrapDetector:
 
     @staticmethod
     def _is_exempt(row: dict[str, Any]) -> bool:
-        """Returns True if a due page is fetched whatever its URL is like."""
+        """Returns True if a due page is fetched even if its URL looks like a crawl trap."""
         kind = PageKind(row["kind"])
         return bool(row["fetched_at"] or kind in _UNLIMITED or (row["priority"] == 0 and kind is not PageKind.FEED))
 
@@ -674,8 +674,8 @@ class TrapDetector:
                 self._shown.add(pattern, result.listed.entries)
 
     def _is_news(self, target: DiscoveredURL, found_on: URLPattern) -> bool:
-        """Returns True if a discovered URL may be a post that is not known under a plainer address. `found_on` is the
-        pattern of the page on which it was found: a URL of the same pattern does not count.
+        """Returns True if a discovered URL may be a post, and is not believed to be equivalent to a plainer URL.
+        `found_on` is the pattern of the page on which it was found: a URL of the same pattern does not count.
         """
         return (
             not target.trap

@@ -293,8 +293,8 @@ def read_bylines(lines: list[MarkedLine], place: str) -> list[Sign]:
 _RIGHTS = lazy_regex(
     r"©|\(c\)|\b(?:copyright|licen[sc]ed|licen[sc]e|lizenz|licence|licencia|licenza)\b|лицензи", re.IGNORECASE
 )
-"""Matches a line about rights. Such a line also has a year and names (of the holder, the licence or the software), but
-is not a byline."""
+"""Matches a line about copyright or a licence. Such a line also has a year and names (of the holder, the licence or the
+software), but is not a byline."""
 
 
 def _is_counted_author(one: MarkedLine) -> bool:

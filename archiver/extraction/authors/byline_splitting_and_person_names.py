@@ -165,7 +165,7 @@ AND = lazy_regex(
     re.IGNORECASE,
 )
 
-# Organisations that sign posts: news agencies, desks, companies, outlets and institutions.
+# Organizations that sign posts: news agencies, desks, companies, outlets and institutions.
 
 AGENCIES = """
 Reuters, Thomson Reuters, Associated Press, The Associated Press, AP, AFP, Agence France-Presse, AFP-JIJI, dpa, dpa-AFX,
