@@ -66,7 +66,7 @@ _DIGITS = lazy_regex(r"\d+")
 _PARTS = lazy_regex(r"\s+[|·•»«›‹–—:/~-]+\s+|\s*[｜|]\s*")
 _DECLARED = ("json-ld", "meta", "microdata", "rdfa")
 DECLARED_IN_HEAD = ("json-ld", "meta", "rdfa", "head", "script")
-"""The sources of evidence from the head of a page, which readers of the page do not see."""
+"""The sources of evidence that readers of the page do not see, such as JSON-LD and meta elements."""
 _SHOWN = ("platform", "heading", "api", "feed")
 
 
