@@ -27,7 +27,7 @@ from archiver.articles.near_duplicates_and_cluster_source import (
     wording_of,
 )
 from archiver.errors import BadQuery, SiteNotFound
-from archiver.search.index_refresh_opening_and_check import hold_searchers
+from archiver.search.index_refresh_searcher_and_check import hold_searchers
 from archiver.search.query_with_filters_and_sort import Query
 from archiver.search.search_hits_facets_and_similar_articles import (
     Hit,

@@ -29,6 +29,7 @@ from sqlite_utils import Database
 
 from archiver.errors import BadQuery, ExtraMissing
 from archiver.lazy_regex import lazy_regex
+from archiver.search.index_refresh_searcher_and_check import Searcher
 from archiver.search.index_schema_and_documents import site_and_parents
 from archiver.search.points_boxes_and_circles import Box
 from archiver.search.query_parser import parse_query
@@ -36,7 +37,6 @@ from archiver.search.query_tree_and_predicates import And, Key, Node, Or, Span
 from archiver.search.query_with_filters_and_sort import Query, filter_terms
 from archiver.search.search_hits_facets_and_similar_articles import Plan, plan_query
 from archiver.search.sorting_recency_and_duplicate_folding import Sort, sorted_matches
-from archiver.search.tantivy_index_damage_and_state import Searcher
 
 MAX_PERIODS = 20_000
 """The maximum number of periods in one result."""

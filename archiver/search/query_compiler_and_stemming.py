@@ -15,6 +15,7 @@ from sqlite_utils import Database
 from tantivy import Occur, Query
 
 from archiver.fields import LIST_FIELDS_BY_QUERY_NAME, WEIGHTS
+from archiver.search.index_refresh_searcher_and_check import Searcher
 from archiver.search.index_schema_and_documents import (
     KEYS,
     NUMBERS,
@@ -40,7 +41,6 @@ from archiver.search.query_tree_and_predicates import (
     Term,
     place_keys_in_area,
 )
-from archiver.search.tantivy_index_damage_and_state import Searcher
 from archiver.search.word_splitting import lookup_words
 
 # Stemming: all English words of the index that have the same stem.

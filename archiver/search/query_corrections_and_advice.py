@@ -17,6 +17,7 @@ from sqlite_utils import Database
 
 from archiver.errors import BadQuery
 from archiver.fields import LIST_FIELDS_BY_QUERY_NAME, WEIGHTS
+from archiver.search.index_refresh_searcher_and_check import Searcher
 from archiver.search.index_schema_and_documents import (
     FOLDED_NAMES,
     KEYS,
@@ -27,7 +28,6 @@ from archiver.search.query_parser import COLUMN_OF, UnknownField, list_unknown_f
 from archiver.search.query_tree_and_predicates import PREDICATES, And, Key, Near, Node, Or, Term
 from archiver.search.query_with_filters_and_sort import Query, query_as_options, ranking_terms
 from archiver.search.search_hits_facets_and_similar_articles import Plan, plan_query, run, usual_spelling
-from archiver.search.tantivy_index_damage_and_state import Searcher
 from archiver.search.word_splitting import is_run_letter, lookup_words, split_into_words, words_with_places
 from archiver.similar_words_and_plurals import count_typos, similar_words
 

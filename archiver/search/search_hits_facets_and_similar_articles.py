@@ -19,7 +19,7 @@ from sqlite_utils import Database
 from archiver.errors import ArticleNotFound, BadQuery
 from archiver.fields import BY_NAME, HIT_FIELDS, WEIGHTS
 from archiver.fields import FACETS as FACETED
-from archiver.search.index_refresh_opening_and_check import open_searcher
+from archiver.search.index_refresh_searcher_and_check import Searcher, open_searcher
 from archiver.search.index_schema_and_documents import (
     FOLDED_NAMES,
     SPELLINGS,
@@ -45,7 +45,6 @@ from archiver.search.sorting_recency_and_duplicate_folding import (
     sorted_matches,
     top_hits,
 )
-from archiver.search.tantivy_index_damage_and_state import Searcher
 from archiver.search.word_splitting import lookup_words, split_into_words
 from archiver.similar_words_and_plurals import did_you_mean
 

@@ -21,7 +21,7 @@ from archiver.errors import IndexMissing
 from archiver.extraction.text_language import ROWS
 from archiver.fields import OPTIONS
 from archiver.health.stored_health_inputs_and_accepted_findings import read_healths
-from archiver.search.index_refresh_opening_and_check import open_searcher
+from archiver.search.index_refresh_searcher_and_check import open_searcher
 from archiver.search.query_with_filters_and_sort import Query
 from archiver.search.search_hits_facets_and_similar_articles import distinctive_words, run
 from archiver.search.word_splitting import split_into_words

@@ -23,7 +23,7 @@ import click
 import scrapy.core.downloader.contextfactory  # noqa: F401
 
 from archiver.cli.commands.search_saved_searches_feed_and_index import update_search_index
-from archiver.cli.crawl_health_and_notification_output import (
+from archiver.cli.crawl_advice_health_and_notification_output import (
     format_health,
     format_run_summary,
     has_unusable_content,

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from archiver.cli.search_output import SearchTarget
-    from archiver.search.index_refresh_opening_and_check import Progress
+    from archiver.search.index_refresh_searcher_and_check import Progress
     from archiver.search.query_with_filters_and_sort import Query
     from archiver.search.saved_searches_with_feed_and_mail import Letter, NewHit, NewHits, SavedSearch
 
@@ -655,7 +655,7 @@ def index(archive: str, rebuild: bool, as_json: bool) -> None:
       archiver index
       archiver index --rebuild --archive news.db
     """
-    from archiver.search.index_refresh_opening_and_check import damage_sentence, refresh_archive
+    from archiver.search.index_refresh_searcher_and_check import damage_sentence, refresh_archive
 
     with _show_progress(as_json) as progress:
         done = refresh_archive(Path(archive), rebuild=rebuild, progress=progress)
@@ -675,7 +675,7 @@ def update_search_index(archive: str, *, quiet: bool = False) -> None:
     """Updates the search index of an archive after a crawl or an import. On a terminal, a progress bar is shown if it
     takes long, unless `quiet` is True.
     """
-    from archiver.search.index_refresh_opening_and_check import refresh_after_writing
+    from archiver.search.index_refresh_searcher_and_check import refresh_after_writing
 
     with _show_progress(quiet) as progress:
         sentence = refresh_after_writing(Path(archive), progress)

@@ -154,7 +154,7 @@ def _verify(options: VerifyOptions) -> None:
         name_whole_backups,
         record_verification,
     )
-    from archiver.search.index_refresh_opening_and_check import refresh_archive
+    from archiver.search.index_refresh_searcher_and_check import refresh_archive
 
     file, quick, what, started = Path(options.archive), options.quick, options.what, datetime.now(UTC)
     ids = _find_article_ids(options.archive, what) if what else None
@@ -199,7 +199,7 @@ finishes.
 
 
 def _check_search_index(archive: Path, *, quick: bool) -> list[VerifyFinding]:
-    from archiver.search.index_refresh_opening_and_check import check_index
+    from archiver.search.index_refresh_searcher_and_check import check_index
     from archiver.storage.archive_opening_and_transactions import open_archive
 
     db = open_archive(archive, read_only=True)
@@ -414,7 +414,7 @@ def _diagnose_archive(archive: Path, now: datetime) -> Iterator[Diagnosis]:
     """Yields what the archive says: whether it can be read, whether the clock is later than its last run, and whether
     its search index is sound.
     """
-    from archiver.search.index_refresh_opening_and_check import check_index
+    from archiver.search.index_refresh_searcher_and_check import check_index
     from archiver.storage.archive_opening_and_transactions import opened
     from archiver.storage.sites_settings_and_rules import list_sites
 

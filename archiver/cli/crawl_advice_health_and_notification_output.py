@@ -1,4 +1,4 @@
-"""Prints the summary of a crawl, the health of sites, and the results of notifications."""
+"""Prints the summary of a crawl and advice after it, the health of sites, and the results of notifications."""
 
 from __future__ import annotations
 
