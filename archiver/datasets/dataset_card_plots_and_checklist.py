@@ -19,7 +19,6 @@ from typing import Any
 from archiver.articles.near_duplicates_and_cluster_source import HAN, LONG_PASSAGES, SHORT_PASSAGES, SLOTS, SPACED, THAI
 from archiver.datasets.dataset_metadata_files import DatasetAbout, DatasetFile, licence_name, tables_present
 from archiver.datasets.export_formats_and_parquet_tables import import_arrow
-from archiver.datasets.ngrams import MIN_ARTICLES
 from archiver.datasets.personal_data_removal import EMAIL, TELEPHONE
 from archiver.datasets.publication_rules_tiers_and_licences import DOCS, Tier
 from archiver.datasets.snapshot_changes import single_line
@@ -35,6 +34,7 @@ from archiver.datasets.snapshot_tables import (
     read_table,
     table_files,
 )
+from archiver.datasets.word_counts_and_ngrams import MIN_ARTICLES
 from archiver.items import format_degrees
 from archiver.search.histograms_trends_maps_and_charts import Histogram, Period, histogram_svg
 from archiver.similar_words_and_plurals import count_noun

@@ -21,7 +21,8 @@ from archiver.datasets.snapshot_tables import (
     read_table,
     table_files,
 )
-from archiver.datasets.withheld_text_and_leaked_passages import PASSAGE_WORDS, words_of_text
+from archiver.datasets.withheld_text_and_leaked_passages import PASSAGE_WORDS
+from archiver.datasets.word_counts_and_ngrams import words_of_text
 from archiver.errors import NotASnapshot, SnapshotRefused
 from archiver.fields import MEANING
 

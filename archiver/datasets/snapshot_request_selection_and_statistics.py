@@ -27,7 +27,6 @@ from sqlite_utils import Database
 
 from archiver.articles.near_duplicates_and_cluster_source import HAN, SPACED, THAI, UnionFind
 from archiver.datasets.export_formats_and_parquet_tables import DATASET_FORMATS
-from archiver.datasets.ngrams import MAX_N
 from archiver.datasets.publication_rules_tiers_and_licences import (
     DISAGREEMENT,
     TIERS,
@@ -38,6 +37,7 @@ from archiver.datasets.publication_rules_tiers_and_licences import (
     decide_tier,
     limit_decision,
 )
+from archiver.datasets.word_counts_and_ngrams import MAX_N
 from archiver.errors import BadQuery, BadSplits, NotASnapshot
 from archiver.items import UsageStatement
 from archiver.search.query_tree_and_predicates import parse_period, utc_seconds

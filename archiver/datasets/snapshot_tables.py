@@ -24,16 +24,8 @@ from archiver.datasets.export_formats_and_parquet_tables import import_arrow, mo
 from archiver.datasets.personal_data_removal import count_replacements
 from archiver.datasets.publication_rules_tiers_and_licences import Tier
 from archiver.datasets.snapshot_request_selection_and_statistics import NEWEST
-from archiver.datasets.withheld_text_and_leaked_passages import (
-    PASSAGE_WORDS,
-    LeakedPassages,
-    count_sentences,
-    count_words,
-    redact,
-    sketch,
-    word_unit,
-    words_of_text,
-)
+from archiver.datasets.withheld_text_and_leaked_passages import PASSAGE_WORDS, LeakedPassages, redact, sketch
+from archiver.datasets.word_counts_and_ngrams import count_sentences, count_words, word_unit, words_of_text
 from archiver.errors import ExtraMissing
 from archiver.extraction.authors.byline_splitting_and_person_names import is_organization
 from archiver.fields import ADDRESSES, BY_NAME, GEOTAG_KEYS, PAGE_FIELDS, PUBLISHED, STORED_LISTS, Shape

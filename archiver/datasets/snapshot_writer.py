@@ -22,7 +22,6 @@ from archiver.datasets import export_formats_and_parquet_tables as record_format
 from archiver.datasets import snapshot_tables
 from archiver.datasets import withheld_text_and_leaked_passages as withheld_text
 from archiver.datasets.export_formats_and_parquet_tables import ParquetTable
-from archiver.datasets.ngrams import Ngrams
 from archiver.datasets.publication_rules_tiers_and_licences import Tier
 from archiver.datasets.snapshot_changes import compare_snapshots, hiding_difference, without_old_headline
 from archiver.datasets.snapshot_request_selection_and_statistics import SnapshotStatistics, first_copies, parse_rebuild
@@ -44,6 +43,7 @@ from archiver.datasets.snapshot_tables import (
     table_files,
 )
 from archiver.datasets.withheld_text_and_leaked_passages import LeakedPassages
+from archiver.datasets.word_counts_and_ngrams import Ngrams
 
 Progress = Callable[[str, int], None]
 """A function that is called with the name of the table being written and the number of rows written so far."""
