@@ -28,7 +28,7 @@ from archiver.search.word_splitting import split_into_words
 from archiver.storage.column_values_and_completions import stored_texts
 from archiver.storage.completeness_and_url_history import PostCounts, count_posts_of_sites
 from archiver.web.archive_connections_and_cache import get_cached
-from archiver.web.search_pages_and_exports import search_page
+from archiver.web.search_pages import search_page
 from archiver.web.site_names_and_icons import HomePage, find_home_page, find_icon
 from archiver.web.web_requests_responses_and_query_urls import PARSERS, ArchiveRequest, PageResponse
 from archiver.web.what_changed_page_and_feed import DELETIONS, EDITS, SHOWN, ChangeFilter, link_of, load_changes

@@ -34,7 +34,7 @@ from archiver.storage.article_tables.captures_redirects_and_import_records impor
 from archiver.storage.page_requisite_records import captured_lead_image
 from archiver.storage.sites_settings_and_rules import find_site
 from archiver.web.archive_connections_and_cache import get_cached
-from archiver.web.collection_and_feed_pages import answer_feed
+from archiver.web.collection_export_and_feed_pages import answer_feed
 from archiver.web.memento_addresses_and_safe_replay import build_memento_url
 from archiver.web.site_names_and_icons import identify_sites
 from archiver.web.web_requests_responses_and_query_urls import ArchiveRequest, CannotAnswer, PageResponse, RawResponse
