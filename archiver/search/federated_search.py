@@ -170,8 +170,8 @@ def _elsewhere(one: FederatedQuery, shard: int, number: int) -> tuple[CopyElsewh
 
 @dataclass(frozen=True, slots=True)
 class _Copy:
-    """A match of the query in one archive, which may be a copy of matches in other archives. Of several copies, the one
-    that was published first is shown, and the others are folded beneath it (`turn` is their order).
+    """A match of the query in one archive, which may be a copy of matches in other archives. Copies are sorted by
+    `turn`: the first one, which was published first, is shown, and the others are folded beneath it.
     """
 
     shard: int

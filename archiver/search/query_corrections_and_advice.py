@@ -69,7 +69,7 @@ _MOST_COMPARED = 3_000
 _LONGEST = 30
 """Longer words are not corrected: every letter costs a hundred look-ups."""
 _ALPHABET = 0x80
-"""The letters of a script are those in the block of this many code points that contains a letter of the word."""
+"""The size of a block of code points. A letter of the word may be mistyped for any letter in the same block."""
 
 
 def index_words_near(searcher: Searcher, word: str, columns: Collection[str], most: int = 3) -> tuple[str, ...]:
@@ -216,7 +216,9 @@ def _replacements(searcher: Searcher, word: str, columns: Sequence[str], most: i
 
 
 def _articles(searcher: Searcher, word: str, columns: Sequence[str]) -> int:
-    """Returns the number of articles that contain a word in one of these columns, at least."""
+    """Returns a lower bound for the number of articles that contain a word in these columns: the highest number for any
+    single column.
+    """
     return max(index.doc_freq(column, word) for index in searcher.all for column in columns)
 
 
@@ -249,7 +251,7 @@ def _replace_words(text: str, replacements: dict[str, str]) -> str:
 
 
 def _spellings(text: str, words: Collection[str]) -> dict[str, str]:
-    """Returns how these folded words are first spelled in a text."""
+    """Maps each of these folded words to its first spelling in a text."""
     placed, out = words_with_places(text), dict[str, str]()
     for number, word in enumerate(placed.words):
         if word in words and word not in out:
@@ -272,7 +274,7 @@ _OTHER_NAMES = {
     **dict.fromkeys(("location", "loc", "city", "country", "where"), "place"),
     **dict.fromkeys(("agency", "wire"), "credit"),
 }
-"""Names that other search engines use for fields, and the field of the same meaning."""
+"""Maps names of fields in other search engines to the field with the same meaning here."""
 _DATE = re.compile(r"\d{4}(-\d{1,2}){0,2}(\.\.(\d{4}(-\d{1,2}){0,2})?)?")
 _OPEN = {"after": "{}..", "since": "{}..", "before": "..{}", "until": "..{}"}
 
@@ -531,7 +533,7 @@ def _replace_name(query: Query, kind: str, value: str, new: str) -> Query:
 
 
 def _widen(plans: Sequence[Plan], query: Query) -> Iterator[tuple[Query, str]]:
-    """Yields queries with one condition less, each with a phrase that says what it finds."""
+    """Yields queries with one condition fewer, each with a phrase that says what it finds."""
     words = dict.fromkeys(_looked_up_words(_parsed(query)))
     present = [word for word, column in words if _count(plans, _columns_of(column), word)]
     if present and len(words) > 1:

@@ -100,11 +100,12 @@ _SHORT_WORD = 3
 
 
 def _words_to_mark(words: Sequence[Form], title: str, body: str) -> tuple[str, ...]:
-    """Returns those of the distinctive words of an article that show its topic, at most fifteen: first those in
-    its title or occur several times, then long ones.
+    """Returns at most fifteen of the distinctive words of an article, those that show its topic: first the words that
+    are in its title or occur several times, then long words.
 
     In an archive of a few dozen articles, any word that happens to be in few of them ranks as distinctive. So words of
-    up to three ASCII letters are left out (he, man, old), and shorter words than six letters unless they are repeated.
+    up to three ASCII letters are left out (he, man, old), and so are words of up to five letters, unless they are in
+    the title or repeated.
     """
     counts, in_title = Counter(split_into_words(body)), set(split_into_words(title))
     own = [form.word for form in words if len(form.word) > _SHORT_WORD or not form.word.isascii()]

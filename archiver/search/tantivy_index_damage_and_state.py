@@ -167,7 +167,9 @@ def mark_for_rebuild(folder: Path) -> None:
 
 
 def update_tokens(db: Database) -> dict[str, str]:
-    """Returns the tokens of the last finished index update and of an unfinished update, as stored in the database."""
+    """Returns the tokens of index updates that the database stores, by key: `token` (the last finished update) and
+    `under_way` (an unfinished one).
+    """
     return dict(db.execute("select key, value from search_index_state where key in ('token', 'under_way')").fetchall())
 
 
