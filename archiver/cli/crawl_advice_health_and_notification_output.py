@@ -36,7 +36,7 @@ from archiver.storage.locks import scheduler_process
 from archiver.storage.run_records_and_statistics import Counts
 from archiver.storage.sites_settings_and_rules import Mute, find_site, read_mute
 
-# Health, also as exit codes for monitoring
+# Health, also as exit codes for monitoring.
 
 STYLES: dict[Level, str] = {"green": "green", "amber": "yellow", "red": "bold red", "unknown": "dim"}
 EXIT_CODES: dict[Level, int] = {"green": 0, "unknown": 0, "amber": 1, "red": 2}

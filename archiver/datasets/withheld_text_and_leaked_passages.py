@@ -354,6 +354,3 @@ def first_words(text: str | None, share: int = SHARE) -> str | None:
         out = text[: min(most, 2 * WORDS)]
     out = " ".join(out.split())
     return f"{out} …" if out and len(out) < len(text.strip()) else out or None
-
-
-# E-mail addresses and telephone numbers in texts.

@@ -782,7 +782,7 @@ class Blog:
     def url(self, post: Post) -> str:
         return self.base + post.path()
 
-    # Pages
+    # Pages.
 
     def _home(self, number: str = "1") -> Response:
         return self._listing(self.posts, "/", "", "home blog", number)
@@ -879,7 +879,7 @@ class Blog:
             f'<li><a href="/feed/">{escape("Entries feed")}</a></li></ul>'
         )
 
-    # Machine-readable
+    # Machine-readable.
 
     def _rss(self, number: str = "1") -> Response:
         return self._feed(number, "/feed/", "application/rss+xml; charset=UTF-8", rss)

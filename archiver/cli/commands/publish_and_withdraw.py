@@ -658,7 +658,7 @@ def _find_in_archives(dbs: Sequence[Database], what: str) -> tuple[int, int]:
     raise ArticleNotFound(what)
 
 
-# `archiver withdraw`
+# `archiver withdraw`.
 
 
 @click.command(

@@ -576,7 +576,7 @@ def _format_last_run(saved: SavedSearch) -> str:
     return format_time(saved.ran_at) if saved.ran_at != saved.saved_at else "never"
 
 
-# `archiver feed`
+# `archiver feed`.
 
 _FEED_FORMATS = {".xml": ("atom",), ".atom": ("atom",), ".json": ("json",)}
 """Maps the extension of a file to the format of a feed that it stands for."""
@@ -634,7 +634,7 @@ def feed(options: FeedOptions) -> None:
         click.echo(f"{count_noun(len(found.entries), 'article')} written to {options.output}", err=True)
 
 
-# `archiver index`
+# `archiver index`.
 
 _BAR_FROM = 2_000
 """A progress bar is shown if at least this many articles are to be indexed; fewer take about a second."""

@@ -267,7 +267,7 @@ def _describe_place(tag: dict[str, Any]) -> str:
     return f"{name} ({position})" if name and position else name or position
 
 
-# `archiver cite`
+# `archiver cite`.
 
 _STYLES = ("bibtex", "ris", "csl-json", "apa", "chicago", "mla")
 

@@ -265,7 +265,7 @@ def _print_findings(found: VerifyResult, causes: Sequence[Cause], repaired: list
     click.echo(f"{', '.join(checked)}: {summary}", err=bool(found.findings))
 
 
-# `archiver doctor`
+# `archiver doctor`.
 
 State = Literal["ok", "note", "problem"]
 _STATE_STYLES: dict[State, str] = {"ok": "green", "note": "yellow", "problem": "bold red"}
