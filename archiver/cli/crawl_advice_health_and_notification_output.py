@@ -247,7 +247,9 @@ def format_run_summary(result: dict[str, Any], archive: str) -> list[str]:
 
 
 def _format_earlier_runs(result: dict[str, Any]) -> list[str]:
-    """Returns lines about what a run finished, or took back, of earlier runs."""
+    """Returns lines about earlier runs: that this run fetched what one had left, and how many of their edits it took
+    back.
+    """
     lines = []
     if result["continued_full"]:
         began = format_time(result["continued_full"])
@@ -348,8 +350,8 @@ def read_health_after_crawl(archive: str, sites: Iterable[str]) -> dict[str, dic
 
 
 def read_advice_after_crawl(archive: str, sites: Iterable[str]) -> dict[str, str]:
-    """Returns a dict with advice for those of these sites, by name, that seem to have moved to another address; {} if
-    the archive cannot be read.
+    """Returns advice for each of these sites that seems to have moved to another address, by the site's name; {} if the
+    archive cannot be read.
     """
     selected = set(sites)
     if not selected:
@@ -377,8 +379,9 @@ def format_health(health: dict[str, Any] | None) -> list[str]:
 
 
 def suggest_commands(archive: str, site: str, counts: Counts) -> list[str]:
-    """Returns lines with commands to try after a crawl of a site: up to three searches that find something of it after
-    the first crawl, and after a later one the command that shows its changes. Returns [] if it changed nothing.
+    """Returns lines with commands to try after a crawl of a site. After the first crawl, these are up to three searches
+    that find articles of the site; after a later one, the command that shows what the crawl changed. Returns [] if it
+    changed nothing.
     """
     if not (counts.new or counts.revised or counts.gone):
         return []

@@ -470,7 +470,7 @@ class SearchTarget(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class OneArchive:
-    """A query bound to one archive."""
+    """A query and the archive that it searches."""
 
     db: Database
     query: Query
@@ -551,7 +551,7 @@ _COLUMNS = ("archive", *COLUMNS, "elsewhere")
 
 @dataclass(frozen=True, slots=True)
 class SeveralArchives:
-    """A query bound to several archives that are searched as one."""
+    """A query and the archives that it searches as if they were one."""
 
     query: Query
     result: FederatedQuery

@@ -41,7 +41,7 @@ def console() -> Console:
 
     class OwnConsole(Console):
         def on_broken_pipe(self) -> None:
-            """Leaves a closed pipe to `archiver.cli.main`, which ends all commands alike."""
+            """Raises BrokenPipeError, which `archiver.cli.main` handles for all commands."""
             raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
 
     terminal = sys.stdout.isatty()

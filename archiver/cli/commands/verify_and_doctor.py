@@ -276,7 +276,7 @@ _CLOCK_MARGIN = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """One line of `archiver doctor`: what was checked, how it is, and what to do about it ("" for nothing)."""
+    """One line of `archiver doctor`: what was checked, the result, and what to do about it ("" for nothing)."""
 
     check: str
     state: State
@@ -357,7 +357,7 @@ _VARIABLES = ("ARCHIVER_ARCHIVE", "ARCHIVER_CONFIG", "ARCHIVER_CONTACT", "ARCHIV
 
 
 def _diagnose_environment() -> list[Diagnosis]:
-    """Returns a note for each environment variable that seems to be one of the program's, mistyped."""
+    """Returns a note for each environment variable that looks like a mistyped variable of this program."""
     return [
         Diagnosis("variables", "note", f"{name} is set, but nothing reads it; did you mean {known}?")
         for name in os.environ
@@ -411,8 +411,8 @@ def _diagnose_browser() -> Diagnosis:
 
 
 def _diagnose_archive(archive: Path, now: datetime) -> Iterator[Diagnosis]:
-    """Yields what the archive says: whether it can be read, whether the clock is later than its last run, and whether
-    its search index is sound.
+    """Yields the results for the archive: whether it can be read, whether the clock is later than its last run, and
+    whether its search index is intact.
     """
     from archiver.search.index_refresh_searcher_and_check import check_index
     from archiver.storage.archive_opening_and_transactions import opened
