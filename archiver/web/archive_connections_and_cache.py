@@ -50,8 +50,8 @@ def get_cached(db: Database, name: str, of: Hashable, make: Callable[[], T]) -> 
 
 
 def strip_paging(query: Query) -> Query:
-    """Returns the query without limit, offset, sorting and `recent`. Queries that match the same articles become equal
-    by this, so the result is used as a cache key.
+    """Returns the query without limit, offset, sorting and `recent`. Queries that match the same articles then become
+    equal, so the result is used as a cache key.
     """
     return replace(query, sort="", limit=None, offset=0, recent=None)
 

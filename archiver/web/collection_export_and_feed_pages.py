@@ -75,7 +75,7 @@ MAX_NOTE = 2_000
 """A note in a collection has at most this many characters."""
 _NOTE = "note."
 _EDITS = ("without", "up", "down", "save")
-"""The arguments by which the form of the page changes a collection. The answer is a redirect to the changed one."""
+"""Arguments with which the form of the page changes a collection. The response redirects to the changed collection."""
 Pairs = list[tuple[str, Any]]
 
 
@@ -329,7 +329,9 @@ def _write_csv(db: Database, ids: Sequence[int], out: IO[bytes], columns: tuple[
 
 
 def _citation_writer(name: str, titles: Mapping[str, str] = MappingProxyType({})) -> Write:
-    """Returns the writer of a citation style. It names each site by its title in `titles`, or else by its name."""
+    """Returns a function that writes citations in a style. They name each site by its title in `titles`, or else by its
+    name.
+    """
 
     def write(db: Database, ids: Sequence[int], out: IO[bytes]) -> None:
         cited = map(build_citation, records(db, ids))
@@ -340,7 +342,7 @@ def _citation_writer(name: str, titles: Mapping[str, str] = MappingProxyType({})
 
 
 def _site_titles(request: ArchiveRequest, ids: Sequence[int]) -> dict[str, str]:
-    """Returns the titles of the sites of articles by the names of the sites."""
+    """Returns the title of each site of these articles, by the site's name."""
     sites = request.db.execute(
         "select distinct site from articles where id in (select value from json_each(?))", [json.dumps(ids)]
     ).fetchall()

@@ -277,7 +277,7 @@ def _build_paging(request: ArchiveRequest, query: Query, total: int) -> dict[str
 
 LINES = 100
 _PAGE_WIDTH = 55
-"""The characters before and after a word that fit on a page."""
+"""The number of characters before and after a word that fit on a page."""
 CONCORDANCE_SORTS = (
     ("", "Newest"),
     ("date", "Oldest"),

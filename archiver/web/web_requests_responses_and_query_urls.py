@@ -104,7 +104,9 @@ def build_url(base: str, path: str, args: Iterable[tuple[str, Any]] = ()) -> str
 
 @lru_cache(2_000)
 def _quote(text: str, safe: str = "/:,") -> str:
-    """Returns a text percent-encoded. The 400 links of a page of results repeat the same few texts."""
+    """Returns a text percent-encoded. The results are cached, because the 400 links of a page repeat the same few
+    texts.
+    """
     return quote(text, safe)
 
 
