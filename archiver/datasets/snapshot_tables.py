@@ -533,8 +533,8 @@ def article_rows(
 
 
 def _articles_of_other_form(db: Database) -> frozenset[int]:
-    """Returns the IDs of the articles whose page has a form that was not judged to be a form of posts, on sites where
-    some form was. Usually a feed, a sitemap or an API named the page, so that it was archived as a post all the same.
+    """Returns the IDs of the articles whose page has none of the forms that were recognized as forms of posts, on sites
+    that have such forms. Usually the page was archived as a post because a feed, a sitemap or an API lists it.
     """
     rows = db.execute(
         "select p.article_id from pages p join page_forms f on f.page_id = p.id join forms o on o.id = f.form_id "
@@ -650,13 +650,13 @@ def _fill_in_text_columns(record: Row, body: str, counted: bool) -> list[str]:
 
 _SHORT = {"words": 20, "characters": 60}
 _MANY = 5
-"""From this many dated articles on, a site of which all are dated at midnight gives only days."""
+"""If a site has at least this many dated articles and all times are midnight, its times only stand for dates."""
 
 
 _BEGINNING, _FEWEST_LETTERS = 200, 20
 """The language of a text is recognized from this many characters at its beginning, if they contain enough letters."""
 _ONE_LANGUAGE = {"wuu": "zh", "nb": "no", "nn": "no", "iw": "he", "in": "id", "ji": "yi", "fil": "tl", "hbs": "sh"}
-"""Codes that detectors and pages use for parts of a language, or used for it in earlier times."""
+"""Maps codes of varieties of a language, and former codes, to the code with which languages are compared."""
 
 
 def detect_language(text: str) -> tuple[str | None, float | None]:

@@ -73,9 +73,9 @@ class _TableFiles:
             self._open_part("")
 
     def _open_part(self, part: str, shard: int = 0) -> None:
-        """Opens the file of the partition `part`; if the partition is large, its further files, numbered by `shard`,
-        one after the other. The first file of a large partition is renamed, so that the names sort in the order of the
-        rows.
+        """Opens a file of the partition `part`. A large partition has several files, numbered by `shard`, which are
+        opened one after the other. The first file of a large partition is renamed, so that the names sort in the order
+        of the rows.
         """
         self.close()
         self._shard = shard
@@ -121,8 +121,8 @@ SAMPLE_FROM, SAMPLE_ROWS = 1_000, 300
 
 
 class _Sample:
-    """The articles with the smallest identifiers. These are hashes, so the choice is random, and an article that is
-    added later replaces at most one.
+    """The articles with the smallest identifiers. Identifiers are hashes, so the choice is random, and an article that
+    is added later replaces at most one other article.
     """
 
     def __init__(self) -> None:
@@ -138,7 +138,9 @@ class _Sample:
             heapq.heapreplace(self._rows, (key, self._count, record))
 
     def write(self, folder: Path) -> None:
-        """Writes the sample in the order of the table. Raises OSError."""
+        """Writes the sampled articles to SAMPLE_FILE in `folder`, in the order in which they were added. Raises
+        OSError.
+        """
         table = ParquetTable(folder / SAMPLE_FILE, [(column.name, column.kind) for column in ARTICLES.columns])
         try:
             for _, _, record in sorted(self._rows, key=lambda row: row[1]):

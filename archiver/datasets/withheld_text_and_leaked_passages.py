@@ -301,8 +301,8 @@ SHARE = 5
 
 def redact(record: dict[str, Any], tier: Tier, leaked: LeakedPassages) -> dict[str, Any]:
     """Returns a record (of `articles` or `revisions`) without the values that its tier withholds, and without the
-    `leaked` passages. Below the tier full, a value that contains one is left out; in a record of the tier full, the
-    passage is cut from the value.
+    `leaked` passages. Below the tier full, a value that contains such a passage is left out; in a record of the tier
+    full, the passage is cut from the value.
     """
     if tier is Tier.FULL:
         return _without_passages(record, _TEXTS_IN_FULL, leaked, leaked.cut_from) if leaked.in_full else record

@@ -65,8 +65,8 @@ _OTHER_CLOSING = "”’»"
 
 
 def count_sentences(text: str) -> int:
-    """Counts the ends of sentences in a text by their punctuation, in any script. A text without any has one sentence,
-    an empty text none.
+    """Counts the sentences of a text by the punctuation at their ends, in any script. A text without such punctuation
+    has one sentence, an empty text none.
     """
     if not text.isascii():
         for sign in _OTHER_ENDS:
@@ -397,8 +397,8 @@ class Ngrams:
                 batches, seen = [], []
 
     def _lines(self, seen: Any, batches: Sequence[bytes], kept: Any, left: Any) -> tuple[list[str], Any]:
-        """Returns the lines for the n-grams that were found in some batches of texts, and those of the hashes `left`
-        whose words have still not been found.
+        """Returns lines for those n-grams of the hashes `left` whose words were found in some batches of texts, and the
+        hashes whose words have still not been found.
 
         - `seen`: a table with the hash and the place of each n-gram in `batches`.
         - `kept`: a table with the hashes and counts of all n-grams to be listed.
