@@ -99,7 +99,8 @@ CHECKLIST: tuple[ChecklistPoint, ...] = tuple(
         ("Is it complete and unchanged?", "SHA256SUMS", "README.md"),
     )
 )
-"""Forty points, after Datasheets for Datasets (Gebru et al., 2021) and Data Cards (Pushkarna et al., 2022)."""
+"""The forty points of the checklist, after Datasheets for Datasets (Gebru et al., 2021) and Data Cards (Pushkarna et
+al., 2022)."""
 
 
 def answered_points(folder: Path) -> dict[ChecklistPoint, bool]:

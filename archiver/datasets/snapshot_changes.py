@@ -189,7 +189,9 @@ def _changes_of(name: str, old: dict[str, Any], new: dict[str, Any], before: _Ol
 def _changes_of_state(
     name: str, old: dict[str, Any], new: dict[str, Any], changed: set[str]
 ) -> Iterator[dict[str, Any]]:
-    """Yields the changes of an article that do not concern its fields. `changed` names the columns that differ."""
+    """Yields the changes of an article's state: that it is gone, has returned, or has another URL, split or tier.
+    `changed` names the columns that differ.
+    """
     if "gone_at" in changed and old["gone_at"] is None:
         yield _change(name, new, "gone", to=new["gone_at"])
     if "gone_at" in changed and new["gone_at"] is None:

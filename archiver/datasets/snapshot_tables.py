@@ -878,8 +878,8 @@ _MAY_BE_POSTS = "kind in ('post', 'unknown', 'part') and outcome not in ('not-ar
 
 
 def site_rows(db: Database, cutoff: str, described: Mapping[str, Mapping[str, str]]) -> Iterator[Row]:
-    """Yields the rows of the table `sites`. `described` is what the operator states of sites by their names, with the
-    keys why, how, country and kind.
+    """Yields the rows of the table `sites`. `described` contains the operator's statements about sites by site name,
+    with the keys why, how, country and kind.
     """
     missing = Counter(row["site"] for row in missing_rows(db, cutoff))
     found: dict[int, Counter[str]] = {}
@@ -921,7 +921,9 @@ _MONTH_IN_URL = re.compile(r"/((?:19|20)\d\d)[/-](0[1-9]|1[0-2])(?=[/-]|$)")
 
 
 def coverage_rows(db: Database, cutoff: str) -> Iterator[Row]:
-    """Yields the rows of the table `coverage`."""
+    """Yields the rows of the table `coverage`: for each site and month, the number of archived and of missing posts,
+    and the number of runs.
+    """
     archived, missing, visits = Counter[tuple[str, str]](), Counter[tuple[str, str]](), Counter[tuple[str, str]]()
     archived.update(
         {

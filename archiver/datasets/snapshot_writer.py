@@ -463,7 +463,9 @@ _PROPERTIES = ("id", "url", "site", "title", "published", "language", "tier")
 
 
 def _articles_with_places(folder: Path, stats: SnapshotStatistics) -> Iterator[dict[str, Any]]:
-    """Yields each article that has places, together with its places, for GeoJSON. Both tables are in the same order."""
+    """Yields each article that has places, together with its places, for GeoJSON. The tables `articles` and `places`
+    are in the same order, so each is read only once.
+    """
     places = groupby(read_table(_files_in_row_order(folder, stats, PLACES)), key=lambda row: row["id"])
     identifier, found = next(places, ("", iter(())))
     for record in read_table(_files_in_row_order(folder, stats, ARTICLES), _PROPERTIES):

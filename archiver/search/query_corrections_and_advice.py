@@ -506,7 +506,9 @@ def _similar_names(plans: Sequence[Plan], kind: str, value: str) -> list[str]:
 
 
 def _note_on_name(plans: Sequence[Plan], kind: str, value: str, similar: Sequence[str]) -> str:
-    """Returns a sentence that says which name the archive does not have, and the similar ones or the commonest."""
+    """Returns a sentence that says which name the archive does not have, and which names are similar or, if there are
+    none, most common.
+    """
     there_is = f"No article has the {kind} {value!r}" if kind != "site" else f"There is no site {value!r}"
     if similar:
         return f"{there_is}; did you mean {' or '.join(map(repr, similar[:2]))}?"

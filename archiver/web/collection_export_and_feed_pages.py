@@ -282,7 +282,7 @@ def _followed_query(request: ArchiveRequest) -> Query:
 
 
 def _describe(request: ArchiveRequest, query: Query) -> str:
-    """Returns the title of a feed: the archive and what is searched for."""
+    """Returns the title of a feed: the name of the archive and the query."""
     titles = identify_sites(request, query.site)
     filters = ", ".join(
         titles[value].title if name == "site" else value

@@ -301,8 +301,8 @@ def application(
 
 
 def default_title(archive: Path) -> str:
-    """Returns what the pages call an archive that has no title: the stem of its file name, unless that is the usual
-    one.
+    """Returns the name under which the pages show an archive that has no title: "Web archive" for archive.db, otherwise
+    the stem of its file name.
     """
     return "Web archive" if archive.stem == "archive" else archive.stem
 

@@ -79,7 +79,7 @@ SHOWN = (
     "a.id not in (select article_id from withdrawn_articles) and a.id not in "
     "(select article_id from tombstones where allowed_at is null and article_id is not null)"
 )
-"""SQL that selects the articles `a` that lists may name: posts that nobody asked to remove."""
+"""An SQL condition for the articles `a` that lists may show: neither withdrawn nor removed at somebody's request."""
 # The index of revised articles (idx_articles_site_revised) keeps this fast, since most articles have one revision.
 EDITS = (
     "from articles a join revisions r on r.article_id = a.id and r.revision > 1 "
@@ -595,7 +595,9 @@ class ChangePage:
 def load_changes(
     request: ArchiveRequest, wanted: ChangeFilter, before: ChangeKey | None = None, limit: int = PAGE_SIZE
 ) -> ChangePage:
-    """Returns a page of changes: those of a filter after the change `before`."""
+    """Returns a page of the changes that a filter selects, newest first. It begins after the change `before`, or with
+    the newest change if that is None.
+    """
     is_unsure = any(KINDS[name].removed for name in wanted.kinds)
     found: list[Change] = []
     loaded, after = 0, before

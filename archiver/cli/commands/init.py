@@ -1,4 +1,4 @@
-"""`archiver init`: sets up an archive with five questions: contact, sites, place, cadence, and what starts crawls."""
+"""`archiver init`: sets up an archive with five questions: contact, sites, archive file, cadence, start of crawls."""
 
 from __future__ import annotations
 
