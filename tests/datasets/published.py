@@ -16,7 +16,8 @@ from click.testing import Result
 
 from archiver.cli.main import cli
 from archiver.datasets.snapshot_tables import TABLES
-from archiver.datasets.withheld_text_and_leaked_passages import runs, words_of_text
+from archiver.datasets.withheld_text_and_leaked_passages import runs
+from archiver.datasets.word_counts_and_ngrams import words_of_text
 from archiver.items import (
     ORGANIZATIONS,
     Article,

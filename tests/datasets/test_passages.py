@@ -13,10 +13,9 @@ from archiver.datasets.withheld_text_and_leaked_passages import (
     LeakedPassages,
     leaked_passages,
     merge_distinct,
-    run_hashes,
     runs,
-    words_of_text,
 )
+from archiver.datasets.word_counts_and_ngrams import run_hashes, words_of_text
 from archiver.items import GeoTag, UsageStatement
 from tests.datasets.published import CC_BY, NEAR, Post, all_words, leaked, make, publish, rows, text
 

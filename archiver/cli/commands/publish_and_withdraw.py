@@ -488,7 +488,7 @@ def _list_contacts(options: PublishOptions, rules: PublicationRules) -> None:
 
 
 def _warnings(facts: SnapshotStatistics) -> Iterator[str]:
-    """Yields what the user of a written dataset may not expect, one sentence each."""
+    """Yields a sentence about each property of a written dataset that its user may not expect."""
     for what in facts.unmatched:
         yield f"{what} fits no article of this dataset."
     for name in facts.empty_splits:
@@ -658,7 +658,7 @@ def _find_in_archives(dbs: Sequence[Database], what: str) -> tuple[int, int]:
     raise ArticleNotFound(what)
 
 
-# `archiver withdraw`
+# `archiver withdraw`.
 
 
 @click.command(
