@@ -466,8 +466,8 @@ def _find_other_length(runs: Sequence[JudgedRun]) -> _OtherLength | None:
 
 def _median_lengths(runs: Sequence[JudgedRun]) -> list[tuple[datetime, float]]:
     """Returns the median text length of each group of runs, with the start time of the group's first run; the newest
-    group comes first. Consecutive runs form a group as soon as they have read three articles together, because one run
-    may read only one.
+    group comes first. Consecutive runs are grouped until they have read three articles together, because one run may
+    read only one.
     """
     out: list[tuple[datetime, float]] = []
     group: list[JudgedRun] = []
