@@ -110,7 +110,7 @@ class ArchiveExtension:
         ):
             crawler.signals.connect(receiver, signal=signal)
 
-    # Results
+    # Results.
 
     def store(self, result: PageResult) -> None:
         """Passes a result to the writer and marks its page as no longer in progress."""
@@ -135,7 +135,7 @@ class ArchiveExtension:
         """Returns True if `host` is the host of the start address or of the home page."""
         return host in {urlsplit(url).hostname for url in (self.home_url, self.order.start_url)}
 
-    # Ending the run
+    # Ending the run.
 
     @contextmanager
     def guarded(self) -> Iterator[None]:
@@ -235,7 +235,7 @@ class ArchiveExtension:
         if throttle := self._crawler.get_extension(ThrottleExtension):
             throttle.drop_waiting()
 
-    # Signals
+    # Signals.
 
     def _opened(self) -> None:
         self._loop.start(_TICK_SECONDS, now=False)
