@@ -49,7 +49,7 @@ _UNSET = "settings"
 
 def find_known_sources(db: Database, site_id: int) -> tuple[set[str], set[str], set[str]]:
     """Returns three sets about a site's feeds, sitemaps and API: the kinds ("feed", "sitemap", "api") that the site
-    offers, the kinds of which guessed URLs are still to be fetched, and the urlkeys of all known ones.
+    offers; the kinds for which guessed URLs are still to be fetched; and the urlkeys of all sources that are known.
 
     A site offers a kind if it declares a source of this kind or if one was fetched, even if none responds now. A source
     that an interrupted run guessed is not guessed again, because its urlkey is known.

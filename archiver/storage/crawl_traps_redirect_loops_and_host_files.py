@@ -142,9 +142,9 @@ def include_pages(db: Database, page_ids: Iterable[int], due_at: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class DiscoveryReport:
-    """A discovery source that reported a page, and the URL where it did. `vouches` is True if that makes it likely that
-    the page is a post: a feed, a sitemap, an API, an import or the seed reported it, or it is the title of an entry on
-    the home page or on a page that was found to be a listing.
+    """A discovery source that reported a page, and the URL where it did. `vouches` is True if the report makes it
+    likely that the page is a post. This is so if a feed, sitemap, API, import or the seed reported it, or if its link
+    is the title of an entry on the home page or on a listing.
     """
 
     source: DiscoverySource

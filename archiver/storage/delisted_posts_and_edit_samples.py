@@ -341,8 +341,8 @@ def is_left_out(db: Database, key: str, due_for: str) -> bool:
 
 
 def unlisted_posts(db: Database, site_id: int) -> tuple[int, str]:
-    """Returns the number of a site's posts that their lists no longer show and that may be gone, and the URL of one (""
-    if there are none).
+    """Returns the number of a site's posts that may be gone because their lists no longer show them, and the URL of one
+    ("" if there are none).
     """
     row = db.execute(
         f"select count(*), coalesce(min(p.url), '') from pages p where p.site_id = ? and p.rule = '{UNLISTED}' "
@@ -353,8 +353,8 @@ def unlisted_posts(db: Database, site_id: int) -> tuple[int, str]:
 
 
 def delisted_posts(db: Database, site_id: int) -> tuple[int, str]:
-    """Returns the number of a site's posts that were still online when they were last fetched, although a source or
-    listing no longer shows them, and the URL of one ("" if there are none).
+    """Returns the number of a site's delisted posts, and the URL of one ("" if there are none). A delisted post is no
+    longer shown by a source or listing, but was still online when it was last fetched.
     """
     row = db.execute(
         "select count(*), coalesce(min(p.url), '') from pages p where p.site_id = ? and p.outcome in ('archived', "

@@ -268,8 +268,8 @@ _WHICH = {
 
 
 def pages_of_handwritten_rules(db: Database, site_id: int, *, may_make_posts: bool) -> Iterator[PageToRejudge]:
-    """Yields the captured pages of a site whose kind depends on its handwritten rules: pages that are posts because of
-    handwritten rules, and, if today's rules may make pages posts (`may_make_posts`), all pages that are not posts.
+    """Yields the captured pages of a site whose kind depends on its handwritten rules. These are the pages that such
+    rules made posts and, if today's rules may make pages posts (`may_make_posts`), all pages that are not posts.
     """
     found = db.execute(
         "select id from pages where site_id = :site and capture_id is not null and ("

@@ -129,10 +129,9 @@ def hint_of_capture(db: Database, capture_id: int | None) -> SourceHint | None:
 
 
 def late_hint(db: Database, key: str, capture_id: int | None) -> SourceHint | None:
-    """Returns the latest source hint of the page at this urlkey if sources reported it only after this capture was
-    extracted: the capture was extracted without a hint, or with a hint that the latest one completes.
-
-    Returns None if the hint was known at that time, or if a source has changed its hint since.
+    """Returns the latest source hint of the page at this urlkey if it is late: the capture was extracted without a
+    hint, or with a hint that the latest one only completes. Returns None if the hint was known when the capture was
+    extracted, or if a source has changed its hint since.
     """
     row = db.execute(
         f"select h.hint from captures c join pages p on p.urlkey = ? join source_hints h on {LATEST_HINT} "
@@ -159,7 +158,7 @@ def delete_unused_hints(db: Database) -> int:
 LATEST_HINT = "h.page_id = p.id and h.digests is not null"
 """SQL: joins a page `p` with its latest source hint `h`."""
 HINT_IS_LATE = "(c.hint_id is null or c.hint_id = h.completes)"
-"""SQL: sources reported the latest source hint `h` only after the capture `c` was extracted."""
+"""SQL condition: the source hint `h` is late, that is, sources reported it only after the capture `c` was extracted."""
 _COLUMNS = "p.id, p.url, p.urlkey, p.kind, p.outcome, p.fetched_at, p.due_at, p.lastmod, h.digests, p.priority"
 _WAITING = "waiting"
 EPOCH = "1970-01-01T00:00:00+00:00"

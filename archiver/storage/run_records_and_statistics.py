@@ -213,8 +213,8 @@ def last_ended_runs(db: Database, site_id: int, number: int) -> list[LastRun]:
 
 
 def unfinished_full_crawl(db: Database, site_id: int) -> str:
-    """Returns when the last run began (ISO 8601) that was to fetch all known pages of the site, if pages are still due
-    from it: it did not finish, and neither did any run since. Returns "" otherwise.
+    """Returns when the last full crawl of a site began (ISO 8601), if it is unfinished: it was to fetch all known
+    pages, some are still due, and neither it nor any run since has finished. Otherwise returns "".
     """
     found = db.execute(
         "select r.started_at from runs r where r.site_id = ? and r.mode = 'full' and not exists (select 1 from runs o "

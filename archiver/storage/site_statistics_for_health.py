@@ -208,8 +208,8 @@ _NEW = timedelta(days=8)
 """New posts are counted over this time. Bursts of the last seven days are reported, and the day on which these begin
 must be counted as a whole."""
 _MANY = 20
-"""If the number of posts of a day exceeds the usual number by more than this, only posts that are still online are
-counted, since the site may have published many posts by mistake and removed them."""
+"""If a day has over this many posts more than usual, only posts that are still online are counted, since the site may
+have published many posts by mistake and removed them."""
 _MOST_UNDATED = 2_000
 
 

@@ -374,11 +374,11 @@ nothing, or there is no server."""
 
 
 def forget_unanswered_site(db: Database, name: str) -> bool:
-    """Removes a site that turned out not to exist, with all traces of its only run: its host does not exist or refuses
-    connections, or the server said that there is nothing at its address. Its WARC files are deleted if they contain
-    only records of this run.
+    """Removes a site that turned out not to exist, with all traces of its only run. Either its host does not exist or
+    refuses connections, or the server said that there is nothing at its address. WARC files that contain only records
+    of this run are deleted.
 
-    Returns False, and keeps the site, if anything else came of its pages, or if the site was crawled before.
+    Returns False, and keeps the site, if any of its pages had another result, or if the site was crawled before.
     """
     site = find_site(db, name)
     runs = [row[0] for row in db.execute("select id from runs where site_id = ?", [site["id"]])]

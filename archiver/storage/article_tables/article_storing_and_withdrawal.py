@@ -536,8 +536,8 @@ class _KnownArticle:
 
 
 def latest_values(db: Database, row: dict[str, Any], article: Article, extraction: tuple[Any, ...]) -> dict[str, Any]:
-    """Returns the columns of a stored article (`row`) that change although its post has not changed: the fields marked
-    `latest` in the field table, which always have the newest value that a page showed, and their evidence.
+    """Returns the columns to update in a stored article (`row`) although its post has not changed: the fields marked
+    `latest` in the field table, and their evidence. These fields always have the newest value that a page showed.
 
     `extraction` is the extractor's version, the ID of the capture and the time of the new extraction.
     """
@@ -615,8 +615,8 @@ def overwrite(
 def mark_gone(db: Database, key: str, at: datetime) -> int | None:
     """Marks the article whose current URL has this urlkey as gone; returns its ID, or None if no article was marked.
 
-    The post is not marked if only an old URL of a moved post is gone, or if the post is still online at another of its
-    URLs (`answering_address`), which then becomes its own URL.
+    It is not marked if only an old URL of a moved post is gone. It is not marked either if the post is still online at
+    another of its URLs (`answering_address`), which then becomes its own URL.
     """
     row = db.execute("select id from articles where urlkey = ? and gone_at is null", [key]).fetchone()
     if not row:

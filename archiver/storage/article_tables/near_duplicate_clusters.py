@@ -41,13 +41,13 @@ from archiver.urls import urlkey_or_empty
 # -- LSH bands, which show which articles may be near-duplicates of an article
 
 COMMON = 32
-"""If at least this many articles have a key, the key is common. It then yields no candidates and is not stored for
+"""An LSH key is common if at least this many articles have it. A common key yields no candidates, and is not stored for
 further articles."""
 OF_A_CLUSTER = 8
-"""A key of an article in a cluster is stored only if fewer articles than this have it. So a story with hundreds of
+"""An LSH key of an article in a cluster is stored only if fewer articles than this have it. So a story with hundreds of
 copies does not make its keys common, and each copy still finds the first ones."""
 LEAST_MET = 2
-"""A candidate must share at least this many keys."""
+"""A candidate for a near-duplicate of an article must share at least this many LSH keys with it."""
 
 
 def lsh_candidates(db: Database, article_id: int, keys: Sequence[int], most: int) -> tuple[list[int], Counter[int]]:
@@ -271,7 +271,9 @@ def _drop_series(db: Database, own: ArticleText, links: Links, seen: list[Articl
 
 
 def _store_links(db: Database, article_id: int, links: Mapping[int, NearDuplicate]) -> None:
-    """Stores the links of an article to its near-duplicates, by ID, each as one row with the higher ID first."""
+    """Stores the links of an article. `links` maps the IDs of its near-duplicates to the comparisons. Each link is one
+    row, with the higher ID first.
+    """
     if not links:
         return
     db.conn.executemany(
