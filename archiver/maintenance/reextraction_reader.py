@@ -239,8 +239,8 @@ def _with_stored_values(article: Article, stored: Article | None) -> Article:
 def _of_newest_template(
     read: list[_ReadCapture], valid: SiteRules | None, ended: datetime | None
 ) -> list[_ReadCapture]:
-    """Returns the captures of the site's newest template: those that are newer than the last one that the rules `valid`
-    fit (None: no rules), and than the end of the last template (`ended`, None: no earlier template). If these are too
+    """Returns the captures of the site's newest template. These are newer than the last capture that the rules `valid`
+    fit (None: no rules), and than the end of the last template (`ended`, None: no earlier template). If they are too
     few, returns all captures.
     """
     fitted = [one.captured_at for one in read if valid is not None and one.fits(valid)]

@@ -388,8 +388,8 @@ def count_records_to_erase(db: Database, folder: Path, article_ids: Collection[i
 
 
 def delete_unfinished_rewrites(db: Database, folder: Path) -> None:
-    """Deletes the surplus file of each rewriting of a WARC file that was interrupted because the process was killed:
-    the old file if the database already points to the new one, otherwise the new file.
+    """Deletes the surplus files that are left if the process was killed while it rewrote WARC files. If the database
+    already points to the new file, this is the old file, otherwise the new one.
     """
     for old, new, done in db.execute("select old_file, new_file, done from warc_rewrites").fetchall():
         delete_warc(folder / (old if done else new))

@@ -448,8 +448,8 @@ _SUFFIXES = (".warc.gz", ".cdxj", ".cdxj.open", ".cdxj.new")
 
 
 def find_warc_files(folder: Path) -> dict[str, bool]:
-    """Returns the WARC files below folder/warc, as a dict from the path of each file, relative to `folder`, to True if
-    the file is finished: it has an index, or no process holds its lock.
+    """Returns the WARC files below folder/warc: a dict from the path of each file, relative to `folder`, to True if the
+    file is finished. A file is finished if it has an index, or if no process holds its lock.
 
     This must be called before the rows of `captures` are read; otherwise rows of a file that is finished meanwhile
     could be missing.
