@@ -658,7 +658,7 @@ def _check_content(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime
 
 
 def _judge_missing_fields(content: SiteContent, site: str) -> Iterator[HealthFinding]:
-    """Yields findings about articles without text, and without a date."""
+    """Yields a finding if many articles have neither text nor a picture, and one if many have no date."""
     if content.empty >= _AT_LEAST and content.empty > _SHARED_VALUE_LIMITS["body"] * content.articles:
         yield HealthFinding(
             "empty-body",
@@ -750,8 +750,8 @@ def _check_no_posts(known: HealthInputs, runs: Sequence[JudgedRun], now: datetim
 
 
 def _level_of_pages(pages: int, content: SiteContent) -> Level:
-    """Returns the level of a finding that concerns `pages` pages: red if these are more than the articles, amber if
-    they are at least five and at least 2% of the site's pages, otherwise green.
+    """Returns the level of a finding about this many pages: red if there are more of them than articles; amber if they
+    are at least five, and at least 2% of the site's pages; otherwise green.
     """
     if pages > content.articles:
         return "red"
