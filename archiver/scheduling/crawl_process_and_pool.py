@@ -645,9 +645,9 @@ def _crawl(
 
 
 def _result_or_raise(plan: CrawlPlan, result: CrawlOutcome, *, alone: bool) -> CrawlResult:
-    """Returns the result of a plan, or raises its ArchiverError. If the plan is not the only one (`alone` is False),
-    two kinds of errors are returned as results instead: "waiting" if another command is crawling the site or host, and
-    "failed" if a page object cannot be used.
+    """Returns the result of a plan, or raises its ArchiverError. If there are other plans (`alone` is False), two
+    errors are returned as results instead: "waiting" if another command is crawling the site or host, and "failed" if a
+    page object cannot be used.
     """
     if isinstance(result, BadPageObject) and not alone:
         return CrawlResult(Scope.of(plan.url).name, plan.url, "failed", str(result), 0.0, Counts(), ())
