@@ -465,8 +465,8 @@ class BrokenFile:
     text: str
 
     def concerns(self, host: str, used: Collection[str] = ()) -> bool:
-        """Returns True if the file is for the site at this host (with its port, if it has one): it names the host
-        without a port or with this port, or it defines a page object that was `used` for the site's articles.
+        """Returns True if the file is for the site at this host (with its port, if it has one). It is if it names the
+        host, without a port or with this one, or defines a page object that was `used` for the site's articles.
         """
         return self._names_host(host) or not {one[1] for one in _CLASS.finditer(self.text)}.isdisjoint(used)
 
@@ -1021,8 +1021,8 @@ def write_case(
     names: Iterable[str],
     rules: bytes = b"",
 ) -> None:
-    """Writes a case folder that expects of a page what is extracted today. `rules` are the site rules (TOML) with which
-    it was extracted. Raises FileExistsError if there is such a folder.
+    """Writes a case folder: the page, and what is extracted from it today as the expected fields. `rules` are the site
+    rules (TOML) with which it was extracted. Raises FileExistsError if there is such a folder.
     """
     folder.mkdir(parents=True)
     (folder / PAGE).write_bytes(html)
