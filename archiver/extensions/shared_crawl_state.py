@@ -218,9 +218,9 @@ class ArchiveExtension:
         )
 
     def _final_ending(self) -> RunEnding | None:
-        """Returns the ending of a run that has no pending requests: it has reached a limit on posts or pages, has
-        nothing left to fetch, or has failed because the archive can no longer be written. Returns None if the run must
-        go on.
+        """Returns the ending of a run that has no pending requests, or None if it must go on. The run ends if it has
+        reached a limit on posts or pages, has nothing left to fetch, or has failed because the archive can no longer be
+        written.
         """
         ending = None
         with self.guarded():
