@@ -103,7 +103,7 @@ def changes_of_list(db: Database, key: str, listed: ListedPosts, run_started: da
 
 def _gone_pages(db: Database, page_ids: Iterable[int], since: str, gone_since: str = "") -> Iterator[int]:
     """Yields those of these pages that are gone and not due. `since` is the start of this run. With `gone_since`,
-    yields only pages that this run has not fetched, and that a run found gone which began after that time.
+    yields only pages that a run begun after that time found gone, and that this run has not fetched.
     """
     later = (
         "and fetched_at < ? and exists (select 1 from runs r where r.site_id = pages.site_id and r.started_at > ? "

@@ -193,8 +193,8 @@ def _site_with_last_run(db: Database, row: dict[str, Any]) -> dict[str, Any]:
 
 
 def find_site(db: Database, text: str) -> dict[str, Any]:
-    """Returns the site with this name, or the site whose scope, now or before it moved, is that of this start URL.
-    Raises SiteNotFound, whose message lists the existing sites.
+    """Returns the site with this name or start URL; the start URL may also be the one that the site had before it
+    moved. Raises SiteNotFound, whose message lists the existing sites.
     """
     row = next(iter(db.query("select * from sites where name = ?", [text.strip().rstrip("/")])), None)
     if row is None:

@@ -114,8 +114,8 @@ def extractor_of(version: str, article: Article) -> str:
 
 
 def used_site_rules(extractor: str | None) -> bool:
-    """Returns True if an article was extracted with site rules. `extractor` is the value of its column of this name;
-    None (unknown) counts as without site rules.
+    """Returns True if an article was extracted with site rules, by the value of its column `extractor`; False if that
+    is None (unknown).
     """
     return " " in (extractor or "")
 

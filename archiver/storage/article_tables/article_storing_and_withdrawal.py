@@ -635,7 +635,7 @@ def gone_since(db: Database, key: str) -> datetime | None:
 
 
 def answering_address(db: Database, article_id: int, key: str) -> str | None:
-    """Returns the urlkey of another URL of the article than `key` that shows it without a redirect; None if there is
+    """Returns the urlkey of a URL of the article, other than `key`, that shows it without a redirect; None if there is
     none. A former URL counts only if it was fetched later than `key`.
     """
     row = db.execute(

@@ -419,7 +419,9 @@ def _observed(extracted: HistoricalArticle, redirects: list[str]) -> Observation
 
 
 def _equal_revision(db: Database, row: dict[str, Any], article: Article) -> int | None:
-    """Returns the number of the article's last revision with the same meaning as `article`; None if not found."""
+    """Returns the number of the article's last revision that has the same `meaning_digest` as `article`; None if there
+    is none.
+    """
     found = db.execute(
         "select max(revision) from revisions where article_id = ? and meaning_digest = ?",
         [row["id"], meaning_digest(article)],
