@@ -244,7 +244,7 @@ _NUMBERS_OF_PLACE = 2
 
 
 class _Unfit(Exception):
-    """Raised for a value that the field cannot have. The message says why, and what it can have."""
+    """Raised for a value that the field cannot have. The message says why, and which values it can have."""
 
 
 def _nodes(value: Any) -> Any:
@@ -465,8 +465,9 @@ class BrokenFile:
     text: str
 
     def concerns(self, host: str, used: Collection[str] = ()) -> bool:
-        """Returns True if the file is for the site at this host (with its port, if it has one). It is if it names the
-        host, without a port or with this one, or defines a page object that was `used` for the site's articles.
+        """Returns True if the file is for the site at this host (with its port, if it has one). A file is for a site if
+        it names the host, without a port or with this one, or if it defines a page object that was `used` for the
+        site's articles.
         """
         return self._names_host(host) or not {one[1] for one in _CLASS.finditer(self.text)}.isdisjoint(used)
 
