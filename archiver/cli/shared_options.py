@@ -295,7 +295,7 @@ def note_other_archive(archive: str, *, is_needed: bool = False, quiet: bool = F
     """Prints a notice if a command that makes an archive is about to make a second one in a wrong folder: this archive
     does not exist, but one in a folder above does. Raises ArchiveNotFound instead if the archive `is_needed`.
     """
-    from archiver.storage.disk_and_database_errors import archive_around
+    from archiver.storage.archive_opening_and_transactions import archive_around
 
     file = Path(archive)
     if file.exists() or not (other := archive_around(file)):

@@ -59,9 +59,8 @@ def is_far(value: float, past: Sequence[float], factor: float) -> bool:
 _LEAST_PAST_ARTICLES = 20
 """Runs are compared only if the earlier runs have read at least this many articles together."""
 _LEAST_PAST_POSTS = 10
-"""When posts are compared, the earlier runs must have fetched at least this many. The number is lower than for
-articles, because many feeds list only ten posts.
-"""
+"""When the shares of stored posts are compared, the earlier runs must have fetched at least this many posts together.
+The number is lower than for articles, because many feeds list only ten posts."""
 _LEAST_LOST_POSTS = 3  # at least this many lost posts; fewer may be chance
 _LEAST_DROP = 0.2
 """The share of articles with a field must have dropped by at least this much to be reported."""

@@ -22,7 +22,7 @@ from archiver.storage.run_records_and_statistics import Counts
 if TYPE_CHECKING:
     from archiver.spiders.crawl_run_archive_and_post_judgement import Only
 
-# Notices to the user, and the log file.
+# Notices to the user.
 
 
 class NoticeHandler(logging.Handler):

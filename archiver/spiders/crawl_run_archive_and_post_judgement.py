@@ -74,23 +74,23 @@ from archiver.storage.page_discoveries_counts_and_source_trust import record_dis
 from archiver.storage.page_form_evidence_and_post_verdicts import is_promised, stored_verdicts
 from archiver.storage.page_requisite_records import DEFAULT_MODE, Mode
 from archiver.storage.page_result_writer import PageWriter, StoringRun
+from archiver.storage.pages_and_source_hints import make_seed_due
 from archiver.storage.run_records_and_statistics import (
     Counts,
     UnreadPages,
     begin_run,
     check_run,
     end_run,
-    ensure_site,
     has_finished,
     has_only_single_pages,
     last_finished_version,
     last_run,
     left_pages_unsampled,
-    make_seed_due,
     unfinished_full_crawl,
 )
 from archiver.storage.sites_settings_and_rules import (
     add_constants,
+    ensure_site,
     page_objects_of_site,
     retire_template,
     rules_valid_at,

@@ -55,8 +55,12 @@ from archiver.sites.archiver_toml import effective_settings
 from archiver.storage.archive_opening_and_transactions import discard_empty_archive, opened
 from archiver.storage.article_tables.article_record_reader import find_article
 from archiver.storage.page_requisite_records import MODES
-from archiver.storage.run_records_and_statistics import current_site_names
-from archiver.storage.sites_settings_and_rules import forget_unanswered_site, page_objects_of_site, tags_of_sites
+from archiver.storage.sites_settings_and_rules import (
+    current_site_names,
+    forget_unanswered_site,
+    page_objects_of_site,
+    tags_of_sites,
+)
 from archiver.urls import Scope, start_address
 
 if TYPE_CHECKING:
