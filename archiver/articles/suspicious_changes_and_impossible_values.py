@@ -47,6 +47,8 @@ class HoldRule(StrEnum):
     - NOT_A_POST: it no longer looks like a post.
     - STILL_LISTED: it is gone, although a feed, sitemap or API still lists it.
     - MASS_CHANGE, MASS_GONE: it changed, or is gone, together with an unusual share of the site's posts.
+    - CUT_OFF: its text lacks the end of the stored one, and so does the page, or a feed or the API has the rest.
+    - OLDER_COPY: it shows an earlier revision, although a feed, sitemap or API still gives the time of a later edit.
     - UNSHOWN: only a feed or the API gives its new title or day of publication, and it still shows the stored one.
     - SHARED_CHANGE: as MASS_CHANGE, and the same was added to other held pages (see `gains`).
     """
@@ -60,6 +62,8 @@ class HoldRule(StrEnum):
     MASS_CHANGE = "mass-change"
     MASS_GONE = "mass-gone"
     SHARED_CHANGE = "shared-change"
+    CUT_OFF = "cut-off"
+    OLDER_COPY = "older-copy"
     UNSHOWN = "unshown"
 
 
@@ -77,6 +81,8 @@ REASONS = {
     HoldRule.STILL_LISTED: "it is gone, but a feed, sitemap or API lists it",
     HoldRule.MASS_CHANGE: "an unusual share of the site's posts changed at once",
     HoldRule.MASS_GONE: "an unusual share of the site's posts disappeared at once",
+    HoldRule.CUT_OFF: "its text ends before that of the stored post",
+    HoldRule.OLDER_COPY: "it shows an earlier version than its feed, sitemap or API names",
     HoldRule.UNSHOWN: "a feed or the API gives another title or date than it shows",
     HoldRule.SHARED_CHANGE: "it gained the same text, title words or date as other posts of the site",
 }
@@ -156,9 +162,16 @@ def ends_within_line(old_body: str, new_body: str) -> bool:
     """Returns True if the new text is the beginning of the old one and ends within one of its lines, as where a server
     sends only a part of the page. An edit that removes the last paragraphs, such as a footer, is not such a case.
     """
+    rest_of_line = missing_end(old_body, new_body).partition("\n")[0]
+    return rest_of_line.strip() != ""
+
+
+def missing_end(old_body: str, new_body: str) -> str:
+    """Returns the part of the old text that follows the new one; "" if the new text is not the beginning of the old
+    one, or has only a few letters.
+    """
     new = new_body.rstrip().rstrip("\ufffd")  # the last character may have lost some of its bytes
-    rest_of_line = old_body[len(new) :].partition("\n")[0]
-    return len(new) >= _LEAST_HEAD and old_body.startswith(new) and rest_of_line.strip() != ""
+    return old_body[len(new) :] if len(new) >= _LEAST_HEAD and old_body.startswith(new) else ""
 
 
 # What an edit added to a post. Several posts that gained the same were probably not edited by their authors.

@@ -43,6 +43,7 @@ from archiver.articles.suspicious_changes_and_impossible_values import (
     is_cut_off,
     is_unshown,
     is_unusual,
+    missing_end,
     suspicion,
 )
 from archiver.frontier.fetch_order_revisits_source_trust_and_cadence import VOUCHING_SOURCES
@@ -50,7 +51,7 @@ from archiver.items import Article, Outcome, PageKind, PageResult, SourceHint
 from archiver.storage.article_tables.article_and_revision_rows import (
     article_from_revision,
     article_from_row,
-    repeats_revision,
+    repeated_revision,
     revision_rows,
 )
 from archiver.storage.article_tables.article_storing_and_withdrawal import (
@@ -780,7 +781,9 @@ def _rule_for_text(db: Database, site_id: int, post: FetchedPost, result: PageRe
         return None  # a copy at another address does not replace the stored post
     old = article_from_row(post.row)
     changed = changed_fields(old, new)
-    if changed and repeats_revision(db, post.row, new):
+    if changed and (earlier := repeated_revision(db, post.row, new)):
+        if not post.announced and _is_older_copy(db, post, earlier):
+            return HoldRule.OLDER_COPY
         return None  # a fault of the site is over, or its owner took an edit back
     if (
         old.body != new.body
@@ -792,6 +795,8 @@ def _rule_for_text(db: Database, site_id: int, post: FetchedPost, result: PageRe
         return rule
     if old.body != new.body and _shows_text_of_site(db, site_id, post, new):
         return HoldRule.SHARED_TEXT
+    if not post.announced and _is_sent_in_part(db, post, result):
+        return HoldRule.CUT_OFF
     if changed and is_unshown(old, new):
         return HoldRule.UNSHOWN
     if not changed or not is_run_held(db, site_id, HoldRule.MASS_CHANGE) or has_accepted_gain(db, site_id, old, new):
@@ -810,6 +815,42 @@ def _shows_text_of_site(db: Database, site_id: int, post: FetchedPost, new: Arti
     """Returns True if the new text of a post's page is a text that held pages of the site also show."""
     is_any = post.known.is_any_held and bool(new.body)
     return is_any and shows_shared_text(db, site_id, post.key, text_digest(new.body))
+
+
+def _is_older_copy(db: Database, post: FetchedPost, earlier: dict[str, Any]) -> bool:
+    """Returns True if a page that shows this earlier revision is an old copy, such as a cache sends: since the revision
+    was last seen, a source has named a time of change, which is not later than the current revision, and it still lists
+    the post.
+    """
+    assert post.row is not None
+    (lastmod,) = db.execute("select lastmod from pages where urlkey = ?", [post.key]).fetchone()
+    observed = db.execute(
+        "select observed_at from revisions where article_id = ? and revision = ?",
+        [post.row["id"], post.row["revision"]],
+    ).fetchone()
+    changed, current = moment(lastmod), moment(observed[0] if observed else None)
+    last_seen = moment(earlier["seen_again_at"] or earlier["observed_at"])
+    if changed is None or current is None or last_seen is None:
+        return False
+    return last_seen < changed <= current and _is_listed(db, post)
+
+
+_MISSING_LETTERS = 20
+
+
+def _is_sent_in_part(db: Database, post: FetchedPost, result: PageResult) -> bool:
+    """Returns True if the end of a text is missing because its server sent only the first part of the page: the
+    document has no end either, or a feed or the API has the missing text.
+    """
+    assert post.row is not None
+    assert result.article is not None
+    missing = missing_end(post.row["body"] or "", result.article.body)
+    if count_letters(missing) < _MISSING_LETTERS:
+        return False
+    if result.lacks_end:
+        return True
+    hint = latest_hint(db, post.key)
+    return hint is not None and fold_words(missing) in fold_words(html.unescape(_TAG.sub(" ", hint.body_html)))
 
 
 _TAG = re.compile(r"<[^>]*>")

@@ -14,7 +14,7 @@ from sqlite_utils import Database
 
 from archiver.articles.article_comparison import fold_words
 from archiver.errors import RunNotFound
-from archiver.items import Article, DiscoveredURL, DiscoverySource, Evidence, Outcome, PageKind, PageResult
+from archiver.items import Article, DiscoveredURL, DiscoverySource, Evidence, Outcome, PageKind, PageResult, SourceHint
 from archiver.maintenance.run_undoing_and_held_page_release import release_held, undo_run
 from archiver.storage.archive_opening_and_transactions import writing
 from archiver.storage.article_tables.article_record_reader import evidence, revisions
@@ -309,6 +309,46 @@ def test_pages_sent_in_part_are_not_accepted_by_repetition(site: Site) -> None:
         site.crawl(day, [replace(post(n), body=post(n).body[:-180]) for n in range(10)])
     assert {row["revision"] for row in site.articles().values()} == {1}
     assert site.held() == ["mass-change"] * 10
+
+
+@pytest.mark.parametrize(("lacks_end", "held"), [(True, 1), (False, 0)])
+def test_a_page_without_its_end_replaces_no_longer_text(site: Site, lacks_end: bool, held: int) -> None:
+    whole = replace(post(20), body=f"{post(20).body}\n\n{post(21).body[:120]}")
+    site.crawl(1, [whole])
+    counts = site.crawl(2, [result(post(20), 2, lacks_end=lacks_end)])
+    assert (counts.held, counts.revised) == (held, 1 - held)
+
+
+@pytest.mark.parametrize(("given", "held"), [("whole", 1), ("short", 0)])
+def test_a_text_whose_end_the_feed_still_has_is_held(site: Site, given: str, held: int) -> None:
+    more = post(21).body[:120]
+    site.crawl(1, [replace(post(20), body=f"{post(20).body}\n\n{more}")])
+    text = f"<p>{post(20).body}</p>" + (f"<p>{more}</p>" if given == "whole" else "")
+    hint = SourceHint(title="Post 20", body_html=text)
+    with writing(site.db):
+        listed = [DiscoveredURL(url_of(20), DiscoverySource.FEED, PageKind.POST, hint=hint)]
+        record_discovered_urls(site.db, 1, listed, AT + timedelta(days=1.5))
+    assert site.crawl(2, [post(20)]).held == held
+
+
+def test_a_text_cut_off_on_one_page_for_two_days_is_accepted(site: Site) -> None:
+    site.crawl(1, [replace(post(20), body=f"{post(20).body}\n\n{post(21).body[:120]}")])
+    for day in (2, 3, 4):
+        site.crawl(day, [result(post(20), day, lacks_end=True)])
+    assert site.held() == []
+
+
+STATED = {"after the earlier version": (0.5, [3], 1), "before it": (-3, [3], 0), "no longer": (0.5, [], 0)}
+"""When a source says that a post was last changed, which posts it still lists, and how many pages are held."""
+
+
+@pytest.mark.parametrize(("changed", "listed", "held"), STATED.values(), ids=STATED)
+def test_an_earlier_version_is_an_old_copy_if_a_source_names_the_edit(
+    site: Site, changed: float, listed: list[int], held: int
+) -> None:
+    site.crawl(1, [with_paragraph(post(3))])
+    site.db.execute("update pages set lastmod = ? where url = ?", [stamp(AT + timedelta(days=changed)), url_of(3)])
+    assert site.crawl(2, [post(3)], listed=listed).held == held
 
 
 def test_a_footer_that_all_posts_lost_is_accepted(tmp_path: Path) -> None:

@@ -378,13 +378,14 @@ def revert_of(db: Database, row: dict[str, Any], article: Article, at: datetime)
     return find_revert([_past_revision(r) for r in reverts], same, at)
 
 
-def repeats_revision(db: Database, row: dict[str, Any], article: Article) -> bool:
-    """Returns True if an extracted article that differs from the stored one (`row`) equals an earlier revision of it
-    that was not undone. A value that the page no longer has counts as unchanged.
+def repeated_revision(db: Database, row: dict[str, Any], article: Article) -> dict[str, Any] | None:
+    """Returns the row of the latest revision that an extracted article equals, if it differs from the stored one
+    (`row`); None if there is none, or only such as were undone. A value that the page no longer has counts as
+    unchanged.
     """
     stored = article_from_row(row)
     article = with_finer_time(stored, with_unconfirmed(stored, article, unconfirmed_fields(stored, article)))
-    return any(r["undone_at"] is None for r in _equal_revisions(db, row, article))
+    return next((r for r in reversed(_equal_revisions(db, row, article)) if r["undone_at"] is None), None)
 
 
 def _equal_revisions(db: Database, row: dict[str, Any], article: Article) -> list[dict[str, Any]]:

@@ -45,7 +45,7 @@ from archiver.storage.article_tables.article_and_revision_rows import (
     count_revert,
     edited_fields,
     last_revision,
-    repeats_revision,
+    repeated_revision,
     revert_of,
     revision_rows,
     rewrite_revision,
@@ -294,7 +294,7 @@ class _KnownArticle:
     def _replaces_wall(self) -> bool:
         """True if the stored text is that of a wall, and the crawled page shows an earlier revision again."""
         is_wall = self.observed.run_id is not None and is_wall_text(self.old.body)
-        return is_wall and repeats_revision(self.db, self.row, self.article)
+        return is_wall and repeated_revision(self.db, self.row, self.article) is not None
 
     def store_as_stub(self) -> Stored | None:
         if is_stub(self.old.body, self.article.body) and not self._replaces_wall:
