@@ -29,6 +29,7 @@ from archiver.articles.article_comparison import (
     is_stub,
     letter_sequences,
     no_longer_shows,
+    shares_text,
 )
 from archiver.fields import LINES, PAGE_LISTS, PAGE_TIMES, PROSE
 from archiver.frontier.post_and_excluded_page_samples import chance_of_at_most
@@ -48,6 +49,7 @@ class HoldRule(StrEnum):
     - STILL_LISTED: it is gone, although a feed, sitemap or API still lists it.
     - MASS_CHANGE, MASS_GONE: it changed, or is gone, together with an unusual share of the site's posts.
     - CUT_OFF: its text lacks the end of the stored one, and so does the page, or a feed or the API has the rest.
+    - NEW_TEXT: it shows nothing of the stored text, but its title, date or author. No source announced that.
     - OLDER_COPY: it shows an earlier revision, although a feed, sitemap or API still gives the time of a later edit.
     - UNSHOWN: only a feed or the API gives its new title or day of publication, and it still shows the stored one.
     - SHARED_CHANGE: as MASS_CHANGE, and the same was added to other held pages (see `gains`).
@@ -63,6 +65,7 @@ class HoldRule(StrEnum):
     MASS_GONE = "mass-gone"
     SHARED_CHANGE = "shared-change"
     CUT_OFF = "cut-off"
+    NEW_TEXT = "new-text"
     OLDER_COPY = "older-copy"
     UNSHOWN = "unshown"
 
@@ -82,6 +85,7 @@ REASONS = {
     HoldRule.MASS_CHANGE: "an unusual share of the site's posts changed at once",
     HoldRule.MASS_GONE: "an unusual share of the site's posts disappeared at once",
     HoldRule.CUT_OFF: "its text ends before that of the stored post",
+    HoldRule.NEW_TEXT: "it shows nothing of the stored text",
     HoldRule.OLDER_COPY: "it shows an earlier version than its feed, sitemap or API names",
     HoldRule.UNSHOWN: "a feed or the API gives another title or date than it shows",
     HoldRule.SHARED_CHANGE: "it gained the same text, title words or date as other posts of the site",
@@ -107,6 +111,16 @@ def suspicion(old: Article, new: Article) -> HoldRule | None:
     if before and count_letters(new.body) < before * _SHARE:
         return HoldRule.OTHER_TEXT if no_longer_shows(old, new) else HoldRule.SHORTER
     return HoldRule.OTHER_TEXT if is_other_page(old, new) else None
+
+
+_LEAST_TEXT = 100
+
+
+def is_replaced(old_body: str, new_body: str) -> bool:
+    """Returns True if nothing of a text is left: it had at least a hundred letters, and has no 12 consecutive ones in
+    common with the new text. Few authors rewrite a text in this way; a wall shows its own text below the post's title.
+    """
+    return count_letters(old_body) >= _LEAST_TEXT and not shares_text(old_body, new_body)
 
 
 _REPORTING = frozenset({"api", "feed"})

@@ -41,6 +41,7 @@ from archiver.articles.suspicious_changes_and_impossible_values import (
     gains,
     is_confirmed,
     is_cut_off,
+    is_replaced,
     is_unshown,
     is_unusual,
     missing_end,
@@ -712,7 +713,8 @@ def guard_page(db: Database, site: dict[str, Any], post: FetchedPost, result: Pa
         rule = HoldRule.SHARED_CHANGE
     now = hold.seen_again(rule, digest, result.at) if hold else Hold(rule, result.at, result.at, 1, digest)
     others = count_held_alike(db, site["id"], post.key, rule)
-    if is_confirmed(now, result.at, others, loses_text=_loses_text(post, result)):
+    is_ever_new = rule is HoldRule.NEW_TEXT and hold is not None and hold.rule is rule and now.looks == 1
+    if is_ever_new or is_confirmed(now, result.at, others, loses_text=_loses_text(post, result)):
         release_page(db, post.key)
         return GuardedResult(result, is_confirmed=True)
     hold_page(db, post.key, now, post.run_id, gained)
@@ -795,8 +797,8 @@ def _rule_for_text(db: Database, site_id: int, post: FetchedPost, result: PageRe
         return rule
     if old.body != new.body and _shows_text_of_site(db, site_id, post, new):
         return HoldRule.SHARED_TEXT
-    if not post.announced and _is_sent_in_part(db, post, result):
-        return HoldRule.CUT_OFF
+    if not post.announced and (rule := _rule_for_unannounced_text(db, post, old, result)):
+        return rule
     if changed and is_unshown(old, new):
         return HoldRule.UNSHOWN
     if not changed or not is_run_held(db, site_id, HoldRule.MASS_CHANGE) or has_accepted_gain(db, site_id, old, new):
@@ -817,6 +819,15 @@ def _shows_text_of_site(db: Database, site_id: int, post: FetchedPost, new: Arti
     return is_any and shows_shared_text(db, site_id, post.key, text_digest(new.body))
 
 
+def _rule_for_unannounced_text(db: Database, post: FetchedPost, old: Article, result: PageResult) -> HoldRule | None:
+    """Returns the rule by which the new text of a page is held because no source announced that it changed."""
+    assert result.article is not None
+    if _is_sent_in_part(db, post, result):
+        return HoldRule.CUT_OFF
+    is_new = is_replaced(old.body, result.article.body) and _is_long_known(post, result.at)
+    return HoldRule.NEW_TEXT if is_new else None
+
+
 def _is_older_copy(db: Database, post: FetchedPost, earlier: dict[str, Any]) -> bool:
     """Returns True if a page that shows this earlier revision is an old copy, such as a cache sends: since the revision
     was last seen, a source has named a time of change, which is not later than the current revision, and it still lists
@@ -833,6 +844,14 @@ def _is_older_copy(db: Database, post: FetchedPost, earlier: dict[str, Any]) -> 
     if changed is None or current is None or last_seen is None:
         return False
     return last_seen < changed <= current and _is_listed(db, post)
+
+
+def _is_long_known(post: FetchedPost, at: datetime) -> bool:
+    """Returns True if a post was stored before the last days. One that was first stored during a fault gets another
+    text when the fault is over.
+    """
+    first_seen = moment(post.row["first_seen"]) if post.row else None
+    return first_seen is not None and at - first_seen > TOGETHER
 
 
 _MISSING_LETTERS = 20

@@ -338,6 +338,24 @@ def test_a_text_cut_off_on_one_page_for_two_days_is_accepted(site: Site) -> None
     assert site.held() == []
 
 
+ANNOUNCED = "feed has another text for it"
+
+
+@pytest.mark.parametrize(("day", "reason", "held"), [(5, "", 1), (5, ANNOUNCED, 0), (3, "", 0)])
+def test_a_text_of_which_nothing_is_left_is_held_if_no_source_announced_it(
+    site: Site, day: float, reason: str, held: int
+) -> None:
+    """A post that was first stored in the last days may have been stored during a fault."""
+    assert site.crawl(day, [replace(post(3), body=SOON * 6)], reason).held == held
+
+
+def test_a_page_that_always_shows_another_text_is_believed(site: Site) -> None:
+    site.crawl(5, [replace(post(3), body=post(103).body)])
+    site.crawl(6, [replace(post(3), body=post(203).body)])
+    assert site.held() == []
+    assert site.articles()[url_of(3)]["body"] == post(203).body
+
+
 STATED = {"after the earlier version": (0.5, [3], 1), "before it": (-3, [3], 0), "no longer": (0.5, [], 0)}
 """When a source says that a post was last changed, which posts it still lists, and how many pages are held."""
 
@@ -386,7 +404,7 @@ def test_while_a_run_is_held_further_changes_are_too(site: Site) -> None:
 
 def test_edits_that_a_source_announced_are_no_fault(site: Site) -> None:
     site.crawl(30, [post(n) for n in range(200, 300)])
-    counts = site.crawl(40, [redesigned(n) for n in range(10)], reason="feed has another text for it")
+    counts = site.crawl(40, [redesigned(n) for n in range(10)], reason=ANNOUNCED)
     assert (counts.held, counts.revised) == (0, 10)
 
 
@@ -538,7 +556,7 @@ def test_what_pages_gained_alike_is_shown(site: Site) -> None:
 def test_a_feed_that_announces_the_gain_does_not_confirm_it(site: Site) -> None:
     site.crawl(1, [with_paragraph(post(n)) for n in range(10)])
     edited = replace(post(11), body=f"{post(11).body} The figures were corrected.")
-    counts = site.crawl(2, [with_paragraph(post(10)), edited], reason="feed has another text for it")
+    counts = site.crawl(2, [with_paragraph(post(10)), edited], reason=ANNOUNCED)
     assert (counts.held, counts.revised) == (1, 1)
     assert site.articles()[url_of(11)]["body"] == edited.body
 
