@@ -10,6 +10,7 @@ import json
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlite_utils import Database
@@ -26,7 +27,7 @@ from archiver.items import DiscoverySource, Outcome, PageKind
 from archiver.politeness.robots_and_usage_statements import HostFile, Robots
 from archiver.storage import pages_and_source_hints as pages
 from archiver.storage.page_discoveries_counts_and_source_trust import page_counts
-from archiver.storage.pages_and_source_hints import moment, stamp
+from archiver.storage.pages_and_source_hints import EPOCH, moment, stamp
 from archiver.urls import urlkey
 
 LEARNED_RULES = (PATTERN_BUDGET_RULE, EQUIVALENT_URL_RULE)
@@ -370,11 +371,27 @@ def redirect_chain(db: Database, key: str) -> list[str]:
     return list(seen)
 
 
-def closes_redirect_loop(db: Database, key: str, target: str) -> bool:
-    """Returns True if a redirect from the urlkey `key` to `target` would close a loop with the redirects in the pages
-    table.
+def closes_redirect_loop(db: Database, key: str, target: str, crawl_started: datetime) -> bool:
+    """Returns True if a redirect from the urlkey `key` to `target` closes a loop with redirects in the pages table that
+    were found since the crawl began.
+
+    If some were found earlier, these pages are made due and False is returned: a site whose posts are back at their old
+    addresses redirects from the new ones, which the archive knows only as the targets of redirects from the old ones.
     """
-    return key != target and key in redirect_chain(db, target)
+    if key == target or key not in (chain := redirect_chain(db, target)):
+        return False
+    stale = db.execute(
+        "update pages set due_at = ?, reason = ? where urlkey in (select value from json_each(?)) and urlkey <> ? "
+        "and fetched_at < ?",
+        [
+            EPOCH,
+            "a page to which it redirected redirects to it now",
+            json.dumps([target, *chain]),
+            key,
+            stamp(crawl_started),
+        ],
+    )
+    return not stale.rowcount
 
 
 def fail_redirect_loop(db: Database, key: str) -> int:

@@ -234,7 +234,7 @@ def identify(run: StoringRun, storing: Storing) -> None:
     if result.outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED):
         result = multipage_articles.join_parts_of(db, result, has_parts=known.has_parts)
     if result.outcome is Outcome.DUPLICATE and crawl_exclusions.closes_redirect_loop(
-        db, storing.key, urlkey(result.final_url)
+        db, storing.key, urlkey(result.final_url), run.crawl_started
     ):
         result = replace(
             result, outcome=Outcome.FAILED, rule=crawl_exclusions.REDIRECT_LOOP_RULE, reason=crawl_exclusions.REASON
