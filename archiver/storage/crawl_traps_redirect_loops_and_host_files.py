@@ -348,6 +348,19 @@ def only_pages_that_link_to(db: Database, key: str) -> list[str]:
     return list(dict.fromkeys(row[1] for row in rows if row[1])) if all(row[0] in linking for row in rows) else []
 
 
+def is_reported(db: Database, key: str) -> bool:
+    """Returns True if a feed, sitemap or API has ever listed the page at this urlkey."""
+    sources = sorted(VOUCHING_SOURCES)
+    return (
+        db.execute(
+            "select 1 from page_sources s join pages p on p.id = s.page_id where p.urlkey = ? "
+            f"and s.source in ({', '.join('?' * len(sources))})",
+            [key, *sources],
+        ).fetchone()
+        is not None
+    )
+
+
 def article_ids_at(db: Database, keys: Collection[str]) -> dict[str, int]:
     """Returns the IDs of the articles that have these urlkeys, by urlkey."""
     if not keys:

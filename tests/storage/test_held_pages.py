@@ -808,6 +808,16 @@ def test_a_new_page_that_shows_no_post_is_fetched_again_soon_then_rarely(site: S
     assert waits == [0.8, 0.8, 1.8, 3.8, 7.8, 15.8]
 
 
+@pytest.mark.parametrize(("listed", "days"), [([20], 0.8), ([], 30)])
+def test_a_new_page_that_is_no_page_is_fetched_again_soon_if_the_feed_lists_it(
+    site: Site, listed: list[int], days: float
+) -> None:
+    """A gateway may answer in JSON, with status 200, that it cannot reach the site."""
+    error = {"rule": "not-html", "reason": "it is not an HTML page (application/json)", "kind": PageKind.OTHER}
+    site.crawl(1, [result(post(20), 1, Outcome.NOT_ARTICLE, **error)], listed=listed)
+    assert round(due_after(site, url_of(20), 1), 1) == days
+
+
 def test_a_new_page_without_a_post_that_is_unchanged_is_fetched_again_soon(site: Site) -> None:
     site.crawl(1, [result(post(20), 1, Outcome.NOT_ARTICLE, **EMPTY)])
     unchanged = {"status": 304, "rule": "http-304", "reason": "the server says it is unchanged"}
