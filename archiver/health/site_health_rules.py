@@ -117,13 +117,10 @@ class JudgedRun:
     measured: MeasuredRun
 
 
-HOME_PAGE = "home page"
-
-
 @dataclass(frozen=True, slots=True)
 class SilentSource:
-    """A feed, sitemap, API or home page that listed posts in the past and lists none now. `why` is the reason; `since`
-    is the start of the first run in which it listed none.
+    """A feed, sitemap or API that listed posts in the past and lists none now. `why` is the reason; `since` is the
+    start of the first run in which it listed none.
     """
 
     kind: str
@@ -565,17 +562,6 @@ def _check_sources(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime
         )
         return
     for source in known.dead:
-        if source.kind == HOME_PAGE:
-            yield HealthFinding(
-                "source",
-                "amber",
-                f"Its home page {source.url} lists no posts any more, and it has no working feed, sitemap or API: new "
-                "posts are not found. Open it in a browser: it may be parked, sold or broken, or list its posts on "
-                "another page, which 'archiver crawl' takes.",
-                about=source.kind,
-                since=source.since,
-            )
-            continue
         yield HealthFinding(
             "source",
             "amber",

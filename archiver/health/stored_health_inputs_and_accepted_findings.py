@@ -19,7 +19,6 @@ from sqlite_utils import Database
 
 from archiver import __version__
 from archiver.health.site_health_rules import (
-    HOME_PAGE,
     LEVELS,
     MOVED,
     Health,
@@ -278,33 +277,10 @@ def _find_silent_sources(db: Database, site: dict[str, Any], runs: Sequence[Judg
         _find_emptied(db, site, measured, "api", (FOREIGN_API,)),
     )
     lost = {kind for run in measured[1:] for kind in run.measured.sources} - set(measured[0].measured.sources)
-    found = [
+    return [
         *(_make_silent_source(db, site, kind, measured) for kind in sorted(lost)),
         *(one for one in emptied if one and one.kind not in (_LABELS.get(kind, kind) for kind in lost)),
     ]
-    home = None if found or measured[0].measured.sources else _find_emptied_home_page(db, site, measured)
-    return [home] if home else found
-
-
-def _find_emptied_home_page(db: Database, site: dict[str, Any], runs: Sequence[JudgedRun]) -> SilentSource | None:
-    """Returns the page to which the start URL of a site leads if the last run read it and no list shows posts of the
-    site any more; otherwise None. This matters only for a site that has no other source.
-    """
-    home = db.execute(
-        f"{_REACHED} select p.url from reached r join pages p on p.urlkey = r.urlkey "
-        "where p.outcome = 'not-article' and p.fetched_at >= ? order by hops desc limit 1",
-        [urlkey(site["start_url"]), _MOST_REDIRECTS, stamp(runs[0].started)],
-    ).fetchone()
-    if home is None:
-        return None
-    (last,) = db.execute(
-        "select max(coalesce(d.last_seen, d.first_seen)) from page_discoveries d join pages p on p.id = d.page_id "
-        "where p.site_id = ? and p.article_id is not null and d.source = 'listing'",
-        [site["id"]],
-    ).fetchone()
-    seen = stored_time(last)
-    since = [run.started for run in runs if seen and run.started > seen]
-    return SilentSource(HOME_PAGE, home[0], "it shows none", min(since)) if since else None
 
 
 def _make_silent_source(db: Database, site: dict[str, Any], kind: str, runs: Sequence[JudgedRun]) -> SilentSource:

@@ -1,4 +1,4 @@
-"""A sitemap or home page that still answers and lists nothing any more is a source that is lost."""
+"""A sitemap that still answers and lists nothing any more is a source that is lost."""
 
 from __future__ import annotations
 
@@ -39,21 +39,5 @@ def test_an_emptied_sitemap_is_a_finding_until_it_lists_pages_again(tmp_path: Pa
         assert (found["about"], found["level"]) == ("sitemap", "amber")
         assert f"{server.url}sitemap.xml" in found["sentence"]
         pages["/sitemap.xml"] = full
-        crawl(server.url, archive=archive)
-        assert findings(archive) == []
-
-
-def test_a_home_page_without_posts_is_a_finding_if_it_is_the_only_source(tmp_path: Path) -> None:
-    archive = tmp_path / "a.db"
-    pages: Pages = {"/": home(*(post.path for post in POSTS))}
-    pages |= {post.path: Answer(classic(post).encode()) for post in POSTS}
-    with serving(pages) as server:
-        crawl(server.url, archive=archive)
-        assert findings(archive) == []
-        pages["/"] = Answer(b"<!doctype html><title>Vases</title><h1>Vases</h1><p>We sell vases of all kinds.</p>")
-        crawl(server.url, archive=archive)
-        (found,) = findings(archive)
-        assert (found["about"], found["level"]) == ("home page", "amber")
-        pages["/"] = home(*(post.path for post in POSTS))
         crawl(server.url, archive=archive)
         assert findings(archive) == []

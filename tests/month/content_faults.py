@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import timedelta
 from random import Random
 
-from tests.month.blogs import BLOGS, Blog, Post, View, byline, document, feed, healthy, html, sitemap, text_of
+from tests.month.blogs import Blog, Post, View, byline, document, feed, healthy, html, sitemap, text_of
 from tests.month.site_faults import SiteFault, at_path, change_each, is_post, with_theme, without_etag
 from tests.spiders.site_server import Answer
 
@@ -113,12 +113,6 @@ def _gzip_cut(target: str, good: Answer, view: View) -> Answer:
     return Answer(body[: len(body) // 2], headers={**without_etag(good), "Content-Encoding": "gzip"})
 
 
-def _neighbour(target: str, good: Answer, view: View) -> Answer:
-    """The front page of another blog on the same machine."""
-    other = BLOGS["f"]
-    return html(document(other, "Vases and more", "<h1>Vases</h1><p>We sell vases.</p>")) if target == "/" else good
-
-
 def _list(path: str, change: Callable[[str], str]) -> Callable[[str, Answer, View], Answer]:
     """A feed or sitemap with changed text."""
 
@@ -169,7 +163,6 @@ CONTENT_FAULTS = (
     SiteFault("pages-without-end", ("d",), answer=_without_end),
     SiteFault("json-error", ("d",), answer=_json_error),
     SiteFault("gzip-cut", ("a",), answer=_gzip_cut),
-    SiteFault("front-page-of-neighbour", ("c",), answer=_neighbour),
     SiteFault("feed-of-titles", ("e",), answer=_list("/feed.xml", _feed_of_titles)),
     SiteFault(
         "feed-names-http",
