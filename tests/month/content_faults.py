@@ -21,7 +21,7 @@ _COOKIES = (
 _MEMBERS = "Only friends of the house can see how this ends. " * 9
 
 
-# Themes
+# Posts and their pages
 
 
 def _admin(view: View, post: Post) -> Post:
@@ -33,12 +33,12 @@ def _an_hour_later(view: View, post: Post) -> Post:
 
 
 def _dated_today(view: View, post: Post) -> Post:
-    """The date of the visit in place of the post's."""
+    """The day of the fault in place of the post's date."""
     return replace(post, at=view.began)
 
 
 def _translated(view: View, post: Post) -> Post:
-    """What visitors from another country see: the title and text in another language."""
+    """What visitors from another country see: the text in another language (and the title, see `_other_title`)."""
     dice = Random(post.number)
     words = _ELSEWHERE.split()
     paragraphs = tuple(" ".join(dice.choices(words, k=50)).capitalize() + "." for _ in post.paragraphs)
