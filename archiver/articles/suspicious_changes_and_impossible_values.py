@@ -23,7 +23,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from archiver.articles.article_comparison import fold_words, is_other_page, is_stub, letter_sequences, no_longer_shows
+from archiver.articles.article_comparison import (
+    fold_words,
+    is_other_page,
+    is_stub,
+    letter_sequences,
+    no_longer_shows,
+    shares_text,
+)
 from archiver.fields import LINES, PAGE_LISTS, PAGE_TIMES, PROSE
 from archiver.frontier.page_samples_and_edit_estimates import chance_of_at_most
 from archiver.items import Article, GeoTag, Mark
@@ -41,6 +48,9 @@ class HoldRule(StrEnum):
     - NOT_A_POST: it no longer looks like a post.
     - STILL_LISTED: it is gone, although a feed, sitemap or API still lists it.
     - MASS_CHANGE, MASS_GONE: it changed, or is gone, together with an unusual share of the site's posts.
+    - CUT_OFF: its text lacks the end of the stored one, and so does the page, or a feed or the API has the rest.
+    - NEW_TEXT: it shows nothing of the stored text, but its title, date or author. No source announced that.
+    - OLDER_COPY: it shows an earlier revision, although a feed, sitemap or API still gives the time of a later edit.
     - UNSHOWN: only a feed or the API gives its new title or day of publication, and it still shows the stored one.
     - SHARED_CHANGE: as MASS_CHANGE, and the same was added to other held pages (see `gains`).
     """
@@ -54,6 +64,9 @@ class HoldRule(StrEnum):
     MASS_CHANGE = "mass-change"
     MASS_GONE = "mass-gone"
     SHARED_CHANGE = "shared-change"
+    CUT_OFF = "cut-off"
+    NEW_TEXT = "new-text"
+    OLDER_COPY = "older-copy"
     UNSHOWN = "unshown"
 
 
@@ -71,6 +84,9 @@ REASONS = {
     HoldRule.STILL_LISTED: "it is gone, but a feed, sitemap or API lists it",
     HoldRule.MASS_CHANGE: "an unusual share of the site's posts changed at once",
     HoldRule.MASS_GONE: "an unusual share of the site's posts disappeared at once",
+    HoldRule.CUT_OFF: "its text ends before that of the stored post",
+    HoldRule.NEW_TEXT: "it shows nothing of the stored text",
+    HoldRule.OLDER_COPY: "it shows an earlier version than its feed, sitemap or API names",
     HoldRule.UNSHOWN: "a feed or the API gives another title or date than it shows",
     HoldRule.SHARED_CHANGE: "it gained the same text, title words or date as other posts of the site",
 }
@@ -95,6 +111,16 @@ def suspicion(old: Article, new: Article) -> HoldRule | None:
     if before and count_letters(new.body) < before * _SHARE:
         return HoldRule.OTHER_TEXT if no_longer_shows(old, new) else HoldRule.SHORTER
     return HoldRule.OTHER_TEXT if is_other_page(old, new) else None
+
+
+_LEAST_TEXT = 100
+
+
+def is_replaced(old_body: str, new_body: str) -> bool:
+    """Returns True if nothing of a text is left: it had at least a hundred letters, and has no 12 consecutive ones in
+    common with the new text. Few authors rewrite a text in this way; a wall shows its own text below the post's title.
+    """
+    return count_letters(old_body) >= _LEAST_TEXT and not shares_text(old_body, new_body)
 
 
 _REPORTING = frozenset({"api", "feed"})
@@ -150,9 +176,16 @@ def ends_within_line(old_body: str, new_body: str) -> bool:
     """Returns True if the new text is the beginning of the old one and ends within one of its lines, as where a server
     sends only a part of the page. An edit that removes the last paragraphs, such as a footer, is not such a case.
     """
+    rest_of_line = missing_end(old_body, new_body).partition("\n")[0]
+    return rest_of_line.strip() != ""
+
+
+def missing_end(old_body: str, new_body: str) -> str:
+    """Returns the part of the old text that follows the new one; "" if the new text is not the beginning of the old
+    one, or has only a few letters.
+    """
     new = new_body.rstrip().rstrip("\ufffd")  # the last character may have lost some of its bytes
-    rest_of_line = old_body[len(new) :].partition("\n")[0]
-    return len(new) >= _LEAST_HEAD and old_body.startswith(new) and rest_of_line.strip() != ""
+    return old_body[len(new) :] if len(new) >= _LEAST_HEAD and old_body.startswith(new) else ""
 
 
 # What an edit added to a post. Several posts that gained the same were probably not edited by their authors.

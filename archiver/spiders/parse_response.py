@@ -309,6 +309,10 @@ def _parse_source(
     return parse_feed_page(fetched, result, request, site.scope)
 
 
+_END_BYTES = 8192
+"""The end tag is looked for in this many last bytes of a page. Comments of caches may follow it."""
+
+
 def _parse_document(fetched: FetchedPage, result: PageResult, request: PageRequest, site: SiteContext) -> ParsedPage:
     if not _is_html(fetched):
         media_type = fetched.content_type.split(";")[0] or "no content type"
@@ -326,6 +330,7 @@ def _parse_document(fetched: FetchedPage, result: PageResult, request: PageReque
     page = parse_html(fetched.body, fetched.url, fetched.content_type, fetched.at)
     if page.root is not None and (stated := statements_of_page(page.root, fetched.url)):
         result = replace(result, usage_statements=(*result.usage_statements, *stated))
+    result = replace(result, lacks_end=b"</html" not in fetched.body[-_END_BYTES:].replace(b"\0", b"").lower())
     links = _links(page, fetched, request, site.scope)
     is_shell = _is_shell(page, result, request, site.soft_not_found)
     if _is_unreadable(page, request, is_shell=is_shell):

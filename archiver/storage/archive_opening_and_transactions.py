@@ -73,16 +73,16 @@ def open_archive(
     # Without this, sqlite-utils would read the metadata of every installed package to look for its plugins.
     db = Database(_connect(file, read_only=read_only), execute_plugins=False)
     try:
-        _check_is_archive(db, file, empty=not read_only)
+        has_pending = _check_is_archive(db, file, empty=not read_only)
         if not read_only:
             db.conn.execute("PRAGMA synchronous=NORMAL")
             make_schema(db)  # called before a log exists, so that a full disk leaves the file unchanged
             db.conn.execute("PRAGMA journal_mode=WAL")
             db.conn.execute(f"PRAGMA cache_size=-{_CACHE_KILOBYTES}")
             db.conn.execute(f"PRAGMA wal_autocheckpoint={_LOG_PAGES}")
-            if migrations.pending(db):
+            if has_pending and migrations.pending(db):
                 migrations.apply(db)
-        elif migrations.pending(db):
+        elif has_pending:
             if not to_copy and (missing := missing_column_or_view(db)):
                 raise ArchiveTooOld(str(file), missing, writable=is_writable(file) and is_writable(file.parent))
             create_missing_temp_tables(db)
@@ -182,28 +182,37 @@ def _connect(file: Path, *, read_only: bool) -> sqlite3.Connection:
     return conn
 
 
-def _check_is_archive(db: Database, file: Path, *, empty: bool) -> None:
-    """Raises an error if a file is not an SQLite database or not an archive, or was written by a newer or an unreleased
-    version.
+def _check_is_archive(db: Database, file: Path, *, empty: bool) -> bool:
+    """Returns True if migrations are pending. Raises an error if a file is not an SQLite database or not an archive, or
+    was written by a newer or an unreleased version.
 
     An empty file is accepted only if `empty` is True.
     """
     try:
-        tables = set(db.table_names())
+        # One statement, because archives are opened several times in each run of the scheduler.
+        applied = {
+            name
+            for (name,) in db.conn.execute(
+                f"select name from {migrations.migrations_table} where migration_set = ?", (migrations.name,)
+            )
+        }
     except sqlite3.Error as error:
-        if error.sqlite_errorcode != sqlite3.SQLITE_NOTADB:
+        if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
+            raise NotAnArchive(str(file), "it is not an SQLite database") from error
+        tables = db.table_names()
+        if migrations.migrations_table in tables:
             raise
-        raise NotAnArchive(str(file), "it is not an SQLite database") from error
-    if not tables and not empty:
-        raise NotAnArchive(str(file), "it is empty")
-    if tables and "_sqlite_migrations" not in tables:
-        raise NotAnArchive(str(file), "it is the database of another program")
-    known = {m.name for m in migrations._migrations}
-    for applied in migrations.applied(db):
-        if applied.name == UNRELEASED:
-            raise ArchiveUnreleased(str(file))
-        if applied.name not in known:
-            raise ArchiveTooNew(str(file), applied.name)
+        if tables:
+            raise NotAnArchive(str(file), "it is the database of another program") from error
+        if not empty:
+            raise NotAnArchive(str(file), "it is empty") from error
+        return True
+    if UNRELEASED in applied:
+        raise ArchiveUnreleased(str(file))
+    known = {one.name for one in migrations._migrations}
+    if newer := sorted(applied - known):
+        raise ArchiveTooNew(str(file), newer[0])
+    return applied != known
 
 
 # -- write transactions

@@ -10,6 +10,7 @@ import json
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlite_utils import Database
@@ -24,7 +25,7 @@ from archiver.items import DiscoverySource, Outcome, PageKind
 from archiver.politeness.robots_and_usage_statements import HostFile, Robots
 from archiver.storage import pages_and_source_hints as pages
 from archiver.storage.page_discoveries_counts_and_source_trust import page_counts
-from archiver.storage.pages_and_source_hints import moment, stamp
+from archiver.storage.pages_and_source_hints import EPOCH, moment, stamp
 from archiver.urls import urlkey
 
 LEARNED_RULES = (PATTERN_BUDGET_RULE, EQUIVALENT_URL_RULE)
@@ -345,6 +346,19 @@ def only_pages_that_link_to(db: Database, key: str) -> list[str]:
     return list(dict.fromkeys(row[1] for row in rows if row[1])) if all(row[0] in linking for row in rows) else []
 
 
+def is_reported(db: Database, key: str) -> bool:
+    """Returns True if a feed, sitemap or API has ever listed the page at this urlkey."""
+    sources = sorted(VOUCHING_SOURCES)
+    return (
+        db.execute(
+            "select 1 from page_sources s join pages p on p.id = s.page_id where p.urlkey = ? "
+            f"and s.source in ({', '.join('?' * len(sources))})",
+            [key, *sources],
+        ).fetchone()
+        is not None
+    )
+
+
 def article_ids_at(db: Database, keys: Collection[str]) -> dict[str, int]:
     """Returns the IDs of the articles that have these urlkeys, by urlkey."""
     if not keys:
@@ -368,11 +382,27 @@ def redirect_chain(db: Database, key: str) -> list[str]:
     return list(seen)
 
 
-def closes_redirect_loop(db: Database, key: str, target: str) -> bool:
-    """Returns True if a redirect from the urlkey `key` to `target` would close a loop with the redirects in the pages
-    table.
+def closes_redirect_loop(db: Database, key: str, target: str, crawl_started: datetime) -> bool:
+    """Returns True if a redirect from the urlkey `key` to `target` closes a loop with redirects in the pages table that
+    were found since the crawl began.
+
+    If some were found earlier, these pages are made due and False is returned: a site whose posts are back at their old
+    addresses redirects from the new ones, which the archive knows only as the targets of redirects from the old ones.
     """
-    return key != target and key in redirect_chain(db, target)
+    if key == target or key not in (chain := redirect_chain(db, target)):
+        return False
+    stale = db.execute(
+        "update pages set due_at = ?, reason = ? where urlkey in (select value from json_each(?)) and urlkey <> ? "
+        "and fetched_at < ?",
+        [
+            EPOCH,
+            "a page to which it redirected redirects to it now",
+            json.dumps([target, *chain]),
+            key,
+            stamp(crawl_started),
+        ],
+    )
+    return not stale.rowcount
 
 
 def fail_redirect_loop(db: Database, key: str) -> int:

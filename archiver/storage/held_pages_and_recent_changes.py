@@ -41,8 +41,10 @@ from archiver.articles.suspicious_changes_and_impossible_values import (
     gains,
     is_confirmed,
     is_cut_off,
+    is_replaced,
     is_unshown,
     is_unusual,
+    missing_end,
     suspicion,
 )
 from archiver.frontier.fetch_order_and_revisits import VOUCHING_SOURCES
@@ -55,7 +57,7 @@ from archiver.storage.article_tables.article_and_revision_rows import (
 from archiver.storage.article_tables.article_storing_and_withdrawal import (
     answering_address,
     is_move,
-    repeats_revision,
+    repeated_revision,
     undo_gone,
     undo_revision,
     withdrawal_of,
@@ -712,7 +714,8 @@ def guard_page(db: Database, site: dict[str, Any], post: FetchedPost, result: Pa
         rule = HoldRule.SHARED_CHANGE
     now = hold.seen_again(rule, digest, result.at) if hold else Hold(rule, result.at, result.at, 1, digest)
     others = count_held_alike(db, site["id"], post.key, rule)
-    if is_confirmed(now, result.at, others, loses_text=_loses_text(post, result)):
+    is_ever_new = rule is HoldRule.NEW_TEXT and hold is not None and hold.rule is rule and now.looks == 1
+    if is_ever_new or is_confirmed(now, result.at, others, loses_text=_loses_text(post, result)):
         release_page(db, post.key)
         return GuardedResult(result, is_confirmed=True)
     hold_page(db, post.key, now, post.run_id, gained)
@@ -781,7 +784,9 @@ def _rule_for_text(db: Database, site_id: int, post: FetchedPost, result: PageRe
         return None  # a copy at another address does not replace the stored post
     old = article_from_row(post.row)
     changed = changed_fields(old, new)
-    if changed and repeats_revision(db, post.row, new):
+    if changed and (earlier := repeated_revision(db, post.row, new)):
+        if not post.announced and _is_older_copy(db, post, earlier):
+            return HoldRule.OLDER_COPY
         return None  # a fault of the site is over, or its owner took an edit back
     if (
         old.body != new.body
@@ -793,6 +798,8 @@ def _rule_for_text(db: Database, site_id: int, post: FetchedPost, result: PageRe
         return rule
     if old.body != new.body and _shows_text_of_site(db, site_id, post, new):
         return HoldRule.SHARED_TEXT
+    if not post.announced and (rule := _rule_for_unannounced_text(db, post, old, result)):
+        return rule
     if changed and is_unshown(old, new):
         return HoldRule.UNSHOWN
     if not changed or not is_run_held(db, site_id, HoldRule.MASS_CHANGE) or has_accepted_gain(db, site_id, old, new):
@@ -811,6 +818,59 @@ def _shows_text_of_site(db: Database, site_id: int, post: FetchedPost, new: Arti
     """Returns True if the new text of a post's page is a text that held pages of the site also show."""
     is_any = post.known.is_any_held and bool(new.body)
     return is_any and shows_shared_text(db, site_id, post.key, text_digest(new.body))
+
+
+def _rule_for_unannounced_text(db: Database, post: FetchedPost, old: Article, result: PageResult) -> HoldRule | None:
+    """Returns the rule by which the new text of a page is held because no source announced that it changed."""
+    assert result.article is not None
+    if _is_sent_in_part(db, post, result):
+        return HoldRule.CUT_OFF
+    is_new = is_replaced(old.body, result.article.body) and _is_long_known(post, result.at)
+    return HoldRule.NEW_TEXT if is_new else None
+
+
+def _is_older_copy(db: Database, post: FetchedPost, earlier: dict[str, Any]) -> bool:
+    """Returns True if a page that shows this earlier revision is an old copy, such as a cache sends: since the revision
+    was last seen, a source has named a time of change, which is not later than the current revision, and it still lists
+    the post.
+    """
+    assert post.row is not None
+    (lastmod,) = db.execute("select lastmod from pages where urlkey = ?", [post.key]).fetchone()
+    observed = db.execute(
+        "select observed_at from revisions where article_id = ? and revision = ?",
+        [post.row["id"], post.row["revision"]],
+    ).fetchone()
+    changed, current = moment(lastmod), moment(observed[0] if observed else None)
+    last_seen = moment(earlier["seen_again_at"] or earlier["observed_at"])
+    if changed is None or current is None or last_seen is None:
+        return False
+    return last_seen < changed <= current and _is_listed(db, post)
+
+
+def _is_long_known(post: FetchedPost, at: datetime) -> bool:
+    """Returns True if a post was stored before the last days. One that was first stored during a fault gets another
+    text when the fault is over.
+    """
+    first_seen = moment(post.row["first_seen"]) if post.row else None
+    return first_seen is not None and at - first_seen > TOGETHER
+
+
+_MISSING_LETTERS = 20
+
+
+def _is_sent_in_part(db: Database, post: FetchedPost, result: PageResult) -> bool:
+    """Returns True if the end of a text is missing because its server sent only the first part of the page: the
+    document has no end either, or a feed or the API has the missing text.
+    """
+    assert post.row is not None
+    assert result.article is not None
+    missing = missing_end(post.row["body"] or "", result.article.body)
+    if count_letters(missing) < _MISSING_LETTERS:
+        return False
+    if result.lacks_end:
+        return True
+    hint = latest_hint(db, post.key)
+    return hint is not None and fold_words(missing) in fold_words(html.unescape(_TAG.sub(" ", hint.body_html)))
 
 
 _TAG = re.compile(r"<[^>]*>")

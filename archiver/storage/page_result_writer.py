@@ -235,7 +235,7 @@ def identify(run: StoringRun, storing: Storing) -> None:
     if result.outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED):
         result = multipage_articles.join_parts_of(db, result, has_parts=known.has_parts)
     if result.outcome is Outcome.DUPLICATE and crawl_exclusions.closes_redirect_loop(
-        db, storing.key, urlkey(result.final_url)
+        db, storing.key, urlkey(result.final_url), run.crawl_started
     ):
         result = replace(
             result, outcome=Outcome.FAILED, rule=crawl_exclusions.REDIRECT_LOOP_RULE, reason=crawl_exclusions.REASON
@@ -606,7 +606,10 @@ def _found_as_new_page(run: StoringRun, storing: Storing, effect: Effect) -> dat
     if outcome not in (Outcome.GONE, Outcome.NOT_ARTICLE, Outcome.DUPLICATE):
         return None
     rules = {known.rule, storing.result.rule}  # a page that the server calls unchanged keeps the rule of its last state
-    return found if outcome is Outcome.GONE or rules & MAY_BE_NEW_POST else None
+    if outcome is Outcome.GONE or rules & MAY_BE_NEW_POST:
+        return found
+    # A server that cannot reach the site's software may say so in JSON or plain text, with status 200.
+    return found if "not-html" in rules and crawl_exclusions.is_reported(run.db, storing.key) else None
 
 
 def _is_delisted(run: StoringRun, storing: Storing, effect: Effect) -> bool:

@@ -506,6 +506,8 @@ class RunStatistics:
 def _counted_outcome(result: PageResult, outcome: Outcome, before: str) -> str:
     if outcome is Outcome.DUPLICATE and not _REDIRECT_RULE.fullmatch(result.rule):
         return _ALIAS
+    if outcome is Outcome.GONE and before == Outcome.DUPLICATE:
+        return _ALIAS  # its post has another address
     return f"{outcome}{AGAIN}" if outcome in (*_BAD, *_LEFT) and outcome == before else str(outcome)
 
 

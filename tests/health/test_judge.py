@@ -145,6 +145,15 @@ def test_run_statistics_count_what_pages_show() -> None:
     assert (run.shown["published"], run.shown["title"]) == (2, 5)
 
 
+@pytest.mark.parametrize(("before", "counted"), [("archived", "gone"), ("duplicate", "alias"), ("gone", "gone again")])
+def test_another_address_of_a_post_that_is_gone_is_no_lost_post(before: str, counted: str) -> None:
+    counting = RunStatistics()
+    url = "https://a.example/x/amp/"
+    page = PageResult(url, url, NOW, Outcome.GONE, PageKind.POST, rule="http-404", status=404)
+    counting.count_result(page, Outcome.GONE, before)
+    assert counting.measured({}).outcomes == {counted: 1}
+
+
 def test_run_statistics_have_the_fault_of_a_failed_run() -> None:
     counting = RunStatistics()
     page = PageResult("https://a.example/", "https://a.example/", NOW, Outcome.FAILED, PageKind.OTHER, rule="no-host")

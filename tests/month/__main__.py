@@ -15,11 +15,12 @@ from random import Random
 from tests import processes
 from tests.month.archive_faults import ARCHIVE_FAULTS
 from tests.month.blogs import DAYS
+from tests.month.content_faults import CONTENT_FAULTS
 from tests.month.simulation import FIRST_FAULT_DAY, Fault, Month, Outcome, simulate
 from tests.month.site_faults import SITE_FAULTS
 from tests.month.world import world
 
-FAULTS: dict[str, Fault] = {fault.name: fault for fault in (*SITE_FAULTS, *ARCHIVE_FAULTS)}
+FAULTS: dict[str, Fault] = {fault.name: fault for fault in (*SITE_FAULTS, *CONTENT_FAULTS, *ARCHIVE_FAULTS)}
 _ENOUGH = 4 << 30
 """The archives are in memory if it has so many bytes free: none of them is to survive a power failure."""
 _COLUMNS = ("fault", "blogs", "reported", "to whom", "messages (begun, over)", "which sentence", "bars missed")

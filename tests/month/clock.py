@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 import time
 from datetime import datetime, timedelta, timezone, tzinfo
-from types import SimpleNamespace
+from functools import cache
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 from sqlite_utils import migrations
@@ -33,14 +34,22 @@ class HeldDatetime(datetime, metaclass=_Kind):
         return at.astimezone(tz) if tz else at.astimezone().replace(tzinfo=None)
 
 
+@cache
+def dated_modules() -> list[ModuleType]:
+    """Return the modules of the program that ask for the time. Call it once in a process that has imported the whole
+    program: to look for them in each process that it forks takes longer than all else that is done for its clock.
+    """
+    modules = [module for name, module in sys.modules.items() if name.startswith("archiver.")]
+    return [module for module in modules if vars(module).get("datetime") is _real]
+
+
 def hold_clock(at: datetime) -> None:
     """Make it this time (aware) for all modules of the program in this process and the processes that it forks."""
     HeldDatetime._now, HeldDatetime._begun = at, time.monotonic()
     real_time = time.time
     ahead = at.timestamp() - real_time()
-    for name, module in list(sys.modules.items()):
-        if name.startswith("archiver.") and vars(module).get("datetime") is _real:
-            module.datetime = HeldDatetime  # type: ignore[attr-defined]
+    for module in dated_modules():
+        module.datetime = HeldDatetime  # type: ignore[attr-defined]
     # sqlite-utils dates the creation of the archive.
     migrations.datetime = SimpleNamespace(datetime=HeldDatetime, timezone=timezone)  # type: ignore[assignment]
     time.time = lambda: real_time() + ahead

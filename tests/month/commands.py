@@ -20,10 +20,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from tests.month.clock import hold_clock
+import tests.preload  # noqa: F401 - the clock is held in all modules of the program
+from tests.month.clock import dated_modules, hold_clock
 from tests.processes import SERVER, without_proxies
 
 _LONGEST = 120.0
+dated_modules()
 
 
 @dataclass(frozen=True)

@@ -52,7 +52,7 @@ class SiteFault:
     """How many faults there are at the same time. Each may be one message, and its end another."""
 
 
-def _theme(page: Callable[[Blog, Post], str]) -> Callable[[View], View]:
+def with_theme(page: Callable[[Blog, Post], str]) -> Callable[[View], View]:
     return lambda view: replace(view, theme=page)
 
 
@@ -134,7 +134,7 @@ def _lost(blog: Blog) -> str:
 # Responses of a fault
 
 
-def _is_post(target: str, view: View) -> bool:
+def is_post(target: str, view: View) -> bool:
     return any(one.path == target for one in view.posts)
 
 
@@ -145,18 +145,18 @@ def _everywhere(page: Callable[[Blog], str]) -> Callable[[str, Answer, View], An
 
 def _pages(page: Callable[[Blog], str]) -> Callable[[str, Answer, View], Answer]:
     """The same page for each post."""
-    return lambda target, good, view: html(page(view.blog)) if _is_post(target, view) else good
+    return lambda target, good, view: html(page(view.blog)) if is_post(target, view) else good
 
 
 def _posts(answer: Answer) -> Callable[[str, Answer, View], Answer]:
-    return lambda target, good, view: answer if _is_post(target, view) else good
+    return lambda target, good, view: answer if is_post(target, view) else good
 
 
 def _all(answer: Answer) -> Callable[[str, Answer, View], Answer]:
     return lambda target, good, view: answer
 
 
-def _at(path: str, answer: Answer) -> Callable[[str, Answer, View], Answer]:
+def at_path(path: str, answer: Answer) -> Callable[[str, Answer, View], Answer]:
     return lambda target, good, view: answer if target.split("?")[0].startswith(path) else good
 
 
@@ -181,7 +181,7 @@ def _feed_led_off(target: str, good: Answer, view: View) -> Answer:
 def _to_login(target: str, good: Answer, view: View) -> Answer:
     if target.startswith("/login"):
         return html(_login(view.blog))
-    return Answer(b"", 302, {"Location": f"/login?next={target}"}) if _is_post(target, view) else good
+    return Answer(b"", 302, {"Location": f"/login?next={target}"}) if is_post(target, view) else good
 
 
 def _wrong_charset(target: str, good: Answer, view: View) -> Answer:
@@ -193,23 +193,23 @@ def _wrong_charset(target: str, good: Answer, view: View) -> Answer:
 
 
 def _truncated(target: str, good: Answer, view: View) -> Answer:
-    return replace(good, headers=_without_etag(good), cut=len(good.body) // 2) if _is_post(target, view) else good
+    return replace(good, headers=without_etag(good), cut=len(good.body) // 2) if is_post(target, view) else good
 
 
 def _cut_by_proxy(target: str, good: Answer, view: View) -> Answer:
     """Half of each page, with the length of that half."""
-    return Answer(good.body[: len(good.body) // 2], headers=_without_etag(good)) if _is_post(target, view) else good
+    return Answer(good.body[: len(good.body) // 2], headers=without_etag(good)) if is_post(target, view) else good
 
 
 def _gzip_garbage(target: str, good: Answer, view: View) -> Answer:
-    if not _is_post(target, view):
+    if not is_post(target, view):
         return good
     body = bytearray(gzip.compress(good.body))
     body[20:60] = Random(target).randbytes(40)
-    return Answer(bytes(body), headers={**_without_etag(good), "Content-Encoding": "gzip"})
+    return Answer(bytes(body), headers={**without_etag(good), "Content-Encoding": "gzip"})
 
 
-def _without_etag(answer: Answer) -> dict[str, str]:
+def without_etag(answer: Answer) -> dict[str, str]:
     return {name: value for name, value in answer.headers.items() if name != "ETag"}
 
 
@@ -251,7 +251,7 @@ def _spam(count: int) -> Callable[[View], View]:
     return spammed
 
 
-def _each(change: Callable[[View, Post], Post]) -> Callable[[View], View]:
+def change_each(change: Callable[[View, Post], Post]) -> Callable[[View], View]:
     """All posts that were out before the day on which the fault began, changed."""
     return lambda view: replace(
         view, posts=tuple(change(view, one) if one.at <= view.began - _A_DAY else one for one in view.posts)
@@ -333,19 +333,19 @@ _SITEMAP_EMPTY = Answer(
 _EMPTY = Answer(b"", headers={"Content-Type": "text/html; charset=utf-8"})
 
 SITE_FAULTS = (
-    SiteFault("redesign-no-dates", ("d",), _theme(_without_meta)),
-    SiteFault("redesign-listing-site", ("c",), _theme(_without_meta)),
-    SiteFault("new-container", ("a",), _theme(_new_container), reported="either"),
-    SiteFault("feed-404", ("e",), answer=_at("/feed.xml", NOT_FOUND)),
-    SiteFault("feed-html", ("e",), answer=_at("/feed.xml", _FEED_HTML)),
+    SiteFault("redesign-no-dates", ("d",), with_theme(_without_meta)),
+    SiteFault("redesign-listing-site", ("c",), with_theme(_without_meta)),
+    SiteFault("new-container", ("a",), with_theme(_new_container), reported="either"),
+    SiteFault("feed-404", ("e",), answer=at_path("/feed.xml", NOT_FOUND)),
+    SiteFault("feed-html", ("e",), answer=at_path("/feed.xml", _FEED_HTML)),
     SiteFault("feed-empty", ("e",), _empty),
     SiteFault("feed-led-off", ("d",), answer=_feed_led_off),
-    SiteFault("sitemap-empty", ("a",), answer=_at("/sitemap.xml", _SITEMAP_EMPTY)),
-    SiteFault("api-401", ("b",), answer=_at("/wp-json/", _status(401))),
-    SiteFault("robots-forbid", ("b",), answer=_at("/robots.txt", _FORBID)),
-    SiteFault("robots-forbid-3-days", ("a",), answer=_at("/robots.txt", _FORBID), days=(0, 1, 2)),
+    SiteFault("sitemap-empty", ("a",), answer=at_path("/sitemap.xml", _SITEMAP_EMPTY)),
+    SiteFault("api-401", ("b",), answer=at_path("/wp-json/", _status(401))),
+    SiteFault("robots-forbid", ("b",), answer=at_path("/robots.txt", _FORBID)),
+    SiteFault("robots-forbid-3-days", ("a",), answer=at_path("/robots.txt", _FORBID), days=(0, 1, 2)),
     # For 24 hours the stored robots.txt counts, so the first run is as always.
-    SiteFault("robots-500", ("d",), answer=_at("/robots.txt", _status(500)), days=(0, 1, 2), reported_by=3),
+    SiteFault("robots-500", ("d",), answer=at_path("/robots.txt", _status(500)), days=(0, 1, 2), reported_by=3),
     SiteFault("moved-301", ("a",), answer=_moved),
     SiteFault("port-closed", ("d",), closed=True),
     SiteFault("own-line-down", ("a", "b", "c", "d", "e"), closed=True),
@@ -359,9 +359,9 @@ SITE_FAULTS = (
     SiteFault("same-page-listing", ("c",), answer=_everywhere(_maintenance)),
     SiteFault("same-page-sitemap", ("d",), answer=_everywhere(_maintenance)),
     SiteFault("parked", ("c",), answer=_everywhere(_parked)),
-    SiteFault("js-shell", ("d",), _theme(_shell)),
+    SiteFault("js-shell", ("d",), with_theme(_shell)),
     SiteFault("js-shell-everywhere", ("e",), answer=_everywhere(_shell)),
-    SiteFault("teaser", ("e",), _theme(_teaser)),
+    SiteFault("teaser", ("e",), with_theme(_teaser)),
     SiteFault("deletions", ("a",), _deleted(4), genuine=True),
     SiteFault("deletions-listing", ("c",), _deleted(4), genuine=True),
     SiteFault("edits", ("c",), _edited, reported="no", genuine=True),
@@ -378,10 +378,10 @@ SITE_FAULTS = (
     SiteFault("gzip-garbage", ("c",), answer=_gzip_garbage),
     SiteFault("empty-pages", ("d",), answer=_posts(_EMPTY)),
     SiteFault("soft-404", ("a",), answer=_pages(_lost)),
-    SiteFault("redated", ("d",), _each(_redated)),
+    SiteFault("redated", ("d",), change_each(_redated)),
     SiteFault("clock-of-server-ahead", ("a",), _clock_ahead, reported="no"),
-    SiteFault("question-marks", ("c",), _each(_spoilt)),
-    SiteFault("pharmacy", ("c",), _each(_advertised)),
+    SiteFault("question-marks", ("c",), change_each(_spoilt)),
+    SiteFault("pharmacy", ("c",), change_each(_advertised)),
     SiteFault("api-wrong", ("b",), answer=_api_wrong),
     SiteFault("api-wrong-and-changed", ("b",), answer=_api_wrong_and_changed),
 )

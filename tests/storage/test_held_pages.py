@@ -14,7 +14,7 @@ from sqlite_utils import Database
 
 from archiver.articles.article_comparison import fold_words
 from archiver.errors import RunNotFound
-from archiver.items import Article, DiscoveredURL, DiscoverySource, Evidence, Outcome, PageKind, PageResult
+from archiver.items import Article, DiscoveredURL, DiscoverySource, Evidence, Outcome, PageKind, PageResult, SourceHint
 from archiver.maintenance.run_undoing_and_held_page_release import release_held, undo_run
 from archiver.storage.archive_opening_and_transactions import writing
 from archiver.storage.article_tables.article_record_reader import evidence, revisions
@@ -311,6 +311,64 @@ def test_pages_sent_in_part_are_not_accepted_by_repetition(site: Site) -> None:
     assert site.held() == ["mass-change"] * 10
 
 
+@pytest.mark.parametrize(("lacks_end", "held"), [(True, 1), (False, 0)])
+def test_a_page_without_its_end_replaces_no_longer_text(site: Site, lacks_end: bool, held: int) -> None:
+    whole = replace(post(20), body=f"{post(20).body}\n\n{post(21).body[:120]}")
+    site.crawl(1, [whole])
+    counts = site.crawl(2, [result(post(20), 2, lacks_end=lacks_end)])
+    assert (counts.held, counts.revised) == (held, 1 - held)
+
+
+@pytest.mark.parametrize(("given", "held"), [("whole", 1), ("short", 0)])
+def test_a_text_whose_end_the_feed_still_has_is_held(site: Site, given: str, held: int) -> None:
+    more = post(21).body[:120]
+    site.crawl(1, [replace(post(20), body=f"{post(20).body}\n\n{more}")])
+    text = f"<p>{post(20).body}</p>" + (f"<p>{more}</p>" if given == "whole" else "")
+    hint = SourceHint(title="Post 20", body_html=text)
+    with writing(site.db):
+        listed = [DiscoveredURL(url_of(20), DiscoverySource.FEED, PageKind.POST, hint=hint)]
+        record_discovered_urls(site.db, 1, listed, AT + timedelta(days=1.5))
+    assert site.crawl(2, [post(20)]).held == held
+
+
+def test_a_text_cut_off_on_one_page_for_two_days_is_accepted(site: Site) -> None:
+    site.crawl(1, [replace(post(20), body=f"{post(20).body}\n\n{post(21).body[:120]}")])
+    for day in (2, 3, 4):
+        site.crawl(day, [result(post(20), day, lacks_end=True)])
+    assert site.held() == []
+
+
+ANNOUNCED = "feed has another text for it"
+
+
+@pytest.mark.parametrize(("day", "reason", "held"), [(5, "", 1), (5, ANNOUNCED, 0), (3, "", 0)])
+def test_a_text_of_which_nothing_is_left_is_held_if_no_source_announced_it(
+    site: Site, day: float, reason: str, held: int
+) -> None:
+    """A post that was first stored in the last days may have been stored during a fault."""
+    assert site.crawl(day, [replace(post(3), body=SOON * 6)], reason).held == held
+
+
+def test_a_page_that_always_shows_another_text_is_believed(site: Site) -> None:
+    site.crawl(5, [replace(post(3), body=post(103).body)])
+    site.crawl(6, [replace(post(3), body=post(203).body)])
+    assert site.held() == []
+    assert site.articles()[url_of(3)]["body"] == post(203).body
+
+
+STATED = {"after the earlier version": (0.5, [3], 1), "before it": (-3, [3], 0), "no longer": (0.5, [], 0)}
+"""When a source says that a post was last changed, which posts it still lists, and how many pages are held."""
+
+
+@pytest.mark.parametrize(("changed", "listed", "held"), STATED.values(), ids=STATED)
+def test_an_earlier_version_is_an_old_copy_if_a_source_names_the_edit(
+    site: Site, changed: float, listed: list[int], held: int
+) -> None:
+    site.crawl(1, [with_paragraph(post(3))])
+    site.db.execute("update pages set lastmod = ? where url = ?", [stamp(AT + timedelta(days=changed)), url_of(3)])
+    assert site.crawl(2, [post(3)], listed=listed).held == held
+
+
 def test_a_footer_that_all_posts_lost_is_accepted(tmp_path: Path) -> None:
     with archive_of_one_site(tmp_path) as db:
         site = Site(db)
@@ -346,7 +404,7 @@ def test_while_a_run_is_held_further_changes_are_too(site: Site) -> None:
 
 def test_edits_that_a_source_announced_are_no_fault(site: Site) -> None:
     site.crawl(30, [post(n) for n in range(200, 300)])
-    counts = site.crawl(40, [redesigned(n) for n in range(10)], reason="feed has another text for it")
+    counts = site.crawl(40, [redesigned(n) for n in range(10)], reason=ANNOUNCED)
     assert (counts.held, counts.revised) == (0, 10)
 
 
@@ -498,7 +556,7 @@ def test_what_pages_gained_alike_is_shown(site: Site) -> None:
 def test_a_feed_that_announces_the_gain_does_not_confirm_it(site: Site) -> None:
     site.crawl(1, [with_paragraph(post(n)) for n in range(10)])
     edited = replace(post(11), body=f"{post(11).body} The figures were corrected.")
-    counts = site.crawl(2, [with_paragraph(post(10)), edited], reason="feed has another text for it")
+    counts = site.crawl(2, [with_paragraph(post(10)), edited], reason=ANNOUNCED)
     assert (counts.held, counts.revised) == (1, 1)
     assert site.articles()[url_of(11)]["body"] == edited.body
 
@@ -748,6 +806,16 @@ def test_a_new_page_that_shows_no_post_is_fetched_again_soon_then_rarely(site: S
         site.crawl(day, [result(new, day, Outcome.NOT_ARTICLE, **EMPTY)])
         waits.append(round(due_after(site, new.url, day), 1))
     assert waits == [0.8, 0.8, 1.8, 3.8, 7.8, 15.8]
+
+
+@pytest.mark.parametrize(("listed", "days"), [([20], 0.8), ([], 30)])
+def test_a_new_page_that_is_no_page_is_fetched_again_soon_if_the_feed_lists_it(
+    site: Site, listed: list[int], days: float
+) -> None:
+    """A gateway may answer in JSON, with status 200, that it cannot reach the site."""
+    error = {"rule": "not-html", "reason": "it is not an HTML page (application/json)", "kind": PageKind.OTHER}
+    site.crawl(1, [result(post(20), 1, Outcome.NOT_ARTICLE, **error)], listed=listed)
+    assert round(due_after(site, url_of(20), 1), 1) == days
 
 
 def test_a_new_page_without_a_post_that_is_unchanged_is_fetched_again_soon(site: Site) -> None:

@@ -191,13 +191,14 @@ def revert_of(db: Database, row: dict[str, Any], article: Article, at: datetime)
     return find_revert([_past_revision(r) for r in reverts], same, at)
 
 
-def repeats_revision(db: Database, row: dict[str, Any], article: Article) -> bool:
-    """Returns True if an extracted article equals an earlier revision of the stored one (`row`) that was not undone.
-    The article must differ from the current revision. A value that the page no longer has counts as unchanged.
+def repeated_revision(db: Database, row: dict[str, Any], article: Article) -> dict[str, Any] | None:
+    """Returns the row of the latest revision that an extracted article equals; None if there is none, or if all of them
+    were undone. The article must differ from the current revision (`row`). A value that the page no longer has counts
+    as unchanged.
     """
     stored = article_from_row(row)
     article = with_finer_time(stored, with_unconfirmed(stored, article, unconfirmed_fields(stored, article)))
-    return any(r["undone_at"] is None for r in _equal_revisions(db, row, article))
+    return next((r for r in reversed(_equal_revisions(db, row, article)) if r["undone_at"] is None), None)
 
 
 def _equal_revisions(db: Database, row: dict[str, Any], article: Article) -> list[dict[str, Any]]:
@@ -377,7 +378,7 @@ class _KnownArticle:
         again.
         """
         is_wall = self.observed.run_id is not None and is_wall_text(self.old.body)
-        return is_wall and repeats_revision(self.db, self.row, self.article)
+        return is_wall and repeated_revision(self.db, self.row, self.article) is not None
 
     def store_as_stub(self) -> Stored | None:
         if is_stub(self.old.body, self.article.body) and not self._replaces_wall:
