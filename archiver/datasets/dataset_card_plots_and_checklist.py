@@ -31,10 +31,10 @@ from archiver.datasets.snapshot_tables import (
     TABLES,
     UNDATED,
     months_between,
-    one_language,
     read_table,
     table_files,
 )
+from archiver.extraction.text_language import one_language
 from archiver.items import format_degrees
 from archiver.search.histograms_trends_maps_and_charts import Histogram, Period, histogram_svg
 from archiver.similar_words_and_plurals import count_noun
