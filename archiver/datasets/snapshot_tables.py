@@ -26,8 +26,7 @@ from archiver.datasets.snapshot_request_selection_and_statistics import NEWEST
 from archiver.datasets.withheld_text_and_leaked_passages import (
     PASSAGE_WORDS,
     LeakedPassages,
-    count_sentences,
-    count_words,
+    count_words_and_sentences,
     redact,
     sketch,
     word_unit,
@@ -432,8 +431,9 @@ _RECORD = {
     "body": "{body}",
     "id": "c.id",
     "aliases": "{aliases}",
-    "author_organizations": f"""(select json_group_array({entry_column("value")}) from {FROM_ENTRIES}
-        where {entry_column("field")} = '{ORGANIZATIONS}')""",
+    "author_organizations": f"""case when a.evidence is not null then (
+        select json_group_array({entry_column("value")}) from {FROM_ENTRIES}
+        where {entry_column("field")} = '{ORGANIZATIONS}') end""",
     "excerpt": "null",
     "revision": "c.revision",
     "gone_at": "c.gone_at",
@@ -616,7 +616,8 @@ def _record_at_cutoff(row: Sequence[Any]) -> Row:
         text = record[name]
         record[name] = _scan(text, 0)[0] if text and text != "[]" else []
     content, captured_at, payload_digest = row[_BESIDE + 4 : _BESIDE + 7]
-    current, organizations = record["authors"], json.loads(record["author_organizations"] or "[]")
+    stated = record["author_organizations"]
+    current, organizations = record["authors"], json.loads(stated) if stated and stated != "[]" else []
     if content is not None:
         record.update((name, value) for name, value in json.loads(content).items() if name in PAGE_FIELDS)
         record["captured_at"], record["payload_digest"] = captured_at, payload_digest
@@ -668,6 +669,8 @@ def _marked_columns(
     body = published["body"]
     if body is None:
         return None, []
+    if not packed:
+        return to_markdown(body, ()), []
     marks = carry_marks(record["body"], unpack_marks(packed, len(record["body"])), body)
     if any(published[name] != record[name] for name in ("body", "captions", "authors")):
         marks = tuple(without_texts(m) for m in marks if m.kind != "a" or not is_contact(m.value))
@@ -682,15 +685,14 @@ def _fill_in_text_columns(record: Row, body: str, language: Recognized, counted:
     words of the body if `counted` is True (they are needed to count n-grams), otherwise [].
     """
     record["content_digest"] = hashlib.sha256(f"{record['title']}\n\n{body}".encode("utf-8", "replace")).hexdigest()
+    record["words"], record["sentences"] = count_words_and_sentences(body)
     tokens: list[str] = []
     if counted:
         tokens = words_of_text(body)
-        record["words"], record["sketch"] = len(tokens), sketch(tokens)
-    else:
-        record["words"] = count_words(body)
+        record["sketch"] = sketch(tokens)
     record["language_detected"], record["language_score"] = language
     unit = word_unit(body, record["words"])
-    record["word_unit"], record["characters"], record["sentences"] = unit, len(body), count_sentences(body)
+    record["word_unit"], record["characters"] = unit, len(body)
     is_short = record["words"] < _SHORT[unit]
     record["flags"] = [
         name

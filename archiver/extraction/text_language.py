@@ -549,13 +549,17 @@ def recognize_languages(texts: Sequence[str]) -> list[Recognized]:
     Raises ExtraMissing if py3langid is not installed.
     """
     out: list[Recognized] = [(None, None)] * len(texts)
-    beginnings = {n: text[:_BEGINNING] for n, text in enumerate(texts)}
-    long_enough = {n: one for n, one in beginnings.items() if sum(map(str.isalpha, one)) >= _FEWEST_LETTERS}
+    long_enough = {n: text[:_BEGINNING] for n, text in enumerate(texts) if _has_enough_letters(text)}
     if long_enough:
         found = _recognizer().recognize(list(long_enough.values()))
         for n, (name, score) in zip(long_enough, found, strict=True):
             out[n] = one_language(name), round(score, 4)
     return out
+
+
+def _has_enough_letters(text: str) -> bool:
+    # Most texts have enough in their first characters.
+    return any(sum(map(str.isalpha, text[:end])) >= _FEWEST_LETTERS for end in (2 * _FEWEST_LETTERS, _BEGINNING))
 
 
 def one_language(tag: str) -> str:
@@ -588,7 +592,6 @@ class _Recognizer:
         self._moves = numpy.asarray(self._model.tk_nextmove)
         self._rows = numpy.asarray(self._model.tk_row).astype(numpy.int32) << 8
         self._features = numpy.asarray(self._model.tk_output, dtype=numpy.int32)
-        self._weights = self._model.nb_ptc.astype(numpy.float32)
 
     def recognize(self, texts: Sequence[str]) -> list[tuple[str, float]]:
         """Returns the language of each text, as py3langid names it, with its probability."""
@@ -639,10 +642,16 @@ class _Recognizer:
         ends = np.minimum(np.append(starts[1:], visited.size), (of_text + 1) * width)
         counts = np.log1p((ends - starts).astype(np.float32))
         features = visited.ravel()[starts]
+        # The weights of these features alone stay in the processor's cache.
+        places = np.zeros(len(self._model.nb_ptc), np.int32)
+        places[features] = 1
+        used = np.flatnonzero(places)
+        places[used] = np.arange(len(used))
+        weights, features = self._model.nb_ptc.take(used, axis=0).astype(np.float32), places[features]
         scores = np.zeros((texts, len(self._model.nb_classes)), np.float32)
         bounds = np.searchsorted(of_text, np.arange(texts + 1)).tolist()
         for score, start, end in zip(scores, bounds, bounds[1:], strict=False):
             if end > start:
-                np.dot(counts[start:end], self._weights.take(features[start:end], axis=0), out=score)
+                np.dot(counts[start:end], weights.take(features[start:end], axis=0), out=score)
                 score += self._model.nb_pc
         return scores
