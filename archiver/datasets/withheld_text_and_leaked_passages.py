@@ -75,7 +75,7 @@ _SIGNS = bytes(
 """Translates the bytes of a text to their kinds: letters and digits, ends of sentences, spaces and signs that close a
 quotation or a bracket, and others."""
 _OTHER_ENDS = "…。！？｡।॥؟۔።՞։"
-_OTHER_CLOSING = "”’»"
+_OTHER_CLOSING = "”’»“«"  # the last two close quotations in German
 
 
 def count_words_and_sentences(text: str) -> tuple[int, int]:

@@ -424,6 +424,8 @@ def test_an_article_whose_page_differs_from_the_posts_of_its_site_is_flagged(tmp
         ("One. Two, three! Four?", 4, "words", 22, 3, ["short"]),
         ("今天我们学习。明天休息！", 10, "characters", 12, 2, ["short"]),
         ("No end", 2, "words", 6, 1, ["short"]),
+        ('Wait . . . what? He said: ("No!") Yes.', 6, "words", 38, 4, ["short"]),
+        ("Über 3,5 Kilo… „Nein!“ Punkt", 6, "words", 28, 2, ["short"]),
         (text(3), 112, "words", len(text(3)), 8, []),
     ],
 )
