@@ -327,6 +327,7 @@ def _counted_captures(stats: SnapshotStatistics, found: Iterable[dict[str, Any]]
 
 def _counted_sources(stats: SnapshotStatistics, found: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     for row in found:
+        stats.start_urls[row["site"]] = row["start_url"]
         for name, value in row.items():
             if name.startswith("from_"):
                 stats.sources[name.removeprefix("from_")] += value
