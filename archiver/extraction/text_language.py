@@ -558,8 +558,10 @@ def recognize_languages(texts: Sequence[str]) -> list[Recognized]:
 
 
 def _has_enough_letters(text: str) -> bool:
-    # Most texts have enough in their first characters.
-    return any(sum(map(str.isalpha, text[:end])) >= _FEWEST_LETTERS for end in (2 * _FEWEST_LETTERS, _BEGINNING))
+    beginning = text[:_BEGINNING]
+    if beginning.isascii():
+        return len(beginning.encode("ascii").translate(None, delete=_NO_LETTERS)) >= _FEWEST_LETTERS
+    return sum(map(str.isalpha, beginning)) >= _FEWEST_LETTERS
 
 
 def one_language(tag: str) -> str:
