@@ -252,3 +252,13 @@ def test_sources_are_named_as_the_crawl_found_them(tmp_path: Path) -> None:
     collection = json.loads((folder / "croissant.json").read_text())["rai:dataCollection"]
     assert collection == "Discovered through captures of other crawls of the sites; the responses are kept."
     assert "discovered through captures of other crawls of the sites, and" in card_of(folder)
+
+
+@pytest.mark.parametrize(
+    ("licence", "warned"), [("free for all", True), ("CC BY 4.0", False), ("https://harbour.example/terms", False)]
+)
+def test_licence_that_programs_do_not_know_is_a_warning(tmp_path: Path, licence: str, warned: bool) -> None:
+    rule = f'[[rule]]\nsite = "*"\nlicence = "{licence}"\n'
+    _, said = built(tmp_path, [Post(1)], rule)
+    assert ("the licence 'free for all' of 1 article is no SPDX identifier and no URL." in said) is warned
+    assert said.count("Warning") == warned
