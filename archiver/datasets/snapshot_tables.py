@@ -502,11 +502,14 @@ def article_rows(
     leaked: LeakedPassages = NO_PASSAGES,
     *,
     limited: bool = False,
+    archives: int = 1,
 ) -> Iterator[ArticleRow]:
     """Yields the chosen articles in order, as they are published.
 
     `change` removes personal data from a record. If `counted` is True, the words are yielded as well. `leaked` are
     passages that must not be published. If `limited` is True, nothing that is derived from a withheld text is yielded.
+    `archives` is the number of archives that are read at the same time: the more they are, the fewer articles of each
+    are in memory.
     """
     reader = _ArticleReader(
         change,
@@ -516,24 +519,27 @@ def article_rows(
         frozenset() if limited else _articles_of_other_form(db),
         limited,
     )
-    for rows in _chunks(db.execute(_query(limited=limited), {"cutoff": cutoff or NEWEST})):
+    most = max(1, _CHUNK_ROWS // (1 + archives // 4))
+    for rows in _chunks(db.execute(_query(limited=limited), {"cutoff": cutoff or NEWEST}), most):
         records = [_record_at_cutoff(row) for row in rows]
         languages = [] if limited else recognize_languages([record["body"] or "" for record in records])
         for row, record, language in zip_longest(rows, records, languages):
             yield reader.read(row, record, language)
 
 
-_CHUNK_ROWS, _CHUNK_CHARACTERS = 1_000, 4_000_000
-"""The languages of this many articles are recognized at a time; of fewer if their bodies are long."""
+_CHUNK_ROWS, _AVERAGE = 1_000, 4_000
+"""The languages of this many articles are recognized at a time; of fewer if their bodies have more than so many
+characters on average."""
 
 
-def _chunks(rows: Iterable[Sequence[Any]]) -> Iterator[list[Sequence[Any]]]:
+def _chunks(rows: Iterable[Sequence[Any]], most: int) -> Iterator[list[Sequence[Any]]]:
+    """Yields rows of the query in lists of at most `most` rows, and of fewer if their bodies are long."""
     chunk: list[Sequence[Any]] = []
     characters = 0
     for row in rows:
         chunk.append(row)
         characters += len(row[_BODY] or "")
-        if len(chunk) == _CHUNK_ROWS or characters > _CHUNK_CHARACTERS:
+        if len(chunk) == most or characters > most * _AVERAGE:
             yield chunk
             chunk, characters = [], 0
     if chunk:

@@ -187,7 +187,9 @@ def write_tables(
         _opened(_TableFiles(ARTICLES, folder, stats, progress, parts)) as articles,
         _opened(_TableFiles(PLACES, folder, stats, progress)) as places,
     ):
-        streams = [snapshot_tables.article_rows(db, stats.cutoff, change, longest > 0, leaked) for db in dbs]
+        streams = [
+            snapshot_tables.article_rows(db, stats.cutoff, change, longest > 0, leaked, archives=len(dbs)) for db in dbs
+        ]
         for one in _merged(
             streams, lambda one: (one.part, one.record["site"], one.record["published"] or "", one.record["id"])
         ):

@@ -19,6 +19,7 @@ import click
 import pyarrow.parquet as pq
 import pytest
 
+from archiver.datasets import snapshot_tables
 from archiver.datasets.dataset_metadata_files import DatasetFile
 from archiver.datasets.snapshot_building_versions_and_checks import write_descriptions
 from archiver.errors import SnapshotRefused
@@ -442,6 +443,19 @@ def test_lengths_have_units(
         sentences,
         flags,
     ]
+
+
+@pytest.mark.parametrize(("rows_at_a_time", "average"), [(1, 4_000), (1_000, 0)])
+def test_bytes_do_not_depend_on_how_many_articles_are_read_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows_at_a_time: int, average: int
+) -> None:
+    archive = make(tmp_path / "archive" / "archive.db", POSTS)
+    assert publish(archive, str(tmp_path / "d"), "--version", "1.0.0").exit_code == 0
+    before = contents(tmp_path / "d")
+    monkeypatch.setattr(snapshot_tables, "_CHUNK_ROWS", rows_at_a_time)
+    monkeypatch.setattr(snapshot_tables, "_AVERAGE", average)
+    assert publish(archive, str(tmp_path / "e"), "--version", "1.0.0").exit_code == 0
+    assert contents(tmp_path / "e") == before
 
 
 def test_coverage_counts_each_site_by_month(tmp_path: Path) -> None:
