@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from archiver.errors import LibraryMissing, NoSuchSplit, NotASnapshot
 
@@ -34,13 +34,25 @@ if TYPE_CHECKING:
 __all__ = ["Dataset", "Table", "load"]
 
 
-def load(folder: str | Path) -> Dataset:
-    """Loads the dataset in a folder. Tables are read when they are used.
+@overload
+def load(folder: str | Path) -> Dataset: ...
+
+
+@overload
+def load(folder: str | Path, config: str) -> Table: ...
+
+
+def load(folder: str | Path, config: str = "") -> Dataset | Table:
+    """Loads the dataset in a folder. Tables are read when they are used. With the name of a `config`, as of
+    `datasets.load_dataset`, only this one: a table, "deduplicated", or "sample".
 
     >>> load("datasets/harbour-1.0.0").articles.count
     9
+    >>> load("datasets/harbour-1.0.0", "deduplicated")
+    Table articles, deduplicated: 7 rows
 
-    Raises NotASnapshot if the folder has no dataset, and ExtraMissing if pyarrow is not installed.
+    Raises NotASnapshot if the folder has no dataset, KeyError if it has no such config, and ExtraMissing if pyarrow is
+    not installed.
     """
     from archiver.datasets.snapshot_building_versions_and_checks import REBUILD, read_snapshot_file
 
@@ -50,7 +62,11 @@ def load(folder: str | Path) -> Dataset:
         version = str(document["request"]["version"])
     except (ValueError, KeyError, TypeError) as error:
         raise NotASnapshot(str(folder), f"its {REBUILD} is invalid") from error
-    return Dataset(place, version)
+    found = Dataset(place, version)
+    return found[config] if config else found
+
+
+_CONFIGS_OF_ARTICLES = ("deduplicated", "sample")
 
 
 class Dataset(Mapping[str, "Table"]):
@@ -76,6 +92,19 @@ class Dataset(Mapping[str, "Table"]):
         self._tables = {table.name: Table(table, table_files(folder, table)) for table in TABLES}
 
     @property
+    def sample(self) -> Table:
+        """A few hundred rows of the table `articles`, chosen at random; all of them if the dataset has at most a
+        thousand. It is not counted among the tables.
+
+        >>> load("datasets/harbour-1.0.0").sample
+        Table articles: 9 rows
+        """
+        from archiver.datasets.snapshot_tables import ARTICLES, SAMPLE_FILE
+
+        file = self.folder / SAMPLE_FILE
+        return Table(ARTICLES, [file]) if file.exists() else self._tables["articles"]
+
+    @property
     def deduplicated(self) -> Table:
         """The table `articles` with one article of each group of duplicates and near-duplicates: the rows whose column
         `is_copy` is 0. It is not counted among the tables.
@@ -87,12 +116,13 @@ class Dataset(Mapping[str, "Table"]):
 
     def __getitem__(self, name: str) -> Table:
         try:
-            return self.deduplicated if name == "deduplicated" else self._tables[name]
+            return getattr(self, name) if name in _CONFIGS_OF_ARTICLES else self._tables[name]
         except KeyError:
             raise KeyError(self._no_table(name)) from None
 
     def _no_table(self, name: str) -> str:
-        return f"a dataset has no table {name!r}; it has {', '.join(self.__dict__.get('_tables', ()))}"
+        names = (*self.__dict__.get("_tables", ()), *_CONFIGS_OF_ARTICLES)
+        return f"a dataset has no table {name!r}; it has {', '.join(names)}"
 
     def __getattr__(self, name: str) -> Table:
         try:

@@ -30,11 +30,11 @@ from archiver.datasets.snapshot_tables import (
     TABLES,
     UNDATED,
     months_between,
-    one_language,
     read_table,
     table_files,
 )
 from archiver.datasets.word_counts_and_ngrams import MIN_ARTICLES
+from archiver.extraction.text_language import one_language
 from archiver.items import format_degrees
 from archiver.search.histograms_trends_maps_and_charts import Histogram, Period, histogram_svg
 from archiver.similar_words_and_plurals import count_noun
@@ -634,30 +634,14 @@ def _collection(stats: SnapshotStatistics, about: DatasetAbout) -> str:
     selection = (
         f"The dataset has the articles that `{about.query}` finds."
         if about.query
-        else "The dataset covers the whole archive."
+        else "All archived articles are in the dataset, without a query."
     )
     return (
-        f"## Collection\n\nArticles were discovered through {_sources(stats)} of the sites, crawled at a polite rate, "
-        "and stored unchanged as WARC records. Each value was extracted from such a capture. "
+        f"## Collection\n\nArticles were discovered through {stats.sources_in_words} of the sites, and their "
+        "pages stored unchanged as WARC records. Each value was extracted from such a capture. "
         f"{single_line(selection)} It was built with `archiver publish`. `rebuild.json` has everything that "
         "determines its bytes except the previous version that CHANGES.md compares it with. `SHA256SUMS` has the "
         "checksums of its files; `archiver publish --check` verifies them.\n"
-    )
-
-
-_SOURCE_NAMES = {
-    "feed": "feeds",
-    "sitemap": "sitemaps",
-    "api": "APIs",
-    "listing": "pages that list posts",
-    "link": "links",
-}
-
-
-def _sources(stats: SnapshotStatistics) -> str:
-    named = [name for source, name in _SOURCE_NAMES.items() if stats.sources[source]]
-    return (
-        ", ".join(named[:-1]) + " and " + named[-1] if len(named) > 1 else "".join(named) or "captures of other crawls"
     )
 
 

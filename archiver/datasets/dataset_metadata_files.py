@@ -490,7 +490,7 @@ def croissant_json(
         "publisher": {"@type": "Organization", "name": about.publisher},
         "inLanguage": sorted(filter(None, stats.languages)),
         "isAccessibleForFree": True,
-        "rai:dataCollection": "Crawled through the sites' feeds, sitemaps, APIs and archive pages; responses are kept.",
+        "rai:dataCollection": f"Discovered through {stats.sources_in_words} of the sites; the responses are kept.",
         "rai:personalSensitiveInformation": "Names of authors"
         + (", replaced by keyed hashes" if stats.request.pseudonymised else "")
         + ", and what the texts say about people.",
@@ -601,7 +601,10 @@ def data_package_json(
         ],
         "keywords": list(about.keywords),
         "contributors": [{"title": one["name"], "roles": ["creator"]} for one in about.creators],
-        "sources": [{"title": site, "path": f"https://{site}/"} for site in sorted(stats.sites)],
+        "sources": [
+            {"title": site, **({"path": stats.start_urls[site]} if site in stats.start_urls else {})}
+            for site in sorted(stats.sites)
+        ],
         "software": software,
         "resources": resources,
     }

@@ -19,6 +19,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import islice
+from operator import itemgetter
 from pathlib import Path
 from typing import IO, Any
 
@@ -265,6 +266,7 @@ class ParquetTable:
         self.written = 0
         self._schema = arrow_schema(columns)
         self._types = {field.name: field.type for field in self._schema}
+        self._values: Callable[[dict[str, Any]], tuple[Any, ...]] = itemgetter(*self._types)
         self._rows: list[dict[str, Any]] = []
         self._batches: list[Any] = []
         self._count = self._characters = 0
@@ -296,9 +298,7 @@ class ParquetTable:
         """Converts the collected rows to columns of Arrow arrays."""
         rows, self._rows = self._rows, []
         arrays = []
-        for name, kind in self._types.items():
-            values = [row[name] for row in rows]
-            self.filled[name] += sum(map(bool, values))
+        for kind, values in zip(self._types.values(), zip(*map(self._values, rows), strict=True), strict=True):
             try:
                 arrays.append(self._arrow.array(values, type=kind))
             except UnicodeEncodeError:
@@ -313,7 +313,11 @@ class ParquetTable:
         self._pending = self._pool.submit(self._write, batches)
 
     def _write(self, batches: list[Any]) -> None:
-        self._writer.write_table(self._arrow.Table.from_batches(batches).combine_chunks())
+        table = self._arrow.Table.from_batches(batches).combine_chunks()
+        self.filled.update(
+            {name: _count_filled(column) for name, column in zip(self._types, table.columns, strict=True)}
+        )
+        self._writer.write_table(table)
 
     def _wait(self) -> None:
         if self._pending is not None:
@@ -330,6 +334,20 @@ class ParquetTable:
         finally:
             self._pool.shutdown()
             self._writer.close()
+
+
+def _count_filled(column: Any) -> int:
+    """Returns how many values of a column are not null, empty or zero."""
+    import pyarrow.types as kinds
+    from pyarrow import compute
+
+    if kinds.is_list(column.type):
+        column = compute.list_value_length(column)
+    elif kinds.is_string(column.type):
+        column = compute.binary_length(column)
+    elif not (kinds.is_integer(column.type) or kinds.is_floating(column.type)):
+        return len(column) - int(column.null_count)
+    return compute.sum(compute.not_equal(column, 0)).as_py() or 0
 
 
 def _replace_surrogates(value: Any) -> Any:

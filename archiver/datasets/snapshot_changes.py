@@ -89,6 +89,7 @@ def compare_snapshots(
             "insert or ignore into headlines values (?, ?)",
             ((row["id"], row["title"]) for row in read_table(table_files(folder, REVISIONS), ("id", "title"))),
         )
+        is_divided = _have_splits(db)
         for name, before, now in db.execute(
             "select id, before.state, now.state from before full join now using (id) where before.state is not "
             "now.state order by id"
@@ -97,7 +98,17 @@ def compare_snapshots(
                 yield _change(name, {}, "withdrawn", reason=reasons[name])
                 continue
             old, new = (json.loads(state) if state else {} for state in (before, now))
+            if old and new and not is_divided:
+                old["split"] = new["split"]
             yield from _changes_of(name, old, new, _OldValues(db, name, hiding))
+
+
+def _have_splits(db: sqlite3.Connection) -> bool:
+    """Returns True if both versions are divided into splits. Otherwise no article has moved to another one."""
+    return all(
+        db.execute(f"select 1 from {name} where json_extract(state, '$.split') is not null limit 1").fetchone()
+        for name in ("before", "now")
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -666,6 +666,15 @@ def least_words(unit: str, language: str | None) -> int:
 _LANGUAGES_IN_SCRIPTS_LIKE_THAI = frozenset({"th", "lo", "km", "my"})
 
 
+_SOURCE_NAMES = {
+    "feed": "feeds",
+    "sitemap": "sitemaps",
+    "api": "APIs",
+    "listing": "pages that list posts",
+    "link": "links",
+}
+
+
 @dataclass(slots=True)
 class SnapshotStatistics:
     """The statistics of a snapshot, counted while it is written.
@@ -683,6 +692,7 @@ class SnapshotStatistics:
     - `lengths`: the lengths of the articles in words, by the unit of `words`.
     - `visits`: the number of captures of each article; `visited` is the time of the first and last of them.
     - `sources`: the number of known addresses of posts by the kind of source that named them.
+    - `start_urls`: the URL at which the crawl of each site begins.
     - `withheld`: the number of articles by column that is left out or shortened.
     - `detected`: the number of articles by declared and recognized language, if the latter is nearly certain.
     - `cluster_sizes`: the number of articles by cluster of near-duplicates.
@@ -715,6 +725,7 @@ class SnapshotStatistics:
     visits: array[int] = field(default_factory=lambda: array("L"))
     visited: tuple[datetime, datetime] = (datetime.max, datetime.min)
     sources: Counter[str] = field(default_factory=Counter)
+    start_urls: dict[str, str] = field(default_factory=dict)
     withheld: Counter[str] = field(default_factory=Counter)
     detected: Counter[tuple[str, str]] = field(default_factory=Counter)
     cluster_sizes: Counter[str] = field(default_factory=Counter)
@@ -776,6 +787,14 @@ class SnapshotStatistics:
         if row["latitude"] is not None and row["longitude"] is not None:
             square = tuple((degrees // _GRID + 0.5) * _GRID for degrees in (row["latitude"], row["longitude"]))
             self.squares[square[0], square[1]] += 1
+
+    @property
+    def sources_in_words(self) -> str:
+        """What led to the articles: "feeds, sitemaps and links"."""
+        named = [name for source, name in _SOURCE_NAMES.items() if self.sources[source]]
+        if len(named) > 1:
+            return f"{', '.join(named[:-1])} and {named[-1]}"
+        return named[0] if named else "captures of other crawls"
 
     @property
     def clustered(self) -> int:

@@ -13,8 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from functools import cache
-from itertools import groupby
+from itertools import groupby, zip_longest
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -25,9 +24,9 @@ from archiver.datasets.personal_data_removal import count_replacements
 from archiver.datasets.publication_rules_tiers_and_licences import Tier
 from archiver.datasets.snapshot_request_selection_and_statistics import NEWEST
 from archiver.datasets.withheld_text_and_leaked_passages import PASSAGE_WORDS, LeakedPassages, redact, sketch
-from archiver.datasets.word_counts_and_ngrams import count_sentences, count_words, word_unit, words_of_text
-from archiver.errors import ExtraMissing
+from archiver.datasets.word_counts_and_ngrams import count_words_and_sentences, word_unit, words_of_text
 from archiver.extraction.authors.byline_splitting_and_person_names import is_organization
+from archiver.extraction.text_language import Recognized, recognize_languages
 from archiver.fields import ADDRESSES, BY_NAME, GEOTAG_KEYS, PAGE_FIELDS, PUBLISHED, STORED_LISTS, Shape
 from archiver.items import ORGANIZATIONS
 from archiver.markup.markdown_writer import to_markdown
@@ -425,8 +424,9 @@ _RECORD = {
     "body": "{body}",
     "id": "c.id",
     "aliases": "{aliases}",
-    "author_organizations": f"""(select json_group_array({entry_column("value")}) from {FROM_ENTRIES}
-        where {entry_column("field")} = '{ORGANIZATIONS}')""",
+    "author_organizations": f"""case when a.evidence is not null then (
+        select json_group_array({entry_column("value")}) from {FROM_ENTRIES}
+        where {entry_column("field")} = '{ORGANIZATIONS}') end""",
     "excerpt": "null",
     "revision": "c.revision",
     "gone_at": "c.gone_at",
@@ -456,6 +456,7 @@ _RECORD = {
     "description": "nullif(a.description, '')",
 }
 _BESIDE = len(_RECORD)
+_BODY = list(_RECORD).index("body")
 _ALIASES = """(select json_group_array(url) from (select d.url from aliases d where d.article_id = a.id and
     d.urlkey <> a.urlkey and substr(coalesce(d.first_seen, ''), 1, 19) <= :cutoff order by d.url))"""
 _ARTICLES = f"""
@@ -494,32 +495,87 @@ def article_rows(
     leaked: LeakedPassages = NO_PASSAGES,
     *,
     limited: bool = False,
+    archives: int = 1,
 ) -> Iterator[ArticleRow]:
     """Yields the chosen articles in order, as they are published.
 
     `change` removes personal data from a record. If `counted` is True, the words are yielded as well. `leaked` are
     passages that must not be published. If `limited` is True, nothing that is derived from a withheld text is yielded.
+    `archives` is the number of archives that are read at the same time: the more they are, the fewer articles of each
+    are in memory.
     """
-    by_day = frozenset() if limited else sites_at_midnight(db)
-    of_other_form = frozenset() if limited else _articles_of_other_form(db)
-    for row in db.execute(_query(limited=limited), {"cutoff": cutoff or NEWEST}):
-        record = _record_at_cutoff(row)
-        _fill_in_times(record, by_day)
+    reader = _ArticleReader(
+        change,
+        counted,
+        leaked,
+        frozenset() if limited else sites_at_midnight(db),
+        frozenset() if limited else _articles_of_other_form(db),
+        limited,
+    )
+    most = max(1, _CHUNK_ROWS // (1 + archives // 4))
+    for rows in _chunks(db.execute(_query(limited=limited), {"cutoff": cutoff or NEWEST}), most):
+        records = [_record_at_cutoff(row) for row in rows]
+        languages = [] if limited else recognize_languages([record["body"] or "" for record in records])
+        for row, record, language in zip_longest(rows, records, languages):
+            yield reader.read(row, record, language)
+
+
+_CHUNK_ROWS, _AVERAGE = 1_000, 4_000
+"""The languages of this many articles are recognized at a time; of fewer if their bodies have more than so many
+characters on average."""
+
+
+def _chunks(rows: Iterable[Sequence[Any]], most: int) -> Iterator[list[Sequence[Any]]]:
+    """Yields rows of the query in lists of at most `most` rows, and of fewer if their bodies are long."""
+    chunk: list[Sequence[Any]] = []
+    characters = 0
+    for row in rows:
+        chunk.append(row)
+        characters += len(row[_BODY] or "")
+        if len(chunk) == most or characters > most * _AVERAGE:
+            yield chunk
+            chunk, characters = [], 0
+    if chunk:
+        yield chunk
+
+
+class _ArticleReader(NamedTuple):
+    """Converts rows of the query to articles as they are published. The first three attributes and `limited` are the
+    parameters of `article_rows`.
+
+    - `by_day`: the sites whose times of publication only stand for dates.
+    - `of_other_form`: the IDs of articles whose page has another form than the posts of its site.
+    """
+
+    change: Change
+    counted: bool
+    leaked: LeakedPassages
+    by_day: frozenset[str]
+    of_other_form: frozenset[int]
+    limited: bool
+
+    def read(self, row: Sequence[Any], record: Row, language: Recognized | None) -> ArticleRow:
+        """Returns the article of a row of the query. `record` is its record at the cut-off, and `language` the language
+        of its text, None if it must not be derived from the text.
+        """
+        _fill_in_times(record, self.by_day)
         level, geo, group, reason, _, _, _, part, article_id = row[_BESIDE:]
-        is_counted = counted and level > Tier.REFERENCE
+        is_counted = self.counted and level > Tier.REFERENCE
         body, places = record["body"] or "", record.pop("geotags")
         record["tier"], record["tier_reason"] = _LABELS[level], reason
-        tokens = [] if limited else _fill_in_text_columns(record, body, is_counted or level < Tier.FULL)
-        if article_id in of_other_form:
+        tokens: list[str] = []
+        if language is not None:
+            tokens = _fill_in_text_columns(record, body, language, is_counted or level < Tier.FULL)
+        if article_id in self.of_other_form:
             record["flags"].append("other-form")
         if level == Tier.FULL:
             record["sketch"] = None
-        changed = change(record)
+        changed = self.change(record)
         marks = changed.pop("markup")
         record.pop("markup", None)
         if is_counted and changed["body"] is not record["body"]:
             tokens = words_of_text(changed["body"] or "")
-        hidden = leaked if level < Tier.FULL or leaked.in_full else NO_PASSAGES
+        hidden = self.leaked if level < Tier.FULL or self.leaked.in_full else NO_PASSAGES
         given = _place_rows(record["id"], places, hidden) if places and geo and level > Tier.REFERENCE else ()
         published = redact(changed, _TIERS[level], hidden)
         published["markdown"], published["links"] = _marked_columns(record, published, marks, hidden)
@@ -529,7 +585,7 @@ def article_rows(
             *(["places"] if places and not given else ()),
         ]
         contacts = count_replacements(record, published) if changed is not record else {}
-        yield ArticleRow(part, published, given, tokens if is_counted else (), group or "", contacts)
+        return ArticleRow(part, published, given, tokens if is_counted else (), group or "", contacts)
 
 
 def _articles_of_other_form(db: Database) -> frozenset[int]:
@@ -559,7 +615,8 @@ def _record_at_cutoff(row: Sequence[Any]) -> Row:
         text = record[name]
         record[name] = _scan(text, 0)[0] if text and text != "[]" else []
     content, captured_at, payload_digest = row[_BESIDE + 4 : _BESIDE + 7]
-    current, organizations = record["authors"], json.loads(record["author_organizations"] or "[]")
+    stated = record["author_organizations"]
+    current, organizations = record["authors"], json.loads(stated) if stated and stated != "[]" else []
     if content is not None:
         record.update((name, value) for name, value in json.loads(content).items() if name in PAGE_FIELDS)
         record["captured_at"], record["payload_digest"] = captured_at, payload_digest
@@ -611,6 +668,8 @@ def _marked_columns(
     body = published["body"]
     if body is None:
         return None, []
+    if not packed:
+        return to_markdown(body, ()), []
     marks = carry_marks(record["body"], unpack_marks(packed, len(record["body"])), body)
     if any(published[name] != record[name] for name in ("body", "captions", "authors")):
         marks = tuple(without_texts(m) for m in marks if m.kind != "a" or not is_contact(m.value))
@@ -620,20 +679,19 @@ def _marked_columns(
     return markdown, [link.url for link in links_of(body, marks)]
 
 
-def _fill_in_text_columns(record: Row, body: str, counted: bool) -> list[str]:
+def _fill_in_text_columns(record: Row, body: str, language: Recognized, counted: bool) -> list[str]:
     """Fills in the columns of a record that are derived from its body: digest, number of words and sketch. Returns the
     words of the body if `counted` is True (they are needed to count n-grams), otherwise [].
     """
     record["content_digest"] = hashlib.sha256(f"{record['title']}\n\n{body}".encode("utf-8", "replace")).hexdigest()
+    record["words"], record["sentences"] = count_words_and_sentences(body)
     tokens: list[str] = []
     if counted:
         tokens = words_of_text(body)
-        record["words"], record["sketch"] = len(tokens), sketch(tokens)
-    else:
-        record["words"] = count_words(body)
-    record["language_detected"], record["language_score"] = detect_language(body)
+        record["sketch"] = sketch(tokens)
+    record["language_detected"], record["language_score"] = language
     unit = word_unit(body, record["words"])
-    record["word_unit"], record["characters"], record["sentences"] = unit, len(body), count_sentences(body)
+    record["word_unit"], record["characters"] = unit, len(body)
     is_short = record["words"] < _SHORT[unit]
     record["flags"] = [
         name
@@ -651,38 +709,6 @@ def _fill_in_text_columns(record: Row, body: str, counted: bool) -> list[str]:
 _SHORT = {"words": 20, "characters": 60}
 _MANY = 5
 """If a site has at least this many dated articles and all times are midnight, its times only stand for dates."""
-
-
-_BEGINNING, _FEWEST_LETTERS = 200, 20
-"""The language of a text is recognized from this many characters at its beginning, if they contain enough letters."""
-_ONE_LANGUAGE = {"wuu": "zh", "nb": "no", "nn": "no", "iw": "he", "in": "id", "ji": "yi", "fil": "tl", "hbs": "sh"}
-"""Maps codes of varieties of a language, and former codes, to the code with which languages are compared."""
-
-
-def detect_language(text: str) -> tuple[str | None, float | None]:
-    """Returns the language of a text with its probability; (None, None) if the text is too short. Raises ExtraMissing
-    if the detector is not installed.
-    """
-    beginning = text[:_BEGINNING]
-    if sum(map(str.isalpha, beginning)) < _FEWEST_LETTERS:
-        return None, None
-    name, score = _language_identifier().classify(beginning)
-    return one_language(str(name)), round(float(score), 4)
-
-
-def one_language(tag: str) -> str:
-    """Returns the language of a tag (BCP 47) without region and script, so that languages can be compared."""
-    name = tag.partition("-")[0].lower()
-    return _ONE_LANGUAGE.get(name, name)
-
-
-@cache
-def _language_identifier() -> Any:
-    try:
-        from py3langid.langid import MODEL_FILE, LanguageIdentifier
-    except ImportError as error:
-        raise ExtraMissing("Recognizing languages", "publish") from error
-    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
 
 
 def sites_at_midnight(db: Database) -> frozenset[str]:

@@ -189,7 +189,9 @@ def write_tables(
         _opened(_TableFiles(ARTICLES, folder, stats, progress, parts)) as articles,
         _opened(_TableFiles(PLACES, folder, stats, progress)) as places,
     ):
-        streams = [snapshot_tables.article_rows(db, stats.cutoff, change, longest > 0, leaked) for db in dbs]
+        streams = [
+            snapshot_tables.article_rows(db, stats.cutoff, change, longest > 0, leaked, archives=len(dbs)) for db in dbs
+        ]
         for one in _merged(
             streams, lambda one: (one.part, one.record["site"], one.record["published"] or "", one.record["id"])
         ):
@@ -329,6 +331,7 @@ def _counted_captures(stats: SnapshotStatistics, found: Iterable[dict[str, Any]]
 
 def _counted_sources(stats: SnapshotStatistics, found: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     for row in found:
+        stats.start_urls[row["site"]] = row["start_url"]
         for name, value in row.items():
             if name.startswith("from_"):
                 stats.sources[name.removeprefix("from_")] += value

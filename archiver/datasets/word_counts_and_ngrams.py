@@ -58,26 +58,48 @@ def count_words(text: str) -> int:
     return len(found) - sum(map(len, others)) + len(" ".join(others).split())
 
 
-_ENDS = bytes(46 if chr(n) in ".!?" else 32 if chr(n).isspace() or chr(n) in "\"')]" else 97 for n in range(256))
-"""Translates the bytes of a text: ends of sentences to ".", spaces and closing signs to " ", and others to "a"."""
+_LETTER, _STOP, _SPACE_OR_CLOSING, _OTHER = 97, 46, 32, 44
+_SIGNS = bytes(
+    _LETTER
+    if n > 127 or chr(n).isalnum()
+    else _STOP
+    if chr(n) in ".!?"
+    else _SPACE_OR_CLOSING
+    if chr(n).isspace() or chr(n) in "\"')]"
+    else _OTHER
+    for n in range(256)
+)
+"""Translates the bytes of a text to their kinds: letters and digits, ends of sentences, spaces and signs that close a
+quotation or a bracket, and others."""
 _OTHER_ENDS = "…。！？｡।॥؟۔።՞։"
-_OTHER_CLOSING = "”’»"
+_OTHER_CLOSING = "”’»“«"  # the last two close quotations in German
 
 
-def count_sentences(text: str) -> int:
-    """Counts the sentences of a text by the punctuation at their ends, in any script. A text without such punctuation
-    has one sentence, an empty text none.
+def count_words_and_sentences(text: str) -> tuple[int, int]:
+    """Counts the words of a text and the ends of its sentences. A sentence ends at punctuation, in any script. A text
+    without any has one sentence, an empty text none.
     """
+    if not text.strip():
+        return 0, 0
+    plain = text
     if not text.isascii():
         for sign in _OTHER_ENDS:
-            if sign in text:
-                text = text.replace(sign, ". ")
+            if sign in plain:
+                plain = plain.replace(sign, ". ")
         for sign in _OTHER_CLOSING:
-            if sign in text:
-                text = text.replace(sign, '"')
-    found = b"%b " % text.encode("utf-8", "replace").translate(_ENDS)
-    # A sentence ends where a stop is followed by a space. Several stops with spaces between them are one end.
-    return found.count(b". ") - found.count(b". . ") or (1 if text.strip() else 0)
+            if sign in plain:
+                plain = plain.replace(sign, '"')
+    import numpy as np
+
+    signs = np.frombuffer(b" %b " % plain.encode("utf-8", "replace").translate(_SIGNS), np.uint8)
+    stops = np.flatnonzero(signs == _STOP)
+    ends = stops[signs[stops + 1] == _SPACE_OR_CLOSING]
+    # Several stops with spaces between them are one end.
+    sentences = len(ends) - int(np.count_nonzero(ends[1:] - ends[:-1] == 2))
+    if not text.isascii():
+        return count_words(text), sentences or 1
+    is_letter = signs == _LETTER
+    return int(np.count_nonzero(is_letter[1:] > is_letter[:-1])), sentences or 1
 
 
 def word_unit(text: str, words: int) -> str:

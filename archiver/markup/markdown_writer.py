@@ -32,6 +32,7 @@ from archiver.markup.text_marks import (
 _SPECIAL = lazy_regex(r"([\\`*\[\]]|<(?=[a-zA-Z/!?])|&(?=#?\w+;)|~(?=~)|(?<!\w)_|_(?!\w))")
 _SPECIAL_SIGNS = "\\`*[]<&~_"
 _LINE_START = lazy_regex(r"^(?=#{1,6}(?:\s|$)|>|[-+](?:\s|$)|(?:-{3,}|={1,}|_{3,}|~{3,})\s*$)")
+_FIRST_SIGNS = frozenset("#>-+=_~")
 _NUMBERED = lazy_regex(r"^(\d{1,9})([.)])(?=\s|$)")
 _UNSAFE_IN_URL = lazy_regex(r"[\s<>()]")
 _LABEL = lazy_regex(r"[^\w-]+")
@@ -49,9 +50,17 @@ _EMPHASIS = {"strong": "**", "em": "*", "del": "~~"}
 def to_markdown(body: str, marks: Iterable[Mark]) -> str:
     """Returns a body with its marks as Markdown, without a line end after its last line."""
     marks = tuple(marks)
+    if not marks:
+        return "\n\n".join(map(_plain_paragraph, filter(None, (part.strip("\n") for part in body.split("\n\n")))))
     root = build_tree(body, marks)
-    writer = _MarkdownWriter(_notes_of(root), has_formulas=any(m.kind == "math" for m in marks))
+    has_anchors = any(m.kind == ANCHOR for m in marks)
+    writer = _MarkdownWriter(_notes_of(root) if has_anchors else {}, has_formulas=any(m.kind == "math" for m in marks))
     return writer.flow(blocks_of(root))
+
+
+def _plain_paragraph(text: str) -> str:
+    """Returns a paragraph without marks as Markdown. Its line ends are line breaks."""
+    return "\\\n".join(map(_escape_line_start, _escape(text).split("\n")))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,9 +129,12 @@ class _MarkdownWriter:
         self.links = 0
 
     def flow(self, blocks: Sequence[Node]) -> str:
-        shown = (one for n, one in enumerate(blocks) if one.kind != RULE or not self._are_notes(blocks[n + 1 : n + 2]))
-        texts = (self.block(block) for block in self._join_notes(list(shown)))
-        return "\n\n".join(text for text in texts if text)
+        if self.notes:
+            shown = (
+                one for n, one in enumerate(blocks) if one.kind != RULE or not self._are_notes(blocks[n + 1 : n + 2])
+            )
+            blocks = list(self._join_notes(list(shown)))
+        return "\n\n".join(filter(None, map(self.block, blocks)))
 
     def _are_notes(self, blocks: Sequence[Node]) -> bool:
         """Returns True if the first of some blocks is a footnote or a list of footnotes."""
@@ -132,6 +144,8 @@ class _MarkdownWriter:
 
     def _note_of(self, block: Node) -> _Note | None:
         """Returns the footnote whose text a block is; None if it is not a paragraph with a footnote."""
+        if not self.notes:
+            return None
         note = self.notes.get(_leading_anchor(block)) if block.kind == "p" else None
         return note if note and note.item.kind == "p" else None
 
@@ -340,6 +354,8 @@ def _escape_line_start(line: str) -> str:
     """Returns a line with its first characters escaped if they would make it a heading, a list item, a quotation or a
     rule.
     """
+    if line[:1] not in _FIRST_SIGNS and not line[:1].isdecimal():
+        return line
     line = _NUMBERED.sub(r"\1\\\2", line)
     return _LINE_START.sub(r"\\", line)
 

@@ -143,7 +143,7 @@ def next_look(db: Database, site_id: int, key: str, at: datetime) -> datetime:
     """Returns the time at which the held page at this urlkey, fetched at `at`, is fetched again. If a site has many
     held pages, only some are fetched each day, to notice when the site shows its posts again.
     """
-    share = 1 + (count_held(db, site_id) - 1) // _FEW
+    share = max(1, -(-count_held(db, site_id) // _FEW))
     return at + (LOOK_EVERY if crc32(key.encode()) % share == 0 else _LATER)
 
 

@@ -165,7 +165,9 @@ def _edited(body: str, seed: int) -> str:
 @given(st.integers(0, 2**32 - 1))
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_passage_of_a_withheld_text_is_in_any_file(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
-    """Archives with random texts, copies of texts, copies of parts of them, and statements on their use."""
+    """Archives with random texts, copies of texts, copies of parts of them, earlier revisions, statements on their use,
+    and rules that permit them.
+    """
     choose, folder = random.Random(seed), tmp_path_factory.mktemp("build")
     texts = [text(choose.randrange(10**6), choose.randint(2, 8)) for _ in range(3)]
     texts.append(
@@ -177,27 +179,35 @@ def test_no_passage_of_a_withheld_text_is_in_any_file(tmp_path_factory: pytest.T
         RESERVED,
         (UsageStatement("meta", "robots", "noarchive"),),
     )
-    archives = []
+    archives, rules = [], ""
     for name in range(choose.randint(2, 3)):
+        if choose.random() < 0.5:
+            tier = choose.choice(("full", "excerpt", "features", "reference"))
+            rules += f'[[rule]]\nsite = "site{name}.example"\ntier = "{tier}"\npermission = "letter"\n'
         posts = [
             Post(
                 10 * name + at,
                 site=f"https://site{name}.example/",
-                day=choose.randrange(3),
+                day=day,
                 body=_mixed(choose, texts),
                 rights=choose.choice(rights),
                 description=_mixed(choose, texts)[: choose.randint(0, 300)],
             )
             for at in range(4)
+            for day in sorted(choose.sample(range(4), choose.choice((1, 1, 2))))
         ]
         archives.append(make(folder / str(name) / "archive.db", posts))
-    done = publish(archives, str(folder / "d"), "--version", "1.0.0", "--formats", "csv,jsonl", "--splits", "a=50,b=50")
+    (folder / "rules.toml").write_text(rules)
+    asked = ("--version", "1.0.0", "--formats", "csv,jsonl", "--splits", "a=50,b=50", "--ngrams", choose.choice("02"))
+    done = publish(archives, str(folder / "d"), *asked, "--rules", str(folder / "rules.toml"))
     assert done.exit_code == 0, done.output
     said = all_words(folder / "d")
     tiers = {row["url"]: row["tier"] for row in rows(folder / "d", "articles")}
     for archive in archives:
         db = open_archive(archive, read_only=True)
-        for url, body in db.execute("select url, body from articles").fetchall():
+        for url, body in db.execute(
+            "select a.url, v.body from articles a join article_revisions v on v.article_id = a.id"
+        ).fetchall():
             assert tiers[url] in ("full", "excerpt") or leaked(body, said) == [], url
         db.close()
 

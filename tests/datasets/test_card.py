@@ -242,3 +242,23 @@ def test_table_that_does_not_exist_is_answered_with_those_that_do(tmp_path: Path
     with pytest.raises(KeyError, match="no table 'authors'; it has articles, revisions, captures"):
         loaded["authors"]
     assert loaded["deduplicated"].count == 1
+
+
+def test_sources_are_named_as_the_crawl_found_them(tmp_path: Path) -> None:
+    """The site answers at http://, and neither a feed nor an API named a post."""
+    folder, _ = built(tmp_path, [Post(1, site="http://harbour.example/")], "")
+    package = json.loads((folder / "datapackage.json").read_text())
+    assert package["sources"] == [{"title": "harbour.example", "path": "http://harbour.example/"}]
+    collection = json.loads((folder / "croissant.json").read_text())["rai:dataCollection"]
+    assert collection == "Discovered through captures of other crawls of the sites; the responses are kept."
+    assert "discovered through captures of other crawls of the sites, and" in card_of(folder)
+
+
+@pytest.mark.parametrize(
+    ("licence", "warned"), [("free for all", True), ("CC BY 4.0", False), ("https://harbour.example/terms", False)]
+)
+def test_licence_that_programs_do_not_know_is_a_warning(tmp_path: Path, licence: str, warned: bool) -> None:
+    rule = f'[[rule]]\nsite = "*"\nlicence = "{licence}"\n'
+    _, said = built(tmp_path, [Post(1)], rule)
+    assert ("the licence 'free for all' of 1 article is no SPDX identifier and no URL." in said) is warned
+    assert said.count("Warning") == warned

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+import archiver
 from archiver.datasets import snapshot_writer
 from archiver.datasets.snapshot_tables import SAMPLE_FILE
 from tests.datasets.published import NEAR, Post, make, publish, rows, text
@@ -66,6 +67,7 @@ def test_sample_has_rows_of_the_table_in_its_order(tmp_path: Path, monkeypatch: 
     assert len(found) == 5
     assert found == [row for row in rows(tmp_path / "a", "articles") if row in found]
     assert '"config_name": "sample"' in (tmp_path / "a" / "README.md").read_text()
+    assert archiver.dataset.load(tmp_path / "a", "sample").to_arrow().to_pylist() == found
     grown = sample(make(tmp_path / "2" / "archive.db", [*posts, *(Post(n) for n in range(31, 34))]), tmp_path / "b")
     assert len({row["id"] for row in grown} - {row["id"] for row in found}) <= 3, "articles that are added replace few"
     assert {row["id"] for row in grown} & {row["id"] for row in found}

@@ -64,7 +64,7 @@ def test_archiver_alone_imports_no_library_for_data(said: dict[str, Any]) -> Non
 
 def test_docstrings_show_what_is_returned(said: dict[str, Any]) -> None:
     assert said["doctest"]["report"] == ""
-    assert said["doctest"]["tried"] == 20
+    assert said["doctest"]["tried"] == 22
 
 
 def test_every_line_of_the_documentation_runs(said: dict[str, Any], place: Path) -> None:
@@ -149,6 +149,19 @@ def test_splits_of_deduplicated_articles_have_no_copies(place: Path) -> None:
     ]
     assert sorted(found) == sorted(POSTS_WITHOUT_COPIES)
     assert loaded["deduplicated"].count == len(found)
+
+
+def test_one_config_is_loaded_by_its_name(place: Path) -> None:
+    folder = place / "datasets/deep/years"
+    assert archiver.dataset.load(folder, "deduplicated").count == len(POSTS_WITHOUT_COPIES)
+    assert archiver.dataset.load(folder, "revisions").name == "revisions"
+    with pytest.raises(KeyError, match=r"no table 'copies'; it has articles.*deduplicated, sample"):
+        archiver.dataset.load(folder, "copies")
+
+
+def test_sample_of_a_small_dataset_is_all_of_it(place: Path) -> None:
+    loaded = archiver.dataset.load(place / "datasets/deep/years")
+    assert loaded["sample"].to_arrow() == loaded.articles.to_arrow()
 
 
 def test_table_without_copies_is_not_deduplicated(place: Path) -> None:

@@ -6,6 +6,8 @@ import random
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from archiver.datasets import withheld_text_and_leaked_passages as withheld_text
 from archiver.datasets.withheld_text_and_leaked_passages import (
@@ -15,7 +17,7 @@ from archiver.datasets.withheld_text_and_leaked_passages import (
     merge_distinct,
     runs,
 )
-from archiver.datasets.word_counts_and_ngrams import run_hashes, words_of_text
+from archiver.datasets.word_counts_and_ngrams import count_words, count_words_and_sentences, run_hashes, words_of_text
 from archiver.items import GeoTag, UsageStatement
 from tests.datasets.published import CC_BY, NEAR, Post, all_words, leaked, make, publish, rows, text
 
@@ -179,3 +181,14 @@ def test_copies_count_once_in_ngrams(tmp_path: Path) -> None:
         "keeper of the harbour light",
         "the keeper of the harbour",
     ]
+
+
+@given(st.text(st.characters(max_codepoint=0x2FF)) | st.text("ab1 .!?\n\"')-"))
+def test_words_are_counted_as_they_are_split(text: str) -> None:
+    assert count_words_and_sentences(text)[0] == count_words(text) == len(words_of_text(text))
+
+
+@given(st.lists(st.sampled_from(["One two.", "Who?", 'He said: ("No!")', "Wait . . . what!", "今天。", "Fin…"])))
+def test_sentences_are_counted_by_their_ends(sentences: list[str]) -> None:
+    ends = sum(2 if one.startswith("Wait") else 1 for one in sentences)
+    assert count_words_and_sentences(" ".join(sentences))[1] == ends

@@ -19,6 +19,7 @@ import click
 import pyarrow.parquet as pq
 import pytest
 
+from archiver.datasets import snapshot_tables
 from archiver.datasets.dataset_metadata_files import DatasetFile
 from archiver.datasets.snapshot_building_versions_and_checks import write_descriptions
 from archiver.errors import SnapshotRefused
@@ -424,6 +425,8 @@ def test_an_article_whose_page_differs_from_the_posts_of_its_site_is_flagged(tmp
         ("One. Two, three! Four?", 4, "words", 22, 3, ["short"]),
         ("今天我们学习。明天休息！", 10, "characters", 12, 2, ["short"]),
         ("No end", 2, "words", 6, 1, ["short"]),
+        ('Wait . . . what? He said: ("No!") Yes.', 6, "words", 38, 4, ["short"]),
+        ("Über 3,5 Kilo… „Nein!“ Punkt", 6, "words", 28, 2, ["short"]),
         (text(3), 112, "words", len(text(3)), 8, []),
     ],
 )
@@ -440,6 +443,19 @@ def test_lengths_have_units(
         sentences,
         flags,
     ]
+
+
+@pytest.mark.parametrize(("rows_at_a_time", "average"), [(1, 4_000), (1_000, 0)])
+def test_bytes_do_not_depend_on_how_many_articles_are_read_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows_at_a_time: int, average: int
+) -> None:
+    archive = make(tmp_path / "archive" / "archive.db", POSTS)
+    assert publish(archive, str(tmp_path / "d"), "--version", "1.0.0").exit_code == 0
+    before = contents(tmp_path / "d")
+    monkeypatch.setattr(snapshot_tables, "_CHUNK_ROWS", rows_at_a_time)
+    monkeypatch.setattr(snapshot_tables, "_AVERAGE", average)
+    assert publish(archive, str(tmp_path / "e"), "--version", "1.0.0").exit_code == 0
+    assert contents(tmp_path / "e") == before
 
 
 def test_coverage_counts_each_site_by_month(tmp_path: Path) -> None:

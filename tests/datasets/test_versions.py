@@ -106,6 +106,14 @@ def test_changes_do_not_repeat_names_that_are_hidden_now(
     assert "Ada" not in all_words(new)
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_only_articles_of_two_divided_versions_move_between_splits(tmp_path: Path, first: bool) -> None:
+    archive, splits = make(tmp_path / "archive" / "archive.db", BEFORE), ("--splits", "train=60,test=40")
+    old = build(tmp_path, archive, "1.0.0", FREE, *(splits if first else ()))
+    new = build(tmp_path, archive, "1.1.0", FREE, "--previous", str(old), *(() if first else splits))
+    assert changes_of(new) == []
+
+
 PERSONAL = [
     Post(1, body=f"{text(1)}\n\nWrite to office@harbour.org, or ask Ada Berg.", description="Ask office@harbour.org."),
     Post(2),

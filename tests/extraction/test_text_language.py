@@ -15,6 +15,7 @@ from archiver.extraction.text_language import (
     choose_language,
     frequent_words,
     language_of_text,
+    recognize_languages,
 )
 
 TEXTS = {
@@ -119,3 +120,44 @@ def test_frequent_words_say_nothing_about_a_topic() -> None:
     assert "nicht" not in frequent_words("en")
     assert {"de", "el"} <= frequent_words("es"), "short words that many languages share"
     assert "ferry" not in frequent_words(None)
+
+
+LONG_TEXTS = {
+    **{tag: " ".join([text] * 4) for tag, text in TEXTS.items() if tag != "sr"},
+    "fr": "Il n'y avait pas de pain aujourd'hui, car le four était froid et le moulin ne tournait pas.",
+    "pl": "Dzisiaj nie było chleba, ponieważ piec był zimny, a młyn nie działał.",
+    "tr": "Bugün ekmek yoktu, çünkü fırın soğuktu ve değirmen çalışmıyordu.",
+    "vi": "Hôm nay không có bánh mì vì lò nướng nguội và cối xay không hoạt động.",
+    "ta": "இன்று ரொட்டி இல்லை, ஏனெனில் அடுப்பு குளிர்ந்திருந்தது.",
+    "ka": "დღეს პური არ იყო, რადგან ღუმელი ცივი იყო.",
+}
+
+
+@pytest.mark.parametrize("language", sorted(LONG_TEXTS))
+def test_the_language_of_a_text_is_recognized(language: str) -> None:
+    assert recognize_languages([LONG_TEXTS[language]])[0][0] == language
+
+
+def test_texts_are_recognized_together_as_each_alone_by_py3langid() -> None:
+    from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+    model = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
+    texts = [*LONG_TEXTS.values(), "THERE WAS NO BREAD TODAY, FOR THE OVEN WAS COLD", "a" * 30, "e\u0301" * 40, "☃" * 9]
+    found = recognize_languages(texts)
+    assert found[-1] == (None, None)
+    for text, (language, score) in zip(texts[:-1], found[:-1], strict=True):
+        assert (language, score) == (
+            model.classify(text[:200])[0],
+            pytest.approx(model.classify(text[:200])[1], abs=2e-4),
+        )
+
+
+@pytest.mark.parametrize(("text", "is_long_enough"), [("", False), ("bread " * 3, False), ("bread " * 4, True)])
+def test_a_short_text_has_no_recognized_language(text: str, is_long_enough: bool) -> None:
+    assert (recognize_languages([text])[0][0] is not None) == is_long_enough
+
+
+def test_the_score_of_a_text_does_not_depend_on_the_others() -> None:
+    texts = list(LONG_TEXTS.values())
+    assert recognize_languages(texts) == [recognize_languages([text])[0] for text in texts]
+    assert recognize_languages(texts[::-1]) == recognize_languages(texts)[::-1]

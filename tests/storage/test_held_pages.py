@@ -13,12 +13,18 @@ import pytest
 from sqlite_utils import Database
 
 from archiver.articles.article_comparison import fold_words
+from archiver.articles.suspicious_changes_and_impossible_values import LOOK_EVERY
 from archiver.errors import RunNotFound
 from archiver.items import Article, DiscoveredURL, DiscoverySource, Evidence, Outcome, PageKind, PageResult, SourceHint
 from archiver.maintenance.run_undoing_and_held_page_release import release_held, undo_run
 from archiver.storage.archive_opening_and_transactions import writing
 from archiver.storage.article_tables.article_record_reader import evidence, revisions
-from archiver.storage.held_pages_and_recent_changes import count_taken_back, held_pages, remember_accepted_gains
+from archiver.storage.held_pages_and_recent_changes import (
+    count_taken_back,
+    held_pages,
+    next_look,
+    remember_accepted_gains,
+)
 from archiver.storage.page_discoveries_counts_and_source_trust import record_discovered_urls
 from archiver.storage.page_result_writer import PageWriter, StoringRun
 from archiver.storage.pages_and_source_hints import stamp
@@ -142,6 +148,11 @@ def test_a_held_page_is_fetched_again_the_next_day(site: Site, bad: Any, rule: s
 
 
 WALL = "We value your privacy. Please accept all cookies to read on, or manage your choices here."
+
+
+def test_a_page_that_is_not_known_is_fetched_again_the_next_day(site: Site) -> None:
+    """It has no row, so it is not among the held pages."""
+    assert next_look(site.db, 1, "example.org/unknown", AT) == AT + LOOK_EVERY
 
 
 def picture(number: int) -> Article:

@@ -489,6 +489,8 @@ def _list_contacts(options: PublishOptions, rules: PublicationRules) -> None:
 
 def _warnings(facts: SnapshotStatistics) -> Iterator[str]:
     """Yields a sentence about each property of a written dataset that its user may not expect."""
+    from archiver.datasets.publication_rules_tiers_and_licences import DISAGREEMENT, licence_url
+
     for what in facts.unmatched:
         yield f"{what} fits no article of this dataset."
     for name in facts.empty_splits:
@@ -498,6 +500,9 @@ def _warnings(facts: SnapshotStatistics) -> Iterator[str]:
             f"{count_noun(facts.paid, 'article')} of which the page says that it is paid "
             f"{'is' if facts.paid == 1 else 'are'} published in full; 'access:paid' finds them."
         )
+    for licence, number in sorted(facts.licences.items()):
+        if licence not in ("", DISAGREEMENT) and not licence_url(licence):
+            yield f"the licence {licence!r} of {count_noun(number, 'article')} is no SPDX identifier and no URL."
     for rule in facts.revealing:
         yield (
             f"the permission of {rule} names an author whose name is replaced. tier_reason and rebuild.json have its "
