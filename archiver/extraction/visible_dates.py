@@ -945,6 +945,7 @@ class _EntryReader:
         out: set[Element] = set()
         has_digit = _DIGIT.search
         for el, (own, tail) in self._page.index.texts.items():
+            at: Element | None
             if el.tag == "time" or (own and len(own) < _TEXT and has_digit(own)):
                 at = el
             elif tail and len(tail) < _TEXT and has_digit(tail):
@@ -994,9 +995,12 @@ class _EntryReader:
             return []
         places = [("before", list(self._before(at))), ("after", list(self._after(at)))]
         # A date may be in several elements: <b>5</b> <i>May</i> 2024.
-        if self._owners.get(parent) is not None and not has_longer_line(parent, len(title) + _LINE + 2):
+        if self._owners.get(parent) is not None and not self._is_longer(parent, len(title) + _LINE + 2):
             places.append(("in parts", [_Line(element_line(parent).replace(title, "", 1).strip())]))
         return places
+
+    def _is_longer(self, el: Element, length: int) -> bool:
+        return self._page.index.text_length(el) > length and has_longer_line(el, length)
 
     def _entries(self, places: list[tuple[str, list[_Line]]], at: Element, tag: str) -> list[_DatedEntry]:
         """Returns an entry with the first date at each place beside the element `at`. Only if no line contains a
