@@ -494,6 +494,7 @@ def _find_clock(text: str, start: int, end: int, language: str) -> re.Match[str]
     return _CLOCK.search(text, max(0, start - 25), start)
 
 
+@lru_cache(maxsize=4_096)  # menus repeat on each page, and several readers ask about a line
 def text_around_date(text: str, language: str = "") -> tuple[str, str] | None:
     """Returns a text in two parts: the text before its first date, and the text after that date and its time of day.
     Returns None if the text contains no date. Digits in the returned texts are ASCII.

@@ -307,8 +307,12 @@ def write_formulas(index: Index) -> bool:
 
 def _is_formula_image(img: Element) -> bool:
     classes, source = img.get("class"), img.get("src")
-    has_class = classes is not None and not _IMAGE_CLASSES.isdisjoint(classes.split())
-    return has_class or (source is not None and _FORMULA_IMAGE.search(source) is not None)
+    if classes is not None and not _IMAGE_CLASSES.isdisjoint(classes.split()):
+        return True
+    if source is None:
+        return False
+    low = source.lower()
+    return ("tex" in low or "cht=tx" in low) and _FORMULA_IMAGE.search(source) is not None
 
 
 def _formula_of(el: Element) -> tuple[str, bool] | None:

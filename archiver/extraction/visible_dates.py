@@ -33,7 +33,7 @@ from archiver.extraction.date_parser import (
 )
 from archiver.extraction.page_parsing_and_javascript_check import Page
 from archiver.extraction.post_locator import Post
-from archiver.extraction.text_normalization_and_formulas import clean_text, element_line
+from archiver.extraction.text_normalization_and_formulas import clean_text, element_line, has_longer_line
 from archiver.lazy_regex import lazy_regex
 
 # Lines with dates: deciding which one is the day of publication, and which one is the day of the last change.
@@ -956,9 +956,15 @@ class _EntryReader:
         Only these can contain a date.
         """
         out: set[Element] = set()
-        for el, texts in self._page.index.texts.items():
-            own, tail = (0 < len(text) < _TEXT and _DIGIT.search(text) is not None for text in texts)
-            at = el if own or el.tag == "time" else el.getparent() if tail else None
+        has_digit = _DIGIT.search
+        for el, (own, tail) in self._page.index.texts.items():
+            at: Element | None
+            if el.tag == "time" or (own and len(own) < _TEXT and has_digit(own)):
+                at = el
+            elif tail and len(tail) < _TEXT and has_digit(tail):
+                at = el.getparent()
+            else:
+                continue
             for _ in range(2 * _ENTRY_CLIMB):
                 if at is None or at in out:
                     break
@@ -1004,9 +1010,13 @@ class _EntryReader:
         if parent is None or parent not in self._with_digits:
             return []
         places = [("before", list(self._before(at))), ("after", list(self._after(at)))]
-        if self._owners.get(parent) is not None:  # a date may be in several elements: <b>5</b> <i>May</i> 2024
+        # A date may be in several elements: <b>5</b> <i>May</i> 2024.
+        if self._owners.get(parent) is not None and not self._is_longer(parent, len(title) + _LINE + 2):
             places.append(("in parts", [_Line(element_line(parent).replace(title, "", 1).strip())]))
         return places
+
+    def _is_longer(self, el: Element, length: int) -> bool:
+        return self._page.index.text_length(el) > length and has_longer_line(el, length)
 
     def _entries(self, places: list[tuple[str, list[_Line]]], at: Element, tag: str) -> list[_DatedEntry]:
         """Returns, for each place beside the element `at`, an entry with the first complete date there. If no place has
@@ -1050,7 +1060,7 @@ class _EntryReader:
         for _ in range(_ENTRY_CLIMB):
             if el is None:
                 break
-            yield _Line(clean_text(el.tail or ""))
+            yield from _line_of_tail(el)
             if el in self._owners or el.tag == "br" or _is_heading(el):
                 return
             yield from self._lines_of(el)
@@ -1060,13 +1070,13 @@ class _EntryReader:
 
     def _after(self, at: Element) -> Iterator[_Line]:
         el: Element | None = at
-        yield _Line(clean_text(at.tail or ""))
+        yield from _line_of_tail(at)
         for _ in range(_ENTRY_CLIMB):
             el = el.getnext() if el is not None else None
             if el is None or el in self._owners or el.tag in ("br", "dt", "hr") or _is_heading(el):
                 return
             yield from self._lines_of(el)
-            yield _Line(clean_text(el.tail or ""))
+            yield from _line_of_tail(el)
 
     def _lines_of(self, el: Element) -> Iterator[_Line]:
         if el not in self._with_digits:
@@ -1144,10 +1154,13 @@ class _EntryReader:
         they say.
         """
         found = []
-        for el, n in self._page.index.order.items():
-            text = el.text if isinstance(el.tag, str) else None
-            if not text or len(text) > 40 or el.tag in ("script", "style", "option", "time", "title"):
+        order = self._page.index.order
+        for el, (text, _) in self._page.index.texts.items():
+            if not text or len(text) > 40 or (text.isascii() and not _DIGIT.search(text)):
                 continue
+            if el.tag in ("script", "style", "option", "time", "title"):
+                continue
+            n = order[el]
             text = plain_date_text(text)
             if not any(map(str.isdecimal, text)) and "年" not in text:
                 continue
@@ -1174,6 +1187,12 @@ class _Line:
 
     text: str
     element: Element | None = None
+
+
+def _line_of_tail(el: Element) -> Iterator[_Line]:
+    """Yields the text after an element unless it is blank."""
+    if text := clean_text(el.tail):
+        yield _Line(text)
 
 
 def _is_heading(el: Element) -> bool:

@@ -15,7 +15,7 @@ from archiver.extraction.article_extraction_with_site_rules import extract_page
 from archiver.extraction.page_parsing_and_javascript_check import parse_page
 from archiver.extraction.template.rule_induction import MIN_POSTS, learn_rules
 from archiver.extraction.template.site_rule_field_reader import read_field
-from archiver.extraction.template.site_rules_and_constants import Rule, SiteRules, from_toml, to_toml
+from archiver.extraction.template.site_rules_and_constants import BYLINE, Rule, SiteRules, from_toml, to_toml
 from archiver.items import Article, PageKind, SourceHint
 from tests.small_sites import (
     AUTHORS,
@@ -297,6 +297,46 @@ def test_the_place_of_the_author_is_read_where_general_extraction_finds_no_name(
     assert rules.fields["authors"].agreement == 1.0
     found = [read(unnamed, post, rules).authors for post in posts]
     assert found == [("nils",) if post.number % 3 == 1 else (post.author,) for post in posts]
+
+
+def unmarked(post: SamplePost, others: object = ()) -> str:
+    """Return the post's page in a theme whose byline is not in an element of its own."""
+    body = "".join(f"<p>{paragraph}</p>" for paragraph in post.body.split("\n\n"))
+    line = f"{post.at:%B %d, %Y} · {post.author}"
+    return (
+        f"<html><head><title>{post.title}</title></head><body class='day'><div class='z1'><h1>{post.title}</h1>{line}"
+        f"<div class='text'>{body}</div></div></body></html>"
+    )
+
+
+def test_authors_in_the_line_below_the_heading_are_read_there() -> None:
+    posts = sample_posts(40)
+    rules = learned_rules(unmarked, posts[:25])
+    assert rules.fields["authors"].select == (BYLINE,)
+    assert from_toml(to_toml(rules), "rules").fields["authors"].select == (BYLINE,)
+    for post in posts[25:]:
+        article = read(unmarked, post, rules)
+        assert article.authors == (post.author,)
+        assert {e.source for e in article.evidence if e.field == "authors"} == {"learned"}
+
+
+def test_a_post_without_the_line_below_the_heading_is_searched_for_its_author() -> None:
+    posts = sample_posts(26)
+    rules = learned_rules(unmarked, posts[:25])
+    html = unmarked(posts[25]).replace(f" · {posts[25].author}", "")
+    signed = html.replace("</h1>", "</h1><a rel='author' href='/people/ida/'>Ida Brandt</a> ")
+    for source, names in ((html, ()), (signed, ("Ida Brandt",))):
+        article = extract_page(parse_page(source, "https://low.example/a/"), None, PageKind.POST, rules=rules)
+        assert (article.read_by, article.authors) == ("rules-1", names)
+
+
+def test_the_line_below_the_heading_is_no_answer_if_the_page_declares_more_authors() -> None:
+    posts = sample_posts(26)
+    rules = learned_rules(unmarked, posts[:25])
+    both = f"{posts[25].author}, Ida Brandt"
+    html = unmarked(posts[25]).replace("</head>", f'<meta name="author" content="{both}"></head>')
+    article = extract_page(parse_page(html, "https://low.example/a/"), None, PageKind.POST, rules=rules)
+    assert article.authors == (posts[25].author, "Ida Brandt")
 
 
 def test_a_place_that_contradicts_general_extraction_is_not_read() -> None:

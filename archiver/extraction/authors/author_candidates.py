@@ -30,6 +30,7 @@ from archiver.extraction.page_metadata_and_articles_in_scripts import Node, is_a
 from archiver.extraction.page_parsing_and_javascript_check import Page
 from archiver.extraction.post_locator import Post, unshown_article
 from archiver.extraction.text_normalization_and_formulas import clean_text, element_line, fold_text
+from archiver.extraction.title_candidates_and_site_names import site_names
 from archiver.items import ORGANIZATIONS, Candidate, Evidence, SourceHint, is_from_api
 from archiver.lazy_regex import lazy_regex
 from archiver.platforms import by_name
@@ -106,6 +107,16 @@ def _people_only(found: Names, site: set[str]) -> Names:
     return people or found
 
 
+def _adding_to(out: list[Candidate[Names]], site: set[str]) -> Add:
+    def add(found: list[str], source: str, locator: str, confidence: float, visible: bool = False) -> None:
+        value = _people_only(_unique_names(found), site)
+        if value:
+            weak = all(WEAK_ACCOUNTS.match(name) for name in value)
+            out.append(Candidate(value, source, locator, min(confidence, _OF_ACCOUNT) if weak else confidence, visible))
+
+    return add
+
+
 def author_candidates(
     page: Page,
     post: Post,
@@ -122,29 +133,14 @@ def author_candidates(
     and `text` is the body.
     """
     out: list[Candidate[Names]] = []
-    node = page.data.article(page.addresses)
-
-    def add(found: list[str], source: str, locator: str, confidence: float, visible: bool = False) -> None:
-        value = _people_only(_unique_names(found), site)
-        if value:
-            weak = all(WEAK_ACCOUNTS.match(name) for name in value)
-            out.append(Candidate(value, source, locator, min(confidence, _OF_ACCOUNT) if weak else confidence, visible))
-
+    add = _adding_to(out, site)
     if hint is not None and hint.authors:
         trusted = is_from_api(hint)
         add(list(hint.authors), "api" if trusted else "feed", "author", 0.97 if trusted else 0.5)
     if end:
         add(list(end), "byline", "end of the post", 0.96, visible=True)
     _add_visible(page, post, add)
-    seen = len(out)
-    add(_names_of_node(page, node), "json-ld", "author", 0.85)
-    _add_microdata(page, post, add)
-    add(_names_of_node(page, page.data.rdfa_article(page.addresses)), "rdfa", "author", 0.84)
-    _add_metas(page, add)
-    people = unshown_article(post).get("author", ())
-    add([name for one in people for name in split_names(one)], "script", "author", _IN_SCRIPT)
-    declared = out[seen:]
-    del out[seen:]
+    declared = _declared_candidates(page, post, site)
     named = {frozenset(map(fold_text, c.value)) for c in declared}
     agreed = any(c.visible and frozenset(map(fold_text, c.value)) in named for c in out)
     signed, many = find_signatures(page, post, named, agreed=agreed)
@@ -156,6 +152,37 @@ def author_candidates(
     if beside.names and not many and (beside.sure or not _is_in_menu(page, beside.names)):
         add(list(beside.names), "byline", "beside the heading", 0.84 if beside.sure else 0.6, visible=True)
     return downgrade_doubtful_authors(out, page, site, text)
+
+
+def _declared_candidates(page: Page, post: Post, site: set[str]) -> list[Candidate[Names]]:
+    """Returns the candidates that a page declares in its metadata and scripts."""
+    out: list[Candidate[Names]] = []
+    add = _adding_to(out, site)
+    add(_names_of_node(page, page.data.article(page.addresses)), "json-ld", "author", 0.85)
+    _add_microdata(page, post, add)
+    add(_names_of_node(page, page.data.rdfa_article(page.addresses)), "rdfa", "author", 0.84)
+    _add_metas(page, add)
+    people = unshown_article(post).get("author", ())
+    add([name for one in people for name in split_names(one)], "script", "author", _IN_SCRIPT)
+    return out
+
+
+def people_beside_heading(page: Page, post: Post, beside: BylineBlock) -> Names:
+    """Returns the authors in the byline near the heading (`beside`).
+
+    Returns () if there are none, and if other sources may know better: the names are those of accounts, organizations
+    or perhaps sections, or the page declares further authors.
+    """
+    if not beside.names:
+        return ()
+    site = {fold_text(name) for name in site_names(page)}
+    found = _people_only(_unique_names(list(beside.names)), site)
+    if all(WEAK_ACCOUNTS.match(name) for name in found) or all(map(is_organization, found)):
+        return ()
+    people = {fold_text(name) for name in found}
+    declared = ({fold_text(name) for name in one.value} for one in _declared_candidates(page, post, site))
+    is_in_doubt = any(people < more for more in declared) or (not beside.sure and _is_in_menu(page, found))
+    return () if is_in_doubt else found
 
 
 def _is_in_menu(page: Page, names: Iterable[str]) -> bool:

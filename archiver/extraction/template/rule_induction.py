@@ -8,31 +8,33 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction.authors.heading_byline import BylineBlock
+from archiver.extraction.authors.author_candidates import people_beside_heading
+from archiver.extraction.authors.heading_byline import BylineBlock, byline_beside_heading
 from archiver.extraction.body import render_container
 from archiver.extraction.body_blocks import text_width
 from archiver.extraction.date_parser import Moment
 from archiver.extraction.geotags import format_place_key, publisher_places
 from archiver.extraction.page_parsing_and_javascript_check import Page
 from archiver.extraction.post_locator import ALIKE as ALIKE_TITLES
-from archiver.extraction.post_locator import Post, declared_titles, title_similarity
+from archiver.extraction.post_locator import Post, declared_titles, post_with_title, title_similarity
 from archiver.extraction.template.site_rule_field_reader import (
     READERS,
     Memory,
     Value,
     body_container,
+    element_of_rule,
     read_date_element,
     read_field,
     select_by_index,
 )
-from archiver.extraction.template.site_rules_and_constants import JSON_LD, Rule, SiteRules
+from archiver.extraction.template.site_rules_and_constants import BYLINE, JSON_LD, Rule, SiteRules
 from archiver.extraction.text_normalization_and_formulas import element_line, fold_text
 from archiver.items import Article, SourceHint
 from archiver.lazy_regex import lazy_regex
@@ -457,6 +459,8 @@ def learn_rules(samples: Sequence[Sample], others: Iterable[Page] = ()) -> SiteR
         elif name == "title":
             return None
     fields["body"] = body
+    if "authors" not in fields and (rule := _learn_byline(samples, fields)) is not None:
+        fields["authors"] = rule
     taught = sum(s.taught for s in samples)
     by_api = 2 * sum(s.by_api for s in samples) >= taught
     places = publisher_places((s.article.geotags for s in samples), len(samples))
@@ -532,6 +536,28 @@ def _learn_field(name: str, samples: Sequence[Sample], searched: Sequence[_Searc
     if name in _SLOTS and filled < _ACCEPTED * len(samples) and (slot := _slot_rule(trials, known, samples)):
         return slot
     return best.rule if _is_accepted(best, samples) else None
+
+
+def _learn_byline(samples: Sequence[Sample], fields: Mapping[str, Rule]) -> Rule | None:
+    """Returns a rule that reads the authors' names in the lines near the heading, if these are the authors of nearly
+    all sample posts; otherwise None. `fields` are the learned rules, among them those for the title and the body.
+    """
+    found = [_people_beside_heading(s.page, fields["title"], fields["body"]) for s in samples]
+    share = 1 / len(samples)
+    right = tuple(
+        bool(names) and agrees_with("authors", names, s.article.authors)
+        for names, s in zip(found, samples, strict=True)
+    )
+    rule = Rule((BYLINE,), coverage=sum(map(bool, found)) * share, agreement=sum(right) * share)
+    return rule if _is_accepted(_Trial(rule, right, sum(map(bool, found))), samples) else None
+
+
+def _people_beside_heading(page: Page, title: Rule, body: Rule) -> tuple[str, ...]:
+    top = body_container(page, body, select_by_index)
+    if top is None:
+        return ()
+    post = post_with_title(page, element_of_rule(page, title), top)
+    return people_beside_heading(page, post, byline_beside_heading(page, post))
 
 
 def _slot_rule(trials: Sequence[_Trial], known: Sequence[Value], samples: Sequence[Sample]) -> Rule | None:

@@ -31,7 +31,7 @@ from archiver.extraction.date_candidates import date_of_element
 from archiver.extraction.date_parser import Moment, machine_date, url_date, visible_date
 from archiver.extraction.page_parsing_and_javascript_check import Page
 from archiver.extraction.post_locator import Post, locate_post, post_with_title
-from archiver.extraction.template.site_rules_and_constants import BY_HAND, JSON_LD, Rule, SiteRules
+from archiver.extraction.template.site_rules_and_constants import BY_HAND, BYLINE, JSON_LD, Rule, SiteRules
 from archiver.extraction.text_normalization_and_formulas import clean_text, element_line, fold_text, has_text
 from archiver.extraction.title_candidates_and_site_names import heading_text, site_names, without_site
 from archiver.items import Candidate, Evidence, SourceHint, is_from_api
@@ -285,14 +285,18 @@ class SiteReader:
         rule = self.rules.rule(name)
         if rule is None:
             return None
-        value = read_field(self.page, name, rule)
+        is_byline = name == "authors" and BYLINE in rule.select
+        value = self._byline() if is_byline else read_field(self.page, name, rule)
         if value:
             self.note_rule(name, value, rule)
         elif rule.by_hand:
             self.note_unmatched(name, rule)
-        elif rule.coverage >= _ALWAYS:
+        elif rule.coverage >= _ALWAYS and not is_byline:
             self.is_strange = True
         return value
+
+    def _byline(self) -> Value:
+        return _authors.people_beside_heading(self.page, self.post, self.beside)
 
     def may_be_empty(self, name: str) -> bool:
         """Returns True if the field's learned rule finds nothing on most posts of the site. Then a page on which it
@@ -336,7 +340,7 @@ def element_of_rule(page: Page, rule: Rule) -> Element | None:
     """
     if rule.attribute:
         return None
-    shown = (element_selector(selector) for selector in rule.select if selector != JSON_LD)
+    shown = (element_selector(selector) for selector in rule.select if selector not in (JSON_LD, BYLINE))
     return next((e for selector in shown if selector for e in page.ask(selector) if not isinstance(e, str)), None)
 
 
