@@ -42,6 +42,7 @@ from archiver.items import (
     FOREIGN_API,
     FOREIGN_FEED,
     FOREIGN_SITEMAP,
+    HIDDEN_PAGES,
     NEEDS_JAVASCRIPT,
     Article,
     DiscoveredURL,
@@ -423,6 +424,8 @@ def _article_page(
         is_post and article.part_of and request.kind is not PageKind.PART and site.scope.contains(article.part_of)
     )
     final = _claimed_part(result, article) if is_claim else _with_outcome(result, article, request)
+    if links and links.has_hidden_pages and article.kind is PageKind.LISTING:
+        final = replace(final, reason=f"{final.reason}; {HIDDEN_PAGES}")
     return ParsedPage(final, platform=article.platform)
 
 
