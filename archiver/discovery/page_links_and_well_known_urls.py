@@ -101,6 +101,8 @@ _LISTING_RELS = frozenset({"tag", "category", "author", "archives", "archive"})
 _NEXT_RELS = frozenset({"next", "prev", "previous"})
 _LINK_RELS = frozenset({"canonical", "alternate", "sitemap", "amphtml", *_NEXT_RELS})
 _NEXT_DATA = ("data-next-url", "data-next-page-url", "data-next-page", "data-load-more-url")
+_BUTTON_DATA = ("data-url", "data-href", "data-link", "data-more-url", "data-ajax-url")  # also those of other buttons
+_ON_CLICK = lazy_regex(r"\blocation(?:\.href)?\s*=\s*['\"]([^'\"]+)|\blocation\.(?:assign|replace)\(\s*['\"]([^'\"]+)")
 _MOST_NEXT_DATA = 20
 _SLIDER_CLASS = lazy_regex(r"swiper|slick|carousel|slider|splide|glide|owl-|flickity|tns-|gallery", re.IGNORECASE)
 _PAGE_DATA = lazy_regex(r"data-(?:\w+-)?(?:page|paged|offset|cursor|skip|maxpages?|max-pages?)(?:-\w+)?")
@@ -422,12 +424,27 @@ class _Page:
             self._add(known.url, DiscoverySource.LINK, known.kind)
 
     def _record_load_more_links(self) -> None:
-        """Records the next pages whose addresses "Load more" buttons keep in data attributes."""
-        buttons = {element for name in _NEXT_DATA for element in self.index.with_attribute(name)}
+        """Records the pages whose addresses "Load more" buttons and the like keep in data attributes or in the script
+        for a click. In attributes that other buttons have, too, only an address with a page number counts.
+        """
+        names = (*_NEXT_DATA, *_BUTTON_DATA)
+        buttons = {element for name in names for element in self.index.with_attribute(name)}
         pairs = (pair for element in self.index.sorted(buttons) for pair in element.items())
-        for value in islice((str(value) for name, value in pairs if name in _NEXT_DATA), _MOST_NEXT_DATA):
-            if "/" in value and (known := self._classify(value)):
+        for name, value in islice(((str(name), str(value)) for name, value in pairs if name in names), _MOST_NEXT_DATA):
+            is_address = "/" in value or (name in _BUTTON_DATA and value.startswith("?"))
+            if (
+                is_address
+                and (known := self._classify(value))
+                and (name in _NEXT_DATA or self._is_in_series(known.url))
+            ):
                 self._pager(known.url)
+        for element in islice(self.index.with_attribute("onclick"), _MOST_NEXT_DATA):
+            if (m := _ON_CLICK.search(element.get("onclick") or "")) and (known := self._classify(m[1] or m[2])):
+                if self._is_in_series(known.url):
+                    self._pager(known.url)
+                else:
+                    target = DiscoveredURL(known.url, DiscoverySource.LINK, kind_by_address(known.url), self.url)
+                    self.found.setdefault(known.url, target)
 
     @cached_property
     def in_pagers(self) -> set[etree._Element]:

@@ -79,3 +79,25 @@ def test_a_list_that_only_a_script_or_a_form_continues(more: str) -> None:
 )
 def test_a_list_that_links_continue_or_that_ends(more: str) -> None:
     assert not hides_pages(more)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        '<a class="more" href="#" data-url="/diary/page/2/">+</a>',
+        '<button data-href="/diary/page/2/">+</button>',
+        """<button onclick="location.href='/diary/page/2/'">+</button>""",
+        """<td onclick="window.location.assign('/diary/page/2/')">+</td>""",
+    ],
+)
+def test_the_next_page_of_a_button(more: str) -> None:
+    tree = lxml.html.fromstring(f"<html><head></head><body>{ENTRIES}{more}</body></html>")
+    links = parse_links(Index(tree), "https://example.org/diary/", Scope("example.org"))
+    assert [t.url for t in links.next_pages] == ["https://example.org/diary/page/2/"]
+    assert not links.has_hidden_pages
+
+
+def test_the_address_of_a_button_that_shares_the_page_is_no_next_page() -> None:
+    more = '<button data-url="https://example.org/notes/9.html">Share</button>'
+    tree = lxml.html.fromstring(f"<html><head></head><body>{ENTRIES}{more}</body></html>")
+    assert parse_links(Index(tree), "https://example.org/diary/", Scope("example.org")).next_pages == ()
