@@ -55,6 +55,8 @@ class PageKind(StrEnum):
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 """The HTTP statuses of a redirect."""
+HIDDEN_PAGES = "only a script or a form requests its further pages"
+"""The end of the reason of a listing that continues on pages to which no link leads."""
 NEEDS_JAVASCRIPT = "needs-javascript"
 """Rule of the outcome of a page that has no content unless a browser runs its scripts."""
 EMPTY_SITEMAP = "empty sitemap"

@@ -64,6 +64,17 @@ _NAMES = re.compile(
 # A path in a parameter: ?q=node/12 (Drupal), ?s=/news/read/12 (ThinkPHP), ?/archives/12-a-title.html (Serendipity).
 PATH_VALUE = r"/?[\w.,:~-]+(?:/[\w.,:~-]+)+/?"
 _PATH_VALUE = re.compile(PATH_VALUE)
+# Words in an address of a second form of a page: its print, AMP or mobile version, or one to share or to send by mail.
+_SECOND_FORM_WORD = (
+    r"(?:(?:print|printer|druck)(?:[-_]?(?:able|version|view|friendly|page|article|story|news|ansicht))?|amp|mobile?|"
+    r"mobi|wap|m|lite|text-?only|share|e?mail|sendmail|send|embed|pdf|drucken|imprimir|imprimer|impression|impressao|"
+    r"stampa|yazdir|pechat|version-?pechat|drukuj|druk|tisk|tisak|nyomtat|nyomtatas|afdrukken|skriv-?ut|utskrift|tulosta|"
+    r"in-an|inan|cetak)"
+)
+_SECOND_FORM = re.compile(
+    rf"(?:^|[/?&=]){_SECOND_FORM_WORD}(?=[/?&=.]|$)|[-_.]{_SECOND_FORM_WORD}(?=(?:\.\w{{2,5}})?/?(?:\?|$))",
+    re.IGNORECASE,
+)
 _DEFAULT_PORT = {"http": 80, "https": 443}
 _MAX_LENGTH = 2_000
 _UNSAFE = re.compile(r"[\x00-\x20\x7f]")
@@ -218,6 +229,14 @@ def names_post(pairs: Iterable[tuple[str, str]]) -> bool:
 
 def _is_path(key: str, value: str) -> bool:
     return bool(_PATH_VALUE.fullmatch(value or (key if key.startswith("/") else "")))
+
+
+def names_second_form(url: str) -> bool:
+    """Returns True if a step of a URL's path, or its query, is the name of a second form of a page: its print, AMP or
+    mobile version, or one to share. Some sites have posts at such URLs, so the name alone proves nothing.
+    """
+    parts = urlsplit(url)
+    return bool(_SECOND_FORM.search(parts.path + (f"?{parts.query}" if parts.query else "")))
 
 
 def start_address(text: str) -> str:

@@ -117,6 +117,7 @@ _MIN_SHARED_LETTERS = 80
 # If a new text has the words of a paywall or consent wall and is shorter than this share of the old text, it is a stub
 # and not an edit.
 _STUB_SHARE = 0.5
+_NEARLY_ALL = 0.9
 # Sources of a value other than the page itself.
 _OTHER_SOURCES = frozenset({"feed", "api", "address", REFUSED})
 _PRECISIONS = ("second", "minute", "hour", "day", "month", "year")
@@ -312,6 +313,12 @@ def letter_sequences(text: str) -> set[str]:
     """Returns all sequences of 12 consecutive letters or digits of a text."""
     letters = fold_words(text).replace(" ", "")
     return {letters[n : n + 12] for n in range(len(letters) - 11)}
+
+
+def repeats_text(one: str, other: str) -> bool:
+    """Returns True if nearly all of the shorter one of two texts is in the other one, or if both are empty."""
+    short, long = sorted((letter_sequences(one), letter_sequences(other)), key=len)
+    return len(short & long) >= _NEARLY_ALL * len(short) if short else fold_words(one) == fold_words(other)
 
 
 def is_part_url(key: str, of: str) -> bool:

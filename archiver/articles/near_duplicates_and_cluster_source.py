@@ -1,5 +1,5 @@
 """Finds near-duplicates: compares two texts by the passages they share, computes MinHash signatures, and finds which
-article of a cluster the others were copied from.
+article of a cluster the others were copied from, and which pages of a site only repeat its own posts.
 
 The similarity of two texts is the share of their words that are in common passages. An edited copy has common passages
 throughout, with small gaps where words were changed. A text that only quotes another has few of them.
@@ -10,18 +10,21 @@ from __future__ import annotations
 import random
 import re
 import unicodedata
-from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property, lru_cache
 from math import sqrt
+from statistics import fmean
 from typing import Generic, TypeVar
+from urllib.parse import urlsplit
 
 from rensa import RMinHash
 
 from archiver.articles.article_comparison import fold_words, split_ascii_words
 from archiver.lazy_regex import lazy_regex
+from archiver.urls import names_second_form
 
 # Texts in the form in which they are compared: the words in order, and short sequences of them (shingles).
 
@@ -340,6 +343,120 @@ def are_series(a: Wording, b: Wording, c: Wording, *, one_site: bool) -> bool:
 def _is_scattered(a: Wording, b: Wording) -> bool:
     cover = _cover(a, b)
     return cover.size - cover.passages < _IN_GAPS * (cover.size - cover.shared)
+
+
+# Finding second addresses of posts: pages of one site that repeat its own posts.
+
+COPY_SIMILARITY = 0.9
+"""Two texts are nearly the same if this share of their words is in common passages."""
+_MIN_COPIES, _NEARLY_ALL = 3, 0.9
+_DIGITS = lazy_regex(r"\d+")
+
+
+@dataclass(frozen=True, slots=True)
+class SitePost:
+    """A post of a site, to be compared with the site's other posts.
+
+    - `published`: the date of publication.
+    - `canonical`: the urlkey of its canonical URL; "" if it has none.
+    - `form`: the number of the form of its page; 0 if unknown.
+    - `is_given`: True if a feed, sitemap or API lists its URL.
+    - `is_listed`: True if a listing shows it as an entry.
+    """
+
+    id: int
+    url: str
+    key: str
+    title: str
+    published: date | None = None
+    canonical: str = ""
+    form: int = 0
+    is_given: bool = False
+    is_listed: bool = False
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """Returns the groups of pages to which the post belongs: those in its folder, those with the same last step of
+        the path, and those of its form.
+        """
+        parts = urlsplit(self.url)
+        steps = parts.path.strip("/").split("/")
+        names = "&".join(sorted(part.partition("=")[0] for part in parts.query.split("&")))
+        folder = _DIGITS.sub("0", "/".join(steps[:-1]))
+        ending = "" if _DIGITS.search(steps[-1]) else f"*/{steps[-1]}?{names}"
+        return f"{folder}/?{names}", ending, f"form {self.form}" if self.form else ""
+
+
+def find_second_addresses(
+    similar: Iterable[tuple[SitePost, SitePost]], count_groups: Callable[[], Mapping[str, int]]
+) -> dict[int, int]:
+    """Returns which of a site's posts are only second addresses of others, as {ID: ID of the other post}. `similar` are
+    pairs of posts with (nearly) the same text; `count_groups` returns the number of the site's posts in each group.
+
+    Two such posts are the same if their titles are, too, and their dates do not differ. One of them is a second address
+    in any of these cases:
+
+    - Its URL alone names a print, AMP or mobile version, and no source or canonical URL prefers it.
+    - Both URLs end in the same step, and the other URL is preferred.
+    - Nearly all pages of its group (folder, last step of the path, or form) repeat posts outside the group, whose URLs
+      are preferred.
+    """
+    pairs = [
+        pair
+        for one, other in similar
+        if one.key != other.key and _are_one_post(one, other)
+        for pair in ((one, other), (other, one))
+    ]
+    copied = _copied_groups(pairs, count_groups()) if pairs else frozenset()
+    found: dict[int, int] = {}
+    for one, other in sorted(pairs, key=lambda pair: (_rank(pair[1]), pair[0].id)):
+        is_marked = names_second_form(one.url) and not names_second_form(other.url) and _rank(other) < _rank(one)
+        is_twin = _last_step(one) == _last_step(other) and (_rank(other) < _rank(one) or one.canonical == other.key)
+        is_member = any(group in copied and group not in other.groups for group in one.groups)
+        if (is_marked or is_twin or is_member) and one.id not in found and _end(found, other.id) != one.id:
+            found[one.id] = other.id
+    return {one: _end(found, other) for one, other in found.items()}
+
+
+def _end(found: Mapping[int, int], number: int) -> int:
+    while number in found:
+        number = found[number]
+    return number
+
+
+def _are_one_post(one: SitePost, other: SitePost) -> bool:
+    if one.published and other.published and abs((one.published - other.published).days) > 1:
+        return False
+    short, long = sorted((fold_words(one.title), fold_words(other.title)), key=len)
+    return bool(short) and short in long
+
+
+def _copied_groups(pairs: Iterable[tuple[SitePost, SitePost]], sizes: Mapping[str, int]) -> frozenset[str]:
+    """Returns the groups of pages of which nearly all repeat posts outside the group that have preferred addresses."""
+    repeated: dict[str, dict[int, list[SitePost]]] = defaultdict(lambda: defaultdict(list))
+    for one, other in pairs:
+        for group in set(one.groups).difference(other.groups, ("",)):
+            repeated[group][one.id] += [one, other]
+    return frozenset(
+        group
+        for group, found in repeated.items()
+        if len(found) >= max(_MIN_COPIES, _NEARLY_ALL * sizes.get(group, 0))
+        and _mean_rank(pair[1] for pair in found.values()) < _mean_rank(pair[0] for pair in found.values())
+    )
+
+
+def _rank(post: SitePost) -> tuple[int, ...]:
+    """Returns a key by which the preferred one of several addresses of a post comes first."""
+    is_canonical = post.canonical == post.key
+    return not post.is_given, not is_canonical, names_second_form(post.url), not post.is_listed, len(post.url), post.id
+
+
+def _mean_rank(posts: Iterable[SitePost]) -> tuple[float, ...]:
+    return tuple(map(fmean, zip(*map(_rank, posts), strict=True)))
+
+
+def _last_step(post: SitePost) -> str:
+    return urlsplit(post.url).path.rstrip("/").rpartition("/")[2]
 
 
 # Finding the origin of a cluster.

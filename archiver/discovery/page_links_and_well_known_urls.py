@@ -101,7 +101,34 @@ _LISTING_RELS = frozenset({"tag", "category", "author", "archives", "archive"})
 _NEXT_RELS = frozenset({"next", "prev", "previous"})
 _LINK_RELS = frozenset({"canonical", "alternate", "sitemap", "amphtml", *_NEXT_RELS})
 _NEXT_DATA = ("data-next-url", "data-next-page-url", "data-next-page", "data-load-more-url")
+_BUTTON_DATA = ("data-url", "data-href", "data-link", "data-more-url", "data-ajax-url")  # also those of other buttons
+_ON_CLICK = lazy_regex(r"\blocation(?:\.href)?\s*=\s*['\"]([^'\"]+)|\blocation\.(?:assign|replace)\(\s*['\"]([^'\"]+)")
 _MOST_NEXT_DATA = 20
+_SLIDER_CLASS = lazy_regex(r"swiper|slick|carousel|slider|splide|glide|owl-|flickity|tns-|gallery", re.IGNORECASE)
+_PAGE_DATA = lazy_regex(r"data-(?:\w+-)?(?:page|paged|offset|cursor|skip|maxpages?|max-pages?)(?:-\w+)?")
+_MORE_WORDS = lazy_regex(
+    r"(?:load|show|view|see) (?:more|older)(?: (?:posts|articles|stories|news|entries|results))?|"
+    r"(?:more|older) (?:posts|articles|stories|news|entries)|next page|"
+    r"(?:mehr|weitere)(?: (?:beiträge|artikel|meldungen|nachrichten))? (?:laden|anzeigen)|ältere (?:beiträge|artikel)|"
+    r"(?:charger|voir|afficher) plus(?: d['’]articles)?|articles plus anciens|(?:cargar|ver|mostrar) más(?: noticias)?|"
+    r"entradas anteriores|(?:carregar|ver|mostrar) mais(?: notícias)?|(?:carica|mostra|vedi) altr[oie](?: articoli)?|"
+    r"meer (?:laden|tonen|berichten)|(?:załaduj|pokaż) więcej|načíst další|zobrazit více|načítať ďalšie|"
+    r"(?:ladda|visa) fler|(?:indlæs|vis|last inn) (?:flere|mer)|lataa lisää|näytä lisää|továbbiak betöltése|"
+    r"încarcă mai mult[e]?|daha fazla(?: (?:göster|yükle|haber))?|φόρτωση περισσότερων|περισσότερα άρθρα|"
+    r"(?:показать|загрузить) (?:ещ[её]|больше)|ещ[её] новости|(?:показати|завантажити) (?:ще|більше)|покажи още|"
+    r"прикажи још|цааш үзэх|дэлгэрэнгүй үзэх|тағы жүктеу|تحميل المزيد|عرض المزيد|المزيد من (?:الأخبار|المقالات)|"
+    r"(?:بارگذاری|نمایش) بیشتر|مزید (?:دیکھیں|خبریں)|טען עוד|עוד כתבות|और (?:पढ़ें|लोड करें|देखें)|আরও (?:দেখুন|পড়ুন|খবর)|"
+    r"மேலும் (?:காண|செய்திகள்)|(?:ดู|โหลด)เพิ่มเติม|xem thêm|tải thêm|muat(?: lebih banyak|kan lagi)|"
+    r"(?:加载|載入|查看|显示|顯示)更多|更多(?:文章|新闻|新聞)|もっと(?:見る|読み込む)|次のページ|"
+    r"더 ?(?:보기|불러오기)|ավելին|տեսնել ավելին|მეტის ნახვა|ተጨማሪ (?:ይመልከቱ|አሳይ)|තවත් බලන්න|နောက်ထပ်(?:ကြည့်ရန်)?",
+    re.IGNORECASE,
+)
+_SCROLL_SCRIPT = lazy_regex(
+    r"infinite[-_]?scroll|load[-_]?more|IntersectionObserver[\s\S]*\bfetch\(|(?:fetch|get|ajax|open)\([^;]{0,80}[?&/]page\b",
+    re.IGNORECASE,
+)
+_MAX_BUTTON, _MAX_DIGITS = 60, 3
+_MOST_NUMBERS = 15  # a pager shows at most this many numbers; a calendar shows more
 _LISTING_ENTRIES = 3
 _ZERO, _TAIL = lazy_regex(r"(?<!\d)0(?!\d)"), 20  # a page number is in the last characters of an address
 _MAX_URL_LENGTH = 4_000  # links with more characters than this are ignored, since they would fill the cache
@@ -119,6 +146,8 @@ class PageLinks:
     - `refresh`, `canonical`: absolute addresses, which may be out of scope.
     - `nofollow`: True if meta robots asks crawlers not to follow the page's links.
     - `is_listing`: True if the page itself is a listing of posts.
+    - `has_hidden_pages`: True if the listing continues on further pages to which no link leads: only a script requests
+      them, or a form with the method POST.
     - `traps`: addresses in scope that are crawl traps or are not worth fetching, and are therefore only recorded.
     - `titles`: the elements that are titles of entries, with the addresses to which they link.
     - `others`: the elements of other links that may lead to posts, with their addresses.
@@ -136,6 +165,7 @@ class PageLinks:
     traps: tuple[DiscoveredURL, ...] = ()
     titles: tuple[tuple[etree._Element, str], ...] = field(default=(), compare=False, repr=False)
     others: tuple[tuple[etree._Element, str], ...] = field(default=(), compare=False, repr=False)
+    has_hidden_pages: bool = False
 
     @property
     def all(self) -> tuple[DiscoveredURL, ...]:
@@ -156,6 +186,20 @@ def parse_links(
     origin. rel=nofollow on a link within the site is ignored, because it only concerns the ranking in search engines.
     """
     return _Page(index, url, scope, latest_year).links(link_header, with_api=with_api)
+
+
+def _is_button(element: etree._Element) -> bool:
+    """Returns True if a visitor can click on an element, but no address says where it leads."""
+    if element.tag == "input":
+        return (element.get("type") or "").lower() in ("submit", "button", "image")
+    address = (element.get("href") or "").strip().lower() if element.tag == "a" else ""
+    return address in ("", "#", "#!") or address.startswith("javascript:")
+
+
+def _has_class(element: etree._Element, pattern: re.Pattern[str]) -> bool:
+    """Returns True if a class of an element, or of its nearest ancestors, matches a pattern."""
+    near = (element, *islice(element.iterancestors(), 3))
+    return any(pattern.search(one.get("class") or "") for one in near)
 
 
 def is_redirector(url: str) -> bool:
@@ -220,7 +264,31 @@ class _Page:
             tuple(self.traps.values()),
             tuple(self.titles),
             tuple(self.others),
+            is_listing and not following and self._has_hidden_pages(),
         )
+
+    def _has_hidden_pages(self) -> bool:
+        """Returns True if the page has a button, or a link without an address, that shows further entries."""
+        root, numbers = self.index.root, dict[etree._Element, set[int]]()
+        for element in root.iter("button", "input", "a"):
+            if not _is_button(element) or _has_class(element, _SLIDER_CLASS):
+                continue
+            text = " ".join((element.get("value") or "".join(map(str, element.itertext()))).split())[:_MAX_BUTTON]
+            if text.isdecimal() and len(text) <= _MAX_DIGITS:
+                around = element.getparent()
+                while around is not None and len(around) == 1:
+                    around = around.getparent()
+                if around is not None:
+                    numbers.setdefault(around, set()).add(int(text))
+            elif (
+                _MORE_WORDS.fullmatch(text.strip(" .…»›→↓+"))
+                or element in self.in_pagers
+                or any(_PAGE_DATA.fullmatch(str(name)) for name in element.keys())  # noqa: SIM118 (not a dict)
+            ):
+                return True
+        if any({2, 3} <= found and len(found) <= _MOST_NUMBERS for found in numbers.values()):
+            return True
+        return any(_SCROLL_SCRIPT.search(script.text) for script in root.iter("script") if script.text)
 
     def _classify(self, href: str | None) -> ClassifiedLink | None:
         """Returns the classification of the link with this address (`href`, None if missing) if it leads to another
@@ -356,12 +424,27 @@ class _Page:
             self._add(known.url, DiscoverySource.LINK, known.kind)
 
     def _record_load_more_links(self) -> None:
-        """Records the next pages whose addresses "Load more" buttons keep in data attributes."""
-        buttons = {element for name in _NEXT_DATA for element in self.index.with_attribute(name)}
+        """Records the pages whose addresses "Load more" buttons and the like keep in data attributes or in the script
+        for a click. In attributes that other buttons have, too, only an address with a page number counts.
+        """
+        names = (*_NEXT_DATA, *_BUTTON_DATA)
+        buttons = {element for name in names for element in self.index.with_attribute(name)}
         pairs = (pair for element in self.index.sorted(buttons) for pair in element.items())
-        for value in islice((str(value) for name, value in pairs if name in _NEXT_DATA), _MOST_NEXT_DATA):
-            if "/" in value and (known := self._classify(value)):
+        for name, value in islice(((str(name), str(value)) for name, value in pairs if name in names), _MOST_NEXT_DATA):
+            is_address = "/" in value or (name in _BUTTON_DATA and value.startswith("?"))
+            if (
+                is_address
+                and (known := self._classify(value))
+                and (name in _NEXT_DATA or self._is_in_series(known.url))
+            ):
                 self._pager(known.url)
+        for element in islice(self.index.with_attribute("onclick"), _MOST_NEXT_DATA):
+            if (m := _ON_CLICK.search(element.get("onclick") or "")) and (known := self._classify(m[1] or m[2])):
+                if self._is_in_series(known.url):
+                    self._pager(known.url)
+                else:
+                    target = DiscoveredURL(known.url, DiscoverySource.LINK, kind_by_address(known.url), self.url)
+                    self.found.setdefault(known.url, target)
 
     @cached_property
     def in_pagers(self) -> set[etree._Element]:

@@ -44,6 +44,7 @@ from archiver.sites.archiver_toml import Config, load_config, unused_groups
 from archiver.sites.run_limits_quotas_and_blackouts import read_group_quotas
 from archiver.storage.archive_opening_and_transactions import path_of
 from archiver.storage.backup_and_check_records import has_integrity_records, read_damages
+from archiver.storage.column_values_and_completions import IS_LIVE
 from archiver.storage.completeness_and_url_history import site_completeness
 from archiver.storage.crawl_schedule import Scheduled, Settings, scheduled_sites
 from archiver.storage.crawl_traps_redirect_loops_and_host_files import find_host_file
@@ -427,7 +428,7 @@ def format_metrics(db: Database, found: OverallHealth, version: str) -> str:
     """Returns all metrics in the Prometheus text format. `version` is the version of this program. Times are Unix
     seconds in UTC.
     """
-    articles = dict(db.execute("select site, count(*) from articles group by 1").fetchall())
+    articles = dict(db.execute(f"select site, count(*) from articles where {IS_LIVE} group by 1").fetchall())
     requests, received, runs = db.execute("select total(requests), total(bytes), count(*) from runs").fetchone()
     families = [
         Metric("archiver_info", "The program that reports these metrics.", [({"version": version}, 1)]),

@@ -14,7 +14,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver.health.notification_policy import Fault, HealthChange
-from archiver.storage.column_values_and_completions import stored_time
+from archiver.storage.column_values_and_completions import IS_LIVE, stored_time
 from archiver.storage.pages_and_source_hints import moment, stamp
 
 MOST_ATTEMPTS = 5
@@ -231,8 +231,9 @@ def read_digest(db: Database, names: Iterable[str], now: datetime) -> dict[str, 
     """
     wanted = set(names)
     rows = db.execute(
-        "select s.name, coalesce(h.state, 'unknown'), h.since, (select count(*) from articles a where a.site = s.name),"
-        " coalesce(h.findings ->> '$[0].sentence', ''), s.muted_until from sites s left join site_health h "
+        "select s.name, coalesce(h.state, 'unknown'), h.since, "
+        f"(select count(*) from articles where site = s.name and {IS_LIVE}), "
+        "coalesce(h.findings ->> '$[0].sentence', ''), s.muted_until from sites s left join site_health h "
         "on h.site_id = s.id order by case h.state when 'red' then 0 when 'amber' then 1 when 'green' then 3 else 2 "
         "end, s.name"
     )

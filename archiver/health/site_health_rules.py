@@ -615,6 +615,7 @@ CONTENT_CODES = frozenset(
     {
         "no-posts",
         "javascript",
+        "hidden-pages",
         "untaken",
         "undated",
         "unlisted",
@@ -636,6 +637,8 @@ def _check_content(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime
     content = known.content
     if finding := _judge_script_pages(content):
         yield finding
+    if content.hidden:
+        yield _judge_hidden_pages(content)
     if finding := _judge_untaken(content, known.site):
         yield finding
     if finding := _judge_undated(content, known.site):
@@ -802,6 +805,18 @@ def _judge_script_pages(content: SiteContent) -> HealthFinding | None:
         "archiver runs no scripts. Look for a feed with full texts or an API that the site does not declare, and crawl "
         'its address; see docs/crawl.md, "Pages that need JavaScript".',
         figure=empty,
+    )
+
+
+def _judge_hidden_pages(content: SiteContent) -> HealthFinding:
+    lists = "A list continues" if content.hidden == 1 else f"{content.hidden:,} lists continue"
+    return HealthFinding(
+        "hidden-pages",
+        "amber",
+        f"{lists} on pages that only a script or a form requests, for example {content.hidden_example}: archiver runs "
+        "no scripts and sends no forms, so older posts may be missing. Look for a sitemap, archive, feed or API that "
+        "lists them, and crawl its address.",
+        figure=content.hidden,
     )
 
 

@@ -21,7 +21,7 @@ from archiver.health.stored_health_inputs_and_accepted_findings import read_heal
 from archiver.similar_words_and_plurals import count_noun
 from archiver.sites.archiver_toml import Config, effective_settings
 from archiver.sites.run_limits_quotas_and_blackouts import read_group_quotas
-from archiver.storage.column_values_and_completions import settings_of, stored_time
+from archiver.storage.column_values_and_completions import IS_LIVE, settings_of, stored_time
 from archiver.storage.completeness_and_url_history import PostCounts, count_posts_of_sites
 from archiver.storage.crawl_schedule import scheduled_site, scheduled_sites
 from archiver.storage.pages_and_source_hints import stamp
@@ -118,7 +118,7 @@ def read_site_table(db: Database, config: Config, now: datetime) -> list[SiteRow
     """Returns the rows of all sites, sorted by name. The health of a site is that of its last run (`read_healths`)."""
     sites = list(db.query("select * from sites order by name"))
     healths, posts, tags = read_healths(db, sites, now), count_posts_of_sites(db, now), tags_of_sites(db)
-    articles = dict(db.execute("select site, count(*) from articles group by site").fetchall())
+    articles = dict(db.execute(f"select site, count(*) from articles where {IS_LIVE} group by site").fetchall())
     new = dict(
         db.execute(
             "select site_id, total(new) from runs where started_at >= ? group by site_id", [stamp(now - _WEEK)]

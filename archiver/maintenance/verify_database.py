@@ -15,7 +15,7 @@ from archiver.fields import STORED_LISTS, STORED_TIMES
 from archiver.maintenance.database_damage_and_vacuum import find_database_damage, find_unreadable_articles, path_of
 from archiver.storage.article_tables import field_candidate_evidence as evidence
 from archiver.storage.backup_and_check_records import TABLE_UNIT
-from archiver.storage.column_values_and_completions import stored_time
+from archiver.storage.column_values_and_completions import IS_LIVE, stored_time
 from archiver.storage.full_text_index_and_saved_searches import TOKENIZER
 from archiver.storage.page_discoveries_counts_and_source_trust import PAGE_COUNTS_QUERY
 from archiver.storage.schema_and_migrations import migrations
@@ -246,7 +246,8 @@ def check_references(db: Database) -> Iterator[VerifyFinding]:
             "Restore the rows of 'article_urls' from a backup, or crawl the site again.",
         )
         for number, url in db.execute(
-            "select id, url from articles a where not exists (select 1 from article_urls d where d.article_id = a.id)"
+            "select id, url from articles a where not exists (select 1 from article_urls d where d.article_id = a.id) "
+            f"and {IS_LIVE}"
         )
     )
     yield from limit_findings(

@@ -37,6 +37,12 @@ INDEXED = frozenset(
         "typeof",
         "data-drupal-selector",
         # "Load more" buttons
+        "data-url",
+        "data-href",
+        "data-link",
+        "data-more-url",
+        "data-ajax-url",
+        "onclick",
         "data-next-url",
         "data-next-page-url",
         "data-next-page",

@@ -26,8 +26,8 @@ from archiver.discovery.cdx_and_timemaps import query_url, service_address, site
 from archiver.discovery.soft404_and_walls import SoftNotFoundProfile
 from archiver.errors import ArchiverError, SiteMoved, SiteRemoved
 from archiver.extensions.crawl_log import log_as
-from archiver.extraction.page_classifier import Answer
-from archiver.extraction.page_parsing_and_javascript_check import Page
+from archiver.extraction.page_classifier import LISTED_DATE, UNDATED, Answer
+from archiver.extraction.page_parsing_and_javascript_check import Page, parse_page
 from archiver.extraction.template.page_form_fingerprint_and_date_slot import page_form
 from archiver.extraction.template.site_rules_and_constants import SiteRules
 from archiver.extraction.template.template_learning_and_checking import TemplateLearner
@@ -42,12 +42,13 @@ from archiver.maintenance.late_hint_and_constant_reextraction import (
     refuse_constants,
 )
 from archiver.maintenance.page_reclassification import Rejudging, RejudgingTally, judge_site, rejudge
-from archiver.maintenance.reextraction_reader import extract_from_capture
+from archiver.maintenance.reextraction_reader import extract_from_capture, read_response
 from archiver.politeness.throttle import MAX_RETRY_AFTER
 from archiver.sites.archiver_toml import effective_settings, load_config
 from archiver.sites.crawler_identity_and_delay import needs_contact
 from archiver.sites.page_objects_and_test_cases import load_page_objects
 from archiver.sites.run_limits_quotas_and_blackouts import RunLimits, limit_scheduled_run
+from archiver.spiders.parse_response import read_list_dates
 from archiver.spiders.requisite_queue import Requisites
 from archiver.spiders.run_endings_and_outage_guards import RunEnding, RunResult, internal_error
 from archiver.spiders.trap_detector import TrapDetector
@@ -70,10 +71,15 @@ from archiver.storage.delisted_posts_and_edit_samples import (
 from archiver.storage.disk_and_database_errors import archive_faults, is_environment_error
 from archiver.storage.held_pages_and_recent_changes import count_held, count_taken_back, hold_of
 from archiver.storage.locks import HeldLock, lock_host, lock_site
-from archiver.storage.page_discoveries_counts_and_source_trust import record_discovered_urls
+from archiver.storage.page_discoveries_counts_and_source_trust import (
+    has_list_dates,
+    lists_fetched_since,
+    record_discovered_urls,
+    store_listed_dates,
+)
 from archiver.storage.page_form_evidence_and_post_verdicts import is_promised, stored_verdicts
 from archiver.storage.page_requisite_records import DEFAULT_MODE, Mode
-from archiver.storage.page_result_writer import PageWriter, StoringRun
+from archiver.storage.page_result_writer import PageWriter, StoringRun, withdraw_copies
 from archiver.storage.pages_and_source_hints import make_seed_due
 from archiver.storage.run_records_and_statistics import (
     Counts,
@@ -103,6 +109,8 @@ from archiver.warc.warc_records import Exchange, Original
 
 _FIRST = 40
 """The forms are judged for the first time after this many pages of a run, then whenever the number of pages doubles."""
+_FEW = 3
+"""If at least this many pages show no date, and fewer posts show theirs, the site may show its dates only in lists."""
 _HOME_ONLY = 1
 _MOST_AT_END = 5_000
 """The end of a run judges at most this many pages again; the next run takes up the rest."""
@@ -121,6 +129,8 @@ class SiteJudge:
         self._is_complete = has_finished(db, site["id"])
         self._is_updated = last_finished_version(db, site["id"]) not in ("", run.version)
         self._next = _FIRST
+        self._dated = self._undated = 0
+        self.reads_list_dates = has_list_dates(db, site["id"])
 
     def judge_article(
         self, page: Page, hint: SourceHint | None, article: Article, extract: Callable[[Answer], Article]
@@ -132,15 +142,40 @@ class SiteJudge:
         if self._pages >= self._next:
             self._next *= 2
             self.judge()
-        if not self._verdicts.forms:
-            return article
-        return judge_article(
-            self._verdicts,
-            page_form(page),
-            article,
-            is_promised=lambda: reports_post(hint) or is_promised(self._db, urlkey(page.url)),
-            extract=extract,
-        )
+        if self._verdicts.forms:
+            article = judge_article(
+                self._verdicts,
+                page_form(page),
+                article,
+                is_promised=lambda: reports_post(hint) or is_promised(self._db, urlkey(page.url)),
+                extract=extract,
+            )
+        self._look_for_dates(article)
+        return article
+
+    def _look_for_dates(self, article: Article) -> None:
+        """Reads the dates in lists from now on if the pages of the site show none, and those in the lists of this run.
+        Most sites show the date of a post on its page, so that reading their lists, which takes long, would be in vain.
+        """
+        is_post = article.kind is PageKind.POST
+        self._dated += is_post and article.published is not None and article.kind_rule != LISTED_DATE
+        self._undated += article.kind_rule == UNDATED or (is_post and article.published is None)
+        if not self.reads_list_dates and self._undated >= _FEW > self._dated:
+            self.reads_list_dates = True
+            self._writer.flush()
+            self._read_lists(lists_fetched_since(self._db, self._site["id"], self._run.started))
+
+    def _read_lists(self, lists: Sequence[tuple[str, int]]) -> None:
+        """Stores the dates beside the links of lists, which are given as URL and capture."""
+        scope, found = Scope(self._site["host"], self._site["path"]), []
+        for url, capture_id in lists:
+            if (read := read_response(self._db, self._archive.parent, capture_id)) is not None:
+                response, capture = read
+                at = pages.moment(capture["captured_at"])
+                found.append(read_list_dates(parse_page(response.body, url, response.content_type, at), scope))
+        with writing(self._db):
+            for dates in filter(None, found):
+                store_listed_dates(self._db, dates)
 
     def before_learning(self) -> None:
         self.judge()
@@ -163,6 +198,8 @@ class SiteJudge:
         counts.
         """
         self._writer.flush()
+        if not self.reads_list_dates:
+            self._read_lists(lists_fetched_since(self._db, self._site["id"], self._run.started, of_undated=True))
         found = find_late_hints(self._db, self._site["id"], self._run.started)
         if not found:
             return LateHintTally()
@@ -189,6 +226,12 @@ class SiteJudge:
         since = pages.stamp(self._run.started) if self._is_updated else ""
         tally, rejudged = rejudge(judging, self._run, confirmed_since=since, most=_MOST_AT_END)
         counts.add(rejudged)
+        if counts.new:
+            copies = Counts()
+            with writing(self._db):
+                withdraw_copies(self._run, copies)
+            counts.add(copies)
+            tally.withdrawn += copies.withdrawn
         if counts.new or counts.revised or self._is_pending:
             now = datetime.now(UTC)
             refused = refuse_constants(self._db, self._archive, self._site, self._run.version, now)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from urllib.parse import urljoin, urlsplit
 
 from archiver.discovery import cdx_and_timemaps, feed_parser, page_requisites, sitemaps, wordpress_api
@@ -40,6 +41,7 @@ from archiver.items import (
     FOREIGN_API,
     FOREIGN_FEED,
     FOREIGN_SITEMAP,
+    HIDDEN_PAGES,
     NEEDS_JAVASCRIPT,
     REDIRECTS,
     Article,
@@ -236,6 +238,7 @@ class SiteContext:
     - `read_page`: a function that extracts the article of a page.
     - `soft_not_found`: the site's soft-404 profile; None if it is not known yet.
     - `with_requisites`: True if the result for a post's page includes its requisites.
+    - `with_list_dates`: True if the result for a list includes the dates beside its links.
     """
 
     scope: Scope
@@ -243,6 +246,7 @@ class SiteContext:
     read_page: ReadPage = extract_without_template
     soft_not_found: SoftNotFoundProfile | None = None
     with_requisites: bool = False
+    with_list_dates: bool = True
 
 
 def parse_page(fetched: FetchedPage, request: PageRequest, site: SiteContext) -> ParsedPage:
@@ -416,7 +420,9 @@ def _article_page(
         shown=listing_digest(links, page),
         possible_posts=_possible_posts(links, request.url, site.scope.path),
         listed=listed_posts(links, page) if links and article.kind is PageKind.LISTING else None,
-        listed_dates=_listed_dates(links, page) if links and not (is_post or request.part_of) else (),
+        listed_dates=(
+            _listed_dates(links, page) if site.with_list_dates and links and not (is_post or request.part_of) else ()
+        ),
         next_pages=tuple(t.url for t in links.next_pages) if links and not is_post else (),
         form=None if request.part_of else replace(page_form(page), date_slot=date_slot(article)),
     )
@@ -424,6 +430,8 @@ def _article_page(
         is_post and article.part_of and request.kind is not PageKind.PART and site.scope.contains(article.part_of)
     )
     final = _claimed_part(result, article) if is_claim else _with_outcome(result, article, request)
+    if links and links.has_hidden_pages and article.kind is PageKind.LISTING:
+        final = replace(final, reason=f"{final.reason}; {HIDDEN_PAGES}")
     return ParsedPage(final, platform=article.platform)
 
 
@@ -638,6 +646,14 @@ def _listed_categories(links: link_reader.PageLinks, page: Page) -> tuple[Listed
         *(ListedCategories(urlkey(at), names, is_beside=True) for at, names in beside.items()),
         *(ListedCategories(urlkey(at), (own,), is_beside=False) for at in sorted(posts)),
     )
+
+
+def read_list_dates(page: Page, scope: Scope) -> tuple[ListedDate, ...]:
+    """Returns the dates that a page of a site shows beside its links; `scope` is the scope of the site."""
+    latest_year = (page.captured_at or datetime.now(UTC)).year + 1
+    if page.root is None:
+        return ()
+    return _listed_dates(link_reader.parse_links(page.index, page.url, scope, "", latest_year), page)
 
 
 def _listed_dates(links: link_reader.PageLinks, page: Page) -> tuple[ListedDate, ...]:

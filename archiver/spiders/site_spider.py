@@ -548,7 +548,12 @@ class SiteSpider(Spider):
             # The posts listed as changed are already written, so a new post cannot offset one that is gone.
             page = replace(page, alive=archive.pages.posts_alive(DiscoverySource.API, page.url))
         site = SiteContext(
-            run.scope, archive.pages.claim_new_link, run.read_page, run.soft_not_found, run.mode == "all"
+            run.scope,
+            archive.pages.claim_new_link,
+            run.read_page,
+            run.soft_not_found,
+            run.mode == "all",
+            run.judge.reads_list_dates,
         )
         parsed = parse_page(fetched, page, site)
         if page.step == "ids" and page.looks_back and archive.pages.is_set_back(parsed.result.targets):

@@ -20,6 +20,8 @@ from archiver.fields import GEOTAG_KEYS, LINKS, Shape
 from archiver.markup.text_marks import Packed, pack_marks, unpack_marks
 from archiver.similar_words_and_plurals import count_noun
 
+IS_LIVE = "(id not in (select article_id from withdrawn_articles))"
+"""SQL: an article that has not been withdrawn."""
 _DEGREES = frozenset({"latitude", "longitude", "precision"})
 
 

@@ -26,7 +26,7 @@ from archiver.storage import crawl_traps_redirect_loops_and_host_files as crawl_
 from archiver.storage import page_requisite_records as requisites
 from archiver.storage.article_tables.article_storing_and_withdrawal import count_withdrawn
 from archiver.storage.article_tables.captures_redirects_and_import_records import usage_statements_of
-from archiver.storage.column_values_and_completions import stored_object
+from archiver.storage.column_values_and_completions import IS_LIVE, stored_object
 from archiver.storage.delisted_posts_and_edit_samples import delisted_posts, edit_estimate, unlisted_posts
 from archiver.storage.held_pages_and_recent_changes import held_pages
 from archiver.storage.page_discoveries_counts_and_source_trust import (
@@ -245,9 +245,9 @@ def site_completeness(db: Database, site: dict[str, Any], runs: int = 3) -> dict
     """Returns the state of one site, ready for JSON; `site` is its row and `runs` the number of runs to include. Keys:
 
     - site, start_url, platform.
-    - articles: the number of all articles, and of those that are gone, are duplicates, were revised, or are paid (open
-      only to subscribers).
-    - withdrawn: articles whose pages proved not to be posts.
+    - articles: the number of all articles that are not withdrawn, and of those that are gone, are duplicates, were
+      revised, or are paid (open only to subscribers).
+    - withdrawn: the further articles whose pages proved not to be posts, or to be copies of other posts.
     - untaken: pages that look like the posts of the site, but were not stored as posts (rule, pages, example).
     - unlisted: posts that are no longer listed and may be gone (posts, example).
     - delisted: posts that a source or listing no longer shows, and that are still online (posts, example).
@@ -285,8 +285,9 @@ def site_completeness(db: Database, site: dict[str, Any], runs: int = 3) -> dict
     captured = _gone_but_captured(db, site_id, counted)
     everything = [count for count in counted if not count.source]
     posts = _by_state(everything, captured.get(str(DiscoverySource.CDX), 0))
+    live = f"select count(*) from articles where site = ? and {IS_LIVE}"
     articles = [
-        db.execute(f"select count(*) from articles where site = ? {condition}", [site["name"]]).fetchone()[0]
+        db.execute(f"{live} {condition}", [site["name"]]).fetchone()[0]
         for condition in (
             "",
             "and gone_at is not null",

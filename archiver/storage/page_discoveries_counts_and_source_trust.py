@@ -29,6 +29,7 @@ from archiver.discovery.source_hints_and_trust import (
     source_key,
 )
 from archiver.discovery.url_classifier_and_patterns import outcome_of_trap_rule, trap_reason
+from archiver.extraction.page_classifier import LISTED_DATE, UNDATED
 from archiver.frontier.fetch_order_and_revisits import VOUCHING_SOURCES, Believes, KnownPage, priority, refetch_reason
 from archiver.items import DiscoveredURL, DiscoverySource, ListedCategories, ListedDate, Outcome, PageKind, SourceHint
 from archiver.storage.pages_and_source_hints import (
@@ -434,6 +435,45 @@ def store_listed_dates(db: Database, listed: Iterable[ListedDate]) -> None:
             continue
         hint = replace(latest, listed_date=date)
         store_hint(db, page_id, hint, json.loads(digests or "{}"), completes=is_finer)
+
+
+_LISTS = """select p.id, p.url, p.capture_id from pages p where p.site_id = :site and p.fetched_at >= :since
+    and p.outcome = 'not-article' and p.kind in ('listing', 'page', 'other', 'unknown') and p.capture_id is not null"""
+_WITHOUT_DATE = f"""from pages p left join articles a on a.id = p.article_id where p.site_id = :site
+    and p.fetched_at >= :since and (p.outcome = 'not-article' and p.rule = '{UNDATED}'
+    or p.outcome = 'archived' and a.id is not null and a.published is null)"""
+_LISTED_ON = f"""select d.found_on_page_id {
+    _WITHOUT_DATE.replace(
+        "from pages p", "from pages p join page_discoveries d on d.page_id = p.id and d.source = 'listing'"
+    )
+}"""
+_AMONG_POSTS = f"""select 1 {_WITHOUT_DATE} and (select count(*) from (select 1 from page_forms mine
+    join forms o on o.id = mine.form_id join forms f on f.site_id = o.site_id and f.address = o.address
+    join page_forms others on others.form_id = f.id join pages q on q.id = others.page_id
+    where mine.page_id = p.id and q.outcome in ('archived', 'unchanged') and q.rule <> '{UNDATED}' limit 3)) = 3
+    limit 1"""
+
+
+def has_list_dates(db: Database, site_id: int) -> bool:
+    """Returns True if a post of a site has its date from a list."""
+    query = "select 1 from pages where site_id = ? and rule = ? and kind = 'post' limit 1"
+    return db.execute(query, [site_id, LISTED_DATE]).fetchone() is not None
+
+
+def lists_fetched_since(
+    db: Database, site_id: int, since: datetime, *, of_undated: bool = False
+) -> list[tuple[str, int]]:
+    """Returns the URLs and captures of the pages that were fetched since a time and that may be lists of posts.
+
+    If `of_undated` is True, returns only the lists that may date pages which were found since then to have no date:
+    those that show such a page as an entry. If the address of such a page is like those of posts, returns all lists.
+    """
+    values = {"site": site_id, "since": stamp(since)}
+    lists = db.execute(f"{_LISTS} order by p.id", values).fetchall()
+    if of_undated and db.execute(_AMONG_POSTS, values).fetchone() is None:
+        wanted = {row[0] for row in db.execute(_LISTED_ON, values)}
+        lists = [row for row in lists if row[0] in wanted]
+    return [(url, capture_id) for _, url, capture_id in lists]
 
 
 def _is_earlier(date: str, before: str) -> bool:

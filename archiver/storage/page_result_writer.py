@@ -52,9 +52,11 @@ from archiver.storage.article_tables.article_storing_and_withdrawal import (
     Observation,
     Stored,
     complete_articles,
+    count_duplicates_of_text,
     edited_at,
     gone_since,
     insert_article,
+    is_first_seen_since,
     keep_page_object_values,
     mark_gone,
     mark_seen,
@@ -66,11 +68,13 @@ from archiver.storage.article_tables.article_storing_and_withdrawal import (
 from archiver.storage.article_tables.article_urls_and_identification import (
     add_alias,
     find_article_of,
+    give_addresses,
     is_borrowed_address,
     is_unknown,
     release_borrowed_address,
 )
 from archiver.storage.article_tables.captures_redirects_and_import_records import enter_captures
+from archiver.storage.article_tables.near_duplicate_clusters import COPY_REASON, second_addresses
 from archiver.storage.disk_and_database_errors import is_environment_error
 from archiver.storage.full_text_index_and_saved_searches import batch_indexing
 from archiver.storage.held_pages_and_recent_changes import (
@@ -513,11 +517,31 @@ def _store_not_article(run: StoringRun, storing: Storing) -> Effect:
         storing.result = replace(result, kind=PageKind(storing.known.kind))
         shown = "the same as an address that does not exist" if result.is_shell else "a web page, not a feed or sitemap"
         return Effect(Outcome.NOT_FOUND, f"it shows {shown}")
-    if result.rule == OTHER_FORM_RULE:
-        article_id = storing.known.article_id
-        if article_id and withdraw_article(run.db, article_id, result.reason, run.started):
-            storing.counts.withdrawn += 1
+    if result.rule == OTHER_FORM_RULE and storing.known.article_id:
+        _withdraw(run, storing.counts, storing.known.article_id, result.reason)
     return Effect(result.outcome, result.reason)
+
+
+def _withdraw(run: StoringRun, counts: Counts, article_id: int, reason: str) -> None:
+    """Withdraws an article and counts that. An article of this run is no longer counted as new, nor as a duplicate."""
+    shared = count_duplicates_of_text(run.db, article_id)
+    if not withdraw_article(run.db, article_id, reason, run.started):
+        return
+    counts.withdrawn += 1
+    if is_first_seen_since(run.db, article_id, run.started):
+        counts.new -= 1
+        counts.duplicate -= shared - count_duplicates_of_text(run.db, article_id)
+
+
+def withdraw_copies(run: StoringRun, counts: Counts) -> None:
+    """Withdraws the articles of the site whose pages only repeat other posts of the site, such as print versions, and
+    makes their URLs aliases of these posts.
+    """
+    for article_id, original in second_addresses(run.db, run.site["name"]).items():
+        (url,) = run.db.execute("select url from articles where id = ?", [original]).fetchone()
+        _withdraw(run, counts, article_id, f"{COPY_REASON} {url}")
+        give_addresses(run.db, article_id, original, run.started)
+        pages.make_copy(run.db, article_id, original, f"another address of {url}")
 
 
 def _is_wrong_guess(run: StoringRun, storing: Storing) -> bool:

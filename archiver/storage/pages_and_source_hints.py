@@ -57,6 +57,14 @@ def is_text_from_source(evidence: Iterable[dict[str, Any]]) -> bool:
     return any(one["field"] == "body" and one["source"] in _TEXT_SOURCES for one in evidence)
 
 
+def make_copy(db: Database, article_id: int, of: int, reason: str) -> None:
+    """Records that the pages that showed an article only repeat another article (`of`)."""
+    db.execute(
+        "update pages set outcome = ?, article_id = ?, reason = ? where article_id = ? and outcome in (?, ?)",
+        [Outcome.DUPLICATE, of, reason, article_id, Outcome.ARCHIVED, Outcome.UNCHANGED],
+    )
+
+
 def drop_hint_text(db: Database, hint_id: int) -> None:
     """Removes the full text from a hint, unless the page shows only a part of it."""
     db.execute(

@@ -5,6 +5,7 @@ that were recently found gone.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from sqlite_utils import Database
 
 from archiver.extraction.page_classifier import UNDATED, is_declared
 from archiver.fields import OWN_TEXTS
-from archiver.items import NEEDS_JAVASCRIPT
+from archiver.items import HIDDEN_PAGES, NEEDS_JAVASCRIPT
 from archiver.storage.column_values_and_completions import stored_time
 from archiver.storage.delisted_posts_and_edit_samples import unlisted_posts
 from archiver.storage.held_pages_and_recent_changes import HeldPage, held_pages
@@ -25,6 +26,7 @@ from archiver.storage.sites_settings_and_rules import PageObjectUse, page_object
 
 SAMPLE = 500
 """At most this many of a site's newest articles are compared, because more would only take longer."""
+_NEARLY_ALL = 0.9
 SHORT_BODY = 40
 """If many articles share a body with fewer characters than this, the body is a button or a label and not a text."""
 _TEXTS = 100
@@ -60,6 +62,8 @@ class SiteContent:
     - `untaken`: the number of pages that look like the posts of the site but were not stored as posts, most of them
       because of the rule `untaken_rule`.
     - `undated`: the number of pages that listings show as entries, but that show no sign of being posts.
+    - `hidden`: the number of lists that continue on pages which archiver cannot request, if these lists show most posts
+      that are known, and no sitemap or API lists the posts.
     - `unlisted`: the number of posts that may be gone, because their sources no longer list them, and their pages
       cannot show whether they are gone.
     - `held`: the pages whose new state is not stored until it is confirmed. Those held longest come first.
@@ -88,6 +92,8 @@ class SiteContent:
     mixed: int = 0
     compared: int = 0
     mixed_example: str = ""
+    hidden: int = 0
+    hidden_example: str = ""
 
 
 def read_site_content(db: Database, site: str, site_id: int) -> SiteContent:
@@ -143,7 +149,35 @@ def read_site_content(db: Database, site: str, site_id: int) -> SiteContent:
         len(mixed),
         len(texts),
         min(mixed, default=""),
+        *_lists_with_hidden_pages(db, site_id),
     )
+
+
+_IS_POST = "p.site_id = :site and p.kind = 'post' and p.outcome in ('archived', 'unchanged')"
+
+
+def _lists_with_hidden_pages(db: Database, site_id: int) -> tuple[int, str]:
+    """Returns the number of lists with further pages that cannot be requested, and the URL of one of them. Returns
+    (0, "") if most posts were found elsewhere, or if a sitemap or API lists nearly all of them.
+    """
+    lists = db.execute(
+        "select url, coalesce(listed, '') from pages where site_id = ? and kind = 'listing' "
+        "and outcome = 'not-article' and instr(reason, ?) order by id",
+        [site_id, HIDDEN_PAGES],
+    ).fetchall()
+    if not lists:
+        return 0, ""
+    entries = {int(number) for _, listed in lists for number in listed.split(",") if number}
+    values = {"site": site_id, "entries": json.dumps(sorted(entries))}
+    posts, shown, declared = db.execute(
+        "select count(*), total(p.id in (select value from json_each(:entries))), total(exists (select 1 from "
+        "page_discoveries d where d.page_id = p.id and d.source in ('sitemap', 'api'))) "
+        f"from pages p where {_IS_POST}",
+        values,
+    ).fetchone()
+    if 2 * shown < posts or declared >= _NEARLY_ALL * max(1, posts):
+        return 0, ""
+    return len(lists), lists[0][0]
 
 
 def _with_paragraphs_of_others(articles: Sequence[tuple[str, str | None, str | None, str]]) -> list[str]:

@@ -33,7 +33,7 @@ from archiver.items import (
 from archiver.similar_words_and_plurals import did_you_mean
 from archiver.storage.archive_opening_and_transactions import path_of, writing
 from archiver.storage.article_tables import near_duplicate_clusters
-from archiver.storage.column_values_and_completions import settings_of, stored_time
+from archiver.storage.column_values_and_completions import IS_LIVE, settings_of, stored_time
 from archiver.storage.page_discoveries_counts_and_source_trust import record_discovered_urls, replace_page_references
 from archiver.storage.page_requisite_records import MODES
 from archiver.storage.pages_and_source_hints import stamp
@@ -186,7 +186,7 @@ def list_sites(db: Database, only: Collection[str] | None = None) -> list[dict[s
 
 
 def _site_with_last_run(db: Database, row: dict[str, Any]) -> dict[str, Any]:
-    articles = db.execute("select count(*) from articles where site = ?", [row["name"]]).fetchone()[0]
+    articles = db.execute(f"select count(*) from articles where site = ? and {IS_LIVE}", [row["name"]]).fetchone()[0]
     last = next(iter(db.query("select * from runs where site_id = ? order by id desc limit 1", [row["id"]])), None)
     last = as_shown(db, row["name"], last) if last else None
     return {**row, "settings": settings_of(row["settings"]), "articles": articles, "last_run": last}
@@ -327,8 +327,9 @@ def remove_site(db: Database, name: str, *, with_articles: bool = False) -> int:
     `with_articles` is False.
     """
     site = find_site(db, name)
-    if site["articles"] and not with_articles:
-        raise SiteNotEmpty(site["name"], site["articles"])
+    articles = _count_with_withdrawn(db, site["name"])
+    if articles and not with_articles:
+        raise SiteNotEmpty(site["name"], articles)
     # Each statement selects its articles or pages by site, so that foreign keys hold after every statement.
     ours = "(select id from articles where site = :name)"
     pages = "(select id from pages where site_id = :id)"
@@ -365,7 +366,11 @@ def remove_site(db: Database, name: str, *, with_articles: bool = False) -> int:
         db.execute("delete from sites where id = :id", values)
         for link in LINKS:
             db.execute(f"delete from {link.table} where id not in (select {link.key} from {link.table_of_links})")
-    return int(site["articles"])
+    return articles
+
+
+def _count_with_withdrawn(db: Database, name: str) -> int:
+    return int(db.execute("select count(*) from articles where site = ?", [name]).fetchone()[0])
 
 
 _MISTYPED = "(status in (404, 410) or (outcome = 'failed' and rule in ('no-host', 'no-connection')))"
@@ -385,7 +390,7 @@ def forget_unanswered_site(db: Database, name: str) -> bool:
     mistyped = db.execute(
         f"select count(*) > 0 and total({_MISTYPED}) = count(*) from pages where site_id = ?", [site["id"]]
     ).fetchone()[0]
-    if site["articles"] or not mistyped or len(runs) != 1:
+    if _count_with_withdrawn(db, site["name"]) or not mistyped or len(runs) != 1:
         return False
     files = {row[0] for row in db.execute("select warc_file from captures where run_id = ?", runs)}
     files.add(site["warc_file"])

@@ -36,3 +36,68 @@ def test_only_a_page_of_the_same_series_is_surely_a_listing(here: str, target: s
     html = f"<html><head><link rel='next' href='{target}'></head><body>{ENTRIES}</body></html>"
     links = parse_links(Index(lxml.html.fromstring(html)), f"https://example.org{here}", Scope("example.org"))
     assert [(t.url, t.kind) for t in links.next_pages] == [(f"https://example.org{target}", kind)]
+
+
+def hides_pages(more: str) -> bool:
+    tree = lxml.html.fromstring(f"<html><head></head><body>{ENTRIES}{more}</body></html>")
+    return parse_links(Index(tree), "https://example.org/diary/", Scope("example.org")).has_hidden_pages
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        '<button class="btn load-more">+</button>',
+        '<button id="b7" data-page="2">…</button>',
+        "<button>Цааш үзэх</button>",
+        '<a href="#">Mehr laden</a>',
+        '<a href="javascript:void(0)">加载更多</a>',
+        '<div class="pagination"><a href="#"><span>»</span></a></div>',
+        '<form method="post"><button name="p">၁</button><button name="p">၂</button><button name="p">၃</button></form>',
+        "<ul>"
+        + "".join(f"<li><a href=\"javascript:__doPostBack('g','Page${n}')\">{n}</a></li>" for n in (2, 3, 4))
+        + "</ul>",
+        "<script>document.onscroll = function () { fetch('/api/posts?page=' + page) }</script>",
+    ],
+)
+def test_a_list_that_only_a_script_or_a_form_continues(more: str) -> None:
+    assert hides_pages(more)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "",
+        '<a href="/diary/?page=2">2</a>',
+        '<button class="load-more">More</button> <a class="next" rel="next" href="/diary/page/2/">2</a>',
+        '<button class="menu-toggle">Menu</button>',
+        '<form action="/search"><input type="submit" value="Search"></form>',
+        '<div class="swiper-container"><a href="#" class="swiper-pagination">2</a></div>',
+        "<table>" + "".join(f"<td><a href='#'>{n}</a></td>" for n in range(1, 32)) + "</table>",
+        '<a href="#top">Top</a>',
+        "<script>fetch('/api/weather')</script>",
+    ],
+)
+def test_a_list_that_links_continue_or_that_ends(more: str) -> None:
+    assert not hides_pages(more)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        '<a class="more" href="#" data-url="/diary/page/2/">+</a>',
+        '<button data-href="/diary/page/2/">+</button>',
+        """<button onclick="location.href='/diary/page/2/'">+</button>""",
+        """<td onclick="window.location.assign('/diary/page/2/')">+</td>""",
+    ],
+)
+def test_the_next_page_of_a_button(more: str) -> None:
+    tree = lxml.html.fromstring(f"<html><head></head><body>{ENTRIES}{more}</body></html>")
+    links = parse_links(Index(tree), "https://example.org/diary/", Scope("example.org"))
+    assert [t.url for t in links.next_pages] == ["https://example.org/diary/page/2/"]
+    assert not links.has_hidden_pages
+
+
+def test_the_address_of_a_button_that_shares_the_page_is_no_next_page() -> None:
+    more = '<button data-url="https://example.org/notes/9.html">Share</button>'
+    tree = lxml.html.fromstring(f"<html><head></head><body>{ENTRIES}{more}</body></html>")
+    assert parse_links(Index(tree), "https://example.org/diary/", Scope("example.org")).next_pages == ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -112,6 +112,44 @@ def test_the_date_on_the_page_wins(tmp_path: Path) -> None:
     with serving(pages) as site:
         counts(site.url, archive=archive)
     assert rows(archive, "select substr(published, 1, 10) from articles where title = 'Tide 3'") == [("2023-12-24",)]
+
+
+def days_of(archive: Path) -> list[str]:
+    return [day for (day,) in rows(archive, "select substr(published, 1, 10) from articles order by 1")]
+
+
+def has_list_dates(archive: Path) -> bool:
+    return rows(archive, "select count(*) > 0 from source_hints where instr(hint, '\"listed_date\"')") == [(1,)]
+
+
+def entries(paths: Iterable[str], days: dict[str, date]) -> Answer:
+    """Return a list of posts with their days, whose titles are headings."""
+    of_posts = "".join(
+        f'<article><h2><a href="{path}">ဒီရေ {path[12:-5]}</a></h2><span>{days[path].isoformat()}</span></article>'
+        for path in paths
+    )
+    return Answer(
+        f'<html lang="my"><head><title>Quay</title></head><body><main>{of_posts}</main></body></html>'.encode()
+    )
+
+
+def test_lists_of_a_site_whose_posts_show_their_dates_are_not_searched_for_dates(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    posts = {path: page(f"ဒီရေ {path[12:-5]}", date=day.isoformat()) for path, day in DAYS.items()}
+    with serving({"/": entries(DAYS, DAYS)} | posts) as site:
+        counts(site.url, archive=archive)
+    assert days_of(archive) == sorted(ISO.values())
+    assert not has_list_dates(archive)
+
+
+def test_the_only_undated_posts_of_a_site_are_dated_by_its_list_at_the_end(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    posts = {path: page(f"ဒီရေ {path[12:-5]}", date=day.isoformat()) for path, day in DAYS.items()}
+    last = "/notes/tide-11.html"
+    with serving({"/": entries(DAYS, DAYS)} | posts | {last: plain("ဒီရေ 11")}) as site:
+        counts(site.url, archive=archive)
+    assert days_of(archive) == sorted(ISO.values())
+    assert has_list_dates(archive)
 
 
 def test_a_manual_with_a_dated_list_of_changes_has_no_posts(tmp_path: Path) -> None:

@@ -96,3 +96,34 @@ PROSE = "<p>" + "The ferry leaves at nine and comes back at noon with the mail. 
 def test_which_pages_need_javascript(body: str, expected: bool) -> None:
     html = f"<html><head><title>Quay Notes</title></head><body>{body}</body></html>"
     assert needs_javascript(parse_page(html, "https://quay.example/post/")) is expected
+
+
+def scrolled(posts: int, *, archive: bool = False) -> Pages:
+    """Return a site whose home page shows the first six of its posts, and a button for more; a page may list all."""
+    days = {f"/n/{n}.html": f"2024-05-{n + 1:02}" for n in range(posts)}
+    entry = '<article><h2><a href="{}">Entry {}</a></h2></article>'
+    lists = ["".join(entry.format(path, path[3:-5]) for path in list(days)[:most]) for most in (6, posts)]
+    link = '<a href="/all/">All</a>' if archive else ""
+    pages: Pages = {
+        "/": page("Quay", f"<main>{lists[0]}<button class='load-more'>+</button>{link}</main>"),
+        "/all/": page("All", f"<main>{lists[1]}</main>"),
+    }
+    for path, day in days.items():
+        text_of = f"The tide of {day} came in at the old pier, and the boats lay high above the quay. " * 5
+        pages[path] = page(
+            f"Entry {path[3:-5]}", f"<article><time datetime='{day}'>{day}</time><p>{text_of}</p></article>"
+        )
+    return pages
+
+
+@pytest.mark.parametrize(
+    ("site", "codes"),
+    [(scrolled(20), ["hidden-pages"]), (scrolled(20, archive=True), [])],
+    ids=["only the button", "an archive lists all posts"],
+)
+def test_a_list_that_only_a_script_continues_is_amber(site: Pages, codes: list[str], tmp_path: Path) -> None:
+    archive = tmp_path / "archive.db"
+    with serving(site) as server:
+        done = crawl(server.url, archive=archive)
+    assert [one["code"] for one in findings(archive)] == codes
+    assert ("runs no scripts and sends no forms" in done.stdout + done.stderr) == bool(codes)

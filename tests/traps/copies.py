@@ -6,7 +6,20 @@ from collections.abc import Callable
 
 from tests.small_sites import SamplePost
 from tests.traps.trap import Trap
-from tests.traps.web import Ask, Reply, Respond, article, blog, document, first_of, links, moved, newest_first, xml
+from tests.traps.web import (
+    Ask,
+    Reply,
+    Respond,
+    article,
+    blog,
+    document,
+    first_of,
+    links,
+    moved,
+    newest_first,
+    sitemap,
+    xml,
+)
 
 N = 16
 FEW = 7
@@ -60,6 +73,35 @@ def _without_step(*names: str) -> Find:
 
 def _comment_pages(ask: Ask) -> str:
     return f"/{ask.parts[0]}/" if len(ask.parts) == 2 and ask.parts[1].startswith("comment-page-") else ""
+
+
+def _print_pages(posts: list[SamplePost], host: str, folder: str) -> Respond:
+    """Respond with a print version of each post at /FOLDER/NAME, which declares no canonical address: its title, date
+    and text, with a sentence more than the post. The sitemap lists the posts and the print versions.
+    """
+    at = {t.path.strip("/"): t for t in posts}
+
+    def respond(ask: Ask) -> Reply | None:
+        if ask.path == "/sitemap.xml":
+            return sitemap([f"http://{host}{step}{t.path}" for t in posts for step in ("", f"/{folder}")])
+        post = at.get(ask.parts[1]) if len(ask.parts) == 2 and ask.parts[0] == folder else None
+        if post is None:
+            return None
+        text = "".join(f"<p>{p}</p>" for p in (*post.paragraphs, "All rights are with the Low Water."))
+        return Reply(
+            f"<html><head><title>{post.title}</title></head><body><h2>{post.title}</h2><div>{post.day}</div>"
+            f"<div>{text}</div></body></html>"
+        )
+
+    return respond
+
+
+def _printed(name: str, seed: int, folder: str) -> Trap:
+    """A blog in which each post links to a print version, which has another form."""
+    posts = newest_first(seed, N)
+    own = blog(posts, f"{name}.test", tail=lambda t: links(f"/{folder}{t.path}"))
+    outcomes = {f"/{folder}{t.path}": ("duplicate", "") for t in posts}
+    return Trap(name, first_of(_print_pages(posts, f"{name}.test", folder), own), tuple(posts), 3, outcomes, spare=N)
 
 
 def _attachments(posts: list[SamplePost]) -> Respond:
@@ -145,6 +187,8 @@ def traps() -> list[Trap]:
         _copies("cpage", 68, lambda t: [f"{t.path}?cpage={n}#comments" for n in (1, 2)], _with("cpage"), n=FEW),
         _copies("amp-step", 69, lambda t: [f"{t.path}amp/"], _without_step("amp"), ("trap", "amp"), n=FEW),
         _copies("amp-query", 70, lambda t: [f"{t.path}?amp=1", f"{t.path}?amp"], _with("amp"), n=FEW),
+        _printed("print-plain", 79, "print"),
+        _printed("print-unnamed", 89, "huulga"),
         _copies(
             "amp-folder",
             71,

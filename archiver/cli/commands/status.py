@@ -51,7 +51,6 @@ _ARTICLE_COUNTS = {
     "duplicates": "duplicate",
     "gone": "gone",
     "paid": "open only to subscribers",
-    "withdrawn": "withdrawn",
 }
 
 
@@ -575,7 +574,7 @@ def _format_judged(state: dict[str, Any]) -> list[Any]:
 
 
 def _count_articles(state: dict[str, Any]) -> str:
-    articles, removed = {**state["articles"], "withdrawn": state["withdrawn"]}, state["removed"]
+    articles, removed = state["articles"], state["removed"]
     parts = [f"{articles[name]:,} {what}" for name, what in _ARTICLE_COUNTS.items() if articles[name]]
     details = f" ({', '.join(parts)})" if parts else ""
     return count_noun(articles["all"], "article") + details + (f"; {removed:,} removed" if removed else "")

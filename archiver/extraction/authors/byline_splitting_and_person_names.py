@@ -60,6 +60,11 @@ _PHRASES = (
     r"(?:מאת|כתב(?:ה)?|פורסם\s+על\s+ידי|נכתב\s+על\s+ידי|פורסם\s+ע[\"״]י|נכתב\s+ע[\"״]י)\s*:?",
     r"(?:ໂດຍ|ຂຽນໂດຍ|ຜູ້ຂຽນ)\s*:?|ຂ່າວ\s*(?:[-–,/&]|ແລະ)?\s*(?:ພາບ)?\s*:|(?:ບົດ|ຂຽນ)\s*:",
     r"(?:โดย|เขียนโดย|โพสต์โดย|ผู้เขียน|लेखक|द्वारा|प्रस्तुतकर्ता|इनके\s+द्वारा\s+पोस्ट\s+किया\s+गया)\s*:?",
+    r"(?:ලියන්නේ|ලියුවේ|රචනය|ရေးသားသူ|ရေးသူ|စာရေးသူ|អត្ថបទដោយ|និពន្ធដោយ|សរសេរដោយ|អ្នកនិពន្ធ|"
+    r"རྩོམ་པ་པོ[་།]?|འབྲི་མཁན[་།]?)\s*[:៖]?|(?:ጸሐፊ|ፀሐፊ|ዘጋቢ|በጋዜጠኛ)\s*[:፡፦]?|(?:бичсэн|нийтэлсэн|сурвалжилсан|сэтгүүлч)\s*:?|"
+    r"зохиогч\s*:|հեղինակ(?:ը)?\s*՝|(?:लेखिका|संवाददाता|రచయిత|రచన|ಲೇಖಕರು|ಬರಹ|ലേഖകൻ|ലേഖിക|എഴുതിയത്|લેખક|લેખિકા|ਲੇਖਕ|"
+    r"ਲੇਖਿਕਾ|ଲେଖକ|تحریر|مصنف|نووسەر|نووسینی|لیکوال|muallif(?:i)?|müəllif|awtory|mwandishi|autorius|autors|avtor(?:ica)?|"
+    r"autori|höfundur|egilea)\s*:|imeandikwa\s+na|isinulat\s+ni|shkruar\s+nga|skrifað\s+af",
     # How Blogger introduces the author, in languages that the rows above lack.
     r"(?:postad|publicad)a\s+por|publicat\s+per|gepostet\s+von|upplagd\s+av|(?:indsendt|sendt)\s+af|lagt\s+inn\s+av|"
     r"birt\s+af|lähettänyt|postitas|vystavil[a]?|přidala?(?:\(a\))?\s*:?|z?verejnil[a]?|objavil[ao]?\s*:|objavio|"

@@ -85,7 +85,7 @@ from archiver.storage.article_tables.field_candidate_evidence import (
 )
 from archiver.storage.article_tables.near_duplicate_clusters import ArticleText
 from archiver.storage.capture_recovery import set_missing_capture
-from archiver.storage.column_values_and_completions import stored_time
+from archiver.storage.column_values_and_completions import IS_LIVE, stored_time
 from archiver.storage.pages_and_source_hints import insert_row, late_hint, moment, resolve_redirects, stamp, update_row
 from archiver.storage.tombstones import NEXT_ARTICLE_ID
 from archiver.urls import normalize, urlkey
@@ -96,7 +96,6 @@ _ORDER = "order by datetime(published) is null, datetime(published), id"
 
 
 _IS_WITHDRAWN = "select 1 from withdrawn_articles where article_id = ?"
-_LIVE = "(id not in (select article_id from withdrawn_articles))"
 
 
 def settle_duplicates(db: Database, digest: str | None, newcomer: int | None = None) -> bool:
@@ -111,14 +110,14 @@ def settle_duplicates(db: Database, digest: str | None, newcomer: int | None = N
         return False
     if newcomer is not None:
         other = db.execute(
-            f"select ifnull(duplicate_of, id) from articles where content_digest = ? and id <> ? and {_LIVE} limit 1",
+            f"select ifnull(duplicate_of, id) from articles where content_digest = ? and id <> ? and {IS_LIVE} limit 1",
             [digest, newcomer],
         ).fetchone()
         if other is None:
             return False
         pair = [newcomer, other[0]]
         first = db.execute(
-            f"select id from articles where id in (?, ?) and content_digest = ? and {_LIVE} {_ORDER} limit 1",
+            f"select id from articles where id in (?, ?) and content_digest = ? and {IS_LIVE} {_ORDER} limit 1",
             [*pair, digest],
         ).fetchone()
         if first[0] == other[0] and not db.execute(_IS_WITHDRAWN, [newcomer]).fetchone():
@@ -126,10 +125,10 @@ def settle_duplicates(db: Database, digest: str | None, newcomer: int | None = N
             return True
     db.execute(
         "update articles set duplicate_of = null where content_digest = ? and duplicate_of is not null "
-        f"and not {_LIVE}",
+        f"and not {IS_LIVE}",
         [digest],
     )
-    query = f"select id from articles where content_digest = ? and {_LIVE} {_ORDER}"
+    query = f"select id from articles where content_digest = ? and {IS_LIVE} {_ORDER}"
     ids = [row[0] for row in db.execute(query, [digest])]
     for article_id in ids:
         original = None if article_id == ids[0] else ids[0]
@@ -855,6 +854,20 @@ def _settle_copies(db: Database, article_id: int) -> None:
     """Chooses a new original among the articles with the same text as this article."""
     row = db.execute("select content_digest from articles where id = ?", [article_id]).fetchone()
     settle_duplicates(db, row[0] if row else None)
+
+
+def count_duplicates_of_text(db: Database, article_id: int) -> int:
+    """Returns the number of duplicates among the articles that have the same text as this article, itself included."""
+    query = (
+        "select count(*) from articles where duplicate_of is not null "
+        "and content_digest = (select content_digest from articles where id = ?)"
+    )
+    return int(db.execute(query, [article_id]).fetchone()[0])
+
+
+def is_first_seen_since(db: Database, article_id: int, at: datetime) -> bool:
+    query = "select 1 from articles where id = ? and first_seen >= ?"
+    return db.execute(query, [article_id, stamp(at)]).fetchone() is not None
 
 
 def count_withdrawn(db: Database, site: str) -> int:

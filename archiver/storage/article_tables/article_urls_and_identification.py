@@ -19,7 +19,7 @@ from archiver.discovery.url_classifier_and_patterns import path_and_query
 from archiver.items import Article
 from archiver.storage.article_tables.article_and_revision_rows import article_from_row
 from archiver.storage.pages_and_source_hints import resolve_redirects, stamp
-from archiver.urls import names_post, urlkey
+from archiver.urls import names_post, names_second_form, urlkey
 
 
 def add_alias(db: Database, target_key: str, alias: str, at: datetime) -> tuple[int | None, bool]:
@@ -99,6 +99,16 @@ def add_aliases(db: Database, article_id: int, urls: Iterable[str], kind: str, a
             [urlkey(url), url, article_id, kind, stamp(at)],
         ).rowcount
     ]
+
+
+def give_addresses(db: Database, article_id: int, to: int, at: datetime) -> None:
+    """Makes the own URL of an article, and its aliases, aliases of another article (`to`) that has the same text."""
+    db.execute("update aliases set article_id = ? where article_id = ? and kind <> 'url'", [to, article_id])
+    db.execute(
+        "insert into aliases (urlkey, url, article_id, kind, first_seen) select urlkey, url, ?, 'copy', ? "
+        "from articles where id = ? on conflict (urlkey) do update set article_id = excluded.article_id, kind = 'copy'",
+        [to, stamp(at), article_id],
+    )
 
 
 # -- finding the stored article to which an extracted article belongs
@@ -280,7 +290,10 @@ def is_preferred(here: KnownAddress, there: KnownAddress) -> bool | None:
     None if nothing distinguishes them.
 
     The first of these differences decides: which address is readable, which is given (`is_given`), which is declared
-    canonical, and which is shorter.
+    canonical, which does not name a print, AMP or mobile version, and which is shorter.
     """
-    one, other = ((a.is_readable, a.is_given, a.is_canonical, -len(urlkey(a.url))) for a in (here, there))
+    one, other = (
+        (a.is_readable, a.is_given, a.is_canonical, not names_second_form(a.url), -len(urlkey(a.url)))
+        for a in (here, there)
+    )
     return None if one == other else one > other

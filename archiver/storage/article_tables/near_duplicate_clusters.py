@@ -21,14 +21,18 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from archiver.articles.article_comparison import repeats_text
 from archiver.articles.near_duplicates_and_cluster_source import (
+    COPY_SIMILARITY,
     SKETCH_VERSION,
     ClusterMember,
     NearDuplicate,
+    SitePost,
     UnionFind,
     Wording,
     are_series,
     differ_only_in_numbers,
+    find_second_addresses,
     find_source,
     minhash,
     near_duplicate,
@@ -36,7 +40,7 @@ from archiver.articles.near_duplicates_and_cluster_source import (
 )
 from archiver.storage.archive_opening_and_transactions import writing
 from archiver.storage.pages_and_source_hints import last_rowid, moment
-from archiver.urls import urlkey_or_empty
+from archiver.urls import names_second_form, urlkey_or_empty
 
 # -- LSH bands, which show which articles may be near-duplicates of an article
 
@@ -610,6 +614,91 @@ def _member(row: Sequence[Any], keys: frozenset[str]) -> ClusterMember:
         frozenset(filter(None, map(urlkey_or_empty, addresses))),
         tuple(json.loads(credits or "[]")),
     )
+
+
+# -- second addresses of posts
+
+COPY_REASON = "it is a copy of"
+_IS_LIVE_OR_COPY = f"""a.gone_at is null and not exists (select 1 from withdrawn_articles w
+    where w.article_id = a.id and w.reason not like '{COPY_REASON} %')"""
+_SIMILAR = f"""select a.id, n.other_id from articles a cross join near_duplicates n on n.article_id = a.id
+    where a.site = :site and n.similarity >= {COPY_SIMILARITY} and {_IS_LIVE_OR_COPY}
+    union select a.id, a.duplicate_of from articles a
+    where a.site = :site and a.duplicate_of is not null and {_IS_LIVE_OR_COPY}"""
+_SITE_POSTS = f"""select a.id, a.url, a.urlkey, a.title, a.published, coalesce(a.canonical_url, ''),
+    coalesce((select f.form_id from pages p join page_forms f on f.page_id = p.id where p.urlkey = a.urlkey), 0),
+    exists (select 1 from pages p join page_discoveries d on d.page_id = p.id
+        where p.urlkey = a.urlkey and d.source in ('feed', 'sitemap', 'api')),
+    exists (select 1 from pages p join page_discoveries d on d.page_id = p.id
+        where p.urlkey = a.urlkey and d.source = 'listing')
+    from json_each(:ids) j cross join articles a on a.id = j.value where a.site = :site and {_IS_LIVE_OR_COPY}"""
+_LINKED_FROM = """select q.article_id from pages p join page_discoveries d on d.page_id = p.id
+    join pages q on q.id = d.found_on_page_id
+    where p.urlkey = ? and q.article_id is not null and q.article_id <> ?"""
+
+
+def second_addresses(db: Database, site: str) -> dict[int, int]:
+    """Returns which articles of a site are only second addresses of its other articles, as {ID: ID of the other
+    article}: print, AMP and mobile versions, and pages that repeat posts of other forms.
+    """
+    pairs = {(one, other) for one, other in db.execute(_SIMILAR, {"site": site})}
+    pairs |= _linked_second_forms(db, site)
+    if not pairs:
+        return {}
+    ids = json.dumps(sorted({number for pair in pairs for number in pair}))
+    posts = {row[0]: _site_post(row) for row in db.execute(_SITE_POSTS, {"ids": ids, "site": site})}
+    known = ((posts[one], posts[other]) for one, other in sorted(pairs) if one in posts and other in posts)
+    found = find_second_addresses(known, lambda: _count_groups(db, site))
+    withdrawn = {row[0] for row in db.execute("select article_id from withdrawn_articles")} if found else set()
+    return {one: other for one, other in found.items() if one not in withdrawn and other not in withdrawn}
+
+
+def _linked_second_forms(db: Database, site: str) -> set[tuple[int, int]]:
+    """Returns the articles at URLs that name a print version or the like, each with the article that links to it, if
+    one of their texts repeats the other. This finds copies of texts that are too short for the clusters, too.
+    """
+    marked = [
+        (number, key)
+        for number, url, key in db.execute(
+            f"select a.id, a.url, a.urlkey from articles a where a.site = ? and {_IS_LIVE_OR_COPY}", [site]
+        )
+        if names_second_form(url)
+    ]
+    pairs = {(number, row[0]) for number, key in marked for row in db.execute(_LINKED_FROM, [key, number])}
+    return {
+        (one, other)
+        for one, other in pairs
+        if repeats_text(
+            *(db.execute("select body from articles where id = ?", [n]).fetchone()[0] for n in (one, other))
+        )
+    }
+
+
+def _site_post(row: Sequence[Any]) -> SitePost:
+    number, url, key, title, published, canonical, form, is_given, is_listed = row
+    day = moment(published)
+    return SitePost(
+        number,
+        url,
+        key,
+        title,
+        day.date() if day else None,
+        urlkey_or_empty(canonical),
+        form,
+        bool(is_given),
+        bool(is_listed),
+    )
+
+
+def _count_groups(db: Database, site: str) -> Counter[str]:
+    """Returns the number of a site's articles in each group of pages (see `SitePost`)."""
+    rows = db.execute(
+        "select a.id, a.url, a.urlkey, coalesce((select f.form_id from pages p join page_forms f on f.page_id = p.id "
+        f"where p.urlkey = a.urlkey), 0) from articles a where a.site = ? and {_IS_LIVE_OR_COPY}",
+        [site],
+    )
+    posts = (SitePost(number, url, key, "", form=form) for number, url, key, form in rows)
+    return Counter(group for post in posts for group in post.groups)
 
 
 # -- rebuilding all clusters
