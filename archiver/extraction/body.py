@@ -19,7 +19,15 @@ from lxml import etree
 from lxml.etree import _Element as Element
 
 from archiver.extraction.authors.heading_byline import BylineBlock
-from archiver.extraction.body_blocks import BlockLayout, TextBlock, covered_total, lay_out, text_width, written_text
+from archiver.extraction.body_blocks import (
+    BlockLayout,
+    TextBlock,
+    covered_total,
+    lay_out,
+    media_of,
+    text_width,
+    written_text,
+)
 from archiver.extraction.body_markup import find_markup
 from archiver.extraction.boilerplate import (
     COMMENT_LISTS,
@@ -28,6 +36,7 @@ from archiver.extraction.boilerplate import (
     heads_other_pages,
     heads_related_posts,
     is_notice,
+    is_picture_name,
     names_neighbour,
     points_to_other_page,
 )
@@ -56,7 +65,7 @@ _DROP_TAGS = frozenset({"nav", "footer", "form", "aside", "button", "figcaption"
 _TEMPLATE = lazy_regex(r"\{\{.*\}\}|\{%.*%\}|\[/?[\w-]+(?:[ =\"'][^\[\]]*)?\]|<[\w-]+[^>]*>", re.DOTALL)
 # Matches a caption to which the text refers: "Figure 3.", "Fig. 3", "Abb. 3", "图3".
 _FIGURE = lazy_regex(
-    r"(?:fig(?:ure|\.)?|table|chart|abb(?:ildung|\.)|tab(?:elle|\.)|рис(?:унок|\.)|hình|şekil|[图圖図表])\s*\d",
+    r"(?:fig(?:ure|\.)?|table|chart|abb(?:ildung|\.)|tab(?:elle|\.)|рис(?:унок|\.)|hình|şekil|[图圖図表])\s*#?\d",
     re.IGNORECASE,
 )
 _FOOTNOTE_ROLES = frozenset({"doc-footnote", "doc-endnotes", "doc-endnote"})
@@ -130,6 +139,8 @@ def boilerplate_spans(
         if el.tag in _OWN_TEXT and not _is_caption_cell(el) and not _is_comment(layout, el):
             continue
         why = _boilerplate_mark(layout, el)
+        if not why and z - a <= _CAPTION_LINES and size[z] - size[a] <= _MAX_CAPTION and _is_picture_box(el):
+            why = _PICTURE_BOX
         if not why:
             continue  # true of most elements
         limit = max(share * whole, _MAX_CAPTION if why == "figcaption" else 0.0)
@@ -197,13 +208,50 @@ def _is_text_after_all(why: str, el: Element, blocks: list[TextBlock]) -> bool:
         return parent is not None and parent.tag in (*HEADINGS, "dt", "summary", "li")
     if any(_is_footnote(at) for at in (el, *islice(el.iterancestors(), 3))):
         return True
-    if why in ("figcaption", "caption"):
+    if why in ("figcaption", "caption", _PICTURE_BOX):
         return _FIGURE.match(blocks[0].text) is not None or _is_caption_of_text(el)
     if why == "aside":
         if blocks and next(el.iter("blockquote"), None) is not None:
             return True
         return sum(b.size for b in blocks) > 400 and sum(b.linked for b in blocks) < 40
     return False
+
+
+def _is_picture_box(el: Element) -> bool:
+    """Returns True if an element is a box for a picture, as its class says, and contains one. Its text is a caption."""
+    names = el.get("class")
+    return bool(names) and is_picture_name(names) and next(el.iter("img", "picture"), None) is not None
+
+
+def _repeats_picture(layout: BlockLayout, lo: int, hi: int) -> Iterator[int]:
+    """Yields the indexes of the blocks between `lo` and `hi` that are captions: they have the same words as the
+    alternative text of the picture above them. A heading is no caption.
+    """
+    blocks = layout.blocks
+    for one in layout.media:
+        i = one.before
+        is_above = lo <= i < hi and blocks[i].element.tag not in HEADINGS
+        if is_above and (alt := _picture_text(one.element)) and _is_caption_text(blocks[i].text, alt):
+            yield i
+    for i in range(lo, hi):
+        b = blocks[i]
+        if "" in b.texts and b.element.tag not in HEADINGS and b.size <= _MAX_REPEATED:
+            alts = map(_picture_text, media_of(b.texts, b.origins))
+            if any(alt and _is_caption_text(b.text, alt) for alt in alts):
+                yield i
+
+
+def _picture_text(el: Element) -> str:
+    alt = el.get("alt") or el.get("title") or "" if el.tag == "img" else ""
+    return alt if len(alt) >= _MIN_REPEATED else ""
+
+
+def _is_caption_text(text: str, alt: str) -> bool:
+    """Returns True if a text has the words of a picture's alternative text, perhaps with a credit after them."""
+    if not 0 <= len(text) - len(alt) + _SPACES <= _MAX_CREDIT + _SPACES or _FIGURE.match(text):
+        return False
+    words, known = fold_text(text), fold_text(alt)
+    return words == known or (len(known) >= _LONG_ALT and words.startswith(known))
 
 
 def _is_caption_cell(el: Element) -> bool:
@@ -236,6 +284,11 @@ _HOST = lazy_regex(r"(?:https?:)?//[^/?#:]+", re.IGNORECASE)
 _LISTS = frozenset({"ul", "ol", "dl", "table", "div", "section"})
 _NO_CARD = frozenset({"body", "main", *HEADINGS})
 _MAX_CAPTION = 200.0
+_PICTURE_BOX, _CAPTION_LINES = "picture", 2
+"""The mark of a box for a picture, and the number of blocks that its caption has at most."""
+_MIN_REPEATED, _MAX_REPEATED, _LONG_ALT, _MAX_CREDIT, _SPACES = 25, 600.0, 30, 80, 10
+"""An alternative text with fewer than `_MIN_REPEATED` letters may be a word of the text. After one of `_LONG_ALT`
+letters or more, a caption may have a credit of `_MAX_CREDIT` letters. It may lack `_SPACES` letters of white space."""
 _CARD_LEVELS, _CARD_LINES = 4, 6
 """A link that is laid over a card is at most `_CARD_LEVELS` levels below the card's element, and the card has at most
 `_CARD_LINES` blocks."""
@@ -259,10 +312,12 @@ def text_blocks(
     """
     blocks = layout.blocks
     size = layout.prefix_sums([b.size for b in blocks])
-    intro = _intro_blocks(blocks, lo, known.title, weights) if weights else []
+    intro = _intro_blocks(layout, lo, known.title, weights) if weights else []
     excluded = bytearray(len(blocks))
     for a, z in [*boilerplate_spans(layout, lo, hi, size), *_byline_spans(layout, known, size, size[hi] - size[lo])]:
         excluded[a:z] = b"\1" * (z - a)
+    for i in _repeats_picture(layout, lo, hi):
+        excluded[i] = 1
     start = _text_start(blocks, lo, hi, excluded, size, known)
     end = _text_end(blocks, start, hi, excluded, size)
     for a, z in related_lists(layout, start, end, known.hosts):
@@ -303,23 +358,34 @@ def _byline_spans(
     return [(a, z) for a, z in spans if size[z] - size[a] < 0.3 * whole]
 
 
-def _intro_blocks(blocks: list[TextBlock], lo: int, title: str, weights: list[float]) -> list[TextBlock]:
+def _intro_blocks(layout: BlockLayout, lo: int, title: str, weights: list[float]) -> list[TextBlock]:
     """Returns the blocks of prose between the title and a container whose first block is `lo`; [] if the title is not
     above the container.
 
     The first paragraph of a post is often outside the element with the rest of its text.
     """
-    known = fold_text(title)
+    known, blocks = fold_text(title), layout.blocks
     if not known:
         return []
     for i in range(lo - 1, max(-1, lo - 25), -1):
         if len(blocks[i].text) < 2 * len(title) + 20 and fold_text(blocks[i].text) == known:
+            captions = set(_repeats_picture(layout, i + 1, lo))
             return [
                 b
-                for b, w in zip(blocks[i + 1 : lo], weights[i + 1 : lo], strict=True)
-                if w >= 60 and b.element.tag in ("p", "div") and not is_notice(b.text)
+                for n, b in enumerate(blocks[i + 1 : lo], i + 1)
+                if weights[n] >= 60
+                and b.element.tag in ("p", "div")
+                and n not in captions
+                and not is_notice(b.text)
+                and not _is_in_caption(b)
             ]
     return []
+
+
+def _is_in_caption(b: TextBlock) -> bool:
+    """Returns True if a block is in the caption of a picture."""
+    around = (b.element, *islice(b.element.iterancestors(), _CAPTION_LINES))
+    return any(e.tag == "figcaption" for e in around) or (b.size <= _MAX_CAPTION and any(map(_is_picture_box, around)))
 
 
 def _text_start(
@@ -1263,7 +1329,7 @@ def _body_on_page(page: Page, post: Post, title: str, beside: BylineBlock) -> Bo
     found = Body(text, source, locator, confidence)
     if source != "density" or len(text) >= _SHORT:
         return found
-    boxed = _text_below_title(post, plan, title, beside)
+    boxed = _text_below_title(post, plan, title, beside, top)
     if boxed is not None and (len(text) < len(boxed) + _LITTLE or not _has_prose(plan, weights, top)):
         return Body(boxed, "position", "below the title", 0.6)
     if (column := _column_of_meta_block(post, plan, top)) is not None:
@@ -1412,9 +1478,11 @@ def _short_text(post: Post, plan: BlockLayout, title: str, beside: BylineBlock) 
     return None
 
 
-def _text_below_title(post: Post, plan: BlockLayout, title: str, beside: BylineBlock) -> RenderedText | None:
+def _text_below_title(
+    post: Post, plan: BlockLayout, title: str, beside: BylineBlock, found: Element
+) -> RenderedText | None:
     """Returns the text below the title in the small box that contains both, "" if the box has only a picture there;
-    None if the title is not in such a box.
+    None if the title is not in such a box. `found` is the element with the most text.
 
     This is needed for short posts: other texts on the page, such as "No comments" or the footer, are as long as theirs.
     """
@@ -1426,14 +1494,16 @@ def _text_below_title(post: Post, plan: BlockLayout, title: str, beside: BylineB
     for entry in islice(post.title.iterancestors(), _LEVELS):
         if entry.tag in _OUTER or _HEADER_NAME.search(f"{entry.get('class') or ''} {entry.get('id') or ''}"):
             return None
-        if (top := _part_below(post, plan, entry, beside)) is not None:
+        if (top := _part_below(post, plan, entry, beside, found)) is not None:
             known = _known_boilerplate(post.page, title, beside, top)
             return _render_post(post, plan, top, known)
     return None
 
 
-def _part_below(post: Post, plan: BlockLayout, entry: Element, beside: BylineBlock) -> Element | None:
-    """Returns the element inside the box `entry` that contains the text or the pictures below the title.
+def _part_below(post: Post, plan: BlockLayout, entry: Element, beside: BylineBlock, found: Element) -> Element | None:
+    """Returns the element inside the box `entry` that contains the text or the pictures below the title. It is the
+    first one with any, but the one around the element with the most text (`found`) if the name of that element says
+    that it is the text.
 
     Returns `entry` itself if several of its children contain the text. Returns None if the title is only followed by
     lines with the date, authors and terms.
@@ -1444,11 +1514,12 @@ def _part_below(post: Post, plan: BlockLayout, entry: Element, beside: BylineBlo
     children = [e for e in entry if isinstance(e.tag, str) and order[e] > order[post.title] and e not in lines]
     if any(e.tag in _OWN_BLOCKS and not e.get("class") and _has_content(plan, e) for e in children):
         return entry
-    found = (e for e in children if e.tag in ("div", "section", "blockquote", "td") and not post.is_noise(e))
-    boxes = [e for e in found if _has_content(plan, e) and not is_meta_block(e)]
+    parts = (e for e in children if e.tag in ("div", "section", "blockquote", "td") and not post.is_noise(e))
+    boxes = [e for e in parts if _has_content(plan, e) and not is_meta_block(e)]
     if len(boxes) > 1 and _is_lede(plan, boxes[0]) and _holds_paragraphs(plan, boxes[1]):
         return entry
-    return next(iter(boxes), None)
+    named = [e for e in boxes if _is_named_text(found) and (e is found or is_below(found, e))]
+    return next(iter(named or boxes), None)
 
 
 def _is_lede(plan: BlockLayout, box: Element) -> bool:

@@ -22,6 +22,15 @@ _COMMENT_NAMES = frozenset(
         "hozzaszolasok", "kommentarii", "otzyvy", "yorumlar", "binhluan", "pinglun",
     }
 )  # fmt: skip
+# The names of a caption in classes and ids, in the languages of websites.
+_CAPTION_NAMES = frozenset(
+    {
+        "imagecaption", "photocaption", "imgcaption", "captiontext", "bildunterschrift", "bildtext", "billedtekst",
+        "bildetekst", "kuvateksti", "legende", "legenda", "legendas", "didascalia", "piefoto", "pieimagen",
+        "bijschrift", "fotobijschrift", "popisek", "kepalairas", "resimalti", "leadphototext", "phototext", "imgdesc",
+        "photodesc",
+    }
+)  # fmt: skip
 # Words and pairs of words that mark boilerplate. Themes write a pair as "author-bio", "AuthorBio" or "author_bio".
 _NEVER = frozenset(
     [
@@ -55,6 +64,24 @@ _NEVER = frozenset(
         "relatedposts",
         "relatedarticles",
         "relatedcontent",
+        "relatedlinks",
+        "relatednews",
+        "relatedstories",
+        "furtherreading",
+        "relacionadas",
+        "relacionados",
+        "correlati",
+        "correlate",
+        "gerelateerd",
+        "relaterade",
+        "relaterte",
+        "relaterede",
+        "powiazane",
+        "souvisejici",
+        "suvisiace",
+        "kapcsolodo",
+        "toolbox",
+        "toolbar",
         "yarpp",
         "recirc",
         "recirculation",
@@ -179,6 +206,7 @@ _NEVER = frozenset(
         "skiplink",
         "caption",
         "captions",
+        *_CAPTION_NAMES,
         "disclaimer",
         "disclaimers",
         "disclosure",
@@ -208,6 +236,7 @@ _PAIRS = frozenset(
         "article footer",
         "article meta",
         "article tags",
+        "article tools",
         "author bio",
         "author block",
         "author box",
@@ -239,6 +268,7 @@ _PAIRS = frozenset(
         "font size",
         "footer widget",
         "form container",
+        "further reading",
         "global footer",
         "global header",
         "google ad",
@@ -297,6 +327,7 @@ _PAIRS = frozenset(
         "post navigation",
         "post tags",
         "post teaser",
+        "post tools",
         "post views",
         "posted on",
         "posts grid",
@@ -324,6 +355,7 @@ _PAIRS = frozenset(
         "skip link",
         "social icon",
         "sr only",
+        "story tools",
         "table contents",
         "tag cloud",
         "tag links",
@@ -363,6 +395,15 @@ _PIECES = lazy_regex(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[^\W\d_a-zA-Z]+|\d+")
 # A class or id with one of these words describes the layout, not the element: "with-sidebar", "no-comments",
 # "sidebar-layout".
 _LAYOUT = frozenset(["with", "without", "no", "has", "js", "is", "layout"])
+# The names of boxes for pictures in classes, and words that say that such a box has text beside its picture.
+_PICTURES = frozenset(
+    {
+        "image", "img", "photo", "picture", "pic", "figure", "thumbnail", "foto", "fotos", "fotografia", "fotografie",
+        "bild", "bilde", "billede", "imagen", "imagem", "immagine", "imatge", "afbeelding", "zdjecie", "obrazek",
+        "obrazok", "kuva", "kep", "resim", "gorsel", "gambar", "slika", "poza",
+    }
+)  # fmt: skip
+_NO_PICTURES = frozenset({"text", "body", "content", "with", "has", "no", "without", "and", "list", "grid"})
 _FOOTER = lazy_regex(r"(?:^|\s)(?:(?:page|site)?[_-]?footer|colophon|copyright)(?:$|\s)", re.IGNORECASE)
 
 
@@ -393,6 +434,16 @@ def _find_word_in_name(name: str) -> str:
             return pair
         before = word
     return ""
+
+
+@lru_cache(maxsize=8_192)
+def is_picture_name(names: str) -> bool:
+    """Returns True if the classes `names` contain a name for a box with a picture, such as "article-image"."""
+    return any(
+        not _PICTURES.isdisjoint(words := {word.lower() for word in _PIECES.findall(name)})
+        and _NO_PICTURES.isdisjoint(words)
+        for name in names.split()
+    )
 
 
 def boilerplate_word(el: Element) -> str:

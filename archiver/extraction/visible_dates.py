@@ -156,6 +156,9 @@ _TRUST = {
 _IN_SIDEBAR = 0.36
 """The confidence of a date in a sidebar. Such a date counts only if a label says that it is the day of publication."""
 _SURER_IF_LABELLED, _SURER_IF_FIRST, _LESS_IF_LINKED = 0.06, 0.02, 0.3
+_DAY_OF_FIRST, _ROOM_FOR_DATE, _PREPOSITION = 0.815, 60, 4
+"""The confidence of the day in "originally published on 26 September 2019", wherever it is: above that of a byline. The
+date is within `_ROOM_FOR_DATE` letters after such words, and a preposition before it has at most `_PREPOSITION`."""
 _LISTED_LINKS = 5
 
 
@@ -442,12 +445,21 @@ def _dates_in_holder(page: Page, holder: _Holder, language: str) -> list[Visible
     out = []
     if published is not None:
         confidence = trust + (_SURER_IF_LABELLED if label == "published" else 0.0)
-        confidence += _SURER_IF_FIRST if FIRST.search(f"{before} {text}") else 0.0
+        if first := FIRST.search(said := f"{before} {text}"):
+            confidence = max(
+                confidence + _SURER_IF_FIRST, _DAY_OF_FIRST if _precedes_date(said[first.end() :]) else 0.0
+            )
         out.append(VisibleDate(published, el, holder.where, "published", bool(label), confidence))
     if modified is not None:
         confidence = trust + (_SURER_IF_LABELLED if label == "modified" else 0.0)
         out.append(VisibleDate(modified, el, holder.where, "modified", bool(label), confidence))
     return [replace(one, confidence=_IN_SIDEBAR) for one in out] if holder.in_sidebar else out
+
+
+def _precedes_date(text: str) -> bool:
+    """Returns True if a text begins with a date, perhaps after a word such as "on"."""
+    around = text_around_date(text[:_ROOM_FOR_DATE])
+    return around is not None and len(around[0].strip(" :：")) <= _PREPOSITION
 
 
 def _with_time_of_attribute(el: Element, shown: Moment | None) -> Moment | None:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from lxml.etree import _Element as Element
 
 from archiver.extraction.authors import author_markup_and_marked_lines as author_markup
-from archiver.extraction.authors.byline_finder import CommentSection, find_signatures, signatures_in_text
+from archiver.extraction.authors.byline_finder import CommentSection, find_signatures, is_in_card, signatures_in_text
 from archiver.extraction.authors.byline_splitting_and_person_names import (
     OTHER_PART,
     WEAK_ACCOUNTS,
@@ -238,18 +238,30 @@ def _add_visible(page: Page, post: Post, add: Add) -> None:
     """Calls `add` for the authors shown in elements that match the platform's author selectors or the generic author
     selectors.
 
-    In each of these two groups of selectors, only the first selector that finds a name is used.
+    In each of these two groups of selectors, only the first selector that finds a name is used. If none finds one, a
+    link with rel=author counts wherever it is, if all such links on the page name the same author.
     """
     generic = by_name("generic")
     comments = CommentSection(page, post)
+    found = False
     if page.platform is not generic:
-        _add_first(post, comments, page.index.present(page.platform.authors), "platform", 0.86, add)
-    _add_first(post, comments, page.index.present(generic.authors), "class", 0.7, add)
+        found = _add_first(post, comments, page.index.present(page.platform.authors), "platform", 0.86, add)
+    if not _add_first(post, comments, page.index.present(generic.authors), "class", 0.7, add) and not found:
+        links = [a for a in page.index.select(_AUTHOR_LINK) if not comments.has(a)]
+        names = _unique_names([name for a in links for name in names_of_element(a)])
+        if len(names) == 1 and not any(is_in_card(page, a, post.title) for a in links):
+            add(list(names), "class", _AUTHOR_LINK, 0.6, True)
+
+
+_AUTHOR_LINK = "a[rel~=author]"
 
 
 def _add_first(
     post: Post, comments: CommentSection, rules: Iterable[str], source: str, confidence: float, add: Add
-) -> None:
+) -> bool:
+    """Calls `add` for the authors in the elements that match the first of `rules` with a name. Returns True if there is
+    such a rule.
+    """
     for rule in rules:
         found = [
             el for el, _ in post.select([rule]) if not (_is_not_author(el) or _has_other_part(el) or comments.has(el))
@@ -258,7 +270,8 @@ def _add_first(
             inside = post.holder is not None and any(_is_inside(el, post.holder) for el in found)
             sure = inside or any(_is_marked(el) for el in found)
             add(value, source, rule, confidence if sure else min(confidence, 0.66), True)
-            return
+            return True
+    return False
 
 
 def _is_marked(el: Element) -> bool:

@@ -116,6 +116,11 @@ _PERSON_PAGE = lazy_regex(  # not "/licenses/by/4.0/", which is a licence of Cre
     r"redaktion|redaction|zuozhe)/[^/]+/?$|/@[\w.-]+/?$|/(?:author|profile|user)s?-[\w-]+/?$",
     re.IGNORECASE,
 )
+_ACCOUNT_TOOL = lazy_regex(
+    r"/(?:log-?(?:in|out|on|off)|sign-?(?:in|up|out|on)|regist(?:er|ration)|join|account|password|subscribe|anmelden|connexion|"
+    r"inscription|giris|kayit|entrar|acceso|registro|cadastro|zaloguj|logowanie|rejestracja)(?:\.\w{2,5})?/?$",
+    re.IGNORECASE,
+)
 _TERM_PAGE = lazy_regex(
     r"/(?:category|categories|tag|tags|topic|topics|section|label|kategorie|categoria|categorie|rubrik|tema|temas|"
     r"chu-de|chuyen-muc|archive|archives|\d{4}/\d\d?)(?:/|$)",
@@ -129,6 +134,8 @@ def leads_to_person(href: str) -> bool:
     try:
         parts = urlsplit(href)
     except ValueError:
+        return False
+    if _ACCOUNT_TOOL.search(parts.path):
         return False
     return bool(_PERSON_PAGE.search(parts.path) or re.search(r"(?:^|&)author(?:_name)?=", parts.query))
 

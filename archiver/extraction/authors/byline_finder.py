@@ -120,7 +120,7 @@ def _belongs_to_post(page: Page, el: Element, top: Element | None) -> bool:
     """
     if any(author_markup.is_foreign(a) for a in author_markup.ancestors_of(el)) or author_markup.is_foreign(el):
         return False
-    return not _is_in_card(page, el, top)
+    return not is_in_card(page, el, top)
 
 
 def _names_in_box_line(one: MarkedLine) -> Iterator[str]:
@@ -146,7 +146,7 @@ def _first_texts(el: Element) -> str:
     return clean_text(" ".join(islice(map(str, el.itertext()), 20)))
 
 
-def _is_in_card(page: Page, el: Element, top: Element | None) -> bool:
+def is_in_card(page: Page, el: Element, top: Element | None) -> bool:
     """Returns True if an element is in the card (linked teaser) of another post: one of the four nearest elements
     around it contains a link to another page whose text is as long as a title. `top` is the post's heading, None if it
     has none.
@@ -458,7 +458,7 @@ class _BylineReader:
 
     def _kind_by_surroundings(self, at: _Spot) -> str:
         text = at.chunk.text
-        if self.pictures and fold_text(text) in self.pictures:
+        if self.pictures and not text.endswith(".") and fold_text(text) in self.pictures:  # a caption ends like this
             return "avatar"
         if at.is_before_role():
             return "role"
