@@ -220,8 +220,8 @@ class Table:
 
     @cached_property
     def _files_of_splits(self) -> list[tuple[str, Path]]:
-        """The split of each file ("" for none). The rows of a file are in the same split, so the statistics of its
-        first row group tell it.
+        """The files of the table, each as a pair with the name of its split ("" for none). All rows of a file are in
+        one split, which is read from the statistics of the file's first row group.
         """
         if self._split or "split" not in self.columns:
             return [("", file) for file in self.files]

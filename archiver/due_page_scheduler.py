@@ -24,9 +24,9 @@ _BATCH = 64
 """At most this many due pages are read from the pages table at a time. Before the table is read, the results of earlier
 pages are written to it."""
 _UNDECIDED, _FIRST_PAGES = 2, 20
-"""As long as it is not known whether the host redirects addresses to another form (https, www, a slash at the end), at
+"""While it is unknown whether the host redirects addresses to another spelling (https, www, a slash at the end), at
 most `_UNDECIDED` pages are requested at the same time. This limit applies only to the first `_FIRST_PAGES` pages of a
-crawl, since on some sites no response ever shows the form."""
+crawl, since on some sites no response ever shows this."""
 _log = logging.getLogger(__name__)
 
 

@@ -292,7 +292,7 @@ _MAX_SHOWN = 300
 
 
 def _advise_on_article(what: str) -> str:
-    """Returns what to write instead of a word that is no ID or URL of an article."""
+    """Returns advice on what to write in place of `what`, which is neither the ID nor the URL of an article."""
     if re.fullmatch(r"#[0-9]+|[0-9]+\.", what):
         return f"write an ID as a number only: {what.strip('#.')}"
     if re.fullmatch(r"[0-9]+(?:[-,;:]|\.\.\.?)[0-9]+", what):

@@ -193,7 +193,7 @@ connection. Argument: `request`."""
 
 
 class HeaderFlood(Exception):
-    """Raised if the header of a response is larger than the limit."""
+    """Raised if the header of a response exceeds the size limit."""
 
 
 class GuardedHTTPHandler(HTTP11DownloadHandler):

@@ -337,7 +337,7 @@ class AddressMiddleware:
             raise Refusal(Outcome.OUT_OF_SCOPE, "scope", f"it is outside {self._archive.run.scope.name}")
 
 
-# Responses
+# Responses.
 
 _PAGES = (PageKind.POST, PageKind.PART, PageKind.UNKNOWN)
 

@@ -17,7 +17,7 @@ from scrapy.http import HtmlResponse
 from archiver.extraction.page_parsing_and_javascript_check import Page, parse_page
 from archiver.platforms import Platform, by_name, platform_tables
 from archiver.platforms.css_and_xpath_evaluator import is_xpath, remove_selector_prefix
-from archiver.platforms.page_index import Index
+from archiver.platforms.page_index_and_selector_compiler import Index
 
 URL = "https://example.org/2020/01/02/a-post/"
 ENDINGS = (".html", ".htm", ".xhtml")

@@ -214,8 +214,8 @@ def changed_fields(old: Article, new: Article) -> tuple[str, ...]:
 
 
 def unconfirmed_fields(old: Article, new: Article) -> tuple[str, ...]:
-    """Returns the names of the `meaning` fields that have a value in the old state of an article and none in the new
-    one, except the body and its markup. Such a loss is not an edit, because the site's template may no longer show the
+    """Returns the names of the `meaning` fields that have a value in the old state of an article but none in the new
+    one, except the body and its markup. Such a loss is not an edit: the site's template may have stopped showing the
     field.
     """
     return tuple(
@@ -224,9 +224,11 @@ def unconfirmed_fields(old: Article, new: Article) -> tuple[str, ...]:
 
 
 def with_finer_time(old: Article, new: Article) -> Article:
-    """Returns the new state of an article. If its time of publication is that of the old state given less precisely, it
-    is replaced by the old one: a template that now shows only the day is not an edit. The same is done if both are only
-    a month or a year, and one follows the other: "2 years ago" is another year some days later.
+    """Returns the new state of an article, with the old time of publication in two cases, since neither is an edit:
+
+    - The new time is the old one given less precisely, because the template now shows only the day.
+    - Both times are only a month, or only a year, and one follows the other: "2 years ago" means another year when it
+      is read some days later.
     """
     if _are_neighbours(old, new):
         return replace(new, published=old.published)
@@ -239,8 +241,8 @@ def with_finer_time(old: Article, new: Article) -> Article:
 
 
 def without_known_tags(old: Article, new: Article) -> Article:
-    """Returns the new state of an article without categories that are known as tags (of `old`), if only a feed gives
-    its categories. A feed does not distinguish categories from tags; the page did, as long as it showed them.
+    """Returns the new state of an article. If only a feed gives its categories, those that were tags in the old state
+    are left out: a feed does not distinguish categories from tags, but the page did, as long as it showed them.
     """
     if new.tags or not old.tags or {one.source for one in new.evidence if one.field == "categories"} != {"feed"}:
         return new
@@ -249,7 +251,9 @@ def without_known_tags(old: Article, new: Article) -> Article:
 
 
 def _are_neighbours(old: Article, new: Article) -> bool:
-    """Returns True if the times of publication are two months in a row, or two years, and no more precise."""
+    """Returns True if both times of publication are precise only to the month, or only to the year, and one of these
+    months or years follows the other.
+    """
     precision = new.published_precision
     if old.published is None or new.published is None or old.published_precision != precision:
         return False
@@ -258,7 +262,7 @@ def _are_neighbours(old: Article, new: Article) -> bool:
 
 
 def with_unconfirmed(old: Article, new: Article, names: Sequence[str]) -> Article:
-    """Returns the new state of an article with the values of these fields from the old one."""
+    """Returns the new state of an article, in which the fields `names` have their old values."""
     values: dict[str, Any] = {name: getattr(old, name) for name in with_following(names)}
     return replace(new, **values)
 

@@ -418,9 +418,9 @@ def _credits_site_of(one: ClusterMember, other: ClusterMember) -> bool:
 class _Sign:
     """One way in which an article can show that it was copied from another member of its cluster, such as a credit.
 
-    `names(one, other)` returns True if `one` shows in this way that it was copied from `other`. `may_name(member)` is a
-    quick test that returns False if the member was certainly not copied in this way, so that it need not be compared
-    with all others.
+    - `names(one, other)`: returns True if `one` shows in this way that it was copied from `other`.
+    - `may_name(member)`: returns False if the member certainly shows nothing in this way. This quick test avoids
+      comparing it with all others.
     """
 
     reason: str

@@ -170,8 +170,10 @@ class SiteVerdicts:
 
     def is_doubted(self, form: PageForm, rule: str, *, promised: bool) -> bool:
         """Returns True if a page counts as a post only because of weak signs (`WEAK_POSTS`), and its form was judged
-        not to be a form of posts. Returns False if a source reported the page as a post (`promised`), unless it counts
-        as one because of a list, since sitemaps contain all pages of a site.
+        not to be a form of posts.
+
+        A page that a source reported as a post (`promised`) is not doubted, unless only a list dates it
+        (`LISTED_DATE`): sitemaps contain all pages of a site.
         """
         if (promised and rule != LISTED_DATE) or rule not in WEAK_POSTS or form.hentry == "post":
             return False
@@ -221,8 +223,8 @@ def judge_article(
 
 def patterns_of_posts(address: str) -> tuple[str, ...]:
     """Returns the address patterns of the posts that may have the same form as a page, given the page's own pattern. If
-    this ends in a number, there are two: the pattern itself, and the same with a name in that place, because a slug may
-    be a number ("/blog/2022/" next to "/blog/a-name/").
+    the pattern ends in a number, a second one is returned, with a name in that place: a slug may be a number, such as
+    "/blog/2022/" next to "/blog/a-name/".
     """
     named = _NUMBER_AT_END.sub("s", address)
     return (address,) if named == address else (address, named)
@@ -246,21 +248,22 @@ def judge_forms(forms: Sequence[FormEvidence], *, is_complete: bool = True) -> S
 
     If the site has a form of posts, these are forms of other pages:
 
-    - A form of many pages, if none of them declares that it is a post or is reported as one, and if few are listed.
-    - A form of a few pages that no source or listing shows, if sources or listings show nearly all of many posts, and
-      the posts have addresses of other patterns.
-    - A form of a few pages that declare a time of publication without showing it, if the posts show theirs and have
-      addresses of other patterns. Many programs write the time of the file into the head of every page.
+    - A form of many pages, none of which declares that it is a post or is reported as one, and few of which are listed.
+    - Unlisted: a form of a few pages that no source or listing shows, if sources or listings show nearly all of the
+      site's many posts, and the posts have addresses of other patterns. This rule needs a complete crawl.
+    - Undated: a form of a few pages that declare a time of publication without showing it, if the posts show theirs and
+      have addresses of other patterns. (Many programs write the time of the file into the head of every page.) This
+      rule needs a complete crawl, except for pages in the top folder of a site without posts there.
 
-    - A form of pages that show no date, and whose date only a list shows, if most of its pages are in no such list, or
-      if the site's other posts have addresses of other patterns.
+    Two more rules apply even if no form is known to be one of posts:
 
-    Pages without text that all show the same day, although the posts of other forms show many, are never posts: the day
-    is in the frame of the site.
+    - Dated by a list: the pages show no date, and only a list dates them, but most of them are in no such list, or the
+      site's other posts have addresses of other patterns. This rule needs a complete crawl.
+    - Same day: the pages have no text and all show the same day, although the posts of other forms show many days. The
+      day is then part of the frame of the site, and the form is never one of posts.
 
-    The last three are used only if the site was crawled to its end (`is_complete`), since otherwise its listings may
-    not have been read. The one before the last is used earlier for pages in the top folder, if the site has no posts
-    there. The last one is used even if no form is known to be one of posts.
+    A crawl is complete (`is_complete`) if it has read the site to its end. Before that, listings may not have been
+    read.
     """
     same_day = {one.id: _same_day_reason(one, forms) for one in forms}
     known = {one.id: "" if same_day[one.id] else _post_reason(one) for one in forms}

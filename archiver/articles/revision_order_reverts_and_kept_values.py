@@ -286,7 +286,7 @@ def kept_fields(stored: Article, then: Entries, extracted: Article, *, with_hint
 
 
 def _decided_by_person(article: Article) -> set[str]:
-    """Returns the fields whose value, which may be empty, came from a page object."""
+    """Returns the names of the fields whose value, which may be empty, was returned by a page object."""
     return {one.field for one in article.evidence if one.source == PAGE_OBJECT}
 
 

@@ -25,7 +25,7 @@ from enum import StrEnum
 
 from archiver.articles.article_comparison import fold_words, is_other_page, is_stub, letter_sequences, no_longer_shows
 from archiver.fields import LINES, PAGE_LISTS, PAGE_TIMES, PROSE
-from archiver.frontier.post_and_excluded_page_samples import chance_of_at_most
+from archiver.frontier.page_samples_and_edit_estimates import chance_of_at_most
 from archiver.items import Article, GeoTag, Mark
 from archiver.lazy_regex import lazy_regex
 from archiver.markup.text_marks import carry_marks
@@ -100,7 +100,7 @@ def suspicion(old: Article, new: Article) -> HoldRule | None:
 _REPORTING = frozenset({"api", "feed"})
 """The sources (`Evidence.source`) of values that are not from the page."""
 _ADDRESS = "address"
-"""The source of a date in a page's address, which stays when the author changes the date."""
+"""The source of a date in a page's address. Such a date stays the same when the author changes the date of the post."""
 
 
 def is_unshown(old: Article, new: Article) -> bool:

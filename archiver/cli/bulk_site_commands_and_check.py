@@ -37,7 +37,7 @@ from archiver.urls import Scope
 if TYPE_CHECKING:
     pass
 
-# `sites import`, `sites export` and `sites tag`
+# `sites import`, `sites export` and `sites tag`.
 
 _SHOWN = 50
 
@@ -350,7 +350,7 @@ def _format_setting(value: Any) -> str:
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
-# `sites check`
+# `sites check`.
 
 _MAX_PAGES, _MAX_POSTS = 60, 10
 _USED_SETTINGS = ("delay", "contact", "private", "max_minutes")

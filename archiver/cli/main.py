@@ -194,7 +194,7 @@ MEANT: dict[str, str] = {
     "web": "serve",
     "wget": "add",
 }
-"""Maps the names that other programs have for a command to the command."""
+"""Maps the name of a command in other programs to the command here that does the same."""
 
 
 BELOW_MEANT: dict[str, str] = {
@@ -207,7 +207,8 @@ BELOW_MEANT: dict[str, str] = {
     "rename": "move",
     "rm": "remove",
 }
-"""The same for the commands below `archiver sites`, `archiver searches` and `archiver runs`."""
+"""Maps the name of a subcommand in other programs to the subcommand of `archiver sites`, `archiver searches` or
+`archiver runs` that does the same."""
 
 
 MEANT_OPTIONS: dict[str, tuple[str, ...]] = {
@@ -233,19 +234,20 @@ MEANT_OPTIONS: dict[str, tuple[str, ...]] = {
     "--to": ("--until",),
     "--wait": ("--delay",),
 }
-"""Maps options of other programs, and those of one letter, to the options here; a command has one of them or none."""
+"""Maps an option of other programs, or an option of one letter, to the options here that may be meant. Each command has
+at most one of these."""
 
 
 _RECURSIVE = frozenset({"-m", "-r", "--mirror", "--recursive"})
-"""Options with which other programs follow the links of a site."""
+"""Options that make other programs follow the links of a site."""
 
 
 _DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
-"""The signs that word processors and web pages make of a hyphen."""
+"""Characters that word processors and web pages put in place of a hyphen."""
 
 
 _HARD_SPACES = "\u00a0\u2007\u202f"
-"""The non-breaking spaces, which a shell does not take for a space."""
+"""Non-breaking spaces, at which a shell does not split words."""
 
 
 class CommandError(click.ClickException):
@@ -273,7 +275,9 @@ _PLAIN_ENGLISH = (
 
 
 def _in_plain_english(message: str) -> str:
-    """Returns a message of click about a wrong value, in the words that people use for numbers."""
+    """Replaces click's terms for numbers in a message about a wrong value ("valid integer", "range x>=1"), and adds how
+    to write a number such as 1,5 or 10k.
+    """
     for pattern, plain in _PLAIN_ENGLISH:
         message = re.sub(pattern, plain, message)
     number = _GROUPED_OR_ABBREVIATED.match(message)
@@ -291,8 +295,8 @@ _GROUPED_OR_ABBREVIATED = re.compile(
 
 
 def _advise_on_option(option: str, command: click.Command) -> str:
-    """Returns a sentence about the option of a command that an option of another program stands for; "" if there is
-    none.
+    """Returns a sentence that says what to use in place of an option that the command does not have; "" if this is
+    unknown.
     """
     own = {name for one in command.params for name in one.opts}
     meant = next((name for name in MEANT_OPTIONS.get(option, ()) if name in own), "")
@@ -328,7 +332,9 @@ def _refuse_miscopied(command: click.Command | None, args: Sequence[str]) -> Non
 
 
 def _advise_below(group: str | None, word: str, commands: list[str]) -> str:
-    """Returns a sentence with what was meant by `word`, which is none of the `commands` of a group, or ""."""
+    """Returns a sentence with the command that `word` probably means, which is none of the `commands` of a group; "" if
+    this is unknown.
+    """
     if group == "sites" and re.search(r"[.:]", word):
         return f" Did you mean 'archiver sites show {word}'?"
     if group == "runs" and word.isdecimal():
@@ -345,18 +351,21 @@ def _guess(word: str, known: Iterable[str]) -> str:
 
 
 _CLOSED_PIPE = 128 + signal.SIGPIPE
-"""The exit code if the reader of the output has gone, as `head` does: what a shell reports of cat, grep or sort."""
+"""The exit code if the program that reads the output has ended, as `head` does. Shells report the same code for cat,
+grep and sort."""
 
 
 def _discard_output() -> None:
-    """Makes the rest of the output go nowhere. Otherwise Python would flush it at exit, and report the error again."""
+    """Redirects the rest of the output to the null device. Otherwise Python would flush it at exit, and report the
+    error again.
+    """
     with suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 _GARBAGE_THRESHOLD = 20_000
 """Python looks for cyclic garbage each time this many new objects exist (default: 700). Imports make hundreds of
-thousands of objects and hardly any garbage; to look through them took an eighth of the start of a crawl.
+thousands of objects and hardly any garbage; examining them took an eighth of the time that a crawl needs to start.
 """
 
 
@@ -423,7 +432,9 @@ class LazyGroup(click.Group):
         return found
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parses the options before the command. Raises NoSuchOption, which says where an option of a command goes."""
+        """Parses the options before the command. Raises NoSuchOption, whose message says that the options of a command
+        follow its name.
+        """
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:

@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from archiver.search.histograms_trends_maps_and_charts import Histogram, Period, Series, Trend
     from archiver.search.search_hits_facets_and_similar_articles import Hit
 
-# Hits
+# Hits.
 
 _MAX_SITES = 5
 _MAX_NAMED = 8
@@ -192,7 +192,7 @@ def print_rows(rows: Sequence[dict[str, Any]], headers: Sequence[str], form: str
         print_csv(list(rows), tuple(headers))
 
 
-# Histogram
+# Histogram.
 
 
 def print_histogram(found: Histogram, form: str | None) -> None:
@@ -254,7 +254,7 @@ def _format_periods(state: str, periods: list[Period]) -> Iterator[tuple[str, in
     yield first if first == last else f"{first} to {last}", STATES[periods[0].state]
 
 
-# Trends
+# Trends.
 
 
 def print_trend(found: Trend, form: str | None) -> None:
@@ -353,7 +353,7 @@ def _label_ends(first: str, last: str, width: int) -> str:
     return first if first == last else first + last.rjust(max(width - len(first), len(last) + 1))
 
 
-# Concordance: one line per occurrence, with the keyword in the same column
+# Concordance: one line per occurrence, with the keyword in the same column.
 
 _RIGHT_TO_LEFT, _END = "\u2067", "\u2069"
 """Isolate characters: the text between them runs from right to left, whatever text surrounds it (UAX #9)."""
@@ -447,7 +447,7 @@ def _cut(text: str, width: int, *, from_end: bool = False) -> str:
     return text
 
 
-# One renderer per kind of result
+# One renderer per kind of result.
 
 
 class SearchTarget(Protocol):
@@ -470,7 +470,7 @@ class SearchTarget(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class OneArchive:
-    """A query bound to one archive."""
+    """A query and the archive that it searches."""
 
     db: Database
     query: Query
@@ -544,14 +544,14 @@ def _write_file(file: str, data: bytes) -> None:
         out.write(data)
 
 
-# Several archives: the same results, each hit with its archive
+# Several archives: the same results, each hit with its archive.
 
 _COLUMNS = ("archive", *COLUMNS, "elsewhere")
 
 
 @dataclass(frozen=True, slots=True)
 class SeveralArchives:
-    """A query bound to several archives that are searched as one."""
+    """A query and the archives that it searches as if they were one."""
 
     query: Query
     result: FederatedQuery

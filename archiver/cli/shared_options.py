@@ -35,7 +35,7 @@ class QueryCommand(click.Command):
     """
 
     meant: ClassVar[dict[str, str]] = {"-n": "--limit", "-q": "--quiet", "-O": "--output"}
-    """Maps options that other programs have to what does the same here."""
+    """Maps options of other programs to the options here that do the same."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         own = {name: one for one in self.params if isinstance(one, click.Option) for name in one.opts}
@@ -53,7 +53,7 @@ class QueryCommand(click.Command):
         return super().parse_args(ctx, args)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Lists -h with --help. The parser does not know -h, because it would take the word "-house" for it."""
+        """Lists -h beside --help. The parser does not know -h, because it would read the word "-house" as -h."""
         records = [record for one in self.get_params(ctx) if (record := one.get_help_record(ctx))]
         with formatter.section("Options"):
             formatter.write_dl([("-h, --help" if name == "--help" else name, text) for name, text in records])
@@ -295,7 +295,7 @@ def note_other_archive(archive: str, *, is_needed: bool = False, quiet: bool = F
     """Prints a notice if a command that makes an archive is about to make a second one in a wrong folder: this archive
     does not exist, but one in a folder above does. Raises ArchiveNotFound instead if the archive `is_needed`.
     """
-    from archiver.storage.disk_and_database_errors import archive_around
+    from archiver.storage.archive_opening_and_transactions import archive_around
 
     file = Path(archive)
     if file.exists() or not (other := archive_around(file)):

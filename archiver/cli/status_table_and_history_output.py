@@ -164,7 +164,7 @@ def summarize_rows(rows: Sequence[SiteRow]) -> str:
     return f"{count_noun(len(rows), 'site')} ({counts}), {count_noun(articles, 'article')}, {new:,} new this week"
 
 
-# The history of one site
+# The history of one site.
 
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _PLAIN = " .:-=+*#@"

@@ -41,7 +41,7 @@ def console() -> Console:
 
     class OwnConsole(Console):
         def on_broken_pipe(self) -> None:
-            """Leaves a closed pipe to `archiver.cli.main`, which ends all commands alike."""
+            """Raises BrokenPipeError, which `archiver.cli.main` handles for all commands."""
             raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
 
     terminal = sys.stdout.isatty()
@@ -170,7 +170,7 @@ def format_percent(share: float | None) -> str:
     return "100 %" if share == 1 else f"{min(99, int(share * 100))} %"
 
 
-# Output files
+# Output files.
 
 _DATABASE = b"SQLite format 3\0"
 
@@ -227,7 +227,7 @@ def open_output(output: str) -> Iterator[IO[bytes]]:
         raise
 
 
-# Questions
+# Questions.
 
 
 def confirm(question: str) -> None:
@@ -237,7 +237,7 @@ def confirm(question: str) -> None:
         click.get_current_context().exit(1)
 
 
-# Progress of long work in named stages
+# Progress of long work in named stages.
 
 Progress = Callable[[str, int, int], None]
 """A function that is called with the name of the stage, the number done, and the total."""
@@ -259,7 +259,7 @@ def show_stage_progress(quiet: bool) -> Iterator[Progress]:
         yield lambda stage, done, total: bar.update(task, description=stage, completed=done, total=total)
 
 
-# Signals
+# Signals.
 
 
 @contextmanager

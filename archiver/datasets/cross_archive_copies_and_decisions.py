@@ -116,8 +116,8 @@ def _near_texts(dbs: Sequence[Database], cutoff: str) -> Groups:
 
 
 def _keys(db: Database, number: int, cutoff: str) -> Iterator[tuple[int, ArticleKey]]:
-    """Yields each MinHash key of each article of an archive in ascending order. Keys that the archive has not stored,
-    because the article is new or the algorithm has changed, are computed.
+    """Yields the MinHash keys of all articles of an archive as (key, article), in ascending order. Keys that the
+    archive has not stored, because the article is new or the algorithm has changed, are computed.
     """
     seen = "substr(coalesce(a.first_seen, ''), 1, 19) <= ?"
     stored = db.execute(

@@ -19,7 +19,6 @@ from typing import Any
 from archiver.articles.near_duplicates_and_cluster_source import HAN, LONG_PASSAGES, SHORT_PASSAGES, SLOTS, SPACED, THAI
 from archiver.datasets.dataset_metadata_files import DatasetAbout, DatasetFile, licence_name, tables_present
 from archiver.datasets.export_formats_and_parquet_tables import import_arrow
-from archiver.datasets.ngrams import MIN_ARTICLES
 from archiver.datasets.personal_data_removal import EMAIL, TELEPHONE
 from archiver.datasets.publication_rules_tiers_and_licences import DOCS, Tier
 from archiver.datasets.snapshot_changes import single_line
@@ -34,6 +33,7 @@ from archiver.datasets.snapshot_tables import (
     read_table,
     table_files,
 )
+from archiver.datasets.word_counts_and_ngrams import MIN_ARTICLES
 from archiver.extraction.text_language import one_language
 from archiver.items import format_degrees
 from archiver.search.histograms_trends_maps_and_charts import Histogram, Period, histogram_svg
@@ -99,7 +99,8 @@ CHECKLIST: tuple[ChecklistPoint, ...] = tuple(
         ("Is it complete and unchanged?", "SHA256SUMS", "README.md"),
     )
 )
-"""Forty points, after Datasheets for Datasets (Gebru et al., 2021) and Data Cards (Pushkarna et al., 2022)."""
+"""The forty points of the checklist, after Datasheets for Datasets (Gebru et al., 2021) and Data Cards (Pushkarna et
+al., 2022)."""
 
 
 def answered_points(folder: Path) -> dict[ChecklistPoint, bool]:
@@ -308,7 +309,7 @@ whether it is exact, changed or gone.
 
 @dataclass(frozen=True, slots=True)
 class CardSources:
-    """What the card of a dataset is written from.
+    """The data from which the card of a dataset is written.
 
     - `folder`: the dataset's folder, with its tables.
     - `files`: the files in the folder that the card lists.
@@ -464,7 +465,7 @@ articles = load_dataset("./", "articles", split="{next(iter(stats.files_of_split
 
 
 NOT_STATED = "Not stated."
-"""The text of a section of the card about which the operator states nothing in `[dataset]`."""
+"""The text of a section of the card if the operator states nothing about its subject in `[dataset]`."""
 _UNSUITABLE = """
 What the dataset lacks proves nothing about what was published: see Coverage and gaps. `modified` is what the page
 states, and many sites change it with their template: only `revisions` shows edits that the archive saw.
@@ -479,11 +480,12 @@ _QUALITY = (
     ("names of authors", "F1, on pages that name one", "85.8 %"),
     ("date of publication", "the exact day", "88.7 %"),
 )
-"""Figures of version 0.3.0 on 791 annotated pages of 767 hosts, without learned rules."""
+"""The quality of the extraction, as (what is extracted, measure, value). The figures are those of version 0.3.0 on 791
+annotated pages of 767 hosts, without learned rules."""
 
 
 def _stated(heading: str, text: str) -> str:
-    """Returns a section of the card with what the operator states, as one paragraph."""
+    """Returns a section of the card with the operator's statement `text` as one paragraph."""
     return f"## {heading}\n\n{single_line(text) or NOT_STATED}\n"
 
 
@@ -590,7 +592,7 @@ def _biases(stats: SnapshotStatistics) -> str:
 
 
 def _disagreements(stats: SnapshotStatistics) -> str:
-    """Returns a line that says how often the declared language is another one than that of the text."""
+    """Returns a line that says how often the declared language differs from the language of the text."""
     others = Counter({pair: n for pair, n in stats.detected.items() if one_language(pair[0]) != pair[1]})
     total, compared = others.total(), stats.detected.total()
     examples = ", ".join(

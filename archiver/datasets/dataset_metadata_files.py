@@ -142,7 +142,7 @@ def _per_record(stats: SnapshotStatistics, of_compilation: str) -> str:
 
 
 def licence_name(licence: str) -> str:
-    """Returns the name under which `SnapshotStatistics` counts a licence, for people."""
+    """Returns a licence, in the form in which `SnapshotStatistics` counts it, for people: "none known" for ""."""
     return {"": "none known", DISAGREEMENT: "the page states several"}.get(licence, licence)
 
 

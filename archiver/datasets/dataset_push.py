@@ -238,7 +238,7 @@ def _zenodo_metadata(described: dict[str, Any]) -> dict[str, Any]:
     """Returns the metadata of a deposition (developers.zenodo.org, "Deposit metadata"), made from the dataset's
     DataCite metadata (`described`).
 
-    Zenodo takes CC0 for a dataset without a licence. Therefore a dataset whose records have different licences says
+    Zenodo assumes CC0 for a dataset without a licence. Therefore a dataset whose records have different licences says
     "other-closed" (Other, not open) and names them in the notes.
     """
     rights = described["rightsList"][0]
@@ -270,7 +270,7 @@ def _zenodo_metadata(described: dict[str, Any]) -> dict[str, Any]:
 
 def _osf_metadata(described: dict[str, Any]) -> dict[str, Any]:
     """Returns the attributes of an OSF project, made from the dataset's DataCite metadata (`described`). They have no
-    place for a licence by name or for creators without an account, so the description names both.
+    field for the name of a licence or for creators without an account, so the description names both.
     """
     names = "; ".join(one["name"] for one in described["creators"])
     return {
@@ -287,7 +287,7 @@ def _osf_metadata(described: dict[str, Any]) -> dict[str, Any]:
 
 _SECONDS = 60
 _UPLOAD_SECONDS = 900
-"""A service computes the digest of a file before it answers."""
+"""The timeout of an upload in seconds. It is long because a service computes the digest of a file before it answers."""
 
 
 class _NoRedirects(HTTPRedirectHandler):

@@ -363,7 +363,7 @@ def _replace_surrogates(value: Any) -> Any:
 
 _ROWS_PER_GROUP = 5_000
 _OF_PAGES = ("published", "modified")
-"""Times as a page states them: in its own time zone, and maybe only to the day. A column in UTC with the suffix _at
+"""Times as a page states them: in its own time zone, and possibly only to the day. A column in UTC with the suffix _at
 comes after each of them, as in a dataset.
 """
 

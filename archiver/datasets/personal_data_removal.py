@@ -19,7 +19,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from archiver.articles.article_comparison import fold_words
-from archiver.datasets.withheld_text_and_leaked_passages import AUTHOR_FIELDS, SEPARATORS, UNSPACED
+from archiver.datasets.withheld_text_and_leaked_passages import AUTHOR_FIELDS
+from archiver.datasets.word_counts_and_ngrams import SEPARATORS, UNSPACED
 from archiver.errors import ExtraMissing
 from archiver.fields import PERSONS, WRITTEN
 from archiver.markup.text_marks import is_contact, unpack_marks
@@ -187,7 +188,7 @@ def _is_only_contact(text: str, where: tuple[str | None, ...]) -> bool:
 _DIALLED = re.compile(
     r"(?:tel|sms|callto|whatsapp):|(?:https?://)?(?:wa\.me/|(?:\w+\.)?whatsapp\.com/send|signal\.me/)", re.I
 )
-"""Links to a telephone number."""
+"""Matches the beginning of a link to a telephone number."""
 
 
 def _is_contact_link(url: object = "") -> bool:
@@ -538,7 +539,7 @@ def _plain_characters() -> dict[int, str]:
 
 
 _RUN = re.compile(r"(?:\(?\+ ?\(?|\()?\d(?:(?: ?[-./] ?| ?\(| ?\) ?[-./]? ?\(?| )?\d){5,}")
-"""A run of at least six digits with the separators of telephone numbers."""
+"""Matches a run of at least six digits with the separators of telephone numbers."""
 _EXTENSION = re.compile(
     r"[ ,]{0,2}(?:ext|extn|extension|x|durchwahl|dw|poste|int|interno|anexo|ramal|доб|вн|wew|klapka|toestel|内線|"
     r"分机|轉|转|내선)\.?:? ?\d{1,6}(?!\w)",
@@ -549,7 +550,7 @@ _PROTECTED = re.compile(
     r"\b[\w-]{1,63}+(?:\.[\w-]{1,63}+){1,8}+/\S*",
     re.IGNORECASE,
 )
-"""URLs and paths."""
+"""Matches URLs and paths."""
 _DIALLING = re.compile(
     r"(?:\btel:|\bsms:|\bcallto:|wa\.me/|whatsapp\.com/send/?\?phone=|signal\.me/#p/|\bwhatsapp:[^\s\d]*)(?=\+?\d)",
     re.IGNORECASE,
@@ -584,7 +585,8 @@ _LIMITS = frozenset(str(n) for bits in (31, 32, 63, 64) for n in (2**bits - 1, 2
 _FAMOUS = frozenset({"0123456789", "31415926", "3141592654", *("1234567890"[:n] for n in range(6, 11))}) | {
     "9876543210"[:n] for n in range(6, 11)
 }
-"""Numbers of computers, and others that pages often have, which are valid telephone numbers somewhere."""
+"""Digit sequences that pages often contain, such as 123456789 or the digits of pi, and that are valid telephone numbers
+somewhere."""
 _NUMBER_WORD = re.compile(
     r"[\s:：.,#№()\[\]=\"'*_-]*(?:(?:no|nos|nr|num|number|nummer|numéro|número|numero|numer|číslo|broj|номер|szám|numara|"
     r"numarası|n[°º]|رقم|شماره|מספר|番号|号码|號碼|号|번호)(?![^\W\d_])[\s:：.,#()-]*)?",
@@ -600,7 +602,8 @@ _BLOCK = re.compile(
     rf"^(?=.*\d).*(?:{_STREET})|@|\[e-mail\]|\[telephone\]|\+\d|https?://|www\.|\b\d{{4,6}} [^\W\d_]{{3,}}",
     re.IGNORECASE,
 )
-"""What else a block of contacts has: a street, an e-mail address, a URL, a number, a postal code with its town."""
+"""Matches the other lines of a block of contacts: a street, an e-mail address, a URL, a number, a postal code with its
+town."""
 _NUMBER_LINE = re.compile(r"[\s\d.,:;|/+()-]*\d[\s\d.,:;|/+()-]*")
 _WINDOW, _NEARBY = 48, 300
 """How many characters before and after a number are read for labels, and for its line and block."""
@@ -983,7 +986,7 @@ def _region_hints(record: Mapping[str, Any]) -> Iterator[str]:
 _GENERIC_ENDINGS = frozenset(
     {"AC", "AI", "CC", "CO", "DJ", "FM", "GG", "IM", "IO", "LA", "LY", "ME", "NU", "SH", "TO", "TV", "VC", "WS"}
 )
-"""Endings of countries under which sites of all countries are."""
+"""Top-level domains of countries that sites of all countries use."""
 _REGIONS = {
     "ar": "EG SA AE MA DZ IQ JO LB",
     "be": "BY",

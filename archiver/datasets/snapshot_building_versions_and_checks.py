@@ -281,8 +281,8 @@ def build_snapshot(archives: Sequence[Path], out: Path, request: SnapshotRequest
 
 @dataclass(frozen=True, slots=True)
 class ListedContact:
-    """A contact that a snapshot would not have: the article with its URL, the revision whose field has it, and the
-    contact.
+    """A contact that would be removed from a snapshot: the article with its URL, the revision that contains the
+    contact, and the contact.
     """
 
     id: str
@@ -581,9 +581,10 @@ def _previous_version(previous: Path, request: SnapshotRequest, out: Path) -> st
 
 
 def _previous_identifier(previous: Path, doi: str, out: Path) -> str:
-    """Returns the DOI of the previous version, or the URL or URN that it has instead. Raises SnapshotRefused if `doi`
-    is its DOI, the one in its rules, or that of the version before it, because each version has its own. A version that
-    was built again after a withdrawal has left the DOI in its rules to the version that it replaces.
+    """Returns the DOI of the previous version; if it has none, its URL or URN. Raises SnapshotRefused if `doi` is
+    already in use, because each version has its own DOI: by the previous version, by the version before that, or in the
+    rules of the previous version. (If the previous version was built again after a withdrawal, the DOI in its rules
+    belongs to the version that it replaces.)
     """
     rules = parse_publication_rules(read_rebuild(previous)["request"].rules, str(previous / REBUILD))
     try:
@@ -605,7 +606,7 @@ def _previous_identifier(previous: Path, doi: str, out: Path) -> str:
 
 
 def _is_earlier(related: dict[str, Any]) -> bool:
-    """Returns True if an entry of `relatedIdentifiers` (DataCite) names the version before."""
+    """Returns True if an entry of `relatedIdentifiers` (DataCite) refers to the previous version."""
     return bool(related["relationType"] == "IsNewVersionOf")
 
 
@@ -621,8 +622,8 @@ def _kept_previous_identifier(out: Path) -> str:
 
 
 def _unmatched(chosen: _Choice, stats: SnapshotStatistics) -> list[str]:
-    """Returns the rules of the rule file that apply to no article of the snapshot, and the entries of its sites that
-    have none, such as a mistyped site: "rule 2", "the entry of a.example in sites".
+    """Returns the rules of the rule file that apply to no article of the snapshot ("rule 2"), and its entries for sites
+    without an article, such as a mistyped site ("the entry of a.example in sites").
     """
     sites = [one["site"] for one in stats.dataset.get("sites", ()) if one["site"] not in stats.sites]
     return [*(f"rule {number}" for number in chosen.unmatched), *(f"the entry of {site} in sites" for site in sites)]
@@ -643,8 +644,8 @@ def _note_withdrawals(stats: SnapshotStatistics, folder: Path, out: Path) -> Non
 
 
 def _leave_doi(stats: SnapshotStatistics) -> None:
-    """If the snapshot was built again after a withdrawal, leaves the DOI in its rules to the version that it replaces,
-    which that DOI identifies, and names this version as the previous one.
+    """If the snapshot is built again after a withdrawal, removes the DOI in its rules from the statistics, because it
+    belongs to the version that the snapshot replaces. The DOI becomes the identifier of the previous version.
     """
     doi = stats.dataset.get("doi")
     if doi and is_after_withdrawal(stats.request.version):

@@ -21,7 +21,8 @@ from archiver.datasets.snapshot_tables import (
     read_table,
     table_files,
 )
-from archiver.datasets.withheld_text_and_leaked_passages import PASSAGE_WORDS, words_of_text
+from archiver.datasets.withheld_text_and_leaked_passages import PASSAGE_WORDS
+from archiver.datasets.word_counts_and_ngrams import words_of_text
 from archiver.errors import NotASnapshot, SnapshotRefused
 from archiver.fields import MEANING
 
@@ -35,7 +36,8 @@ _SHOWN = tuple(
 _NAMED = ("captions", "credits", "links", "markdown")
 """Columns whose changes are listed without their values, which may be long."""
 _HIDDEN_BY_TIER = frozenset({"body", "description", *_NAMED})
-"""Columns of which a lower tier publishes less. If the tier has changed, their changes are not listed beside it."""
+"""Columns of which a lower tier publishes less. If the tier of an article has changed, the changes that this causes in
+these columns are not listed."""
 _NEVER_PERSONAL = frozenset({"licence", "published"})
 _TEXT = ("body", "excerpt", "sketch", "characters", "content_digest")
 _COMPARED = (*("id", "url"), *("title", "gone_at"), *("tier", "split", "revision"), *_TEXT, *_SHOWN, *_NAMED)
@@ -67,10 +69,11 @@ def compare_snapshots(
     `changes`, sorted by its key. Raises NotASnapshot. If `target`, the folder in which the snapshot will be, is given,
     raises SnapshotRefused if the two have no article in common.
 
-    What the new version withholds is not repeated from the old one: a withdrawn article has only its identifier, and
-    an old text value is named only if it is too short to be a passage, or a headline of a published revision. If
-    `hiding` is given, because the two hide names or contacts in different ways (`hiding_difference`), no other old text
-    value is named, and it is the reason of a change of an article that is the same in the archive.
+    The rows do not repeat what the new version withholds. A withdrawn article has only its identifier. The old value of
+    a text is given only if it is too short to be a passage, or is a headline of a published revision. If `hiding` is
+    given, because the two versions hide names or contacts in different ways (`hiding_difference`), the old value of a
+    text is given only if it is such a headline, and `hiding` is the reason for the changes of an article that is the
+    same in the archive.
     """
     reasons = {row["id"]: row["reason"] for row in read_table(table_files(folder, WITHDRAWN), ("id", "reason"))}
     with closing(sqlite3.connect("")) as db:  # SQLite moves this database to the disk when it outgrows memory
@@ -134,9 +137,7 @@ class _OldValues:
 
 
 def _states(folder: Path) -> Iterator[tuple[str, str]]:
-    """Yields the identifier of each article of a snapshot and, as JSON, those of its values in which versions are
-    compared.
-    """
+    """Yields the identifier of each article of a snapshot, and as JSON the values by which versions are compared."""
     pa, _ = import_arrow()
     try:
         for row in read_table(table_files(folder, ARTICLES), _COMPARED):
@@ -155,8 +156,8 @@ def _digest(text: str) -> str:
 
 
 def hiding_difference(before: SnapshotRequest, now: SnapshotRequest) -> str:
-    """Returns in words how a version hides names and contacts in a different way than the version before; "" if it does
-    not.
+    """Returns a phrase that says how two successive versions differ in hiding names and contacts; "" if they do not
+    differ.
     """
     found = []
     if before.pseudonymised != now.pseudonymised:
@@ -199,7 +200,9 @@ def _changes_of(name: str, old: dict[str, Any], new: dict[str, Any], before: _Ol
 def _changes_of_state(
     name: str, old: dict[str, Any], new: dict[str, Any], changed: set[str]
 ) -> Iterator[dict[str, Any]]:
-    """Yields the changes of an article that do not concern its fields. `changed` names the columns that differ."""
+    """Yields the changes of an article's state: that it is gone, has returned, or has another URL, split or tier.
+    `changed` names the columns that differ.
+    """
     if "gone_at" in changed and old["gone_at"] is None:
         yield _change(name, new, "gone", to=new["gone_at"])
     if "gone_at" in changed and new["gone_at"] is None:

@@ -27,7 +27,6 @@ from sqlite_utils import Database
 
 from archiver.articles.near_duplicates_and_cluster_source import HAN, SPACED, THAI, UnionFind
 from archiver.datasets.export_formats_and_parquet_tables import DATASET_FORMATS
-from archiver.datasets.ngrams import MAX_N
 from archiver.datasets.publication_rules_tiers_and_licences import (
     DISAGREEMENT,
     TIERS,
@@ -38,6 +37,7 @@ from archiver.datasets.publication_rules_tiers_and_licences import (
     decide_tier,
     limit_decision,
 )
+from archiver.datasets.word_counts_and_ngrams import MAX_N
 from archiver.errors import BadQuery, BadSplits, NotASnapshot
 from archiver.items import UsageStatement
 from archiver.search.query_tree_and_predicates import parse_period, utc_seconds
@@ -247,7 +247,7 @@ def duplicate_groups(db: Database) -> Iterator[list[int]]:
 
 
 def first_copies(dbs: Sequence[Database]) -> frozenset[str]:
-    """Returns the identifiers of those chosen articles that were seen first of their group of copies."""
+    """Returns, for each group of copies, the identifier of the chosen article that was seen first."""
     first: dict[str, str] = {}
     for db in dbs:
         for key, seen in db.execute(
@@ -415,14 +415,14 @@ def _usage_statements(db: Database, cutoff: str) -> Iterator[tuple[int, tuple[Us
 
 _PART = r"(0|[1-9][0-9]*|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
 VERSION = re.compile(rf"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*)){{2}}(-{_PART}(\.{_PART})*)?(\+withdrawn\.[1-9][0-9]*)?")
-"""Matches a version in the form of Semantic Versioning 2.0.0. The only build metadata is the number of times that it
-was built again because articles were withdrawn, as in "1.0.0+withdrawn.1".
+"""Matches a version in the form of Semantic Versioning 2.0.0. Its build metadata can only be the number of times that
+the version was built again because articles were withdrawn, as in "1.0.0+withdrawn.1".
 """
 
 
 def version_key(version: str) -> tuple[Any, ...]:
-    """Returns a value by which versions are sorted (Semantic Versioning, section 11). A version that was built again is
-    later than the same one before.
+    """Returns a value by which versions are sorted (Semantic Versioning, section 11). A version that was built again
+    ("1.0.0+withdrawn.1") is later than the original version.
     """
     base, _, built = version.partition("+withdrawn.")
     numbers, _, early = base.partition("-")
@@ -650,14 +650,14 @@ def are_valid_splits(splits: Sequence[tuple[str, int]]) -> bool:
 # Statistics of a snapshot: counted while it is written, shown in its card, plots and `rebuild.json`.
 
 _SURE = 0.9
-"""The least probability of a recognized language that is compared with the declared one."""
+"""A recognized language is compared with the declared one if it has at least this probability."""
 _GRID = 1.0
 """Places are counted by squares with sides of this many degrees, so that the number of counters stays bounded."""
 
 
 def least_words(unit: str, language: str | None) -> int:
-    """Returns the number of words from which on a text is compared with others, by the unit of the column `words` and
-    the language of the text.
+    """Returns the minimum number of words of a text that is compared with others. It depends on the unit of the column
+    `words` and on the language of the text.
     """
     script = SPACED if unit == "words" else THAI if language in _LANGUAGES_IN_SCRIPTS_LIKE_THAI else HAN
     return script.least

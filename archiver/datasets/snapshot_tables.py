@@ -23,15 +23,8 @@ from archiver.datasets.export_formats_and_parquet_tables import import_arrow, mo
 from archiver.datasets.personal_data_removal import count_replacements
 from archiver.datasets.publication_rules_tiers_and_licences import Tier
 from archiver.datasets.snapshot_request_selection_and_statistics import NEWEST
-from archiver.datasets.withheld_text_and_leaked_passages import (
-    PASSAGE_WORDS,
-    LeakedPassages,
-    count_words_and_sentences,
-    redact,
-    sketch,
-    word_unit,
-    words_of_text,
-)
+from archiver.datasets.withheld_text_and_leaked_passages import PASSAGE_WORDS, LeakedPassages, redact, sketch
+from archiver.datasets.word_counts_and_ngrams import count_words_and_sentences, word_unit, words_of_text
 from archiver.extraction.authors.byline_splitting_and_person_names import is_organization
 from archiver.extraction.text_language import Recognized, recognize_languages
 from archiver.fields import ADDRESSES, BY_NAME, GEOTAG_KEYS, PAGE_FIELDS, PUBLISHED, STORED_LISTS, Shape
@@ -596,8 +589,8 @@ class _ArticleReader(NamedTuple):
 
 
 def _articles_of_other_form(db: Database) -> frozenset[int]:
-    """Returns the IDs of the articles whose page has a form that was not judged to be a form of posts, on sites where
-    some form was. Usually a feed, a sitemap or an API named the page, so that it was archived as a post all the same.
+    """Returns the IDs of the articles whose page has none of the forms that were recognized as forms of posts, on sites
+    that have such forms. Usually the page was archived as a post because a feed, a sitemap or an API lists it.
     """
     rows = db.execute(
         "select p.article_id from pages p join page_forms f on f.page_id = p.id join forms o on o.id = f.form_id "
@@ -715,7 +708,7 @@ def _fill_in_text_columns(record: Row, body: str, language: Recognized, counted:
 
 _SHORT = {"words": 20, "characters": 60}
 _MANY = 5
-"""From this many dated articles on, a site of which all are dated at midnight gives only days."""
+"""If a site has at least this many dated articles and all times are midnight, its times only stand for dates."""
 
 
 def sites_at_midnight(db: Database) -> frozenset[str]:
@@ -911,8 +904,8 @@ _MAY_BE_POSTS = "kind in ('post', 'unknown', 'part') and outcome not in ('not-ar
 
 
 def site_rows(db: Database, cutoff: str, described: Mapping[str, Mapping[str, str]]) -> Iterator[Row]:
-    """Yields the rows of the table `sites`. `described` is what the operator states of sites by their names, with the
-    keys why, how, country and kind.
+    """Yields the rows of the table `sites`. `described` contains the operator's statements about sites by site name,
+    with the keys why, how, country and kind.
     """
     missing = Counter(row["site"] for row in missing_rows(db, cutoff))
     found: dict[int, Counter[str]] = {}
@@ -954,7 +947,9 @@ _MONTH_IN_URL = re.compile(r"/((?:19|20)\d\d)[/-](0[1-9]|1[0-2])(?=[/-]|$)")
 
 
 def coverage_rows(db: Database, cutoff: str) -> Iterator[Row]:
-    """Yields the rows of the table `coverage`."""
+    """Yields the rows of the table `coverage`: for each site and month, the number of archived and of missing posts,
+    and the number of runs.
+    """
     archived, missing, visits = Counter[tuple[str, str]](), Counter[tuple[str, str]](), Counter[tuple[str, str]]()
     archived.update(
         {

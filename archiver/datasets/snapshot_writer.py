@@ -22,7 +22,6 @@ from archiver.datasets import export_formats_and_parquet_tables as record_format
 from archiver.datasets import snapshot_tables
 from archiver.datasets import withheld_text_and_leaked_passages as withheld_text
 from archiver.datasets.export_formats_and_parquet_tables import ParquetTable
-from archiver.datasets.ngrams import Ngrams
 from archiver.datasets.publication_rules_tiers_and_licences import Tier
 from archiver.datasets.snapshot_changes import compare_snapshots, hiding_difference, without_old_headline
 from archiver.datasets.snapshot_request_selection_and_statistics import SnapshotStatistics, first_copies, parse_rebuild
@@ -44,6 +43,7 @@ from archiver.datasets.snapshot_tables import (
     table_files,
 )
 from archiver.datasets.withheld_text_and_leaked_passages import LeakedPassages
+from archiver.datasets.word_counts_and_ngrams import Ngrams
 
 Progress = Callable[[str, int], None]
 """A function that is called with the name of the table being written and the number of rows written so far."""
@@ -73,9 +73,9 @@ class _TableFiles:
             self._open_part("")
 
     def _open_part(self, part: str, shard: int = 0) -> None:
-        """Opens the file of the partition `part`; if the partition is large, its further files, numbered by `shard`,
-        one after the other. The first file of a large partition is renamed, so that the names sort in the order of the
-        rows.
+        """Opens a file of the partition `part`. A large partition has several files, numbered by `shard`, which are
+        opened one after the other. The first file of a large partition is renamed, so that the names sort in the order
+        of the rows.
         """
         self.close()
         self._shard = shard
@@ -121,8 +121,8 @@ SAMPLE_FROM, SAMPLE_ROWS = 1_000, 300
 
 
 class _Sample:
-    """The articles with the smallest identifiers. These are hashes, so the choice is random, and an article that is
-    added later replaces at most one.
+    """The articles with the smallest identifiers. Identifiers are hashes, so the choice is random, and an article that
+    is added later replaces at most one other article.
     """
 
     def __init__(self) -> None:
@@ -138,7 +138,9 @@ class _Sample:
             heapq.heapreplace(self._rows, (key, self._count, record))
 
     def write(self, folder: Path) -> None:
-        """Writes the sample in the order of the table. Raises OSError."""
+        """Writes the sampled articles to SAMPLE_FILE in `folder`, in the order in which they were added. Raises
+        OSError.
+        """
         table = ParquetTable(folder / SAMPLE_FILE, [(column.name, column.kind) for column in ARTICLES.columns])
         try:
             for _, _, record in sorted(self._rows, key=lambda row: row[1]):
@@ -464,7 +466,9 @@ _PROPERTIES = ("id", "url", "site", "title", "published", "language", "tier")
 
 
 def _articles_with_places(folder: Path, stats: SnapshotStatistics) -> Iterator[dict[str, Any]]:
-    """Yields each article that has places, together with its places, for GeoJSON. Both tables are in the same order."""
+    """Yields each article that has places, together with its places, for GeoJSON. The tables `articles` and `places`
+    are in the same order, so each is read only once.
+    """
     places = groupby(read_table(_files_in_row_order(folder, stats, PLACES)), key=lambda row: row["id"])
     identifier, found = next(places, ("", iter(())))
     for record in read_table(_files_in_row_order(folder, stats, ARTICLES), _PROPERTIES):

@@ -161,7 +161,7 @@ def _tei_list(node: Node) -> str:
 
 
 def _tei_item(node: Node, number: str = "") -> str:
-    """Writes an item of a list. `number` is its attribute with its number, if that is not its position."""
+    """Returns an item of a list as TEI. `number` is the attribute with its number; "" if that is its position."""
     if node.kind == "dt":
         return f"<label>{_tei_inline(node.children)}</label>"
     anchor = next((one for one in node.nodes() if one.kind == ANCHOR), None)

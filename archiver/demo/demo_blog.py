@@ -91,7 +91,7 @@ class Post:
 
     @property
     def text(self) -> str:
-        """The body without the marks of links."""
+        """The body without the Markdown syntax of links."""
         return _LINK.sub(r"\1", self.body)
 
     def path(self, slug: str = "") -> str:
@@ -782,7 +782,7 @@ class Blog:
     def url(self, post: Post) -> str:
         return self.base + post.path()
 
-    # Pages
+    # The pages.
 
     def _home(self, number: str = "1") -> Response:
         return self._listing(self.posts, "/", "", "home blog", number)
@@ -879,7 +879,7 @@ class Blog:
             f'<li><a href="/feed/">{escape("Entries feed")}</a></li></ul>'
         )
 
-    # Machine-readable
+    # Feeds, sitemaps and other files for programs.
 
     def _rss(self, number: str = "1") -> Response:
         return self._feed(number, "/feed/", "application/rss+xml; charset=UTF-8", rss)

@@ -649,8 +649,11 @@ class XmlItem:
 
 
 def own_namespaces(root: etree._Element, core: str) -> frozenset[str]:
-    """Returns the namespaces, in lower case, whose elements belong to the feed's format: the empty namespace, those of
-    the format (`core` is "rss" or "atom"), and the namespace of the root element, unless that is RDF.
+    """Returns the namespaces, in lower case, whose elements belong to the feed's format:
+
+    - the empty namespace;
+    - the namespaces of the format (`core` is "rss" or "atom");
+    - the namespace of the root element, unless it is RDF.
     """
     known = {space for space, prefix in NAMESPACES.items() if prefix == core}
     space = _namespace(root)

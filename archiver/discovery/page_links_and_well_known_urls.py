@@ -32,7 +32,7 @@ from archiver.discovery.wordpress_api import api_endpoint
 from archiver.items import DiscoveredURL, DiscoverySource, PageKind
 from archiver.lazy_regex import lazy_regex
 from archiver.platforms import platform_tables
-from archiver.platforms.page_index import Index
+from archiver.platforms.page_index_and_selector_compiler import Index
 from archiver.urls import Scope, normalize, urlkey
 
 # Well-known addresses. Each guess costs a request.
@@ -455,8 +455,9 @@ def _below(elements: Iterable[etree._Element]) -> set[etree._Element]:
 
 
 class _SiteLinks(dict[str, ClassifiedLink | None]):
-    """The classifications (by `classify_link`) of a site's absolute links and of links that begin with "/", by address.
-    A link is classified when it first occurs, so that the links of a menu are classified once, and not on each page.
+    """Maps the links of a site, as written in pages, to their classifications by `classify_link`. It is used for
+    absolute links and for those that begin with "/". A link is classified when it first occurs, so that the links of a
+    menu are classified once and not on each page.
     """
 
     def __init__(self, base: str, origin: str, scope: Scope, latest_year: int) -> None:

@@ -125,8 +125,8 @@ class SoftNotFoundProfile:
         return self.has_enough_words and not self.everywhere and self.resembles(look)
 
     def is_shell(self, look: PageFingerprint) -> bool:
-        """Returns True if a page looks like what the site shows at all addresses, existing or not, so that nobody can
-        tell whether the page exists.
+        """Returns True if a page looks like what the site shows at every address, whether a page exists there or not.
+        The response then does not tell whether the page exists.
         """
         return (self.everywhere or not self.has_enough_words) and self.resembles(look)
 

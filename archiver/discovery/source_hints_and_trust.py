@@ -84,9 +84,9 @@ def source_key(source: DiscoverySource, found_on: str) -> str:
 
 def last_digest(digests: Mapping[str, str], key: str, new: HintDigest) -> HintDigest | None:
     """Returns the digest of the last hint that a source gave for a page; None if it has given none. `digests` are the
-    page's stored digests by source, `key` is the key of this source, and `new` is the digest of its hint now.
+    page's stored digests by source, `key` is the key of this source, and `new` is the digest of its present hint.
 
-    If the hint of a source equals that of another source, no digest is stored for it. So if there is none for this
+    A hint that equals the hint of another source is not stored a second time. So if no digest is stored for this
     source, but another source has the digest `new`, returns `new`.
     """
     if key in digests:
@@ -97,20 +97,20 @@ def last_digest(digests: Mapping[str, str], key: str, new: HintDigest) -> HintDi
 # Combining what several sources say about one post.
 
 _RANKS = (DiscoverySource.SITEMAP, DiscoverySource.FEED, DiscoverySource.API)
-"""The kinds of sources that give the most information about a post, in ascending order."""
+"""The kinds of sources whose hints are ranked, in ascending order of how much they say about a post."""
 _DEPENDENT = {
     "published": ("published_precision", "published_unzoned"),
     "modified": ("modified_precision", "modified_unzoned"),
 }
-"""Attributes of a hint that are always taken from the same hint as another attribute, because they describe its
-value."""
+"""Attributes of a hint that describe the value of another attribute, such as its precision. When hints are combined,
+both are taken from the same hint."""
 _OWN = frozenset({"from_api", *(name for names in _DEPENDENT.values() for name in names)})
 _VALUES = tuple(one.name for one in fields(SourceHint) if one.name not in _OWN)
 
 
 def rank_of(key: str) -> int:
-    """Returns a number for the source with this key (see `source_key`): the more information this kind of source gives
-    about a post, the higher the number.
+    """Returns the rank of the source with this key (see `source_key`): the higher, the more this kind of source says
+    about a post; -1 for kinds without a rank.
     """
     source = key.partition(":")[0]
     return next((n for n, one in enumerate(_RANKS) if one == source), -1)
@@ -126,12 +126,13 @@ def complete_hint(hint: SourceHint, other: SourceHint) -> SourceHint:
 def combine_hints(
     latest: SourceHint | None, digests: Mapping[str, str], hint: SourceHint, key: str, *, is_changed: bool
 ) -> SourceHint:
-    """Returns the hint to store for a page. This hint combines `hint`, which the source with this `key` gives now, with
-    the stored hint `latest`, which came from the sources in `digests`.
+    """Returns the hint to store for a page. It combines `hint`, which the source with this `key` gives now, with the
+    stored hint `latest`, which came from the sources in `digests`.
 
     An API's hint replaces all others. For any other source, `hint` is preferred to `latest` if it has changed
-    (`is_changed`), or if its source has a higher rank than the other sources; if not, `latest` is preferred. Values
-    that the preferred hint lacks are taken from the other hint. What a listing shows is always kept.
+    (`is_changed`), or if its source has a higher rank than the other sources; otherwise `latest` is preferred. Values
+    that the preferred hint lacks are taken from the other one. The categories and the date that a listing shows are
+    always kept.
     """
     others = [other for other in digests if other != key]
     if latest is None:
@@ -157,15 +158,16 @@ _CLAIMS = {
     "has another date for it": "dates",
     "has other details for it": "details",
 }
-"""The phrases in the reasons of `refetch_reason` that contain a claim, each with the basis of the claim."""
+"""The phrases by which a reason from `refetch_reason` names a claim of change, each with what the source claims has
+changed: its dates or other details."""
 _SAYS = lazy_regex(rf"(\w+) ({'|'.join(_CLAIMS)})")
 # "tells another text" was used before 0.3 and is still in the stored reasons of old archives.
 _REFETCH_PHRASES = (*_CLAIMS, "has another text for it", "tells another text", "listed again")
 
 
 def is_announced(reason: str) -> bool:
-    """Returns True if this reason means that a source announced a change: it said that the page changed, or it no
-    longer lists the page.
+    """Returns True if a page is fetched for this reason because a source announced a change: the source said that the
+    page changed, or no longer lists it.
     """
     return is_refetch_reason(reason) or reason.endswith(NO_LONGER_LISTED)
 
@@ -185,34 +187,37 @@ class ClaimTally:
 
 
 def is_build_day(posts_of_day: int, dated_posts: int) -> bool:
-    """Returns True if a day is the day on which a generator built the site's pages, and says of no post that it was
-    edited: most of the posts with a time of last change (`dated_posts`) share it. A few posts prove nothing.
+    """Returns True if a day is only the day on which a generator built the site's pages: most of the posts with a time
+    of last change (`dated_posts`) share it. It then does not show that a post was edited. Returns False if the site has
+    only a few such posts, which prove nothing.
     """
     return posts_of_day >= MIN_CLAIMS and 2 * posts_of_day > dated_posts
 
 
 def dates_claim(source: DiscoverySource | str) -> str:
-    """Returns the name under which a source's claims of change by date are counted."""
+    """Returns the name of the claim that a page changed because the source gives another date: "feed dates"."""
     return f"{source} dates"
 
 
 def details_claim(source: DiscoverySource | str) -> str:
-    """Returns the name under which a source's claims of change by other details, such as authors or categories, are
-    counted.
+    """Returns the name of the claim that a page changed because the source gives other details, such as authors or
+    categories: "feed details".
     """
     return f"{source} details"
 
 
 def claim_of(reason: str) -> str:
-    """Returns the name of the claim that made a page due, given a reason from `refetch_reason`; "" if the reason is not
-    a claim that may prove false.
+    """Returns the name of the claim that made a page due, such as "feed dates", given a reason from `refetch_reason`.
+    Returns "" if the reason is not a claim that may prove false.
     """
     m = _SAYS.match(reason)
     return f"{m[1]} {_CLAIMS[m[2]]}" if m else ""
 
 
 def reasons_of_claim(claim: str) -> tuple[str, ...]:
-    """Returns the texts with which the reasons for this claim begin."""
+    """Returns the beginnings of the reasons that name this claim: ("feed says it changed at", ...) for "feed dates". It
+    is the inverse of `claim_of`.
+    """
     source, _, kind = claim.rpartition(" ")
     return tuple(f"{source} {phrase}" for phrase, one in _CLAIMS.items() if one == kind)
 

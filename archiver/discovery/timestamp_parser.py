@@ -231,9 +231,9 @@ def _in_words(text: str) -> Timestamp | None:
 def _day_in_words(text: str, *, is_timed: bool, is_american: bool = False) -> _Day | None:
     """Parses a date of three numbers, or of two numbers and the name of a month. Returns None for any other text.
 
-    `is_timed` is True if the text also contained a time of day. If it is False, a year and the name of a month are
-    enough. `is_american` is True if that time was on the 12-hour clock. Words that are not in `_FILLERS` may only
-    precede the date.
+    `is_timed` is True if the text also contained a time of day; otherwise, a year and the name of a month are enough.
+    `is_american` is True if that time was on the 12-hour clock. Unknown words may precede the date; after its first
+    number, only month names and `_FILLERS` may follow.
     """
     if match := _NUMBERS.search(text):
         return _numeric_day(match, is_american) if not _TOKEN.search(text, match.end()) else None
@@ -287,8 +287,8 @@ _ZONES = {
     "art": -180, "clt": -240, "at": -240, "et": -300, "ct": -360, "mt": -420, "pt": -480,
 }  # fmt: skip
 _AMERICAN = frozenset(("at", "et", "ct", "mt", "pt"))
-"""Names of American time zones that do not say whether standard or daylight saving time is meant. The date decides
-this."""
+"""Names of American time zones, such as "ET", that leave open whether standard or daylight saving time is meant. The
+date decides this."""
 _OFFSET_PARTS = lazy_regex(r"(?:(?:Etc/)?(?:GMT|UTC|UT)\s?)?([+-])\s?(\d{1,2})(?::?(\d\d))?", re.IGNORECASE)
 _ZONE_NAME = lazy_regex(r"[A-Za-z][A-Za-z_]*(?:/[A-Za-z_]+)*")
 _MAX_OFFSET = 15 * 60

@@ -350,14 +350,14 @@ def kind_by_address(url: str, folder: str = "/") -> PageKind:
 _SLUG_WORDS = lazy_regex(r"[^\W_]+")
 _YEAR_STEP = lazy_regex(r"(?:19|20)\d\d(?:[-_]?(?:0[1-9]|1[0-2]))?")
 _NAME_WITHOUT_SPACES = lazy_regex(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff]{6}")
-"""Matches the beginning of a title in a script that has no spaces between words."""
+"""Matches the beginning of a title in a script without spaces between words, such as Thai or Chinese."""
 _PAGE_FILE = lazy_regex(r"\.(?:[sx]?html?|php\d?|aspx?|jspx?|cfm)$", re.IGNORECASE)
 _MANY_WORDS, _LONG_NUMBER = 4, 5
 
 
 def looks_like_post(url: str) -> bool:
-    """Returns True if a URL is, by its form, rather that of one post than that of a site: it names the day and the
-    title, the number of the post, or a title of several words.
+    """Returns True if a URL looks like the address of one post and not of a whole site: it contains a year and a name,
+    the number of a post, or a title of several words.
     """
     path, query = path_and_query(url)
     if kind_by_address(url) is not PageKind.UNKNOWN or is_feed(url) or is_sitemap(url):

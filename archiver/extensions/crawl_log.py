@@ -17,10 +17,8 @@ from archiver.storage.disk_and_database_errors import environment_error
 SUMMARY = "archiver.run"
 """The logger for the one-line summary that each run writes at its end."""
 
-
-# The run whose code is executing. asyncio copies the context into every callback and task, so the lines of crawls that
-# share a process are kept apart.
-
+# The site and run whose code is executing. asyncio copies the context into every callback and task, so the lines of
+# crawls that share a process are kept apart.
 _run: ContextVar[tuple[str, int | None]] = ContextVar("run", default=("", None))
 
 

@@ -110,7 +110,7 @@ class ArchiveExtension:
         ):
             crawler.signals.connect(receiver, signal=signal)
 
-    # Results
+    # Results.
 
     def store(self, result: PageResult) -> None:
         """Passes a result to the writer and marks its page as no longer in progress."""
@@ -135,7 +135,7 @@ class ArchiveExtension:
         """Returns True if `host` is the host of the start address or of the home page."""
         return host in {urlsplit(url).hostname for url in (self.home_url, self.order.start_url)}
 
-    # Ending the run
+    # Ending the run.
 
     @contextmanager
     def guarded(self) -> Iterator[None]:
@@ -218,9 +218,9 @@ class ArchiveExtension:
         )
 
     def _final_ending(self) -> RunEnding | None:
-        """Returns the ending of a run that has no pending requests: it has reached a limit on posts or pages, has
-        nothing left to fetch, or has failed because the archive can no longer be written. Returns None if the run must
-        go on.
+        """Returns the ending of a run that has no pending requests, or None if it must go on. The run ends if it has
+        reached a limit on posts or pages, has nothing left to fetch, or has failed because the archive can no longer be
+        written.
         """
         ending = None
         with self.guarded():
@@ -235,7 +235,7 @@ class ArchiveExtension:
         if throttle := self._crawler.get_extension(ThrottleExtension):
             throttle.drop_waiting()
 
-    # Signals
+    # Signals.
 
     def _opened(self) -> None:
         self._loop.start(_TICK_SECONDS, now=False)

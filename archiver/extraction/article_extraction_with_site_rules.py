@@ -1,10 +1,9 @@
-"""Extracts an article from a parsed page: with the rules of its site if they fit the page, otherwise without site
-rules.
+"""Extracts an article from a parsed page: by the rules of its site if they fit the page, otherwise without them.
 
-Extraction without site rules has one module for each field that collects candidates;
+Extraction without site rules has one module for each field, which collects candidates;
 `candidate_choice_and_declared_fields` chooses among them.
 
-The rules of a site consist of a few selectors. With them, not all candidates of all fields need to be collected.
+The rules of a site are a few selectors. If they fit, the candidates for most fields need not be collected.
 """
 
 from __future__ import annotations
@@ -58,7 +57,7 @@ from archiver.fields import WEIGHED
 from archiver.items import CONSTANT, Article, Evidence, PageKind, SourceHint
 from archiver.markup.text_marks import captions_of
 from archiver.platforms import by_name
-from archiver.platforms.page_index import is_below
+from archiver.platforms.page_index_and_selector_compiler import is_below
 
 _MAX_META_LENGTH = 300
 _MAX_BYLINE_LENGTH = 120
@@ -67,9 +66,11 @@ _SENTENCE_END = tuple(".!?…。！？")
 
 @dataclass(frozen=True, slots=True)
 class _Text:
-    """The text of a post. `full` is the text of the body's element, without the lines that the site's rule for the body
-    leaves out. `plain` is `full` without the byline at its beginning and the signature at its end. `tail` are the
-    authors and sources that its last paragraphs name.
+    """The text of a post, in three forms.
+
+    - `full`: the text of the body's element, without the lines that the site's rule for the body leaves out.
+    - `plain`: `full` without the byline at its beginning and the signature at its end.
+    - `tail`: the authors and sources that its last paragraphs name.
     """
 
     rendered: RenderedText
@@ -143,7 +144,7 @@ def _read_title(reader: SiteReader) -> str:
 
 
 def _names_site(reader: SiteReader, title: str) -> bool:
-    """Returns True if a title is the site's name. A page may declare this name as the title of a post that has none."""
+    """Returns True if a title is the site's name, which a page may declare as the title of a post without one."""
     return fold_text(title) in map(fold_text, reader.page.data.names_of_site())
 
 
@@ -214,8 +215,8 @@ def _with_rest(article: Article, reader: SiteReader, text: _Text) -> Article:
 
 
 def apply_hand_rules(article: Article, page: Page, rules: SiteRules) -> Article:
-    """Returns an article that was extracted without site rules, with the values that the site's hand-written rules find
-    in place of its own.
+    """Returns an article that was extracted without site rules, in which the values that the site's hand-written rules
+    find replace the extracted ones.
     """
     reader = SiteReader(page, rules, None)
     for name, rule in rules.fields.items():
@@ -228,13 +229,14 @@ def apply_hand_rules(article: Article, page: Page, rules: SiteRules) -> Article:
 def kind_by_hand(
     article: Article, page: Page, rules: SiteRules, hint: SourceHint | None, known: PageKind
 ) -> Answer | None:
-    """Returns POST and the name of the rule if a site's hand-written rules make the page a post, although extraction
-    without site rules did not; otherwise None. `hint` is what a feed or an API says about the post, None if nothing;
-    `known` is the kind of page that its source suggests.
+    """Returns POST and the name of the deciding rule if a site's hand-written rules make the page a post, although
+    extraction without site rules did not; otherwise None. `hint` is what a feed or an API says about the post, None if
+    nothing; `known` is the kind of page that its source suggests.
 
-    If there are hand-written selectors for posts (`post`), all of them must match the page, and the page must not be
-    declared as a listing, an error or a password form. If there are none, a hand-written rule must find the date of the
-    post, and the page must not show its kind in any other way.
+    - If there are hand-written selectors for posts (`post`), all of them must match the page. In addition, the page
+      must not declare itself a listing, an error or a password form.
+    - If there are none, a hand-written rule must find the date of the post, and nothing else on the page may decide its
+      kind.
     """
     if rules.post_by_hand:
         return _answer_of_marks(page, rules, hint, known)
@@ -295,8 +297,9 @@ def _post_rule(reader: SiteReader, known: PageKind) -> str | None:
 
 
 def _read_body(reader: SiteReader, top: Element, title: str) -> tuple[RenderedText, str]:
-    """Returns the text of the element `top` twice: with the blocks it was made of, and as a string without the lines
-    that the site's rule leaves out. Both are the text from the feed or API if the page shows only its beginning.
+    """Returns the text of the element `top` in two forms: with the blocks it was made of, and as a string without the
+    lines that the site's rule leaves out. If the page shows only the beginning of the text in a feed or API, both are
+    that text.
     """
     page, rule = reader.page, reader.rules.fields["body"]
     others = [one for name in WEIGHED if (one := reader.rules.rule(name)) is not None]
@@ -335,8 +338,8 @@ def _without_byline(text: str, times: list[Moment], language: str) -> str:
 
 
 def _byline_element(page: Page, rule: Rule, top: Element) -> Element | None:
-    """Returns the element that `rule`, the rule of another field, reads, if this element is inside the body's element
-    `top` and as short as a byline; otherwise None. Such an element is not text of the post.
+    """Returns the element from which `rule` reads another field (such as the authors), if it is inside the body's
+    element `top` and as short as a byline; otherwise None. Such an element is not text of the post.
     """
     found = element_of_rule(page, rule)
     return (
@@ -348,7 +351,7 @@ def _byline_element(page: Page, rule: Rule, top: Element) -> Element | None:
 
 @dataclass(frozen=True, slots=True)
 class _Options:
-    """Options for extracting a page. The attributes are the parameters of `extract_page` with the same names."""
+    """Options for extracting a page. The attributes have the same meaning as the parameters of `extract_page`."""
 
     posts_only: bool
     part_of: str
@@ -386,8 +389,9 @@ def extract_page(
 
 @contextmanager
 def garbage_collection_paused() -> Iterator[None]:
-    """Pauses Python's search for reference cycles, which would take 5 % of the time of an extraction. Reference
-    counting alone frees the objects of a page. A page that is freed within the pause is never searched.
+    """Context manager that pauses Python's search for reference cycles, which would take 5 % of the time of an
+    extraction. Reference counting alone frees the objects of a page; if the page is freed within the pause, they are
+    never searched.
     """
     collects = gc.isenabled()
     gc.disable()

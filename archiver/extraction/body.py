@@ -1,5 +1,8 @@
-"""Extracts the body of a post: finds the element that contains the text, and removes everything that is not part of the
-text.
+"""Extracts the body of a post: finds the element that contains the text (the container), and removes everything that is
+not part of the text.
+
+The text of a page is read as blocks, such as paragraphs (see `body_blocks`). Block ranges are given as (first, end),
+where `end` is the index after the last block.
 """
 
 from __future__ import annotations
@@ -45,7 +48,7 @@ from archiver.items import Mark, SourceHint, is_from_api
 from archiver.lazy_regex import lazy_regex
 from archiver.markup.text_marks import carry_marks
 from archiver.platforms import by_name, platform_tables
-from archiver.platforms.page_index import is_below
+from archiver.platforms.page_index_and_selector_compiler import is_below
 
 _ASCII_SIGNS = bytes(n for n in range(128) if not chr(n).isalnum())
 HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
@@ -64,12 +67,13 @@ _OFF_SCREEN = lazy_regex(
 )
 _MAX_ROWS = 20
 _COMMENTS = "form for comments"
-"""The mark of a form for comments, which is never part of the text, however short the post is."""
+"""What `_boilerplate_mark` returns for a form for comments, which is never part of the text, however short the
+post is."""
 _ABOVE_COMMENTS = 150.0
 _CLOCK = lazy_regex(r"(?<!\d)[0-2]?\d[:.h時点][0-5]\d(?!\d)")
 _DATE_LINES, _DATE_LINE_LENGTH, _DATE_LINE_LETTERS = 3, 100, 30
-"""Only this many lines at the start may be lines with a date. They have at most this many characters, and this many
-letters beside their dates."""
+"""At most `_DATE_LINES` lines at the start of a text are removed as lines with only a date. Such a line has at most
+`_DATE_LINE_LENGTH` characters, and at most `_DATE_LINE_LETTERS` letters besides its dates."""
 _COMMENT_FORM = 1_500  # the labels and notes of a comment form have fewer letters than this
 _NEIGHBOUR_RELS = frozenset({"prev", "next", "previous"})
 _HASHTAGS = lazy_regex(r"(?:#[^\W\d_][^\s#]*[\s,]*){2,}")
@@ -79,7 +83,8 @@ _TOOL_ADDRESS = lazy_regex(
     r"tisk|nyomtat|afdrukken|skriv-?ut|tulosta)\b|^print",
     re.IGNORECASE,
 )
-"""Matches the addresses of links to comments, to a printed page, to the top, or for sending a page by mail."""
+"""Matches the addresses of links that are tools of the page: to the comments, the print view or the top, or for sending
+the page by mail."""
 _WHOLE_SENTENCE = lazy_regex(r"\w{2,}[.?。？؟।][\"'”’»)」』]*$")
 _LETTER = lazy_regex(r"[^\W_]")
 """Matches a letter or digit."""
@@ -90,9 +95,13 @@ _OWN_TEXT = frozenset({"code", "pre", "td", "th", "tr", "table", "tbody", "body"
 
 @dataclass(frozen=True, slots=True)
 class KnownBoilerplate:
-    """Parts of a page that belong to other fields and are therefore not body text: the title, the lines and elements of
-    the byline, and the authors' names (`people`). `is_titled_above` is True if an <h1> with the title stands above the
-    element whose text is read. `hosts` are the hosts of the page's own addresses.
+    """Parts of a page that are not body text because they belong to other fields, and facts that help to find them.
+
+    - `title`: the title.
+    - `lines`, `elements`: the lines and the elements of the byline.
+    - `people`: the authors' names.
+    - `is_titled_above`: True if an <h1> with the title stands above the element whose text is read.
+    - `hosts`: the hosts of the page's own addresses.
     """
 
     title: str = ""
@@ -106,12 +115,12 @@ class KnownBoilerplate:
 def boilerplate_spans(
     layout: BlockLayout, lo: int, hi: int, size: list[float], share: float = 0.5
 ) -> list[tuple[int, int]]:
-    """Returns, for each boilerplate element of a container, the range of its blocks as (first, end). The tag, an
-    attribute, the class or the id of such an element shows that it is boilerplate.
+    """Returns the block ranges, as (first, end), of the elements in a container that are marked as boilerplate by their
+    tag, an attribute, their class or their id.
 
     The container's blocks are those from `lo` up to but not including `hi`; `size` are the prefix sums of the sizes of
-    all blocks. Such a sign is ignored if one element with it, or all of them together, contain more than `share` of the
-    container's text. Forms for comments, and some other signs of texts that may be long, are never ignored.
+    all blocks. A mark is ignored if one element with it, or all of them together, contain more than `share` of the
+    container's text. Forms for comments, and some other marks of texts that may be long, are never ignored.
     """
     whole = size[hi] - size[lo]
     found: dict[str, list[tuple[int, int]]] = {}
@@ -141,8 +150,8 @@ def boilerplate_spans(
 
 
 def _is_one_caption(why: str, spans: list[tuple[int, int]], size: list[float]) -> bool:
-    """Returns True if a mark (`why`) is that of one short caption, which is no text even where a post has nothing else.
-    Several captions, or a long one, may tell the story.
+    """Returns True if a mark (`why`) occurs only once, at a short caption. Such a caption is not the text of a post,
+    even if the post has no other text. Several captions, or a long one, may tell the story.
     """
     return why == "figcaption" and len(spans) == 1 and covered_total(spans, size) <= _MAX_CAPTION
 
@@ -167,7 +176,7 @@ def _is_below_text(why: str, above: float) -> bool:
 
 
 def _is_comment(layout: BlockLayout, el: Element) -> bool:
-    """Returns True if an element is an <article> that is one comment on the post, as its class or id says."""
+    """Returns True if the class or id of an <article> says that it is a comment on the post."""
     return el.tag == "article" and layout.boilerplate_word(el) == "comment"
 
 
@@ -179,8 +188,8 @@ def _is_comment_form(form: Element) -> bool:
 
 
 def _is_text_after_all(why: str, el: Element, blocks: list[TextBlock]) -> bool:
-    """Returns True if an element is text of the post although `why` (a word in its class or id, or its tag) says that
-    it is boilerplate. Examples are a button in a heading and a long <aside>. `blocks` are the text blocks of the
+    """Returns True if an element is text of the post although it is marked as boilerplate by `why`, a word in its class
+    or id, or its tag. Examples are a button in a heading and a long <aside>. `blocks` are the text blocks of the
     element.
     """
     if why == "button":
@@ -202,8 +211,8 @@ def _is_caption_cell(el: Element) -> bool:
 
 
 def _is_caption_of_text(el: Element) -> bool:
-    """Returns True if an element is the caption of a table, a quotation or code. HTML uses the same markup for it as
-    for the caption of a picture.
+    """Returns True if an element is the caption of a table, a quotation or code, not of a picture. HTML has the same
+    markup for both.
     """
     figure = next((at for at in (el, *islice(el.iterancestors(), 3)) if at.tag == "figure"), None)
     if (
@@ -228,20 +237,22 @@ _LISTS = frozenset({"ul", "ol", "dl", "table", "div", "section"})
 _NO_CARD = frozenset({"body", "main", *HEADINGS})
 _MAX_CAPTION = 200.0
 _CARD_LEVELS, _CARD_LINES = 4, 6
-"""A link without text is at most `_CARD_LEVELS` levels below its card, which has at most `_CARD_LINES` blocks."""
+"""A link that is laid over a card is at most `_CARD_LEVELS` levels below the card's element, and the card has at most
+`_CARD_LINES` blocks."""
 _EXCERPTS = 3
-"""A list with fewer excerpts may be quotations in a post."""
+"""A list of other posts has at least this many excerpts. Fewer may be quotations in the post."""
 _CUT_OFF = lazy_regex(r"(?:…|\.\.\.)[\])\s]*$")
 _MAX_LABEL, _MAX_TEASER, _BEFORE_TITLE, _TEXT_ABOVE_LIST = 60, 500, 25, 60.0
-"""In a list of other posts, a longer line than `_MAX_LABEL` is a teaser and has at most `_MAX_TEASER` letters. A date
-or category before a title has at most `_BEFORE_TITLE`. A list with less text above it is what the post says."""
+"""Limits, in letters, for lists of other posts. A line with more than `_MAX_LABEL` is a teaser, which has at most
+`_MAX_TEASER`. A date or category before a title has at most `_BEFORE_TITLE`. A list with less text above it than
+`_TEXT_ABOVE_LIST` may be the text of the post itself."""
 
 
 def text_blocks(
     layout: BlockLayout, lo: int, hi: int, known: KnownBoilerplate, weights: list[float] | None = None
 ) -> list[TextBlock]:
-    """Returns the blocks of a container (an element with the text) that are text of the post, in reading order, without
-    boilerplate. `known` are parts of the page that belong to other fields.
+    """Returns the blocks of a container that are text of the post, in reading order. Left out are boilerplate and the
+    parts of the page that belong to other fields (`known`).
 
     The container's blocks are those from `lo` up to but not including `hi`. If `weights` (from `text_weights`) are
     given, prose between the title and the container is included.
@@ -274,8 +285,8 @@ def text_blocks(
 
 
 def _is_link_of_post(b: TextBlock) -> bool:
-    """Returns True if the only block of a container is a link that may be all that its post says: a link to another
-    page on the web, and not to a tag, a tool, a neighbouring post or the rest of the text.
+    """Returns True if a link, the only block of a container, may be all that its post says. It must lead to another
+    page on the web, and not to a tag, a tool of the page, a neighbouring post or the rest of the text.
     """
     if _is_tag_row(b) or _is_neighbour_row(b) or points_to_other_page(b.text) or not _LETTER.search(b.text):
         return False
@@ -314,12 +325,13 @@ def _intro_blocks(blocks: list[TextBlock], lo: int, title: str, weights: list[fl
 def _text_start(
     blocks: list[TextBlock], lo: int, hi: int, excluded: bytearray, size: list[float], known: KnownBoilerplate
 ) -> int:
-    """Returns the index of the block where the text begins: the block after the title if the title is near the start of
-    the container, otherwise `lo`. The container's blocks are those from `lo` up to but not including `hi`; `size` are
-    the prefix sums of the sizes of all blocks.
+    """Returns the index of the block where the text begins. It is the block after the title if the title is near the
+    start of the container, otherwise `lo`. The container's blocks are those from `lo` up to but not including `hi`;
+    `size` are the prefix sums of the sizes of all blocks.
 
-    If much text is above the title, or if the title also stands above the container, the title is only a heading in the
-    text, as in the card of a recipe. Its byte in `excluded` is then set to 1, and the text above it is kept.
+    If much text precedes the title in the container, or if the title also stands above the container, the title is only
+    a heading in the text, as in the card of a recipe. Then only this heading is left out (its byte in `excluded` is set
+    to 1), and the text above it is kept.
     """
     title = known.title
     names = {fold_text(title), fold_text(max(TITLE_PARTS.split(title), key=len))} - {""}
@@ -338,10 +350,11 @@ def _text_start(
 
 
 def _text_end(blocks: list[TextBlock], lo: int, hi: int, excluded: bytearray, size: list[float]) -> int:
-    """Returns the index of the block after the end of the text: that of a heading which introduces other posts, the
-    author or comments; `hi` if there is no such heading. The container's blocks are those from `lo` up to but not
-    including `hi`; `size` are the prefix sums of the sizes of all blocks. Blocks whose byte in `excluded` is 1 do not
-    count.
+    """Returns the index of the block after the end of the text. This is the first heading that introduces other posts,
+    the author or comments, or `hi` if there is no such heading.
+
+    The container's blocks are those from `lo` up to but not including `hi`; `size` are the prefix sums of the sizes of
+    all blocks. Blocks whose byte in `excluded` is 1 do not count.
     """
     whole = size[hi] - size[lo]
     for i in range(lo + 1, hi):
@@ -370,8 +383,8 @@ def _uses_paragraphs(blocks: list[TextBlock], lo: int, hi: int, excluded: bytear
 
 
 def _is_boilerplate(b: TextBlock, by_paragraphs: bool, meta: set[str]) -> bool:
-    """Returns True if a block is not text of the post, because it is punctuation, template code, a label, a link, a
-    line of the byline (`meta`) or a notice. `by_paragraphs` is the result of `_uses_paragraphs`.
+    """Returns True if a block is not text of the post: punctuation, template code, a label, a link, a line of the
+    byline (`meta`) or a notice. `by_paragraphs` is the result of `_uses_paragraphs`.
     """
     if b.is_code:
         return False
@@ -383,14 +396,16 @@ def _is_boilerplate(b: TextBlock, by_paragraphs: bool, meta: set[str]) -> bool:
 
 
 def _is_labelled_links(b: TextBlock) -> bool:
-    """Returns True if a block is the label of a list of other posts, with their links in the lines below it."""
+    """Returns True if a block is a list of links to other posts, below a first line that is their label, such as "Read
+    also".
+    """
     label, _, below = b.text.partition("\n")
     return bool(below) and b.linked > 0.8 * text_width(below) and heads_related_posts(label)
 
 
 def _is_label(b: TextBlock, by_paragraphs: bool) -> bool:
-    """Returns True if a block is a short <div> between paragraphs and no footnote, or a short <p> that is only a link,
-    not a sentence.
+    """Returns True if a block is a label and not text: a short <div> among paragraphs that is no footnote, or a short
+    <p> that is only a link and no sentence.
     """
     if b.element.tag == "div":
         is_short = b.size < 60 or (b.size < 120 and b.linked > 0.6 * b.size)
@@ -452,14 +467,16 @@ def _drop_link_lists(blocks: list[TextBlock], lo: int, hi: int, excluded: bytear
 
 
 def related_lists(layout: BlockLayout, lo: int, hi: int, hosts: tuple[str, ...]) -> list[tuple[int, int]]:
-    """Returns the block ranges, as (first, end), of the labelled lists of other posts ("Read also") whose items may
-    have teasers, between the blocks `lo` and `hi`. The label decides, not the length of the list: below a short post it
-    may be longer than the text.
+    """Returns the block ranges, as (first, end), of lists of other posts between the blocks `lo` and `hi`, with the
+    label of each list ("Read also"). Their items may have teasers. A list is recognized by its label and not by its
+    length, since it may be longer than a short post above it.
 
-    The list is what follows the label in an element that begins with it, or the element after the label. All its links
-    must lead to pages of the site, whose hosts are `hosts`, because a list of references has labels such as "See also",
-    too. Rows of cards under links without text (see `_rows_of_cards`) and lists with texts that are cut off (see
-    `_lists_of_excerpts`) need no such label.
+    A list is what follows the label in an element that begins with it, or the element after the label. All its links
+    must lead to pages of the site, whose hosts are `hosts`, because a list of references may have such a label, too
+    ("See also").
+
+    Two kinds of lists need no label: rows of cards (see `_rows_of_cards`) and lists of excerpts (see
+    `_lists_of_excerpts`).
     """
     blocks = layout.blocks
     found: list[tuple[int, int]] = []
@@ -480,10 +497,12 @@ def related_lists(layout: BlockLayout, lo: int, hi: int, hosts: tuple[str, ...])
 
 
 def _lists_of_excerpts(layout: BlockLayout, lo: int, hi: int, hosts: tuple[str, ...]) -> Iterator[tuple[int, int]]:
-    """Yields the block ranges, as (first, end), of lists of other posts between the blocks `lo` and `hi`, with the
-    heading above each list. A list has `_EXCERPTS` items or more. Each is a link to another page of the site, perhaps a
-    date, and an excerpt that ends with an ellipsis. This shows in any language that the list is not the post's text,
-    unless it is in an element with other text, as in a post that presents other posts.
+    """Yields the block ranges, as (first, end), of lists of excerpts from other posts between the blocks `lo` and `hi`,
+    with the heading above each list.
+
+    Such a list has at least `_EXCERPTS` items. Each is a link to another page of the site, perhaps a date, and an
+    excerpt that ends with an ellipsis. This form shows in any language that the list is not the post's text. A list in
+    an element with other text is left in place, since a post may present other posts.
     """
     blocks, i = layout.blocks, lo
     while i < hi:
@@ -523,8 +542,8 @@ def _excerpt_at(blocks: list[TextBlock], i: int, hi: int, hosts: tuple[str, ...]
 
 
 class _Card(NamedTuple):
-    """A box about another page of the site, over which a link without text is laid: its element, the range of its
-    blocks, and the page's address.
+    """A box about another page of the site, with a link without text laid over the whole box: the box's element, the
+    range of its blocks, and the address to which the link leads.
     """
 
     element: Element
@@ -535,11 +554,11 @@ class _Card(NamedTuple):
 
 def _rows_of_cards(layout: BlockLayout, lo: int, hi: int, hosts: tuple[str, ...]) -> list[tuple[int, int]]:
     """Returns the block ranges, as (first, end), of rows of cards between the blocks `lo` and `hi`, with the heading
-    above each row. Templates write such cards for other posts, where a link without text is laid over a title and a
-    teaser, so that no text of the card is linked.
+    above each row. In such a card for another post, a link without text is laid over a title and a teaser, so that no
+    text of the card is linked.
 
-    A row has three cards or more, or two below a heading. Without a label such as "Read also", the cards must be in an
-    element of their own with less than twice the text above them; otherwise they may be what the post is about.
+    A row has at least three cards, or two below a heading. Without a label such as "Read also", the cards must be in an
+    element of their own, with less than twice the text above them; otherwise they may be what the post is about.
     """
     found: list[tuple[int, int]] = []
     row: list[_Card] = []
@@ -555,9 +574,9 @@ def _rows_of_cards(layout: BlockLayout, lo: int, hi: int, hosts: tuple[str, ...]
 
 
 def _card_of(layout: BlockLayout, link: Element, hosts: tuple[str, ...]) -> _Card | None:
-    """Returns the card over which a link without text is laid: the smallest element around the link with text. Returns
-    None if this is not a card, because its text is too long, or because it links to several pages or to no page of the
-    site.
+    """Returns the card over which `link`, a link without text, is laid: the smallest element around the link that has
+    text. Returns None if this is not a card, because its text is too long, or because it links to several pages or to
+    no page of the site.
     """
     around = ((e, layout.spans.get(e, (0, 0))) for e in islice(link.iterancestors(), _CARD_LEVELS))
     card, (lo, hi) = next(((e, (a, z)) for e, (a, z) in around if a < z), (layout.top, (0, 0)))
@@ -574,7 +593,9 @@ def _card_of(layout: BlockLayout, link: Element, hosts: tuple[str, ...]) -> _Car
 
 
 def _stands_beside(card: _Card, following: _Card) -> bool:
-    """Returns True if a card is followed directly by another one of the same form, which is about another page."""
+    """Returns True if `following` is the next card in the row of `card`: it follows directly, has the same form, and
+    leads to another page.
+    """
     one, other = card.element, following.element
     outer, next_outer = (islice(e.iterancestors(), 2) for e in (one, other))
     is_level = any(x is y for x, y in zip(outer, next_outer, strict=False))
@@ -584,8 +605,8 @@ def _stands_beside(card: _Card, following: _Card) -> bool:
 
 
 def _whole_row(layout: BlockLayout, lo: int, row: list[_Card]) -> list[tuple[int, int]]:
-    """Returns the block range of a row of cards and of the heading above it, as the only item; [] if the cards may be
-    text of the post. The text begins with block `lo`.
+    """Returns a list with one block range, that of a row of cards and the heading above it; [] if the cards may be text
+    of the post. The text begins with block `lo`.
     """
     if len(row) < 2:
         return []
@@ -608,8 +629,8 @@ def _whole_row(layout: BlockLayout, lo: int, row: list[_Card]) -> list[tuple[int
 def _ends_from(
     layout: BlockLayout, el: Element, first: int, hi: int, tags: frozenset[str] = frozenset()
 ) -> Iterator[int]:
-    """Yields the ends of the block ranges of the elements that begin with block `first` and end before `hi`, from the
-    largest to `el`. If `tags` are given, only elements with one of these tags count.
+    """Yields the end of the block range of `el` and of each element around it, largest first, if the element begins
+    with block `first` and ends at or before `hi`. If `tags` are given, only elements with one of these tags count.
     """
     spans, ends = layout.spans, []
     at: Element | None = el
@@ -621,9 +642,13 @@ def _ends_from(
 
 
 def _are_cards(blocks: list[TextBlock], hosts: tuple[str, ...]) -> bool:
-    """Returns True if blocks are a list of other posts: each is a link to a page of the site, begins with one, ends
-    with the same words as all others ("Read more"), or is a teaser, a date or another short line beside it. A single
-    link must not have a teaser, since a paragraph below one link may be text of the post.
+    """Returns True if blocks are a list of other posts. Each block must be one of these:
+
+    - a link to a page of the site, or a text that begins with such a link;
+    - a text that ends with the same link as all others ("Read more");
+    - a teaser, a date or another short line beside a link.
+
+    If there is only one link, there must be no teaser, since a paragraph below one link may be text of the post.
     """
     titles = teasers = lines = 0
     more = _repeated_link(blocks)
@@ -643,21 +668,21 @@ def _are_cards(blocks: list[TextBlock], hosts: tuple[str, ...]) -> bool:
 
 
 def _repeated_link(blocks: list[TextBlock]) -> str:
-    """Returns the text of the links of a list in which two links or more all have the same text, such as "Read more";
-    otherwise "".
+    """Returns the text that all links in a list have in common, such as "Read more"; "" if there are fewer than two
+    links, or if their texts differ.
     """
     texts = [element_line(a) for b in blocks if b.linked for a in _links_of(b)]
     return texts[0] if len(texts) > 1 and len(set(texts)) == 1 else ""
 
 
 def _begins_with_link(b: TextBlock) -> bool:
-    """Returns True if the text of a block is a link with a teaser after it, or with a date or the like before it."""
+    """Returns True if a block is a link with a teaser after it, or with a date or the like before it."""
     starts = (b.text.find(text) for a in _links_of(b) if (text := element_line(a)))
     return any(0 <= at <= _BEFORE_TITLE for at in starts)
 
 
 def _is_on_site(a: Element, hosts: tuple[str, ...]) -> bool:
-    """Returns True if a link leads to one of the hosts, to a part of one, or to one of which they are parts."""
+    """Returns True if a link leads to one of the hosts, or to a subdomain or a parent domain of one."""
     address = a.get("href") or ""
     if not _ABSOLUTE.match(address):
         return True
@@ -666,8 +691,8 @@ def _is_on_site(a: Element, hosts: tuple[str, ...]) -> bool:
 
 
 def _is_tag_row(b: TextBlock) -> bool:
-    """Returns True if a block consists of hashtags, or of links to tags, to categories, to comments, to the page's
-    print view or for sending the page by mail.
+    """Returns True if a block consists of hashtags, or only of links to tags, categories, comments or the print view,
+    or for sending the page by mail.
     """
     if b.size > 300 or b.element.tag in HEADINGS:
         return False
@@ -743,8 +768,8 @@ def _is_formula(el: Element) -> bool:
 
 
 def _first_letters(text: str) -> str:
-    """Returns the first eight letters and digits of a text in lower case. Only texts for which these are equal can be
-    equal texts.
+    """Returns the first eight letters and digits of a text in lower case. Texts for which these differ cannot be equal,
+    so only the others need to be compared.
     """
     start = "".join(filter(str.isalnum, text[: 4 * _START]))
     if len(start) < _START:
@@ -785,7 +810,7 @@ def _in_list(el: Element) -> bool:
 
 
 def _drop_empty_headings(layout: BlockLayout, lo: int, hi: int, excluded: bytearray) -> None:
-    """Excludes headings at the end of the text if no text remains below them and they are not the heading of a picture.
+    """Excludes headings at the end of the text if no text remains below them, unless they are the heading of a picture.
     The text is in the blocks from `lo` up to but not including `hi`; sets the bytes of the excluded ones in `excluded`
     to 1.
     """
@@ -799,8 +824,8 @@ def _drop_empty_headings(layout: BlockLayout, lo: int, hi: int, excluded: bytear
 
 
 def _heads_picture(layout: BlockLayout, i: int, hi: int) -> bool:
-    """Returns True if block `i`, a heading without links, has no text below it but a picture. The text ends before
-    block `hi`.
+    """Returns True if block `i` is a heading of a picture: it has no links, and only a picture and no text below it.
+    The text ends before block `hi`.
     """
     blocks = layout.blocks
     following = blocks[i + 1] if i + 1 < hi else None
@@ -922,10 +947,8 @@ def _is_named_text(el: Element) -> bool:
 
 
 def _weight_of_same_class(one: _Span, found: list[_Span]) -> float:
-    """Returns the total weight of an element and of the elements beside it with the same tag and class, since a text
-    may be divided among several elements.
-
-    Elements around `one` or inside it do not count.
+    """Returns the total weight of `one` and of the elements beside it with the same tag and class, since a text may be
+    divided among several elements. Elements around `one` or inside it do not count.
     """
     tag, classes = one.element.tag, one.element.get("class")
     return sum(
@@ -946,12 +969,12 @@ _CONTENT_NAME = lazy_regex(r"(?:^|[\s_-])(?:content|text|body|markdown|prose)(?:
 _LINES_ABOVE = 16
 _WIDEST = 2.5  # the width of the widest characters, see `text_width`
 _MAY_BE_NOTICE, _MUCH_LONGER, _A_FEW = 1_000.0, 2.0, 80.0
-"""A text with fewer letters than `_MAY_BE_NOTICE` may be a notice or a teaser. It is one if the data of the page's
-scripts contain a text that is `_MUCH_LONGER` times as long and has `_A_FEW` more letters."""
+"""A text with fewer letters than `_MAY_BE_NOTICE` may be only a notice or a teaser. It is taken for one if the data of
+the page's scripts contain a text that is `_MUCH_LONGER` times as long and has at least `_A_FEW` more letters."""
 _TRIED, _LEVELS = 5, 3
 _LITTLE = 200
-"""The text in the box around the title is preferred unless the other text is longer by at least this many
-characters."""
+"""The text in the box around the title is preferred to the text of the heaviest container, unless that is prose and at
+least this many characters longer."""
 _OUTER = frozenset({"body", "main", "html", "header", "table", "tbody"})
 _HEADER_NAME = lazy_regex(
     r"(?:^|[\s_-])(?:head(?:er|ing)?|hero|masthead|top|intro|banner|title\w*)(?:$|[\s_-])", re.IGNORECASE
@@ -964,8 +987,8 @@ _AUTHOR_METAS = ("author", "article:author", "parsely-author", "sailthru.author"
 
 @dataclass(frozen=True, slots=True)
 class RenderedText:
-    """The text of the element `top` of a page without boilerplate, and the blocks of `layout` of which it consists.
-    `page`, `top` and `layout` are None for a text that is not from an element. `bool()` is False if the text is empty.
+    """The text of a page's element `top` without boilerplate, and the blocks of `layout` of which it consists. It is
+    False if it is empty. For a text that is not from an element, `page`, `top` and `layout` are None.
     """
 
     text: str = ""
@@ -981,8 +1004,8 @@ class RenderedText:
         return len(self.text)
 
     def markup(self, body: str) -> tuple[Mark, ...]:
-        """Returns the marks of `body`, a text that consists of all or some lines of this one. A post without text has
-        the marks of its pictures and recordings.
+        """Returns the marks of `body`, which consists of some or all lines of this text. If the post has no text, the
+        marks are those of its pictures and recordings.
         """
         if self.page is None or self.top is None or self.layout is None or (self.text and not body):
             return ()
@@ -994,8 +1017,8 @@ NO_TEXT = RenderedText()
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """The text of a post and how it was found. `is_whole` is True if the text is the whole text from a feed or API, and
-    the page shows only a part of it.
+    """The text of a post and how it was found. `is_whole` is True if the text is from a feed or API, because the page
+    shows only a part of it.
     """
 
     rendered: RenderedText
@@ -1024,8 +1047,8 @@ def extract_body(page: Page, post: Post, title: str, beside: BylineBlock, hint: 
 
 
 def below_title_line(text: str, title: str, byline: Iterable[str]) -> str:
-    """Returns the lines of a text below the line that is the title, without the lines of the byline that follow the
-    title. Returns the text unchanged if no line near its start is the title, or if hardly any text is below that line.
+    """Returns the part of a text below its title line, without the lines of the byline that follow the title. Returns
+    the text unchanged if no line near its start is the title, or if hardly any text is below it.
 
     This is needed for pages without heading elements, on which menus, title and text are lines of one table cell.
     """
@@ -1057,7 +1080,9 @@ def _declared_body(page: Page, title: str, shown: Body) -> Body | None:
 
 
 def _paragraphs_of(text: str) -> str:
-    """Returns a declared text as HTML. The text may be plain text, HTML, or HTML with escaped tags."""
+    """Returns the text of an article in JSON-LD as HTML. There, it may be plain text, HTML, or HTML with escaped
+    tags.
+    """
     if "<" not in text and "&lt;" in text:
         text = unescape(text)
     if re.search(r"</|<br|<p>", text):
@@ -1121,8 +1146,8 @@ def render_container(
 
 
 def _beside_text(post: Post, top: Element) -> set[Element]:
-    """Returns the elements that are not text of the post although `top` may contain them: the post's meta blocks, and
-    other articles on its page.
+    """Returns the elements that `top` may contain, but that are not text of the post: the post's meta blocks (lines
+    with its date, authors and terms), and other articles on the page.
     """
     return {block for block in (*post.meta_blocks, *other_articles(post)) if block is not top}
 
@@ -1130,8 +1155,8 @@ def _beside_text(post: Post, top: Element) -> set[Element]:
 def _render_post(
     post: Post, plan: BlockLayout, top: Element, known: KnownBoilerplate, weights: list[float] | None = None
 ) -> RenderedText:
-    """Returns the text of a post in the element `top`. If it is empty without the title, the title is kept as text,
-    unless the title's element, or a heading with its words, is in `top`.
+    """Returns the text of a post in the element `top`. If no text would remain without the title, the title is kept as
+    text, unless the title's element, or a heading with the same words, is in `top`.
 
     `plan` is the layout of the page, `known` is what belongs to other fields, and `weights` is as in `text_blocks`.
     """
@@ -1160,13 +1185,17 @@ def _elements_to_skip(page: Page, extra: Iterable[str] = ()) -> set[Element]:
 
 
 def _is_whole_heading(el: Element) -> bool:
-    """Returns True if an element is a link with all the text of a heading, and not the sign of a link beside it."""
+    """Returns True if an element is a link that contains all the text of a heading. False for a permalink sign beside
+    the text.
+    """
     parent = el.getparent() if el.tag == "a" else None
     return parent is not None and parent.tag in HEADINGS and element_line(parent) == element_line(el) != ""
 
 
 def _off_screen(page: Page) -> list[Element]:
-    """Returns the elements that their own style puts far off the screen, where injected advertising hides."""
+    """Returns the elements that their own style attribute moves far off the screen. Injected advertising hides
+    there.
+    """
     if ":-9" not in page.text and ": -9" not in page.text:  # a quick test: nearly all such distances begin with a 9
         return []
     styled: list[Element] = _WITH_STYLE(page.root)  # type: ignore[assignment]
@@ -1251,9 +1280,9 @@ _LINE_TAGS = ("div", "p", "span", "ul", "dl", "header", "h4", "h5", "h6")
 
 
 def _column_of_meta_block(post: Post, plan: BlockLayout, top: Element) -> Element | None:
-    """Returns the element around the first line with the post's date or authors, if that line is below a heading that
-    is outside of this element, as above the columns of a page; otherwise None. The element is inside `top`, which
-    contains the other columns, too.
+    """Returns the column of the page that contains the post: the parent of the first line with the post's date or
+    authors. It is inside `top`, which contains the other columns, too. Returns None unless the heading of the post is
+    outside of it, as above the columns.
     """
     if post.title is None or post.page.main_content is not None or _article(post) is not None:
         return None
@@ -1267,7 +1296,9 @@ def _column_of_meta_block(post: Post, plan: BlockLayout, top: Element) -> Elemen
 
 
 def _without_meta_blocks(post: Post, plan: BlockLayout, top: Element) -> BlockLayout:
-    """Returns the layout of the page without the meta blocks in the element `top`. `plan` is the layout with them."""
+    """Returns the layout of the page without the meta blocks (lines with date, authors and terms) in the element `top`.
+    `plan` is the layout with them.
+    """
     meta = {e for e in meta_blocks_in(top) if e in plan.spans}
     if not meta:
         return plan
@@ -1277,8 +1308,8 @@ def _without_meta_blocks(post: Post, plan: BlockLayout, top: Element) -> BlockLa
 
 
 def _text_of_entry(post: Post, plan: BlockLayout, title: str, beside: BylineBlock, found: Body, top: Element) -> Body:
-    """Returns the text of a short post. It is the text `found` in the element `top`, unless `top` is outside the post's
-    entry, as a sidebar is; then it is the text below the title.
+    """Returns the text of a short post: the text `found` in the element `top` or, if `top` is outside the post's entry
+    (in a sidebar, for example), the text below the title.
 
     If `top` contains the element that the page marks as its main content, only the text of that element is used. The
     text is "" if that element or the post's <article> contains only a picture or a recording.
@@ -1301,7 +1332,9 @@ def _text_of_entry(post: Post, plan: BlockLayout, title: str, beside: BylineBloc
 
 
 def _is_only_picture(short: Body, article: Element) -> bool:
-    """Returns True if the text `short` of an <article> is empty, or consists of links beside a picture."""
+    """Returns True if an <article> shows only a picture: its text (`short`) is empty, or consists of links beside the
+    picture.
+    """
     if not short.text:
         return True
     if any(3 * block.linked < 2 * block.size for block in short.rendered.blocks):
@@ -1325,16 +1358,16 @@ def _has_prose(plan: BlockLayout, weights: list[float], top: Element) -> bool:
 
 
 def _is_outside_entry(post: Post, top: Element) -> bool:
-    """Returns True if the element `top`, such as a sidebar or a footer, is neither in the post's entry nor
-    around it.
+    """Returns True if the element `top` is neither inside the post's entry nor around it, as a sidebar or a footer
+    is.
     """
     entry = _entry(post)
     return entry is not None and not is_below(top, entry) and not is_below(entry, top)
 
 
 def _entry(post: Post) -> Element | None:
-    """Returns the post's entry, the element with all its parts: its <article> or, if there is none, the page's main
-    content. Returns None if the main content does not contain the post's title.
+    """Returns the element with all parts of the post: its <article> or, if there is none, the page's main content.
+    Returns None if the main content does not contain the post's title.
     """
     found, main = _article(post), post.page.main_content
     if found is None and main is not None and post.title is not None and is_below(post.title, main):
@@ -1353,11 +1386,11 @@ def _article(post: Post) -> Element | None:
 
 
 def _short_text(post: Post, plan: BlockLayout, title: str, beside: BylineBlock) -> Body | None:
-    """Returns the text below the title of a short post, for which the weights of blocks are not a reliable sign; None
-    if there is no text below the title.
+    """Returns the text below the title of a short post, which cannot be found by the weights of blocks; None if there
+    is none.
 
-    It is the text of an element in the post's entry whose class marks it as the text, or else the text of the whole
-    entry. It is "" if the entry contains only a picture or a recording.
+    It is the text of an element in the post's entry whose class is one for text, or else the text of the whole entry.
+    It is "" if the entry contains only a picture or a recording.
     """
     article, entry = _article(post), _entry(post)
     if entry is None and post.holder is not None and post.holder.tag != "body":
@@ -1380,11 +1413,10 @@ def _short_text(post: Post, plan: BlockLayout, title: str, beside: BylineBlock) 
 
 
 def _text_below_title(post: Post, plan: BlockLayout, title: str, beside: BylineBlock) -> RenderedText | None:
-    """Returns the text below the title in the small box that contains both. The text is "" if the box has only a
-    picture below the title. Returns None if the title is not in such a box.
+    """Returns the text below the title in the small box that contains both, "" if the box has only a picture there;
+    None if the title is not in such a box.
 
-    This is needed for a short post, since the rest of the page, such as "No comments" or its footer, is as long as its
-    text.
+    This is needed for short posts: other texts on the page, such as "No comments" or the footer, are as long as theirs.
     """
     if post.title is None or _article(post) is not None:
         return None
@@ -1420,14 +1452,14 @@ def _part_below(post: Post, plan: BlockLayout, entry: Element, beside: BylineBlo
 
 
 def _is_lede(plan: BlockLayout, box: Element) -> bool:
-    """Returns True if a box consists of one paragraph of prose. `plan` is the layout of the page."""
+    """Returns True if a box consists of a single paragraph of prose. `plan` is the layout of the page."""
     lo, hi = plan.spans.get(box, (0, 0))
     return hi == lo + 1 and _block_weight(plan.blocks[lo]) > _HEAD
 
 
 def _holds_paragraphs(plan: BlockLayout, box: Element) -> bool:
-    """Returns True if a box contains several blocks, at least one of which is a paragraph of prose, and its class and
-    id do not mark it as boilerplate.
+    """Returns True if a box contains several blocks, among them a paragraph of prose, and is not marked as boilerplate
+    by its class or id.
     """
     lo, hi = plan.spans.get(box, (0, 0))
     blocks = plan.blocks[lo:hi]

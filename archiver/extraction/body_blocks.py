@@ -16,7 +16,7 @@ from archiver.lazy_regex import lazy_regex
 from archiver.markup.text_marks import CELLS
 
 UNREAD = NOT_TEXT | {"dialog", "datalist"}
-"""Elements whose text is not part of the text around them."""
+"""The tags of elements that are not read, since their content is not part of the text around them."""
 _LINE = frozenset(["li", "tr", "dt", "dd", "option", "tbody", "thead", "tfoot"])
 _INLINE = frozenset(
     [
@@ -66,9 +66,10 @@ _INLINE = frozenset(
     ]
 )
 EMBEDS = frozenset(["audio", "embed", "iframe", "video"])
-"""Elements without text that show a recording or a part of another page."""
+"""The tags of elements that show a recording or a part of another page, and have no text."""
 MEDIA = EMBEDS | {"img", "a"}
-"""Elements that are media: images, recordings, and a link that is a card with the title of another page."""
+"""The tags of elements that are read as media: images, recordings, and links (if they are cards with the title of
+another page)."""
 RULE = "hr"
 # How the walk treats elements, by tag. All other elements are treated as divisions.
 _KINDS = {
@@ -144,27 +145,30 @@ class RowOfCells:
 
 
 Origin = Element | WholeElement | RowOfCells
-"""Where a piece of text stands. If it is an element, the piece is in it, but in none of its children; an empty piece is
-the image or recording that the element shows."""
+"""The place of a piece of text on the page. If it is an element, the piece is directly inside it and in none of its
+children. An empty piece stands for the image or recording that the element shows."""
 
 
 @dataclass(frozen=True, slots=True)
 class MediaPosition:
-    """An image, a recording or a rule between two blocks. `before` is the index of the block that follows it."""
+    """The position of an image, a recording or a rule between two blocks. `before` is the index of the block that
+    follows it.
+    """
 
     element: Element
     before: int
 
 
 class TextBlock:
-    """A run of text between two breaks. `gap` is the white space before it: "" or one or two line ends.
+    """A block of text, such as a paragraph: a run of text between two breaks.
 
-    `size` is the length of the text, counted in Latin letters; a Han character counts as two and a half of these.
-    `linked` is the part of `size` that is inside links. `element` is the block-level element that contains the text.
-    `is_code` is True if the text is a block of code.
-
-    `texts` are the pieces of text on the page from which the block was made, and `origins` are their places. If line
-    breaks split one run of text into several blocks, all these blocks have the pieces of the whole run.
+    - `gap`: the white space before it, "" or one or two line ends.
+    - `size`: the length of the text in Latin letters; a Han character counts as two and a half of these.
+    - `linked`: the part of `size` that is inside links.
+    - `element`: the block-level element that contains the text.
+    - `is_code`: True if the text is a block of code.
+    - `texts`, `origins`: the pieces of text on the page from which the block was made, and their places. If line breaks
+      split one run of text into several blocks, each of these has the pieces of the whole run.
     """
 
     __slots__ = ("element", "gap", "is_code", "linked", "origins", "size", "text", "texts")
@@ -181,9 +185,12 @@ class TextBlock:
 
 
 class BlockLayout:
-    """The text blocks in the element `top`. `spans` maps each block-level element to the range of its blocks, as
-    (first, end). `media` are the images and recordings outside of the blocks, in reading order. `code` are the elements
-    that each are a block of code. `overlays` are the links without text, in reading order.
+    """The text blocks in the element `top`.
+
+    - `spans`: maps each block-level element to the range of its blocks, as (first, end).
+    - `media`: the images and recordings outside of the blocks, in reading order.
+    - `code`: the elements that are blocks of code.
+    - `overlays`: the links without text, in reading order.
     """
 
     __slots__ = ("_boilerplate_words", "blocks", "code", "media", "overlays", "spans", "top")
@@ -218,8 +225,8 @@ class BlockLayout:
 
 
 def covered_total(spans: list[tuple[int, int]], sums: list[float]) -> float:
-    """Returns the sum, over several ranges of blocks, of the numbers whose prefix sums are `sums` (from
-    `BlockLayout.prefix_sums`). A block in several ranges counts once.
+    """Returns the sum of one number for each block, over several block ranges (`spans`). A block in several ranges
+    counts once. `sums` are the prefix sums of the numbers, from `BlockLayout.prefix_sums`.
     """
     total, done = 0.0, 0
     for lo, hi in sorted(spans):
@@ -242,9 +249,10 @@ class _LayoutReader:
     """Walks through the tree of an element, and collects its text blocks and the block range of each block-level
     element.
 
-    `at` is the block-level element that is being read. `pre`, `links` and `in_cell` are how many <pre>, <a> and table
-    cells are open. `buffer` contains the pieces of the current run of text, and `origins` their places. `cells` are the
-    cells of the current row that have been read.
+    - `at`: the block-level element that is being read.
+    - `pre`, `links`, `in_cell`: how many <pre>, <a> and table cells are open.
+    - `buffer`, `origins`: the pieces of the current run of text, and their places.
+    - `cells`: the cells of the current row that have been read.
     """
 
     __slots__ = (
@@ -320,8 +328,8 @@ class _LayoutReader:
             self.take_piece("", img)
 
     def take_empty_link(self, el: Element) -> None:
-        """Keeps a link that contains no text, such as one that is laid over a whole card. `el` is an empty element: the
-        link, the only element in it, or one outside of links, which is ignored.
+        """Records a link without text, which may be laid over a whole card. `el` is an empty element. If it is not the
+        link itself, it must be the only element in the link; otherwise, nothing is recorded.
         """
         if not self.links:
             return
@@ -413,7 +421,9 @@ class _LayoutReader:
         self.at = outer
 
     def read_other(self, el: Element, tag: str, kind: str) -> None:
-        """Reads an element of any kind in any context. `read_inside` itself handles the commonest cases."""
+        """Reads an element of any kind in any context, except the commonest cases, which `read_inside` handles
+        itself.
+        """
         if kind == "media":
             if not self.pre:
                 self.take_piece(_emoji_in(el), el)
@@ -488,7 +498,9 @@ _BLOCK_READERS = {"break": _LayoutReader.read_block, "rule": _LayoutReader.read_
 
 
 def clean_line(text: str) -> str:
-    """Returns a text as one clean line. Entities in code are not decoded, since they are shown as text."""
+    """Returns a text as one clean line (see `clean_text`). Entities in code are not decoded, because code shows them as
+    text.
+    """
     cleaned = clean_text(text)
     return cleaned.replace(_AMPERSAND, "&") if _AMPERSAND in cleaned else cleaned
 
@@ -499,7 +511,7 @@ def _has_own_text(el: Element) -> bool:
 
 
 def is_card(link: Element) -> bool:
-    """Returns True if a link in a <figure> is a card for another page, which contains text in blocks, and not only a
+    """Returns True if a link in a <figure> is a card for another page: it contains blocks of text, and not only a
     picture.
     """
     parent = link.getparent()
@@ -517,7 +529,7 @@ def _emoji_in(img: Element) -> str:
 
 
 def _is_task_box(box: Element) -> bool:
-    """Returns True if an <input> is the checkbox before an item of a task list, which a reader cannot change."""
+    """Returns True if an <input> is the checkbox before an item of a task list, which readers cannot change."""
     return (
         box.get("type") == "checkbox"
         and (box.get("disabled") is not None or _TASK_CLASS.search(box.get("class") or "") is not None)
@@ -538,8 +550,8 @@ def _image_without_script(noscript: Element) -> Element | None:
 
 
 def _is_code(origin: Element, block: Element) -> bool:
-    """Returns True if a text is code, because a <code> or the like is around it, within its block or as its block.
-    `origin` is the element of the text.
+    """Returns True if a piece of text is in code: there is a <code> or the like between it and its block, or its block
+    is one. `origin` is the element of the text.
     """
     at: Element | None = origin
     while at is not None and at is not block:
@@ -549,7 +561,7 @@ def _is_code(origin: Element, block: Element) -> bool:
     return at is not None and at.tag in _CODE_TAGS
 
 
-# -- code
+# Blocks of code.
 
 
 def code_in(el: Element, tag: str) -> str:
@@ -725,8 +737,8 @@ def media_of(texts: Iterable[str], origins: Iterable[Origin]) -> Iterator[Elemen
 
 
 def _ancestors_of(skip: Collection[Element]) -> set[Element]:
-    """Returns all ancestors of the elements in `skip`. These ancestors cannot be read in one piece, since a part of
-    them is skipped.
+    """Returns all ancestors of the elements in `skip`. They cannot be read at once, since a part of them is left
+    out.
     """
     found: set[Element] = set()
     for el in skip:
@@ -738,7 +750,7 @@ def _ancestors_of(skip: Collection[Element]) -> set[Element]:
 
 
 def _is_plain(el: Element) -> bool:
-    """Returns True if an element contains only text and inline elements, so that its text can be read in one piece."""
+    """Returns True if an element contains only text and inline elements, so that its text can be read at once."""
     return _has_no_breaks(el) and not any("&" in "".join(at.itertext()) for at in el.iter(*_CODE_TAGS))  # type: ignore[arg-type]
 
 
@@ -754,9 +766,9 @@ def lay_out(
     Paragraphs, headings and the like are blocks after a blank line. List items and table rows (with cells joined by " |
     ") are blocks after a line end. Two consecutive <br> separate paragraphs. `pre` keeps its lines.
 
-    `skip` are elements to leave out. `texts` holds the text and tail of each element, if they are already known. Time
-    and memory are linear in the size of the element. Recurses once or twice per level of nesting; a `Page` is no deeper
-    than `page.MAX_DEPTH`.
+    `skip` are elements to leave out. `texts` maps elements to their text and tail, if these are already known. Time and
+    memory are linear in the size of the element. Recurses once or twice per level of nesting, which is safe because a
+    `Page` is no deeper than `page.MAX_DEPTH`.
     """
     if texts is None:
         texts = {e: (e.text or "", e.tail or "") for e in top.iter("*")}
@@ -841,8 +853,8 @@ def _gap_before(el: Element, tag: str, top: Element) -> str:
 
 
 def written_text(blocks: Sequence[TextBlock], layout: BlockLayout) -> str:
-    """Returns some of the blocks of a layout as plain text, in reading order. White space separates two blocks: the
-    widest `gap` of the second block and of the blocks between them that are left out.
+    """Returns some of the blocks of a layout, given in reading order, as plain text. Two blocks are separated by white
+    space: the widest `gap` of the second block and of the blocks between them that are not in `blocks`.
     """
     chosen = iter(blocks)
     following = next(chosen, None)

@@ -55,13 +55,13 @@ _CONTAINER_KINDS = {
 }  # fmt: skip
 _PARENTS = {"li": ("ul", "ol", "menu"), "dt": ("dl",), "dd": ("dl",)}
 _EMPTY_KINDS = frozenset({"figure", "img", "td", "th", RULE, *EMBEDS})
-"""Kinds of marks that may have no text."""
+"""Kinds of marks that may span no text, such as images."""
 _LIST_KINDS = frozenset({"ul", "ol", "dl", "table", "tr"})
 _LISTS = frozenset({"ul", "ol", "menu", "dl"})
 _VALUED = frozenset({"a", "abbr", "ruby"})
 """Kinds of inline marks that need a value: a link without an address is not a mark."""
 _FLOW_KINDS = frozenset({"blockquote", "ul", "ol", "dl", *ITEMS})
-"""Kinds of containers that may have an image after their last block."""
+"""Kinds of containers in which an image may follow the last block."""
 _NUMBER_STYLES = {
     "lower-alpha": "a", "lower-latin": "a", "upper-alpha": "A", "upper-latin": "A", "lower-roman": "i",
     "upper-roman": "I",
@@ -78,7 +78,7 @@ _HIGHLIGHTED = lazy_regex(
     r"(?:^|\s)(?:highlight|codehilite|sourcecode|syntaxhighlighter|hljs|prettyprint|code|listing|dp-[a-z]+)(?=\s)",
     re.IGNORECASE,
 )
-"""Marks of highlighted code. The language is one of the other classes."""
+"""Matches a class of highlighted code. Another class of the element then names the language."""
 _KNOWN_LANGUAGES = frozenset([
     "actionscript", "ada", "apache", "applescript", "arduino", "asm", "awk", "bash", "basic", "batch", "c",
     "c#", "c++", "clojure", "cmake", "cobol", "coffeescript", "console", "cpp", "crystal", "cs", "csharp",
@@ -107,9 +107,9 @@ _ICON_CLASS = lazy_regex(
 _WIDTHS = lazy_regex(r"(?<!\d)\d{2,4}(?!\d)")
 _LATE_IMAGE = lazy_regex(r"(?:https?:)?/{0,2}[^\s{}\[\]\"']+\.(?:jpe?g|png|gif|webp|avif)(?:[?#]\S*)?", re.IGNORECASE)
 _BLURRED = lazy_regex(r"[-_]\d{1,2}x\d{1,2}\.\w+(?:$|\?)|[?&/,](?:w|width)[=_]\d{1,2}(?!\d)", re.IGNORECASE)
-"""Addresses of forms of less than 100 pixels, which are shown until the image is loaded."""
+"""Matches the addresses of small previews (less than 100 pixels) that a page shows until the image is loaded."""
 _SMALL_FORM = lazy_regex(r"thumb|small|preview|placeholder|blur|low|error|fallback|^(?:alt|title)$", re.IGNORECASE)
-"""Attributes of an image that have a smaller form of it, or text."""
+"""Matches the names of attributes of an image that contain a smaller version of it, or a text, and not the image."""
 _PLACEHOLDER = lazy_regex(
     r"(?:^data:|/(?:blank|spacer|placeholder|pixel|transparent|loading|lazy)[\w.-]*\.(?:gif|png|svg)(?:$|\?)"
     r"|/(?:gr[ae]y|loader|empty|dummy|clear|trans|1x1)\.(?:gif|png|svg)(?:$|\?))",
@@ -125,7 +125,7 @@ _MAX_MARKS = 20_000
 """A body has at most this many marks. Further ones are left out."""
 _MAX_CAPTION = 1_000
 _SHORT_CAPTION = 200
-"""A line beside an image that is not part of the body is its caption if it has at most this many (Latin) letters."""
+"""A text beside an image that is not part of the body is the image's caption if it has at most this many letters."""
 _NO_TEXT_TAGS = frozenset({"nav", "footer", "aside", "button"})
 _PICTURE_WORDS = frozenset(
     {"caption", "captions", "lightbox"}
@@ -164,9 +164,9 @@ class _OpenMark:
 
 @dataclass(frozen=True, slots=True)
 class _Container:
-    """An element around blocks that has a mark: a list, a quotation, a heading, a code block, a table ...
+    """An element around blocks that has a mark, such as a list, a quotation, a heading or a code block.
 
-    `is_loose`: it is an item for text that a list has outside of its items.
+    `is_loose` is True for the item that stands for text directly in a list, outside of its items.
     """
 
     element: Element
@@ -177,8 +177,8 @@ class _Container:
 
 @dataclass(slots=True)
 class _Line:
-    """The text of a block, which is being put together from its pieces. `marks` are the inline marks in it, by their
-    elements.
+    """The text of a block, which is being put together from its pieces. `marks` are the inline marks in the text, by
+    their elements.
     """
 
     size: int = 0
@@ -187,8 +187,8 @@ class _Line:
     needs_space: bool = False
 
     def take(self, text: str) -> tuple[int, int]:
-        """Adds a piece of text, with white space cleaned as in the block's text. Returns the start and end of the piece
-        in the text so far.
+        """Adds a piece of text, with its white space cleaned like that of the block. Returns the positions in the line
+        at which the piece starts and ends.
         """
         cleaned = clean_line(text)
         if not cleaned:
@@ -235,9 +235,11 @@ def find_markup(
 class _MarkupReader:
     """Collects the marks of one body.
 
-    `open` are the containers around the last block that was read, outermost first. `wanted` are the anchors (ids or
-    names of elements) to which links in the text lead, and `notes` are those of footnotes, to which numbers lead. `end`
-    is the position in the body where the last block ends, and `last` is that block's index in the layout.
+    - `open`: the containers around the last block that was read, outermost first.
+    - `wanted`: the anchors (ids or names of elements) to which links in the text lead.
+    - `notes`: the anchors of footnotes, to which links with numbers lead.
+    - `end`: the position in the body at which the last block ends.
+    - `last`: the index of this block in the layout.
     """
 
     def __init__(self, page: Page, top: Element, layout: BlockLayout, body: str) -> None:
@@ -287,8 +289,8 @@ class _MarkupReader:
         return self._finished()
 
     def _media_outside(self, blocks: Sequence[TextBlock]) -> list[MediaPosition]:
-        """Returns the images and recordings that are not part of the text of `blocks`, in reading order: those between
-        the blocks of the page, and those in blocks that are left out, such as an image above its short caption.
+        """Returns the images and recordings outside the text of `blocks`, in reading order. They are between the blocks
+        of the page, or in blocks that are left out of the body, such as an image above its short caption.
         """
         chosen = {id(block) for block in blocks}
         found = list(self.layout.media)
@@ -301,8 +303,8 @@ class _MarkupReader:
         return sorted(found, key=lambda one: one.before)
 
     def _finished(self) -> tuple[Mark, ...]:
-        """Returns the marks without empty ones, without repeated or unused anchors and links to missing ones, and
-        without rules that separate nothing.
+        """Returns the marks, without those that have no effect: empty ones, repeated or unused anchors, links to
+        missing anchors, and rules that separate nothing.
         """
         linked = {m.value[1:] for m in self.marks if m.kind == "a" and m.value.startswith("#") and m.end > m.start}
         found: list[Mark] = []
@@ -373,8 +375,8 @@ class _MarkupReader:
         self.end = end
 
     def _take_lines_of_media(self, block: TextBlock, text: str) -> list[Element]:
-        """Returns the images that have lines of their own above the text of a block, and the recordings before its
-        first word. Images below the text and all other recordings come before the next block.
+        """Returns the media to mark before a block: images on lines of their own above its text, and recordings before
+        its first word. Its other recordings, and images below its text, are kept to be marked before the next block.
         """
         for pieces in _paragraphs(block.texts, block.origins):
             if self._assemble(pieces, block.element).text == text:
@@ -395,8 +397,8 @@ class _MarkupReader:
         return any(el in self.layout.code for el in table.iter("pre", "div", "table"))
 
     def _take_media_inside(self, media: Sequence[Element], chain: tuple[_Container, ...]) -> list[Element]:
-        """Marks those images at the beginning of `media` that are at the end of a container of the last block. Returns
-        the other images. `chain` are the containers around the next block.
+        """Marks the images at the beginning of `media` that belong to the end of a container of the last block. Returns
+        the remaining images. `chain` are the containers around the next block.
         """
         n = 0
         while n < len(media) and self._ends_container(media[n], chain):
@@ -405,9 +407,11 @@ class _MarkupReader:
         return list(media[n:])
 
     def _ends_container(self, el: Element, chain: tuple[_Container, ...]) -> bool:
-        """Returns True if an image belongs to the end of the last block's container. It does if it is in this container
-        and not in one of the next block's containers (`chain`), or in a list item without text between the items of the
-        two blocks.
+        """Returns True if an image belongs to the end of a container of the last block and not to the next block,
+        around which are the containers `chain`. The image must be in the container, and one of these must be true:
+
+        - The next block is not in the container.
+        - The container is a list, and the image is in an item without text, between the items of the two blocks.
         """
         around = [
             one
@@ -445,7 +449,9 @@ class _MarkupReader:
             self.open.append((_Container(self.top, "p"), mark))
 
     def _still_open(self, chain: tuple[_Container, ...], start: int) -> int:
-        """Returns how many of the containers around the next block are open."""
+        """Returns how many of the containers around the next block (`chain`), which begins at `start`, already have an
+        open mark.
+        """
         same = 0
         while same < min(len(chain), len(self.open)) and chain[same].element is self.open[same][0].element:
             same += 1
@@ -456,7 +462,9 @@ class _MarkupReader:
         return same
 
     def _take_media_outside(self, media: list[Element], container: Element | None, start: int) -> list[Element]:
-        """Marks the first images that are not in a container, or all if it is None. Returns the other ones."""
+        """Marks the media up to the first one that is in a container, or all of them if `container` is None. Returns
+        the others.
+        """
         n = 0
         while n < len(media) and not (container is not None and _is_inside(media[n], container)):
             self._take_media(media[n], start)
@@ -663,9 +671,9 @@ class _MarkupReader:
             self.marks.append(_OpenMark(at, ANCHOR, name, end=at))
 
     def _take_paragraph_anchor(self, block: TextBlock, index: int, at: int) -> None:
-        """Adds an anchor mark at the position `at` if a numbered link leads to this paragraph, as to a footnote. The
-        anchor may also be that of an element that begins with the paragraph, or of the footnote's number, which is left
-        out of the text.
+        """Adds an anchor mark at the position `at` if a link with a number leads to this paragraph, as to a footnote.
+        The anchor may be that of the paragraph, of an element that begins with it, or of the footnote's number, which
+        is left out of the text.
         """
         skipped = self.layout.blocks[self.last + 1 : index][-_MAX_SKIPPED:] if self.last >= 0 else []
         origins = (one for other in skipped for one in other.origins if not isinstance(one, (WholeElement, RowOfCells)))
@@ -707,8 +715,8 @@ class _MarkupReader:
         return _OpenMark(at, kind, url, title or self._caption(el))
 
     def _link_of_image(self, img: Element) -> tuple[str, str]:
-        """Returns the URL of the whole picture to which a preview leads, and the URL of another page to which an image
-        leads. At least one of them is "".
+        """Returns where the link around an image leads, as (URL of the whole picture, URL of another page). At least
+        one of the two is "".
         """
         link = next(img.iterancestors("a"), None)
         url = self._link(link) if link is not None else ""
@@ -719,8 +727,8 @@ class _MarkupReader:
         return "", "" if is_own else url
 
     def _caption(self, el: Element) -> str:
-        """Returns the caption of an image; "" if it has none, or if the caption is part of the body. If a gallery has
-        one caption, it is that of each of its images without a caption of its own.
+        """Returns the caption of an image; "" if it has none, or if the caption is part of the body. The caption of a
+        gallery is that of each of its images that has none of its own.
         """
         for around in islice(el.iterancestors(), _MAX_CAPTION_LEVELS):
             if around is self.top or around.tag == "body":
@@ -781,7 +789,9 @@ def _list_container(el: Element) -> _Container:
 
 
 def _loose_item(el: Element) -> tuple[_Container, _Container]:
-    """Returns the containers of text that is directly in a list, where HTML allows only items."""
+    """Returns two containers for text that is directly in the list `el`, where HTML allows only items: the list, and an
+    item for the text.
+    """
     item = _Container(el, "dd" if el.tag == "dl" else "li", is_loose=True)
     return _list_container(el), item
 
@@ -799,8 +809,8 @@ def _numbering(el: Element) -> str:
 
 
 def _number_of_item(el: Element, items: Element) -> str:
-    """Returns the number that an item of an ordered list gives itself; "" if that is the number after the one that the
-    item before it gives itself.
+    """Returns the number that an item of an ordered list states; "" if it states none, or only the number that follows
+    from the item before it.
     """
     number = (el.get("value") or "").strip()
     if items.tag != "ol" or not _NUMBER.fullmatch(number):
@@ -813,7 +823,9 @@ def _number_of_item(el: Element, items: Element) -> str:
 
 
 def _full_term(el: Element) -> str:
-    """Returns the full term for an abbreviation. Old markup for machines has dates in its place."""
+    """Returns the full term that the title of an <abbr> gives for an abbreviation; "" if there is none. A title that
+    begins with a digit is a date for machines, as in old markup.
+    """
     title = clean_text(el.get("title"))[:_MAX_CAPTION]
     return "" if title[:1].isdigit() or title == element_line(el) else title
 
@@ -851,8 +863,8 @@ def _span(cell: Element, name: str) -> int:
 
 
 def _alignment(cell: Element) -> str:
-    """Returns "left", "center" or "right": how the column of a cell in the first row is aligned, according to this cell
-    or the one below it. Returns "" if neither says.
+    """Returns how the column of a cell in the first row is aligned ("left", "center" or "right"), as this cell or the
+    one below it says; "" if neither does.
     """
     row = cell.getparent()
     table = next(cell.iterancestors("table"), None)
@@ -960,7 +972,9 @@ def _code_language(block: Element) -> str:
 
 
 def _wrappers(block: Element) -> Iterator[Element]:
-    """Yields the elements around a code block that contain nothing else but its line numbers and its title."""
+    """Yields the elements around a code block that contain nothing else than the block, its line numbers and its
+    title.
+    """
     inner = block
     for el in islice(block.iterancestors(), _MAX_WRAPPERS):
         texts = (el.text, *(child.tail for child in el))
@@ -982,9 +996,9 @@ def link_target(page: Page, href: str) -> str:
 
 
 def image_url(page: Page, img: Element) -> str:
-    """Returns the URL of an image. If the image is loaded late, this is the URL of the image itself and not of its
-    placeholder; if the image is given in several sizes only, it is the URL of the widest. Returns "" for a placeholder,
-    an icon, or an image that only counts visits.
+    """Returns the URL of an image, or "" for a placeholder, an icon, or an image that only counts visits. If a script
+    loads the image later, returns the URL of the image itself and not of its placeholder. If there are only versions of
+    different sizes, returns the URL of the widest.
     """
     if _ICON_CLASS.search(img.get("class") or "") or _is_tiny(img):
         return ""
@@ -1001,8 +1015,8 @@ def image_url(page: Page, img: Element) -> str:
 
 
 def _late_sources(img: Element) -> Iterator[str]:
-    """Yields the addresses of image files in the attributes of an image from which a script loads it late, whatever
-    they are called.
+    """Yields the addresses of image files in those attributes of an image, whatever their names, from which a script
+    loads it later.
     """
     for name, value in img.attrib.items():
         is_other = name in _SOURCES or name in _SOURCE_SETS or _SMALL_FORM.search(str(name))
@@ -1011,8 +1025,8 @@ def _late_sources(img: Element) -> Iterator[str]:
 
 
 def _image_sources(img: Element) -> Iterator[str]:
-    """Yields the addresses that an image may have, the best first. An address may have a place for the width, which a
-    script fills with one of the widths that the image has.
+    """Yields the addresses that an image may have, the best first. If an address contains "{width}", which a script
+    fills in, it is given with the largest of the image's widths.
     """
     for name in _SOURCES:
         value = img.get(name) or ""
@@ -1034,8 +1048,8 @@ def _is_tiny(el: Element) -> bool:
 
 
 def _recording_url(page: Page, el: Element) -> str:
-    """Returns the URL of a recording or an embedded page; "" for an advertisement, a button, or what only counts
-    visits.
+    """Returns the URL of a recording or an embedded page; "" for an advertisement, a button, or a frame that only
+    counts visits.
     """
     if _is_tiny(el) or (el.get("style") or "").replace(" ", "").find("display:none") >= 0:
         return ""

@@ -368,7 +368,7 @@ _FOOTER = lazy_regex(r"(?:^|\s)(?:(?:page|site)?[_-]?footer|colophon|copyright)(
 
 @lru_cache(maxsize=8_192)
 def is_footer_name(names: str) -> bool:
-    """Returns True if the classes and ids `names` contain a name for the footer of a page."""
+    """Returns True if one of the classes and ids in `names` is a name for the footer of a page."""
     return bool(_FOOTER.search(names))
 
 
@@ -407,17 +407,17 @@ def boilerplate_word(el: Element) -> str:
 
 
 def _compile_any(*parts: str) -> re.Pattern[str]:
-    """Returns a pattern that matches a text if one of `parts`, which are regular expressions, matches all of it apart
-    from punctuation around it.
+    """Returns a pattern that matches a whole text, apart from punctuation around it, if one of the regular expressions
+    `parts` matches.
 
-    The text must be given as `_lower` returns it. The pattern is case-sensitive, because only then the regex engine
-    skips alternatives by their first letter.
+    The text must be given as `_lower` returns it: the pattern is case-sensitive, because only then does the regex
+    engine skip alternatives by their first letter.
     """
     return lazy_regex(r"^[\W_]*(?:" + "|".join(parts).replace("ı", "i") + r")[\W_]*$", re.DOTALL)
 
 
 def _lower(text: str) -> str:
-    """Returns a text in lower case, with the Turkish dotless and dotted i as a plain i."""
+    """Returns a text in lower case, in which the Turkish dotless and dotted i have become a plain i."""
     low = text.lower()
     return low if low.isascii() else low.replace("i̇", "i").replace("ı", "i")
 
@@ -783,12 +783,12 @@ def names_neighbour(text: str) -> bool:
 
 
 def heads_other_pages(text: str) -> bool:
-    """Returns True if the text of a heading, such as "Read also", introduces links to other posts."""
+    """Returns True if a heading, such as "Read also", introduces links to other posts."""
     return len(text) < 60 and _ALSO_HEADING.match(_lower(text)) is not None
 
 
 def heads_related_posts(text: str) -> bool:
-    """Returns True if a text is the label of a list of other posts, such as "Read also" or "Related posts"."""
+    """Returns True if a text is the label of a list of related posts, such as "Read also" or "Related posts"."""
     return len(text) < 60 and _RELATED_HEADING.match(_lower(text)) is not None
 
 

@@ -1,5 +1,9 @@
 """Chooses the value of each field from its candidates: the declared fields, terms, authors, date of publication and
-title."""
+title.
+
+A value is declared if it is in the page's metadata (JSON-LD, microdata, RDFa, meta elements), and shown if readers of
+the page see it.
+"""
 
 from __future__ import annotations
 
@@ -58,8 +62,8 @@ _POST_ID = lazy_regex(r"^(?:postid|post)-(\d+)$")
 
 @dataclass(frozen=True, slots=True)
 class DeclaredFields:
-    """The fields of an article that a page declares: `values` by the names of the fields in `Article`, and the evidence
-    for each value that is not empty.
+    """The fields of an article that are taken from the page's metadata: `values` by the names of the fields in
+    `Article`, and the evidence for each value that is not empty.
     """
 
     values: Mapping[str, Any]
@@ -69,8 +73,8 @@ class DeclaredFields:
 @dataclass(frozen=True, slots=True)
 class PostText:
     """The title and body of a post (`text`), and the element that contains the body or the title. They are used to test
-    whether the language that a page declares is the language of the post. Blocks of code are left out of the text,
-    since they are in no language, or in English.
+    whether the language in the page's metadata is that of the post. `text` has no blocks of code, since code is in no
+    language, or in English.
     """
 
     text: str
@@ -122,9 +126,9 @@ def _language(page: Page, hint: SourceHint | None, text: PostText) -> _Found:
 
 
 def _langs_around(el: Element | None) -> Iterator[str | None]:
-    """Yields the `lang` attributes of the elements around a text, nearest first, None for an element without one. `el`
-    is the text's own element, None if unknown. It counts only if it contains the whole post, since editors mark pasted
-    text with other languages.
+    """Yields the `lang` attributes of the element `el` (None if unknown) and of the elements around it, nearest first;
+    None for an element without one. `el` contains the text; its own attribute counts only if it contains the whole
+    post, since editors mark pasted text with other languages.
     """
     if el is None:
         return
@@ -170,13 +174,13 @@ def _canonical_url(page: Page, _: Element | None, hint: SourceHint | None) -> _F
 
 
 _ACCESS = {"free": "free", "metered": "metered", "locked": "paid", "true": "free", "false": "paid"}
-"""The value of the field `access`, by the values of article:content_tier and isAccessibleForFree in lower case."""
+"""Maps the values of article:content_tier and isAccessibleForFree, in lower case, to values of the field `access`."""
 
 
 def _access(page: Page, _: Element | None, __: SourceHint | None) -> _Found:
-    """Returns who may read the post, as the page states with article:content_tier (Facebook), isAccessibleForFree
-    (schema.org) or its platform's notice to those who may not. Publishers write isAccessibleForFree as a boolean, as a
-    text or as the URL https://schema.org/False.
+    """Returns who may read the post, as the page states it: with article:content_tier (Facebook), with
+    isAccessibleForFree (schema.org), or by its platform's notice in place of the text. Publishers write
+    isAccessibleForFree as a boolean, as a text or as the URL https://schema.org/False.
     """
     data = page.data
     if found := _ACCESS.get(data.meta_first("article:content_tier").lower()):
@@ -241,15 +245,15 @@ def resolve_terms(found: list[Candidate[Names]]) -> Candidate[Names] | None:
     """Chooses the categories, or the tags, from their candidates: the one with the highest confidence. Returns None if
     there are no candidates.
 
-    If it consists of links that were recognized by something less certain than a platform's selector, the declared
-    terms are chosen instead in two cases:
+    If the chosen terms are links that a platform's selector found, they are replaced only by the terms in `article:tag`
+    meta elements, if these include all of them and more.
 
-    - The declared terms include all of the links and more. The theme then shows only some of the post's terms.
-    - There are at least two declared terms, and the links include all of them and more. The other links then belong to
-      other posts.
+    If the links were recognized in a less certain way, the terms declared in JSON-LD or meta elements replace them in
+    two cases:
 
-    Links found by a platform's selector are replaced only by the terms in `article:tag` elements, one for each tag,
-    that include all of them and more.
+    - The declared terms include all of the links and more: the theme shows only some of the post's terms.
+    - There are at least two declared terms, and the links include all of them and more: the other links belong to other
+      posts.
     """
     first = best_candidate(found)
     if first is None or first.source not in ("platform", "class", "link", "label") or not first.visible:
@@ -280,9 +284,9 @@ _COMPLETES = ("json-ld", "meta", "microdata", "rdfa", "signed", "api", "feed")
 
 
 def resolve_authors(found: list[Candidate[Names]]) -> Candidate[Names] | None:
-    """Chooses the authors: the candidate with the most support. The support of a candidate is its confidence, increased
-    for each other family of sources (sources that repeat one another) that names one of its people. Returns None if
-    there are no candidates.
+    """Chooses the authors: the candidate with the most support. This is its confidence, increased for each other family
+    of sources that names one of its people. (Sources of one family repeat one another.) Returns None if there are no
+    candidates.
 
     If the chosen candidate is a generic account ("admin"), a candidate with a person's name replaces it. A candidate
     that contains the same people and more also replaces the chosen one, unless the chosen one is nearly certain.
@@ -314,8 +318,8 @@ def _folded_names(one: Candidate[Names]) -> set[str]:
 
 
 def _can_complete(one: Candidate[Names], people: set[str]) -> bool:
-    """Returns True if a candidate may add names to the authors, because its source lists all authors of a post, and the
-    number of its names (`people`) is too small for a list of the staff.
+    """Returns True if a candidate with the names `people` may add names to the authors: its source lists all authors of
+    a post, and there are too few names for a list of the staff.
     """
     return one.source in _COMPLETES and one.confidence >= 0.6 and len(people) <= 12
 
@@ -344,8 +348,8 @@ def _minutes_between(later: datetime, earlier: datetime) -> int:
 
 
 def _find_local(moment: Moment, others: list[When]) -> Moment | None:
-    """Returns an instant in the page's own time zone; None if this zone is unknown. It is known if another candidate is
-    the same instant with a zone, or if the page shows the local time.
+    """Returns an instant converted to the page's own time zone; None if this zone is unknown. It is known if another
+    candidate gives the same instant with a zone, or if the page shows the local time.
     """
     for c in others:
         m = c.value
@@ -361,8 +365,8 @@ def _find_local(moment: Moment, others: list[When]) -> Moment | None:
 
 
 def _find_zoned(moment: Moment, others: list[When]) -> Moment | None:
-    """Returns a time without a zone as an instant; None if its zone is unknown. The zone is known if another candidate
-    is an instant with which the written time can only differ by the zone's offset.
+    """Returns a time without a zone as an instant; None if its zone is unknown. Another candidate shows the zone if it
+    is an instant that differs from the written time by a possible offset from UTC, and by nothing else.
     """
     for c in others:
         if not c.value.zoned or c.confidence < 0.6 or c.value.precision == "day":
@@ -430,8 +434,9 @@ def resolve_published(
 
 
 def _in_month_of_address(first: When, found: list[When], address: AddressDate | None) -> When | None:
-    """Returns the best candidate in the month of the page's address if `first`, the best of all, has a low confidence
-    and is in another month; otherwise None. The month itself is one of the candidates.
+    """Returns the best candidate in the month that the page's address contains, if `first`, the best of all, is in
+    another month and has a low confidence; otherwise None. This may be the month itself, which is one of the
+    candidates.
     """
     if address is None or address.day is not None or first.confidence >= _HARDLY_TRUSTED:
         return None
@@ -465,7 +470,7 @@ def _on_day_shown(first: When, shown: list[When]) -> When | None:
 
 def _in_local_zone(first: When, usable: list[When], url_day: date | None) -> When | None:
     """Returns `first`, an instant in UTC, converted to the page's own zone, which other candidates (`usable`) show.
-    Returns None if `first` is not in UTC, if the zone is unknown, or if the conversion would move the date away from
+    Returns None if `first` is not in UTC, if the zone is unknown, or if its day in that zone would no longer be
     `url_day`, the day in the address (None if it has none).
     """
     local = _find_local(first.value, usable) if _is_utc(first.value) else None
@@ -511,15 +516,18 @@ _PER_GROUP, _NEAR_HEADING, _DECLARED, _CHANGED = 0.1, 0.7, 0.84, 0.8
 
 
 def _most_supported(found: list[When], changed: set[date]) -> When | None:
-    """Returns the candidate with the most support, which is its confidence and a bonus for each other group of sources
+    """Returns the candidate with the most support, which is its confidence plus a bonus for each other group of sources
     with the same day; None if there are no candidates. `changed` are days on which the page says it was modified.
 
     An instant with a zone also agrees with the day before and the day after, since pages show the day in their own
     zone.
 
-    A declared date that no other group confirms may be the date of a migration to another system. If the page shows an
-    earlier day, the earlier day is therefore returned. This also applies to a date that only JSON-LD and meta elements
-    give (one program writes both), if the byline shows an earlier day in an element made for dates.
+    A declared date may be that of a migration to another system. So if the page shows an earlier day, that day is
+    returned in two cases:
+
+    - No other group confirms the declared date.
+    - Only JSON-LD and meta elements give it (one program writes both), and the byline shows the earlier day in an
+      element made for dates.
     """
 
     def support(one: When) -> float:
@@ -553,11 +561,11 @@ def _is_earlier_line(one: When, first: When, changed: set[date]) -> bool:
 
 
 def _without_changes(found: list[When], changed: list[When]) -> list[When]:
-    """Returns the candidates for the date of publication, leaving out shown dates that are dates of the last change
-    (`changed`) or are later. They are left out only if the page declares an earlier date of publication.
+    """Returns the candidates for the date of publication without shown dates that are dates of the last change
+    (`changed`) or later. They are left out only if the page declares an earlier date of publication.
 
-    Themes that show the last change often use the element and class for the day of publication. A date later than the
-    last change belongs to another post.
+    Themes that show the last change often mark it with the element and class for the day of publication. A date later
+    than the last change belongs to another post.
     """
     days = {c.value.day for c in changed}
     declared = [c.value for c in found if not c.visible and c.confidence >= _DECLARED and c.value.day not in days]
@@ -574,7 +582,7 @@ def _without_changes(found: list[When], changed: list[When]) -> list[When]:
 
 def _source_group(one: When) -> str:
     """Returns the group of related sources to which a candidate belongs. Only candidates of different groups confirm
-    each other. A date in markup that is also visible belongs to the group of visible dates ("reader").
+    each other. A date in markup that readers also see belongs to the group of visible dates ("reader").
     """
     kind = _SOURCE_GROUPS.get(one.source, one.source)
     return "reader" if kind == "markup" and one.visible else kind
@@ -663,8 +671,8 @@ def _most_agreed(usable: list[Candidate[str]]) -> Candidate[str]:
 
 
 def _vote(text: str, other: str) -> float:
-    """Returns how much one title supports another: 1 if the titles are equal, less if one contains the other, otherwise
-    0. Both titles are given as returned by `fold_text`.
+    """Returns how much one title supports another: 1 if they are equal, less if one contains the other, otherwise 0.
+    Both titles are given as `fold_text` returns them.
     """
     if not text:
         return 0.0
@@ -674,9 +682,8 @@ def _vote(text: str, other: str) -> float:
 
 
 def _original_title(heading: Candidate[str], found: list[Candidate[str]], path: str) -> Candidate[str]:
-    """Returns the heading, unless there is a different declared title from which the address was clearly made.
-
-    A declared title that is truncated, or has a part after a bar, is not the original.
+    """Returns the heading or, if the address was clearly made from a different title that the page declares, that
+    title. A declared title that is truncated, or has a part after a bar, is not used.
     """
     others = [c for c in found if not c.visible]
     unaltered = [c for c in others if not _ALTERED.search(c.value)]

@@ -40,7 +40,7 @@ from archiver.extraction.visible_dates import names_a_date
 from archiver.items import LISTING, Candidate, SourceHint, is_from_api
 from archiver.lazy_regex import lazy_regex
 from archiver.platforms import by_name
-from archiver.platforms.page_index import is_below
+from archiver.platforms.page_index_and_selector_compiler import is_below
 
 # WordPress's post class contains all terms of the post, as category-SLUG and tag-SLUG. The names of the terms are taken
 # from the page.
@@ -75,9 +75,9 @@ def class_terms(
     """Returns the categories and tags in the class attribute of a WordPress post (category-SLUG, tag-SLUG), by kind; {}
     if there are none. Only the kinds in `sought` are returned.
 
-    `declared` are the names in JSON-LD and meta elements. They are matched to slugs by their letters, or by order if
-    there are as many names as slugs, since WordPress sorts both by name. If a class is complete and has no tag, the
-    post has no tags.
+    `declared` are the names in JSON-LD and meta elements. They are matched to the slugs by their letters or, if there
+    are as many names as slugs, by their order, since WordPress sorts both by name. If a class is complete and has no
+    tag, the post has no tags.
     """
     classes = _post_class(post)
     terms = [(kind, m[2]) for name in classes if (m := _CLASS_TERM.match(name)) and (kind := _KINDS[m[1]])]
@@ -151,7 +151,7 @@ def _shown_names(page: Page, post: Post, slugs: set[str]) -> dict[tuple[Kind, st
 
 
 def _is_of_post(a: Element, post: Post) -> bool:
-    """Returns True if a link is in the lines with the post's date, authors and terms, and not in its body."""
+    """Returns True if a link is in the post's meta lines (with its date, authors and terms), and not in its body."""
     return post.holder is not None and not post.is_noise(a) and is_below(a, post.holder) and not post.in_body(a)
 
 
@@ -208,8 +208,8 @@ _METAS = (
     _Meta("tag", "keywords", 0.35, is_list=True),  # a low confidence, since they are written for search engines
 )
 _FILED_OTHERWISE = frozenset(("blogger", "ghost", "hexo", "hugo", "jekyll", "pelican", "substack"))
-"""Platforms whose posts always show their categories elsewhere. On these platforms a breadcrumb is only a folder,
-unless its address leads to a category."""
+"""Platforms whose posts always show their categories elsewhere than in breadcrumbs. On these, a breadcrumb is only a
+folder, unless its address leads to a category."""
 # The classes of elements that show a category or tag without a link. A kicker may also be a phrase about the post.
 _CATEGORY_CLASSES = (
     *(".post-category", ".entry-category", ".article-category", ".article__category", ".post__category"),
@@ -242,7 +242,8 @@ _ROWS, _ROW_CLIMB, _ROW_LINKS = 3, 5, 5
 _ROW_LENGTH, _ROW_REST = 160, 40
 _LANGUAGE = lazy_regex(r"[a-z]{2}(?:[-_][a-z]{2,4})?", re.IGNORECASE)
 _TOLD_APART = 0.5
-"""Only candidates on the page with at least this confidence decide whether a term of a feed is a category or a tag."""
+"""Only candidates from the page with at least this confidence decide whether a term of a feed is a category or a
+tag."""
 _MAX_LINKS = 600
 _DATED_PATH = lazy_regex(r"/(.+?)/(?:19|20)\d\d/\d\d/\d\d/")
 _MAX_STEPS = 10
@@ -262,8 +263,8 @@ def term_candidates(
     page: Page, post: Post, hint: SourceHint | None, kinds: Kinds = BOTH_KINDS
 ) -> tuple[list[Candidate[Terms]], list[Candidate[Terms]]]:
     """Returns the candidates for a post's categories, and those for its tags. The value of a candidate is a tuple of
-    terms. A list is empty if its kind is not among `kinds`. `hint` is what a feed or an API says about the post, None
-    if nothing.
+    terms. If only one of the two is in `kinds`, the list for the other is empty. `hint` is what a feed or an API says
+    about the post, None if nothing.
     """
     # The terms of a feed are told apart by the candidates of both kinds.
     sought = BOTH_KINDS if _has_feed_terms(hint) else kinds
@@ -342,8 +343,8 @@ def _best_tags(tags: list[Candidate[Terms]]) -> Candidate[Terms] | None:
 
 
 def _may_be_category(tag: Candidate[Terms] | None) -> bool:
-    """Returns True if categories may be among the tags of a candidate, because rel="tag" marks categories, too. A link
-    to the listing of a tag is always a tag, even if a category has the same name. Returns False if there is no
+    """Returns True if some terms of a candidate for the tags may be categories, since rel="tag" marks categories, too.
+    A link to the listing of a tag is always a tag, even if a category has the same name. Returns False if there is no
     candidate (None).
     """
     return tag is not None and tag.source in ("link", "label") and tag.locator != _TAG_ADDRESS
@@ -475,8 +476,8 @@ def _selected_terms(page: Page, post: Post, rule: str, kind: Kind, both: bool) -
 
 
 def _elements_of_rule(page: Page, post: Post, rule: str) -> list[Element]:
-    """Returns the elements that a selector matches in the lines with the post's date, authors and terms. Links with
-    rel="category" count in the post's text, too.
+    """Returns the elements that a selector matches in the post's meta lines (with its date, authors and terms). Links
+    with rel="category" count in the post's text, too.
     """
     if "rel~=category" not in rule:
         return [el for el, _ in post.select([rule], anywhere=False)]
@@ -534,7 +535,9 @@ def _is_near_date(post: Post, el: Element) -> bool:
 
 
 def _is_near_title(post: Post, el: Element) -> bool:
-    """Returns True if an element directly precedes the post's heading, or the element around the heading."""
+    """Returns True if an element is directly before the post's heading, or directly before the element around the
+    heading.
+    """
     if post.title is None:
         return False
     following = el.getnext()
@@ -629,8 +632,8 @@ def _sections(page: Page, texts: Iterable[str], headline: set[str]) -> list[str]
 
 
 def _folders_of_posts(page: Page) -> set[str]:
-    """Returns the folders in the page's address that are not categories, because they only say that the page is a post,
-    such as "posts".
+    """Returns the folders in the page's address that only say that the page is a post, such as "posts", and are
+    therefore no categories.
     """
     return {folder for folder in page.path.split("/") if fold_text(folder) in FOLDER_WORDS}
 
@@ -693,9 +696,8 @@ def _names_of_no_section(page: Page, post: Post) -> set[str]:
 
 
 def _begin_with_section(page: Page, steps: Sequence[tuple[str, str]]) -> bool:
-    """Returns True if the first breadcrumb is a section and not, as usual, the home page. It is a section if its
-    address is a folder that contains the page or the next breadcrumb. `steps` are the texts and addresses of the
-    breadcrumbs.
+    """Returns True if the first breadcrumb is a section and not, as usual, the home page: its address is a folder that
+    contains the page or the next breadcrumb. `steps` are the texts and addresses of the breadcrumbs.
     """
     if not steps or is_home(steps[0][0]):
         return False
@@ -705,8 +707,8 @@ def _begin_with_section(page: Page, steps: Sequence[tuple[str, str]]) -> bool:
 
 
 def _is_folder_of(page: Page, href: str, path: str) -> bool:
-    """Returns True if an address on the page's own site is a folder that contains a path. The home page, and a folder
-    that is a code of a language, such as "en" or "pt-br", do not count.
+    """Returns True if an address on the page's own site is a folder that contains a path. The home page does not count,
+    nor does a folder named by a language code, such as "en" or "pt-br".
     """
     folder = _path_of(page, href)
     name = folder.rpartition("/")[2]
@@ -762,8 +764,8 @@ def _sections_of_row(page: Page, row: Element, known: set[str]) -> list[str]:
     """Returns the names of the sections in a row of links above the heading; [] if the row is something else, such as a
     menu. `known` are texts that are not sections, such as the post's title.
 
-    A row that begins with the home page and has arrows consists of breadcrumbs. In any other row, a link leads to the
-    section if its address is a folder of the page's address, or if it is the only one and also in a menu.
+    A row that begins with the home page and has arrows consists of breadcrumbs. In any other row, a link leads to a
+    section if its address is a folder that contains the page, or if it is the only link in the row and also in a menu.
     """
     steps = [(text, a.get("href") or "") for a in islice(row.iter("a"), _MAX_STEPS) if (text := element_line(a))]
     line = element_line(row)
@@ -790,8 +792,8 @@ def _may_be_section(page: Page, name: str, href: str, known: set[str]) -> bool:
 
 
 def _is_in_menu(page: Page, name: str, href: str = "", count: int = 1) -> bool:
-    """Returns True if at least `count` links on the page have the text `name` and, if given, the address `href`. The
-    links of a menu are on every page.
+    """Returns True if at least `count` links on the page have the text `name` and, if given, the address `href`. Such a
+    link is taken for one in a menu, which repeats links.
     """
     links = (a for a in page.index.tag("a")[:_MAX_LINKS] if not href or a.get("href") == href)
     return len(list(islice((a for a in links if element_line(a) == name), count))) == count

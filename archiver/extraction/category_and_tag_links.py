@@ -18,7 +18,7 @@ from archiver.extraction.page_parsing_and_javascript_check import Page
 from archiver.extraction.post_locator import Post, is_outside_posts
 from archiver.extraction.text_normalization_and_formulas import CaselessPattern, clean_text, element_line, fold_text
 from archiver.lazy_regex import lazy_regex
-from archiver.platforms.page_index import Index
+from archiver.platforms.page_index_and_selector_compiler import Index
 
 # Terms as text: the words in an address or a label that show the kind of a term, and texts that are not terms.
 
@@ -158,7 +158,7 @@ archives nachrichten noticias actualités actualites notizie artikel artikelen a
 tin-tức bài-viết 文章 博客 首页 ブログ 블로그 أخبار الأخبار חדשות
 """
 FOLDER_WORDS = frozenset(fold_text(w) for w in _FOLDER_WORDS.split())
-"""Names of sections and folders that are not categories, because they only say that a page is a post."""
+"""Names of folders and sections, such as "posts", that only say that a page is a post. They are not categories."""
 
 
 def clean_term(text: str | None) -> str:
@@ -178,8 +178,8 @@ def _clean_term(text: str) -> str:
 
 
 def is_term(text: str, sure: bool = False) -> bool:
-    """Returns True if the text of a link is the name of a category or tag, and not a button or a date. The name of a
-    part of the site ("Home", "Blog") counts only if the link certainly (`sure`) leads to a category or tag.
+    """Returns True if the text of a link can be the name of a category or tag, and is not that of a button or a date.
+    The name of a part of the site ("Home", "Blog") counts only if the link is `sure` to lead to a category or tag.
     """
     return bool(text) and not _NOT_TERM.match(text) and not _DAY.match(text) and (sure or not _PLACE.match(text))
 
@@ -224,8 +224,8 @@ def text_of_term_link(el: Element) -> str:
 
 
 def texts_of_items(el: Element) -> list[str]:
-    """Returns the texts of the terms in an element without links. These are the texts of its list items, or else those
-    of its child elements if it contains several and no other text, or else its whole text.
+    """Returns the texts of the terms in an element without links: its list items, or else its child elements if it has
+    several and no other text, or else its whole text.
     """
     items = [element_line(item) for item in islice(el.iter("li"), _MAX_ITEMS)]
     if items:
@@ -248,8 +248,8 @@ def terms_in_lists(texts: Iterable[str]) -> list[str]:
 
 @lru_cache(maxsize=8_192)
 def kind_of_address(href: str) -> Kind | None:
-    """Returns "category" or "tag" if a folder or query key in an address shows that the address leads to the listing of
-    a category or tag; otherwise None.
+    """Returns "category" or "tag" if an address has a folder or query key of their listings, such as /category/news or
+    ?tag=sea; otherwise None.
     """
     if len(href) > 500:
         return None
@@ -343,8 +343,8 @@ _WORDS_AROUND = 110
 more."""
 _CLIMB = 3
 _TOPICS = 2
-"""At least this many links to topics without a label, below the text, are tags: a post is in one section, but about
-several topics."""
+"""If at least this many links to topics follow the text, they are tags even without a label: a post is in one section,
+but about several topics."""
 _BELOW, _MAX_LAST = 200, 30
 """The tags of a post may be in the first `_BELOW` elements after it, in the last `_BELOW` elements of its text, or in
 the last `_MAX_LAST` links in these elements."""
@@ -366,23 +366,24 @@ _OF_THE_SITE = lazy_regex(
     r"პოპულარული თეგები|თეგების ღრუბელი",
     re.IGNORECASE,
 )
-"""Matches a heading above the terms of the whole site."""
+"""Matches a heading above a list of all terms of the site, such as "Popular tags"."""
 _CLOUD_NAME = lazy_regex(
     r"(?:^|[\s_-])(?:(?:tag|label|word|term|topic)s?[_-]?cloud|cloud[_-]?tags?|nuage|tagwolke|tagwolk|etiketbulutu)"
     r"(?:$|[\s_-])",
     re.IGNORECASE,
 )
-"""Matches the class or id of a cloud: the terms of the whole site, the frequent ones larger than the others."""
+"""Matches the class or id of a tag cloud, which shows the terms of the whole site, the frequent ones larger than the
+others."""
 _SIZE = lazy_regex(
     r"font-size\s*:\s*([^;]+)|(?:^|[\s_-])((?:size|level|weight|scale|popularity|cloud|fs)[_-]?\d+|"
     r"(?:x+-?|very-?|not-?)?(?:small|large|popular)(?:er|est)?|smallest|largest|medium)(?=$|\s)",
     re.IGNORECASE,
 )
-"""Matches the size of a link in a cloud, in its style or class."""
+"""Matches the size of a link in a tag cloud, in its style or class."""
 _IN_CLOUD = 3
-"""A cloud has at least this many links."""
+"""A tag cloud has at least this many links."""
 _MANY_TERMS = 25
-"""This many terms without a label, outside of elements marked as posts, are those of the site."""
+"""This many terms without a label are those of the whole site, unless they are in an element marked as a post."""
 _INNER = frozenset(("li", "span", "font", "b", "strong", "small", "big", "em", "i", "dd", "td", "h4", "h5", "h6"))
 _ICON_TAGS = ("i", "svg", "span", "img")
 
@@ -403,9 +404,9 @@ class TermLink:
 def term_links(page: Page, post: Post, *, with_tags: bool = True) -> list[TermLink]:
     """Returns the links to the post's own categories and tags, in document order, without those in its text.
 
-    If no category is found, a link with a label is also looked for at the end of the post's text. If no tags are found
-    and `with_tags` is True, tags are also looked for right below the element that contains the post, and then at the
-    end of its text. In the text, a link counts only if it has a label or rel="tag".
+    If no category is found, a link with a label at the end of the post's text is used. If no tags are found and
+    `with_tags` is True, tags are also looked for right below the element that contains the post, and then at the end of
+    its text. In the text, a link counts only if it has a label or rel="tag".
     """
     found = post.answers.get("term links")
     if found is None:
@@ -437,7 +438,7 @@ class _Links:
         self.previous: tuple[Element, Kind] | None = None
         self.prose: dict[Element, bool] = {}
         self.unlabelled: set[Element] = set()
-        """The links whose address leads to a category of some sites and to a tag of others, and that have no label."""
+        """The links without a label whose address leads to a category on some sites and to a tag on others."""
 
     def terms(self, links: Iterable[Element]) -> list[TermLink]:
         links = list(links)
@@ -458,7 +459,7 @@ class _Links:
         return [replace(one, kind="tag") if a in topics else one for a, one in found]
 
     def _in_clouds(self, links: Iterable[Element]) -> set[Element]:
-        """Returns the links that are in a block with the terms of the whole site."""
+        """Returns the links that are in a block with the terms of the whole site, such as a tag cloud."""
         blocks: dict[Element | None, list[Element]] = {}
         for a in links:
             blocks.setdefault(_block_of_terms(a), []).append(a)
@@ -467,8 +468,9 @@ class _Links:
         return {a for b, some in clouds if self._is_cloud(b, some) or _has_all_and_more(b, some, own) for a in some}
 
     def _is_cloud(self, block: Element, links: Sequence[Element]) -> bool:
-        """Returns True if a block contains the terms of the whole site, because its links (`links`) vary in size, its
-        heading says so or, outside of elements marked as posts, its class or the number of links does.
+        """Returns True if a block contains the terms of the whole site. Signs are links (`links`) of different sizes,
+        or its heading. If the block is not in an element marked as a post, its class or the number of its links may
+        also show it.
         """
         if len(set(filter(None, map(_size_in_cloud, links)))) > 1:
             return True
@@ -538,8 +540,8 @@ def _is_labelled(links: Sequence[Element]) -> bool:
 
 
 def _has_all_and_more(block: Element, links: Sequence[Element], own: Iterable[set[str | None]]) -> bool:
-    """Returns True if a block outside of elements marked as posts has no label, and its links contain all those of a
-    labelled row and others: then the row has the terms of the post, and the block those of the site.
+    """Returns True if a block without a label links to all terms of a labelled row and to others. The row then has the
+    terms of the post, and the block those of the site. Returns False for a block in an element marked as a post.
 
     `own` are the addresses in each labelled row.
     """
@@ -678,9 +680,9 @@ def _last_links(page: Page, post: Post) -> list[Element]:
 
 
 def _is_labelled_category(page: Page, a: Element) -> bool:
-    """Returns True if a label such as "Filed under" precedes a link, and the site uses its address for a section: the
-    address contains the word "category" or the like, the page's own address is below it, or another link, in a menu,
-    has it, too.
+    """Returns True if a label such as "Filed under" precedes a link, and the site uses the link's address for a
+    section. This is so if the address contains "category" or a similar word, if it is a folder that contains the page,
+    or if another link, in a menu, has it, too.
     """
     if kind_of_label(_text_of_label(a)) != "category":
         return False
@@ -719,8 +721,8 @@ def _is_address_of_author(href: str) -> bool:
 
 
 def text_before(a: Element, previous: Element | None) -> str | Element | None:
-    """Returns what directly precedes a link in its line, ignoring separators. This is a text, "" for nothing, or an
-    element without text (an icon). Returns None if the link `previous` precedes it.
+    """Returns what directly precedes a link in its line, ignoring separators: a text ("" if there is nothing), or an
+    element without text (an icon). Returns None if the link `previous` directly precedes it.
     """
     at = a
     for _ in range(_CLIMB):
@@ -736,8 +738,8 @@ def text_before(a: Element, previous: Element | None) -> str | Element | None:
 
 
 class _Preceding(NamedTuple):
-    """A wrapper for what precedes a link, as `text_before` returns it. It distinguishes the result None (a link
-    precedes it) from no result.
+    """A wrapper for what `text_before` returns, so that its None (a link precedes) differs from the absence of a
+    result.
     """
 
     what: str | Element | None
@@ -750,8 +752,8 @@ def _text_unless_separator(text: str | None) -> str:
 
 
 def _before_among_siblings(at: Element, previous: Element | None) -> _Preceding | None:
-    """Returns what the nearest siblings before an element contain; None if they are empty, or if there are none.
-    `previous` is the link before the element, None if it is the first; nothing before `previous` is read.
+    """Returns what the nearest siblings before an element contain; None if there are none, or if they are empty.
+    `previous` is the previous link, None if there is none; what precedes it is not read.
     """
     sibling = at.getprevious()
     for _ in range(_CLIMB):
@@ -808,7 +810,8 @@ _ENTRY_DEPTH = 12
 _MOST_OF_ENTRY = 5
 _MOST_HEADINGS = 5
 _BETWEEN_ENTRIES = frozenset(("article", "nav", "aside", "body", "html"))
-"""An entry does not extend beyond these elements. Links in them that are in no entry belong to the site."""
+"""The tags of elements that are larger than one entry of a listing. Links in them that are in no entry belong to the
+site."""
 _BESIDE_LIST = frozenset(("nav", "aside", "footer"))
 
 Entries = Sequence[tuple[Element, str]]
@@ -834,8 +837,8 @@ def _article_around(el: Element) -> Element | None:
 def categories_of_entries(page: Page, entries: Entries) -> dict[str, Terms]:
     """Returns the categories that a listing shows beside the links to its posts, by the address of the post.
 
-    A link belongs to an entry if the smallest element around it with links to posts has links to only one post. Several
-    entries are needed to see where one of them ends.
+    A link belongs to the entry of a post if the smallest element around it that also links to posts links to this post
+    only. A listing needs several entries, since a single one does not show where it ends.
     """
     owners = owners_of_elements(entries)
     if len(set(owners.values()) - {None}) < 2:
@@ -860,8 +863,8 @@ def _leads_to_category(page: Page, a: Element) -> bool:
 
 
 def owners_of_elements(entries: Entries) -> dict[Element, str | None]:
-    """Returns, for each element around entries, the address of the post if all of these entries are of the same post;
-    otherwise None.
+    """Maps each element around entries to the address of their post if all of them are of the same post, otherwise to
+    None.
     """
     owners: dict[Element, str | None] = {}
     for element, address in entries:
@@ -900,8 +903,8 @@ def category_of_listing(page: Page) -> str:
 
 
 def is_beside_list(el: Element) -> bool:
-    """Returns True if an entry (the element `el`, or the <article> around it) is in a sidebar, in navigation or the
-    like, and not in the list.
+    """Returns True if an entry (the element `el`, or the <article> around it) is outside the list of posts, for example
+    in a sidebar or in navigation.
     """
     article = _article_around(el)
     entry = el if article is None else article

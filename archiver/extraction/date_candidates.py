@@ -53,8 +53,8 @@ _MIN_SLUG_LENGTH = 8
 
 @dataclass(frozen=True, slots=True)
 class StateDate:
-    """A date of publication from the data in a page's scripts. `sure` is True if the data contain no date of
-    publication on another day.
+    """A date of publication in the data of a page's scripts. `sure` is True if all dates of publication in the data are
+    on this day.
     """
 
     moment: Moment
@@ -63,11 +63,11 @@ class StateDate:
 
 
 def state_date(page: Page, post: Post) -> StateDate | None:
-    """Returns the date of publication in the data of a page's scripts; None if they do not contain it.
+    """Returns the date of publication in the data of a page's scripts; None if there is none.
 
-    If the data contain several dates, the one in the object with the page's title or address is returned, since the
-    data also describe other posts. If the data cannot be parsed, the date nearest to the slug of the page's address is
-    returned, if it is in the same object as the slug.
+    The data may describe other posts, too. So of several dates, the one in the object with the page's title or address
+    is returned. If the data cannot be parsed, it is the date nearest to the slug of the page's address, if both are in
+    the same object.
     """
     found = _dates_in_text(page.text)
     if not found:
@@ -95,8 +95,9 @@ def _dates_in_text(text: str) -> dict[int, StateDate]:
 
 
 def _fragment_positions(text: str) -> list[int]:
-    """Returns the positions in a text of the parts that keys for a date of publication have in common (`_FRAGMENTS`),
-    at most _MAX_POSITIONS of each. Searching for these parts first is faster.
+    """Returns the positions in a text at which a key for a date of publication may be. These are the places of a few
+    short strings (`_FRAGMENTS`), at most _MAX_POSITIONS of each, which are faster to find than the keys that contain
+    them.
     """
     places: dict[str, list[int]] = {fragment: [] for fragment in _FRAGMENTS}
     for pattern in _FIND_FRAGMENTS:
@@ -116,8 +117,8 @@ def _positions(text: str, part: str) -> Iterator[int]:
 
 
 def _nearest_position(text: str, slug: str, places: list[int]) -> int | None:
-    """Returns that position in `places` which is nearest to an occurrence of the slug and in the same JSON object; None
-    if there is none, or if all are too far away.
+    """Returns the position in `places` that is nearest to an occurrence of the slug, with both in the same JSON object.
+    Returns None if there is none, or if all are too far away.
     """
     near: list[tuple[int, int]] = []
     for at in _positions(text, slug):
@@ -128,8 +129,8 @@ def _nearest_position(text: str, slug: str, places: list[int]) -> int | None:
 
 
 def _are_in_one_object(text: str, start: int, end: int) -> bool:
-    """Returns True if the same JSON object contains two positions of a text directly or, for one of them, in an object
-    inside it.
+    """Returns True if one JSON object contains two positions (`start` and `end`) of a text. One of them may also be in
+    an object inside it.
     """
     depth = least = 0
     for brace in _BRACE.findall(text, start, end):
@@ -177,9 +178,8 @@ _DATA_ATTRIBUTE = lazy_regex(
 )
 _IMAGE_DAY = lazy_regex(r"/((?:19|20)\d{2})([/-]?)(0[1-9]|1[0-2])\2([0-2]\d|3[01])(?=[/_.-])")
 _UNTRUSTED = 0.35
-"""If no candidate for the date of publication has at least this confidence, the date of the last change is used in
-its place.
-"""
+"""If no candidate for the date of publication has at least this confidence, less certain ones are added, such as the
+date of the last change."""
 
 
 _LISTED = (LISTING, "entry", 0.05)
@@ -187,14 +187,16 @@ _LISTED = (LISTING, "entry", 0.05)
 
 
 def precision_bonus(moment: Moment, visible: bool) -> float:
-    """Returns what is added to the confidence of a date for its precision, its time zone and (if `visible` is True) its
-    visibility, so that the more precise of two equal dates is chosen.
+    """Returns what is added to the confidence of a date for its precision, its time zone and, if readers see it
+    (`visible`), its visibility. Of two equal dates, the more precise one is then chosen.
     """
     return (0.01 if moment.precision != "day" else 0.0) + (0.01 if moment.zoned else 0.0) + (0.005 if visible else 0.0)
 
 
 class _DateCandidates(list[When]):
-    """The date candidates of one page. `add` also adds the `precision_bonus` of a date to its confidence."""
+    """The date candidates of one page. The confidence of each is increased by its `precision_bonus` when it is
+    added.
+    """
 
     def add(self, moment: Moment | None, source: str, locator: str, confidence: float, seen: bool = False) -> None:
         if moment is not None:
@@ -275,7 +277,9 @@ _SURE, _LEAST = 0.8, 0.15
 
 
 def _is_day_settled(found: list[When]) -> bool:
-    """Returns True if metadata and a visible date agree on one day. The rest of the page is then not searched."""
+    """Returns True if metadata and a visible date agree on one day, so that the rest of the page need not be
+    searched.
+    """
     days = [{c.value.day for c in found if c.visible is seen and c.confidence >= _SURE} for seen in (True, False)]
     return bool(days[0] & days[1])
 
@@ -304,8 +308,8 @@ def _add_last_resort(
 
 
 def _add_from_second_look(page: Page, post: Post, out: _DateCandidates) -> None:
-    """Adds less certain dates, for a page on which no other date was found: those on any lines of the page, and the
-    month in its address. If a dateline near the heading gives the day in this month without a year, that day is added,
+    """Adds less certain dates, for a page on which no other date was found: dates on any line of the page, and the
+    month in its address. If a dateline near the heading gives a day of this month without a year, that day is added,
     too.
     """
     others, post.answers["refused dates"] = dates_at_second_look(page, post, page.date_language)
@@ -345,8 +349,8 @@ def _day_near_heading(page: Page, post: Post, month: AddressDate) -> Moment | No
 
 
 def _add_from_other_data(page: Page, post: Post, out: _DateCandidates) -> None:
-    """Adds dates from data that may not be about the post: JSON-LD of any type, and data attributes of elements if all
-    of them give the same day.
+    """Adds dates from data that may not be about the post: JSON-LD of any type and, if they all give the same day, data
+    attributes of elements.
     """
     nodes = [n for n in page.data.nodes if not types(n) & _REACTIONS]
     for key in ("datePublished", "uploadDate", "dateCreated"):
@@ -422,8 +426,8 @@ def _add_metas(page: Page, out: _DateCandidates, language: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Dated:
-    """An element and the date in it. `in_text` is True if the date was read from the visible text, and False if it was
-    read from an attribute.
+    """An element with its date. `in_text` is True if the date is from the element's visible text, and False if it is
+    from an attribute.
     """
 
     element: Element
@@ -458,9 +462,8 @@ def _first_dated(post: Post, rule: str, language: str) -> _Dated | None:
 
 
 def _add_dated(dated: _Dated, found: When, confidence: float, out: _DateCandidates, language: str) -> None:
-    """Adds the date of an element and, as further candidates, the dates in its tooltip and its visible text, which may
-    be in another time zone. `found` is the candidate for the element's date, and `confidence` is that of the further
-    ones, before small deductions.
+    """Adds the date of an element as the candidate `found`. Also adds the dates in its tooltip and its visible text,
+    which may be in another time zone, with a little less than the given `confidence`.
     """
     el, moment, rule = dated.element, dated.moment, found.locator
     text = visible_date(element_line(el), language)
@@ -500,8 +503,8 @@ def date_of_element(el: Element, language: str) -> tuple[Moment | None, bool]:
 
 
 def _time_in_text(el: Element, moment: Moment, language: str) -> Moment | None:
-    """Returns the date in an element's visible text if it adds a time of day to `moment`, the day in its attribute.
-    Otherwise returns None.
+    """Returns the date and time in an element's visible text, if the text adds the time of day to `moment`, the day in
+    an attribute of the element; otherwise None.
     """
     if moment.precision != "day":
         return None
@@ -510,8 +513,8 @@ def _time_in_text(el: Element, moment: Moment, language: str) -> Moment | None:
 
 
 def _inner_date(el: Element) -> Moment | None:
-    """Returns the date in an attribute of the first <time>, <abbr> or <meta> inside an element that has one; None if
-    none has.
+    """Returns the date in an attribute of a <time>, <abbr> or <meta> inside an element: the first of these that has a
+    date decides. Returns None if none has.
     """
     for inner in el.iter("time", "abbr", "meta"):
         if inner is not el:

@@ -95,7 +95,8 @@ FIRST = lazy_regex(
 ERAS = {"令和": 2018, "平成": 1988, "昭和": 1925, "大正": 1911, "明治": 1867, "民國": 1911, "民国": 1911}
 _BUDDHIST, _BUDDHIST_YEARS = 543, range(2_440, 2_650)
 _FIRST_SHORT_BUDDHIST = 40
-"""Years of two digits on Thai pages are Buddhist from 40 on, which is 1997. Lower ones are years of the common era."""
+"""The lowest year of two digits that is Buddhist on Thai pages: 40 stands for 2540, which is 1997. Lower ones are years
+of the common era: 12 stands for 2012."""
 # Years of the Persian solar calendar. Higher numbers are years of the Islamic lunar calendar, which cannot be converted
 # by calculation.
 _SOLAR_YEARS = range(1_300, 1_430)
@@ -132,7 +133,7 @@ def from_solar(year: int, month: int, day: int) -> date | None:
 
 
 def _leap_years(years: int) -> int:
-    """Returns how many of the first `years` years from the Persian year 1210 on are leap years."""
+    """Returns the number of leap years among the first `years` Persian years from 1210 on."""
     return sum(_is_leap(_BREAKS[0] + n) for n in range(years))
 
 
@@ -163,7 +164,7 @@ def han_number(text: str) -> int | None:
 # Dates as machines write them: ISO 8601, RFC 5322, JavaScript, epoch seconds, dates in URLs.
 
 FIRST_YEAR, LAST_YEAR = 1970, 2100
-"""Years outside this range are not accepted in visible text. A declared date may be older, as in a newspaper's own
+"""The first and last year that are accepted in visible text. A declared date may be older, as in a newspaper's own
 archive."""
 _FIRST_DECLARED = 1800
 # Days that databases store in place of "no date".
@@ -210,8 +211,8 @@ class AddressDate:
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A day or a time, with its precision ("second", "minute", "hour", "day", "month" or "year"). `zoned` is True if
-    its time zone is known. Otherwise `at` is the written time, taken as UTC.
+    """A day or a time, with its precision ("second", "minute", "hour", "day", "month" or "year"). If its time zone is
+    unknown, `zoned` is False and `at` is the written time, taken as UTC.
     """
 
     at: datetime
@@ -265,10 +266,10 @@ def _parse_zone(text: str | None) -> timezone | None:
 
 
 def make_moment(parts: DateParts, *, first: int = FIRST_YEAR) -> Moment | None:
-    """Returns the moment that the numbers of a date give. Returns None if the day does not exist, if its year is before
-    `first`, or for what databases store in place of "no date", such as 1970-01-01.
+    """Returns the moment that the numbers of a date give. Buddhist and Persian solar years are converted.
 
-    Buddhist and Persian solar years are converted.
+    Returns None if the day does not exist, if its year is before `first`, or for a date that databases store for "no
+    date", such as 1970-01-01.
     """
     year, month_number, day = parts.year, parts.month, parts.day
     if is_solar_year(year):
@@ -448,8 +449,8 @@ def visible_date(text: str, language: str = "", loose: bool = False) -> Moment |
     """Returns the first date in a short visible text, with the time of day written next to it; None if the text
     contains no date.
 
-    `language` (BCP 47) decides the order of day and month in 3/4/2021. If `loose` is True and no rule of this
-    module matches, the dateparser library is tried for languages that are not in the tables of month names.
+    `language` (BCP 47) decides the order of day and month in 3/4/2021. If `loose` is True and no rule of this module
+    matches, the dateparser library is tried, which knows more languages than the tables of month names.
     """
     text = plain_date_text(text)
     if "年" not in text and not any(c.isdigit() for c in text):
@@ -494,8 +495,8 @@ def _find_clock(text: str, start: int, end: int, language: str) -> re.Match[str]
 
 
 def text_around_date(text: str, language: str = "") -> tuple[str, str] | None:
-    """Returns the text before the first date, and the text after the date and its time of day; None if the text
-    contains no date. Digits in the returned texts are ASCII.
+    """Returns a text in two parts: the text before its first date, and the text after that date and its time of day.
+    Returns None if the text contains no date. Digits in the returned texts are ASCII.
     """
     text = plain_date_text(text)
     found = _first_date(text, language)
@@ -544,8 +545,8 @@ def _full_year(text: str | None, short: str | None = None) -> int:
 
 
 def _spelled_dates(text: str, language: str) -> Iterator[_WrittenDate]:
-    """Yields the dates whose month is written as a word ("3 May 2024") or marked by a sign ("5月3日"). They are sorted
-    by notation, not by position in the text.
+    """Yields the dates in a text whose month is a word ("3 May 2024") or is marked by a sign ("5月3日"). They are
+    in the order of the notations that are tried, not of their positions in the text.
     """
     yield from _east_asian(text)
     if "th" in text or "Th" in text or "TH" in text:
@@ -592,8 +593,8 @@ def _thai_year(short: int) -> int:
 def _date_of_match(
     year: int, number: int | None, day: int, m: re.Match[str], start: int | None = None
 ) -> Iterator[_WrittenDate]:
-    """Yields the date with this year, month (`number`, None if unknown) and day at the place of the match `m`, if month
-    and day are in range. `start`, if given, replaces the start of the match.
+    """Yields the date with this year, month (`number`, None if unknown) and day, if month and day are in range. Its
+    position is that of the match `m`, but it begins at `start` if this is given.
     """
     if number and 1 <= number <= 12 and 1 <= day <= 31:
         yield _WrittenDate((year, number, day), m.start() if start is None else start, m.end())
@@ -735,11 +736,12 @@ _MONTH_OR_YEAR = ("month", "year")
 
 
 def relative_time(text: str, captured_at: datetime) -> Moment | None:
-    """Parses a relative time such as "3 hours ago" in a short text, counted back from `captured_at` (aware).
+    """Parses a relative time such as "3 hours ago" in a short text, counted back from `captured_at` (aware). Returns
+    None if the text contains no such time; "3 days" without "ago" is a duration.
 
     The precision of the result is the unit: "3 hours ago" is precise to the hour, "2 days ago" to the day, "2 weeks
-    ago" only to the month. Of several units it is the largest: programs round "2 years, 4 months ago" down, so that the
-    month may be another one. Returns None if the text contains no such time; "3 days" without "ago" is a duration.
+    ago" only to the month. If there are several units, the largest counts, since programs round down: "2 years, 4
+    months ago" may mean another month.
     """
     text = plain_date_text(text)
     if not text or len(text) > _MAX_LENGTH:
@@ -766,7 +768,9 @@ def is_relative_time(text: str) -> bool:
 
 
 def _unit_of(m: re.Match[str]) -> str:
-    """Returns the name of the unit in a match, a key of `_UNITS`; "" if it has none."""
+    """Returns the name of the unit in the match of a relative time, such as "hour" (a key of `_UNITS`); "" if it has
+    none.
+    """
     return next((name for name in _UNITS if m[name]), "")
 
 

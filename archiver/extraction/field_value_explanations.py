@@ -55,8 +55,7 @@ _WITHOUT_VALUE = {
     PAGE_OBJECT_KEPT: "kept from an earlier reading",
     BY_HAND: "the hand-written rule finds nothing",
 }
-"""What evidence with an empty value and confidence 0 means, by its source, which is a rule or page object that a person
-wrote."""
+"""The meaning of evidence without a value, with confidence 0, by its source: a hand-written rule or a page object."""
 _BODY_REASONS = {
     "platform": "the platform's own element for the text",
     "class": "the element whose class or id marks it as the text",

@@ -118,11 +118,10 @@ def _positions(page: Page) -> list[tuple[Position, str]]:
 
 def _is_business_address(page: Page) -> bool:
     """Returns True if the place in the page's Open Graph data is the site's business address, not the place of the
-    post.
+    post. This is so in two cases:
 
-    On every page of a Squarespace site it is the business address, since Squarespace puts the owner's address there. It
-    is also the business address on a page whose data include a telephone number, a street address or a type such as
-    "restaurant".
+    - The page is on Squarespace, which puts the owner's address there on every page.
+    - The data include a telephone number, a street address, or a type such as "restaurant".
     """
     data = page.data
     return page.platform.name == "squarespace" or bool(
@@ -135,8 +134,8 @@ def make_geotag(p: Position, name: str, region: str, role: str, source: str) -> 
 
 
 def split_position(lat: str | None, lon: str | None) -> Position | None:
-    """Returns the position with the latitude `lat` and the longitude `lon`, which are given as texts; None if one of
-    them is missing or not valid.
+    """Returns the position with the latitude `lat` and the longitude `lon`, given as separate texts; None if one of
+    them is missing or invalid.
     """
     a, b = parse_degrees_with_precision(lat), parse_degrees_with_precision(lon)
     return valid_position(a[0], b[0], min(a[1], b[1])) if a and b else None
@@ -215,7 +214,7 @@ _LOCATION = (".post-location a", ".entry-location a", ".post-geo a", ".geo-locat
 _MAX_LINKS = 2_000
 _MAX_COUNT = 50
 _INSIDE = 60
-"""At most this many elements of a card are read."""
+"""At most this many elements inside a card (an element that describes a place or person) are read."""
 _NAME_CLASSES = frozenset(("fn", "p-name", "org", "locality"))
 _CARDS = frozenset(("vcard", "h-card", "location", "p-location", "vevent"))
 _LONGITUDES = frozenset(("longitude", "geo:long", "schema:longitude"))
@@ -282,11 +281,11 @@ def _address_parts(el: Element) -> list[str]:
 
 
 def _position_in_card(el: Element, lat_class: str, lon_class: str, language: str) -> Position | None:
-    """Returns the position in the element of a microformat; None if it has none. It is the position in the elements
-    with the classes for latitude and longitude (`lat_class`, `lon_class`) or, without these, in a `title`, a value or
-    the text of the element.
+    """Returns the position in a microformat's element; None if it has none. It is given by the elements with the
+    classes for latitude and longitude (`lat_class`, `lon_class`) or, without these, by a `title`, a value or the text
+    of the element.
 
-    In a card or location, only the elements with these classes count, since its text contains other data as well.
+    In a card or location, only elements with these classes count, since its text contains other data as well.
     """
     inner = list(islice(el.iter("*"), _INSIDE))
     lat, lon = _first_of_class(inner, lat_class), _first_of_class(inner, lon_class)
@@ -326,8 +325,8 @@ def geo_properties(page: Page, post: Post) -> Iterator[GeoTag]:
 
 
 def _longitude_beside(el: Element, attribute: str) -> Element | None:
-    """Returns the element with the longitude that belongs to the latitude in an element; None if there is none, or if
-    the latitude is in <head>.
+    """Returns the element with the longitude that belongs to `el`, an element with a latitude; None if there is none,
+    or if `el` is in <head>.
     """
     holder = el.getparent()
     if holder is None or (el.tag == "meta" and holder.tag == "head"):
@@ -349,8 +348,9 @@ def _name_in(el: Element) -> str:
 
 
 def _is_in_article(el: Element) -> bool:
-    """Returns True if an element is in the microdata of an article, or at least in no microdata of a business or a
-    person. Returns False for an element outside of microdata.
+    """Returns True if an element is in the microdata of an article, or in microdata of which no item is a business,
+    organization or person. The innermost item that is one of these decides. Returns False for an element outside of
+    microdata.
     """
     at = item_of(el)
     outermost: Element | None = None
@@ -375,8 +375,8 @@ def _value_of(el: Element) -> str:
 
 
 def _name_around(el: Element) -> str:
-    """Returns the name of the place whose position is in an element. It is the name in the card around the element; ""
-    if there is none.
+    """Returns the name of the place whose position is in `el`, from the card around the element; "" if there is
+    none.
     """
     for at in islice(el.iterancestors(), 4):
         if at.get("itemscope") is None and _CARDS.isdisjoint((at.get("class") or "").split()):
@@ -405,8 +405,8 @@ def geo_maps(page: Page, post: Post) -> Iterator[GeoTag]:
 
 
 def _map_links(post: Post, body: Element) -> tuple[list[GeoTag], bool]:
-    """Returns the places to which links to maps and frames with maps in the body lead; and True if there are so many
-    (`_MAX_COUNT`) that the rest of the body was not searched.
+    """Returns the places to which map links and map frames in the body lead. The second value is True if there are so
+    many (`_MAX_COUNT`) that the rest of the body was not searched.
     """
     found: list[GeoTag] = []
     for el in islice(body.iter("a", "iframe", "img"), _MAX_LINKS):
@@ -466,7 +466,8 @@ _OWN = (
     ("itemReviewed", "content", False),
     ("mainEntity", "content", False),
 )
-"""Each row holds a property, the role of its places, and True if a place counts even without a position."""
+"""Properties of a JSON-LD article that name places. Each row contains the property, the role of its places, and True if
+a place counts even if it has only a name and no position."""
 _PEOPLE = (("author", "author"), ("creator", "author"), ("publisher", "publisher"), ("sourceOrganization", "publisher"))
 _ADDRESSES = ("location", "homeLocation", "workLocation", "areaServed")
 _PLACES = lazy_regex(r"(?:place|landmark|attraction|landform|city|country|park|beach|museum|mountain|river|lake)", re.I)
@@ -474,12 +475,13 @@ _SHAPES = ("box", "polygon", "line", "circle")
 _NO_PLACES = frozenset(("geocoordinates", "geoshape", "person"))
 _MAX_NODES = 300
 _MAX_BESIDE = 5
-"""If a page has more organisations with positions than this, it is a directory, and they are not its publisher."""
+"""If a page has more organizations with positions than this, it is a directory, and none of them is taken for its
+publisher."""
 
 
 def geo_json_ld(page: Page) -> Iterator[GeoTag]:
     """Yields the places of the JSON-LD article, then the places of its author and publisher, then the places of
-    organisations.
+    organizations.
     """
     data = page.data
     node = data.article(page.addresses)
@@ -500,7 +502,7 @@ def geo_json_ld(page: Page) -> Iterator[GeoTag]:
 
 
 def _addresses_of(page: Page, someone: Any) -> list[Any]:
-    """Returns the JSON-LD values that may contain the place of a person or organisation: its own object and those of
+    """Returns the JSON-LD values that may contain the place of a person or organization: its own object and those of
     its addresses. Returns [] if `someone` is not an object.
     """
     if not isinstance(someone, dict):
@@ -521,8 +523,8 @@ def _organisations(page: Page, article: Node | None) -> list[tuple[Node, set[str
 
 
 def _is_subject(page: Page, node: Node, kinds: set[str]) -> bool:
-    """Returns True if a page without an article node is about the place `node`, which has the types `kinds`, because
-    the place's name is in its title. A place with the name of the site does not count.
+    """Returns True if a page without an article node is about the place `node` (of the types `kinds`), because its
+    title contains the place's name. A place with the name of the site does not count.
     """
     names = {fold_text(n) for n in page.data.texts(node, "name")} - {""}
     title = fold_text(page.head_title)
@@ -641,7 +643,7 @@ _MAP_CALL = lazy_regex(r"L\.(?:marker|circle)|setView|[lL]atLng|mapCenter|\blat\
 
 
 def may_have_geotags(page: Page, body: Element | None) -> bool:
-    """Returns False if the page certainly has no geo-tags. This cheap check is made before the page is searched. `body`
+    """Returns False if the page certainly has no geo-tags, so that it need not be searched. This check is cheap. `body`
     is the element of the post's text, None if unknown.
     """
     index = page.index
@@ -820,8 +822,8 @@ def _complete(have: GeoTag, tag: GeoTag) -> GeoTag:
 
 
 def _join_name_and_position(tags: list[GeoTag]) -> tuple[GeoTag, ...]:
-    """Returns one geo-tag made of two: a position without a name, and a name without a position. This is possible only
-    if there is exactly one of each and they have the same role; otherwise returns ().
+    """Returns one geo-tag made of two: a position without a name, and a name without a position. Returns () unless
+    there is exactly one of each and they have the same role.
     """
     placed = [t for t in tags if t.latitude is not None]
     loose = [t for t in tags if t.latitude is None]
@@ -831,8 +833,8 @@ def _join_name_and_position(tags: list[GeoTag]) -> tuple[GeoTag, ...]:
 
 
 def _is_deliberate(tag: GeoTag) -> bool:
-    """Returns False for a position that nobody has chosen: a known example, the same number twice, or a corner of the
-    map. For a geo-tag without a position, returns True if it has a name.
+    """Returns True if somebody chose the position of a geo-tag: it is no known example, not the same number twice, and
+    no corner of the map. A geo-tag without a position must have a name.
     """
     lat, lon = tag.latitude, tag.longitude
     if lat is None or lon is None:

@@ -25,7 +25,7 @@ from archiver.extraction.post_locator import Post, locate_post, unshown_article
 from archiver.extraction.text_normalization_and_formulas import element_line
 from archiver.items import Candidate, PageKind, SourceHint, reports_post
 from archiver.lazy_regex import lazy_regex
-from archiver.platforms.page_index import is_below
+from archiver.platforms.page_index_and_selector_compiler import is_below
 from archiver.urls import may_name_post
 
 # The signs by which a post differs from other pages: error words, addresses, JSON-LD types, linked headings.
@@ -41,8 +41,8 @@ NOT_FOUND = lazy_regex(
     re.IGNORECASE,
 )
 ENDS = lazy_regex(r"\s*(?:$|[|·•»«–—!.()-])")
-"""Matches what may follow the words of an error in a heading that contains nothing else: its end, or a separator before
-the site's name."""
+"""Matches what may follow an error message in a heading that contains nothing else: the end, or a separator before the
+site's name."""
 LOGIN = lazy_regex(
     r"^(?:log ?in|sign ?in|anmelden|connexion|iniciar sesión|đăng nhập|登录|登入|ログイン|로그인|войти|accedi)"
     r"(?P<goes_on> to (?:continue|proceed|view\b.*|your account))?",
@@ -81,8 +81,8 @@ LISTING_PATH = lazy_regex(
     re.IGNORECASE,
 )
 IN_SECTION = lazy_regex(r"/(?:topics?|sections?|series|rubrik)/(?:[^/_-]+[_-]){4,}[^/]*/?$", re.IGNORECASE)
-"""Matches the address of a post in a section. The name of a section has only a word or two. So if an address contains a
-whole sentence in that place, it is the address of a post."""
+"""Matches the address of a post in a section, as opposed to that of a section: its last segment is a whole sentence,
+while the name of a section has only a word or two."""
 _CARD = lazy_regex(r"(?:^|[\s_-])(?:card|teaser|entry|post-?item|list-?item)(?:$|[\s_-])", re.IGNORECASE)
 _STRETCHED = lazy_regex(
     r"(?:stretched|overlay|cover(?:ing)?|entry|card|block|full)[_-]?link|link[_-]?overlay|absolute inset-0",
@@ -139,8 +139,8 @@ def _other_page(page: Page, a: Element) -> str:
 def _card_link(page: Page, h: Element) -> str:
     """Returns the address of the link that covers the card (the box of a teaser) around a heading; "" if there is none.
 
-    Such a link is next to the heading, or is the first or last child of the card. It contains no text or picture, or
-    has a class that stretches it over the card.
+    Such a link is next to the heading, or is the first or last child of the card. Either it contains neither text nor
+    picture, or it has a class for links that are stretched over a card.
     """
     parent = h.getparent()
     card = next((e for e in islice(h.iterancestors(), 4) if e.tag in ("article", "li") or _is_card(e)), None)
@@ -204,9 +204,8 @@ def is_filled_by_teasers(page: Page, heads: list[Element]) -> bool:
 
 
 def _blocks_around(heads: list[Element], main: Element) -> set[Element]:
-    """Returns, for all headings in `heads`, the largest element around each of them that contains no other of these
-    headings. If there is no such element, returns the heading and its siblings. Elements outside `main` are not
-    considered.
+    """Returns, for each heading in `heads`, the largest element around it that contains no other heading of `heads`. If
+    there is no such element, returns the heading and its siblings instead. Only elements inside `main` are considered.
     """
     counts = Counter(at for h in heads for at in _ancestors_up_to(h, main))
     chosen = set(heads)
@@ -233,10 +232,10 @@ def _ancestors_up_to(el: Element, top: Element) -> Iterator[Element]:
 
 
 def is_filled_by_linked_items(page: Page, post: Post, has_own_date: bool = False) -> bool:
-    """Returns True if most of the post's body or most of the whole page consists of list items and table rows that
-    contain little more than a link to this site.
+    """Returns True if most of the post's body, or of the whole page, consists of list items and table rows with little
+    more than a link to this site.
 
-    For a page with a body and its own date near the heading (`has_own_date`), only the body counts, since a sidebar may
+    If the page has a body and a date near its heading (`has_own_date`), only the body is examined, since a sidebar may
     be longer than a short post.
     """
     whole = next(iter(page.index.tag("body")), page.root)
@@ -343,22 +342,23 @@ GUESSES = frozenset(
         "wall",
     )
 )
-"""The rules that guess the kind of a page from its appearance, its address or the pages that link to it. The forms of
-the site's pages (groups of pages with nearly the same markup) may show that such a guess is wrong. All other rules read
-what the page, its platform or its source declares, which is final."""
+"""The rules that only guess the kind of a page, from its appearance, its address or the pages that link to it. The
+site's other pages may correct such a guess: pages of one form (with nearly the same markup) are mostly of one kind. All
+other rules read what the page, its platform or its source declares, which is final."""
 
 
 def is_declared(rule: str) -> bool:
-    """Returns True if a classification rule (by its name) reads what a page declares. Its result is final. False for a
-    rule that only guesses; the site's other pages may overrule it.
+    """Returns True if a classification rule, given by its name, reads what a page declares, so that its result is
+    final. Returns False for a rule that only guesses; the site's other pages may overrule it.
     """
     return bool(rule) and rule not in GUESSES
 
 
 UNDATED = "undated"
-"""The rule of a page that is classified as a page because nothing marks it as a post or as something else."""
+"""The rule of a page that is no post, since nothing marks it as a post or as anything else."""
 LISTED_DATE = "dated in a list"
-"""The rule of a page that counts as a post because a list of posts dates it, and the page itself shows no date."""
+"""The rule of a page that counts as a post only because a list of posts shows a date for it. The page itself shows
+none."""
 _SINGLE_BUT_NO_KIND = ("single-format", "single-attachment", "single-author", "single-sidebar", "single-column")
 _ENTRY_TYPES = {"type-post": PageKind.POST, "type-page": PageKind.PAGE, "type-attachment": PageKind.OTHER}
 _ENTRY_CLASSES = ("hentry", "h-entry", "type-post", "wp-block-post")
@@ -373,7 +373,9 @@ _REFRESH = lazy_regex(r"\s*(\d+)\s*[;,]\s*url\s*=\s*['\"]?(\S+?)['\"]?\s*$", re.
 
 
 class Located(Protocol):
-    """The post on a page, and the byline beside its heading. They may be located only when they are needed."""
+    """An object with the post on a page and the byline beside its heading. It may locate them only when they are
+    needed.
+    """
 
     @property
     def post(self) -> Post: ...
@@ -401,7 +403,7 @@ class PostLocator:
 
 @dataclass(frozen=True, slots=True)
 class _NotLocated:
-    """Stands for a post that has not been located."""
+    """A post that has not been located yet."""
 
     post: Post
     beside: BylineBlock = field(default_factory=BylineBlock)
@@ -409,8 +411,8 @@ class _NotLocated:
 
 @dataclass(frozen=True, slots=True)
 class _Context:
-    """What the classification rules examine: the page, the post on it, its byline (`beside`), its source hint, and the
-    kind that its source suggests (`known`).
+    """What the classification rules examine: the page, the post and the byline that were `located` on it, its source
+    hint, and the kind that its source suggests (`known`).
     """
 
     page: Page
@@ -477,29 +479,30 @@ def classify_page(
     known_kind: PageKind = PageKind.UNKNOWN,
     located: Located | None = None,
 ) -> Answer:
-    """Returns the kind of a page and the name of the rule that determined it.
+    """Returns the kind of a page and the name of the rule that determined it. Only a page of kind POST becomes an
+    article.
 
-    `hint` is what a feed or an API says about this address. It makes the page a post unless the page itself is clearly
-    something else (an error, a password form, a listing). `known_kind` is the kind that the sitemap or link with the
-    address suggests. `post` and `beside` are the post's elements and the byline near its heading; None if they have not
-    been located yet. Only a page of kind POST becomes an article.
+    - `hint`: what a feed or an API says about this address. It makes the page a post unless the page itself is clearly
+      something else (an error, a password form, a listing).
+    - `known_kind`: the kind that the sitemap or link with the address suggests.
+    - `located`: the post on the page and the byline near its heading; None if they have not been located yet.
     """
     context = _Context(page, located or PostLocator(page), hint, known_kind)
     return _first_answer(_RULES, context) or (PageKind.PAGE, UNDATED)
 
 
 def classify_at_a_glance(page: Page, post: Post, hint: SourceHint | None, known: PageKind) -> Answer | None:
-    """Returns the kind and rule of a page if they are clear from its address, the classes of <body>, a redirect, or the
-    title of an error or login page. Otherwise returns None. `hint` is what a feed or an API says about the post, None
-    if nothing; `known` is the kind that its source suggests.
+    """Returns the kind and rule of a page if one of these decides them: its address, the classes of <body>, a redirect,
+    or the title of an error or login page. Otherwise returns None. `hint` is what a feed or an API says about the post,
+    None if nothing; `known` is the kind that its source suggests.
     """
     return _first_answer(_GLANCES, _Context(page, _NotLocated(post), hint, known))
 
 
 def classify_by_facts(page: Page, post: Post, hint: SourceHint | None, known: PageKind) -> Answer | None:
-    """Returns the kind and rule of a page if nothing needs to be guessed: if its platform's classes declare its kind,
-    or if it is an error page, an empty page, a redirect or a password form. Otherwise returns None. `hint` is what a
-    feed or an API says about the post, None if nothing; `known` is the kind that its source suggests.
+    """Returns the kind and rule of a page if nothing needs to be guessed: its platform's classes declare its kind, or
+    it is an error page, an empty page, a redirect or a password form. Otherwise returns None. `hint` is what a feed or
+    an API says about the post, None if nothing; `known` is the kind that its source suggests.
     """
     return _first_answer(_FACTS, _Context(page, _NotLocated(post), hint, known))
 
@@ -556,7 +559,9 @@ def _is_password_field(el: Element) -> bool:
 
 
 def asks_for_password(body: Element) -> bool:
-    """Returns True if the body of a post is only a password field and a few words, because its text is encrypted."""
+    """Returns True if the body of a post is only a password field and a few words, because its text is encrypted in a
+    script.
+    """
     if not any(map(_is_password_field, body.iter("input"))):
         return False
     shown = (e for e in body.iter("*") if e.tag not in UNREAD)  # the encrypted text is in a script
@@ -640,8 +645,8 @@ def _not_found(context: _Context) -> Answer | None:
 
 
 def _names_wall(page: Page, heading: str) -> bool:
-    """Returns True if a heading belongs to a login form or to a check for robots. Its words must be confirmed by the
-    rest of the heading, by a password field, or by words on the page that are typical of such a check.
+    """Returns True if a heading is that of a login form or of a check for robots. The words in it must be confirmed: by
+    the rest of the heading, by a password field, or by other words on the page that are typical of such a check.
     """
     if m := LOGIN.match(heading):
         is_form = any(map(_is_password_field, page.index.tag("input")))
@@ -692,8 +697,8 @@ def _by_listing_address(context: _Context) -> Answer | None:
 
 
 def _is_of_another_year(context: _Context, year: int) -> bool:
-    """Returns True if the date near the title of a page is in another year than `year`, the year in the page's address.
-    The page is then not the list of that year's posts.
+    """Returns True if the date near the title of a page is not in `year`, the year in its address. The page is then a
+    post and not the list of that year's posts.
     """
     moment, title = context.beside.moment, context.post.title
     if moment is None or title is None or heading_link(context.page, title):
@@ -730,8 +735,8 @@ def _several_posts(context: _Context) -> Answer | None:
 
 
 def _is_post_of_list(page: Page, post: Post, heads: list[Element]) -> bool:
-    """Returns True if the heading above the text of a page links to another page, so that the text belongs to an entry
-    in a list, as in a category with only one post. `heads` are the page's linked headings.
+    """Returns True if the text of a page belongs to an entry in a list, since the heading above it links to another
+    page. This occurs in a category with only one post, for example. `heads` are the page's linked headings.
     """
     if page.data.meta("article:published_time"):
         return False
@@ -744,8 +749,8 @@ def _is_post_of_list(page: Page, post: Post, heads: list[Element]) -> bool:
 
 
 def _has_several_entries(page: Page, post: Post) -> bool:
-    """Returns True if a page contains at least two elements that are marked as posts and have a heading with a link. Of
-    all <article> elements, at most one may lack such a heading.
+    """Returns True if at least two elements of a page are marked as posts and have a heading with a link, and at most
+    one <article> is left over.
     """
     articles = [e for e in page.index.tag("article") if not post.is_noise(e)]
     groups = [
@@ -791,11 +796,11 @@ def _documentation(context: _Context) -> Answer | None:
 
 
 def _log(context: _Context) -> Answer | None:
-    """Returns PAGE and the name of the rule for a history or changelog; None for any other page. A history or changelog
-    has several dates as headings or in one column of a table.
+    """Returns PAGE and the name of the rule for a history or changelog, which has several dates as headings or in one
+    column of a table; None for any other page.
 
-    A page that declares when it was published, or whose address contains a date, is not taken for one, since a post may
-    also contain such a table.
+    Also returns None if the page declares when it was published, or if its address contains a date, since a post may
+    contain such a table, too.
     """
     page, post = context.page, context.post
     top = post.body if post.body is not None else post.holder
@@ -829,8 +834,8 @@ def _days_of(elements: Iterable[Element], language: str) -> set[date]:
 
 
 def _by_date(context: _Context) -> Answer | None:
-    """Returns POST for a page with a date of publication, PAGE for an address that is common to the static pages of
-    many sites ("/about/"), with the name of the rule; None if neither is true.
+    """Returns a kind, with the name of the rule: POST for a page with a date of publication, PAGE for an address that
+    is usual for static pages ("/about/"). Returns None if neither is true.
     """
     from archiver.extraction.date_candidates import published_candidates
 
@@ -858,16 +863,16 @@ def _by_date(context: _Context) -> Answer | None:
 
 
 def _is_changed_beside_heading(found: Candidate[Moment]) -> bool:
-    """Returns True for the time of the last change in the line below the heading ("Last updated at ..."). Some themes
-    show no other time of a post.
+    """Returns True if a date is the time of the last change in the line below the heading ("Last updated at ..."). Some
+    themes show no other date of a post.
     """
     return found.source == "byline" and found.locator == CHANGED_BESIDE_HEADING
 
 
 def _is_changed_post(context: _Context) -> bool:
-    """Returns True if a page that only says when it was changed is a post: a link to a category or tag follows the
-    heading within a few elements, and the page is not in its own menu. Manuals also say when they were changed, and
-    some of their pages have tags, but their menu leads to every page.
+    """Returns True if a page that only says when it was changed is a post. A link to a category or tag must follow the
+    heading within a few elements, and the page must not be in its own menu. The pages of a manual may have both a date
+    of change and tags, but they are all in its menu.
     """
     title, order = context.post.title, context.page.index.order
     if title is None:
@@ -899,8 +904,8 @@ def _leads_to_own_page(page: Page, a: Element) -> bool:
 
 def _is_of_article(page: Page, found: Candidate[Moment]) -> bool:
     """Returns True if a date of publication in JSON-LD or a meta element shows that the page is an article. In a meta
-    element it does not if the page declares a type other than "article", since some programs write the time of the file
-    into each page.
+    element, it does so only if the page declares no type other than "article", since some programs write the time of
+    the file into each page.
     """
     if found.source == "json-ld":
         return found.locator != "WebPage"
@@ -942,7 +947,9 @@ def _by_scripts(context: _Context) -> Answer | None:
 
 
 def _by_listed_date(context: _Context) -> Answer | None:
-    """Returns POST and the name of the rule for a page with a title and a text that a list of posts dates."""
+    """Returns POST and the name of the rule for a page with a title and a text for which a list of posts shows a date;
+    None for any other page.
+    """
     if context.hint is None or not context.hint.listed_date or context.post.title is None:
         return None
     return (PageKind.POST, LISTED_DATE) if context.has_content or context.text_length >= 20 else None

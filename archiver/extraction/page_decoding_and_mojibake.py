@@ -16,13 +16,13 @@ from archiver.lazy_regex import lazy_regex
 # Repairing text that was certainly encoded as UTF-8 twice ("cafÃ©", "donâ€™t").
 
 _MANY, _MAX_COUNT = 3, 20_000
-"""A page is repaired only if it contains at least `_MANY` sequences that prove the mistake, since a text about such
+"""A page is repaired only if it contains at least `_MANY` sequences that prove that it is mojibake; a text about such
 errors may contain a few. At most `_MAX_COUNT` runs of text are examined."""
 
 
 def _byte_table(codec: str) -> dict[int, int]:
-    """Returns a map from each character of a single-byte encoding to its byte. Undefined bytes are mapped to
-    themselves. In windows-1252, the C1 control characters of ISO 8859-1 are mapped to themselves, too.
+    """Returns a map from each character of a single-byte encoding to its byte. Bytes without a character are mapped to
+    themselves, and so are, in windows-1252, the C1 control characters of ISO 8859-1.
     """
     out: dict[int, int] = {}
     for byte in range(0x80, 0x100):
@@ -36,8 +36,8 @@ def _character_class(table: dict[int, int], first: int, last: int) -> str:
 
 
 class _Misreading:
-    """A single-byte encoding with which UTF-8 text may have been wrongly decoded. A text to which this happened always
-    contains one of `marks`. `sure` matches character sequences that prove the mistake.
+    """A single-byte encoding with which UTF-8 text may have been wrongly decoded. Every such text contains one of
+    `marks`, and character sequences that `sure` matches prove it.
     """
 
     def __init__(self, codec: str, marks: str) -> None:
@@ -104,7 +104,7 @@ def repair_mojibake(text: str, source: bytes = b"") -> tuple[str, int]:
     """Repairs a text in which UTF-8 was wrongly decoded with another encoding. Returns the text and the number of
     repaired runs of characters. A correct text is not changed.
 
-    `source` is the same text as UTF-8 bytes, if the caller has it, since bytes are searched faster.
+    `source` is the same text as UTF-8 bytes; it may be empty. Bytes are searched faster.
     """
     if text.isascii():
         return text, 0
@@ -128,8 +128,8 @@ def repair_mojibake(text: str, source: bytes = b"") -> tuple[str, int]:
 
 def decode_misread_entities(text: str) -> str:
     """Decodes the runs of entities in a text that stand for wrongly decoded UTF-8 ("caf&Atilde;&copy;"), so that
-    `repair_mojibake` can repair the text. Programs write such entities when they take UTF-8 for Latin-1 and replace
-    each byte by an entity.
+    `repair_mojibake` can repair it. Programs write such entities when they take the bytes of UTF-8 for Latin-1
+    characters.
 
     Entities of ASCII characters are kept, since they may be markup shown as text.
     """
@@ -517,8 +517,8 @@ def _decode_by_wide_header(body: bytes, content_type: str) -> DecodedText | None
     """Returns the page decoded as UTF-16 if the Content-Type header says so and the decoded text contains markup;
     otherwise None.
 
-    The header precedes everything but a byte order mark (HTML, section 13.2.3.2). "utf-16" means little-endian (WHATWG
-    Encoding, section 4.2).
+    Of all declarations, only a byte order mark takes precedence over the header (HTML, section 13.2.3.2). "utf-16"
+    means little-endian (WHATWG Encoding, section 4.2).
     """
     name = _WIDE.get(_loose_charset(content_type).lower())
     if name is None or _ASCII_TAG.search(body[:_HEAD]):
@@ -545,7 +545,7 @@ def _decode_damaged_utf8(body: bytes, text: str, declared: list[str]) -> Decoded
     not UTF-8.
 
     `text` is the decoded text without an incomplete last character; "" if more than that is broken. If another encoding
-    is declared, `text` is used only if it contains more than three non-ASCII characters.
+    is declared, `text` must contain more than three non-ASCII characters to be used.
     """
     if text and (not declared or "utf-8" in declared or len(text) - len(text.encode("ascii", errors="ignore")) > 3):
         return _as_utf8(text)
@@ -597,8 +597,8 @@ def _utf16_by_zeros(body: bytes) -> str:
 def _legacy_encoding(body: bytes) -> str:
     """Returns the encoding that was usual for the page's declared language before UTF-8; "" if there is none.
 
-    It is windows-1252 for a western European language. If most letters of such a page are outside ASCII, its language
-    was declared wrongly, and "" is returned.
+    For a western European language, it is windows-1252. But if most letters of such a page are outside ASCII, the
+    declared language is wrong, and "" is returned.
     """
     match = _LANGUAGE.search(body[:_HEAD])
     if not match:
@@ -677,8 +677,8 @@ _STRAY = {b: bytes([b]).decode("cp1252") for b in (*range(0x91, 0x98), 0x85, 0xA
 
 
 def _decode_stray(error: UnicodeError) -> tuple[str | bytes, int]:
-    """Error handler for decoding UTF-8. A single invalid byte between ASCII bytes is read as a windows-1252 character,
-    which somebody has probably pasted from another program. Any other invalid byte becomes U+FFFD.
+    """Error handler for decoding UTF-8. A single invalid byte between ASCII bytes is read as windows-1252, since it was
+    probably pasted from another program. Any other invalid byte becomes U+FFFD.
 
     Returns the replacement and the position at which decoding continues.
     """

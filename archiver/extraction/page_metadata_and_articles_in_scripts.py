@@ -18,7 +18,7 @@ from lxml.etree import _Element as Element
 
 from archiver.extraction.text_normalization_and_formulas import clean_text, element_line, fold_text
 from archiver.lazy_regex import lazy_regex
-from archiver.platforms.page_index import Index
+from archiver.platforms.page_index_and_selector_compiler import Index
 
 # JSON-LD. Most of it is well formed. The rest is repaired if its meaning is clear, and ignored otherwise.
 
@@ -32,8 +32,8 @@ _HALF = lazy_regex(r"(\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}
 
 
 class Scripts:
-    """Parses the JSON-LD scripts of one page, one after another. The limits on the number of nodes and of repairs apply
-    to all scripts of the page together.
+    """Parses the JSON-LD scripts of one page, one after another. The maximum numbers of nodes and of repaired
+    characters apply to all scripts of the page together.
     """
 
     def __init__(self) -> None:
@@ -105,7 +105,7 @@ _CLOSING = {"{": "}", "[": "]"}
 
 
 class _Writer:
-    """Receives the tokens of broken JSON and writes well-formed JSON: one text for each top-level value."""
+    """Writes well-formed JSON from the tokens of broken JSON, one text for each top-level value."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []
@@ -160,9 +160,9 @@ class _Writer:
             self._last = ""
 
     def comma(self) -> None:
-        """Handles a comma: writes null if the key before it has no value.
+        """Ends a member of an object or list, with null as its value if it has only a key.
 
-        The comma itself is written with the next value, so that a trailing comma is dropped.
+        The comma itself is written only before the next value, so that a trailing comma is dropped.
         """
         if self._last == "key":
             self._out.append(":null")
@@ -302,8 +302,11 @@ def _property_word(word: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Syntax:
-    """The differences between microdata and RDFa. `is_scope` returns True if an element is an item, `names` returns the
-    names of the properties that an element is, and `types` returns the types of an item.
+    """The differences between microdata and RDFa, as three functions that take an element.
+
+    - `is_scope`: returns True if the element is an item.
+    - `names`: returns the names of the properties whose value the element is.
+    - `types`: returns the types of the item that the element is.
     """
 
     is_scope: Callable[[Element], bool]
@@ -326,7 +329,7 @@ _RDFA = _Syntax(
 class _Reader:
     """Collects the items of a page with their properties.
 
-    `referred` contains the elements to which an `itemref` refers, each with the item that refers to it.
+    `referred` maps each element to which an `itemref` refers to the item that refers to it.
     """
 
     def __init__(self, syntax: _Syntax, scopes: list[Element], referred: dict[Element, Element]) -> None:
@@ -355,8 +358,8 @@ class _Reader:
         return [EmbeddedItem(node, el, el not in owned) for el, node in self.nodes.items()]
 
     def _add_relations(self, el: Element, node: Node) -> None:
-        """Adds the RDFa relations of an element (its `rel`) to a node, as properties. The related item is the first one
-        in this element.
+        """Adds the RDFa relations of an element (the words in its `rel`) to a node, as properties. The value of each is
+        the first item inside the element.
         """
         for word in (el.get("rel") or "").split():
             if word in _SAME and (item := next((self.nodes[e] for e in el.iter("*") if e in self.nodes), None)):
@@ -453,7 +456,7 @@ def json_ld(index: Index) -> list[Node]:
 
 
 def types(node: Node) -> set[str]:
-    """Returns the types of a node in lower case, without the address of the vocabulary: "article" for
+    """Returns the types of a node in lower case, without the address of the vocabulary, such as "article" for
     "https://schema.org/Article".
     """
     given = node.get("@type") or node.get("type") or ()
@@ -474,7 +477,7 @@ class DeclaredArticle:
 
 
 class PageMetadata:
-    """All metadata of one page in document order, with cleaned texts."""
+    """All metadata of one page, in document order, with cleaned texts."""
 
     def __init__(self, index: Index) -> None:
         self.index = index
@@ -521,8 +524,8 @@ class PageMetadata:
         return list(self._meta)
 
     def resolve(self, value: Any) -> list[Any]:
-        """Returns a property's values as a list. A value that only refers to a node by its @id is replaced by that
-        node.
+        """Returns a property's values as a list. A value that only refers to another node by its @id is replaced by
+        that node.
         """
         many = value if isinstance(value, list) else [value]
         out: list[Any] = []
@@ -636,7 +639,7 @@ class PageMetadata:
         return own[0] if own and len(own) <= 3 else None
 
     def names_of_site(self) -> list[str]:
-        """Returns the names that the page gives for its site, most reliable first."""
+        """Returns the site's names in the page's metadata, most reliable first."""
         return list(self._names_of_site)
 
     @cached_property
@@ -702,8 +705,8 @@ _REVIVERS = frozenset({"Reactive", "ShallowReactive", "Ref", "ShallowRef"})
 
 
 def script_values(index: Index) -> Iterator[Any]:
-    """Yields the JSON values in the scripts of a page, except JSON-LD, in document order. JSON that is not well formed
-    is left out.
+    """Yields the JSON values in the scripts of a page, in document order. JSON-LD, and JSON that is not well formed,
+    are left out.
     """
     flight: list[str] = []
     for script in index.tag("script"):
@@ -746,8 +749,8 @@ def _assigned_values(raw: str) -> Iterator[Any]:
 
 
 def _flight_values(text: str) -> Iterator[Any]:
-    """Yields the JSON values in the data that React Server Components write into a page ("flight" data). A reference to
-    a text in the data is replaced by the text.
+    """Yields the JSON values in "flight" data, which React Server Components write into a page. A reference to a text
+    in the data is replaced by the text.
     """
     data, at = text.encode("utf-8", "replace"), 0
     texts: dict[str, str] = {}
@@ -775,8 +778,8 @@ def _with_texts(value: Any, texts: dict[str, str], depth: int = 0) -> Any:
 
 
 def _revive(values: Any) -> Any:
-    """Returns a JSON value that Nuxt has written as a flat list. In this list, objects and lists contain the positions
-    of their values instead of the values.
+    """Returns a JSON value that Nuxt wrote as a flat list, in which objects and lists contain positions in that list
+    instead of their values.
     """
     room = _MAX_VISITS
 
@@ -846,7 +849,7 @@ _MAX_TEXTS, _MAX_LEVELS = 20, 5
 
 
 class _PageNames:
-    """The titles and the addresses by which the page's article is recognized in the data of its scripts."""
+    """The titles and addresses by which the page's own article is recognized in the data of its scripts."""
 
     def __init__(self, titles: Iterable[str], addresses: set[str]) -> None:
         paths = {path for url in addresses if (path := urlsplit(url).path.rstrip("/"))}
@@ -862,8 +865,8 @@ class _PageNames:
         )
 
     def is_address(self, value: str) -> bool:
-        """Returns True if a text is one of the page's addresses or their slug. A slug without the article's number
-        counts, too: "the-ferry-moves" for "/the-ferry-moves-3f92" or "/1207-the-ferry-moves".
+        """Returns True if a text is one of the page's addresses, or the slug of one. The slug may lack the article's
+        number: "the-ferry-moves" for "/the-ferry-moves-3f92" or "/1207-the-ferry-moves".
         """
         if value.rstrip("/") in self.addresses:
             return True
@@ -876,8 +879,8 @@ class _PageNames:
         return is_like and fold_text(value) in self.titles
 
     def in_name_of(self, node: Node) -> bool:
-        """Returns True if one of an object's values is an address of the page, or if its title is one of the page's
-        titles.
+        """Returns True if an object has an address of the page as one of its values, or one of the page's titles as its
+        title.
         """
         titles = (v for k, v in node.items() if k.lower() in _TITLES and isinstance(v, str) and len(v) <= _MAX_NAME)
         return self.in_address_of(node) or any(map(self.is_title, titles))
@@ -910,8 +913,8 @@ def script_article(index: Index, titles: Iterable[str], addresses: set[str]) -> 
     """Returns the article in the data of a page's scripts as a JSON-LD node whose values are lists of texts; {} if the
     scripts do not contain it. `articleBody` is its text as HTML.
 
-    The article is the object that has a date of publication and one of the page's addresses or titles, or is around an
-    object with one of them. Other articles in the data have other addresses and titles.
+    The article is an object with a date of publication. It must have one of the page's addresses or titles, or be
+    around an object that has one; other articles in the data have others.
     """
     names = _PageNames(list(titles), addresses)
     found = [
@@ -924,8 +927,8 @@ def script_article(index: Index, titles: Iterable[str], addresses: set[str]) -> 
 
 
 def _dated_article(around: tuple[Node, ...]) -> Node:
-    """Returns the first of several objects that has a date of publication, as a JSON-LD node; {} if none has. `around`
-    are objects from the inner to the outer.
+    """Returns the first of the objects `around` (given from the inner to the outer) that has a date of publication, as
+    a JSON-LD node; {} if none has.
     """
     for node in around:
         out: Node = {}
@@ -940,8 +943,8 @@ def _dated_article(around: tuple[Node, ...]) -> Node:
 
 
 def _texts_in(value: Any, name: str, level: int = 0) -> Iterator[str]:
-    """Yields the texts in the value of the property `name`: a text itself, a number if the property is a date, the
-    names of objects, and the same for each item of a list.
+    """Yields the texts in the value of the property `name`. A text is yielded itself, a number only if the property is
+    a date, and an object as its name. Lists are read item by item.
     """
     if isinstance(value, str) or (name == "datePublished" and type(value) is int):
         if 0 < len(text := clean_text(str(value))) <= _MAX_NAME:
@@ -956,8 +959,8 @@ def _texts_in(value: Any, name: str, level: int = 0) -> Iterator[str]:
 
 
 def _objects_with(value: Any, names: _PageNames) -> Iterator[tuple[Node, ...]]:
-    """Yields each object in a JSON value that has one of the page's titles or addresses as a value, as a tuple: the
-    object, then the objects around it from inside out.
+    """Yields each object in a JSON value that has one of the page's titles or addresses as a value. Each is given as a
+    tuple: the object, then the objects around it, from the inner to the outer.
     """
     stack: list[tuple[Any, tuple[Node, ...]]] = [(value, ())]
     room = _MAX_VISITS
@@ -974,7 +977,7 @@ def _objects_with(value: Any, names: _PageNames) -> Iterator[tuple[Node, ...]]:
 
 
 def _longest_text(node: Node) -> str:
-    """Returns the HTML of that property of an object which contains the longest text."""
+    """Returns, as HTML, the longest text among the properties of an object."""
     found = ""
     for key, value in node.items():
         if not _OTHER_KEYS.search(key):
@@ -1016,7 +1019,7 @@ class _HtmlWriter:
         return "".join(f"<p>{part}</p>" for part in text.split("\n") if part and not part.isspace())
 
     def element(self, element: list[Any], depth: int) -> str:
-        """Returns the HTML of a React element. For a component, whose tag is not one of HTML, this is the HTML of its
+        """Returns the HTML of a React element. If it is a component and no element of HTML, this is the HTML of its
         properties. `depth` is as in `html`.
         """
         tag, properties = element[1], element[3]
@@ -1084,5 +1087,5 @@ def _wrapped(inner: str, kind: str) -> str:
 
 
 def _is_card(node: Node) -> bool:
-    """Returns True if an object has a title and an address, so that it is another article or a link to one."""
+    """Returns True if an object has a title and an address. It is then another article, or a link to one."""
     return any(node.get(key) for key in _TITLE_KEYS) and any(node.get(key) for key in _ADDRESS_KEYS)

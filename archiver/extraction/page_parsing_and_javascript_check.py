@@ -24,14 +24,14 @@ from archiver.extraction.text_normalization_and_formulas import clean_text, elem
 from archiver.lazy_regex import lazy_regex
 from archiver.platforms import Platform, detect_platform
 from archiver.platforms.css_and_xpath_evaluator import Found
-from archiver.platforms.page_index import Index
+from archiver.platforms.page_index_and_selector_compiler import Index
 from archiver.urls import folder_path, normalize
 
 # Limits. If a page is badly broken, or was built to be slow to parse, only its beginning is parsed.
 
 LARGE = 400_000
-"""If a page's source has more characters than this, the parts of the page are checked against the limits. No part of a
-smaller page can be too large."""
+"""The parts of a page are checked against the limits below only if its source has more characters than this. No part of
+a smaller page can be too large."""
 MAX_TAGS = 40_000
 MAX_DEPTH = 120
 """Elements are nested at most this deep. Deeper elements are replaced by their text, since selectors walk through all
@@ -151,7 +151,7 @@ def _cut_text(el: Element, where: str, value: str, room: int) -> int:
 
 
 def _remove_unfit(text: str | bytes) -> str:
-    """Returns a text without the characters that lxml does not accept but that entities in the source can produce."""
+    """Returns a text without characters that lxml does not accept. Entities in the source can produce them."""
     return UNFIT.sub("", str(text))
 
 
@@ -162,8 +162,8 @@ _AMP_TAGS = {
 
 
 def replace_amp_elements(index: Index) -> bool:
-    """Replaces the images, recordings and frames of an AMP page by the elements of HTML for which they stand, in place.
-    Returns True if the page has some; its index is then outdated.
+    """Replaces the images, recordings and frames of an AMP page by the corresponding HTML elements, in place. Returns
+    True if the page has any; its index is then outdated.
     """
     found = index.tag(*_AMP_TAGS)
     for el in found:
@@ -177,14 +177,14 @@ def replace_amp_elements(index: Index) -> bool:
 
 
 _SIDENOTES = ("sidenote", "marginnote", "side-note", "margin-note")
-"""Classes of notes that a page shows in its margin, beside the line in which their elements stand (Tufte CSS and
-others)."""
+"""Classes of notes that a page shows in its margin. In the source, they are within the sentence to which they belong
+(Tufte CSS and others)."""
 _AROUND_SIDENOTES = ("p", "h1", "h2", "h3", "h4", "h5", "h6")
 
 
 def move_sidenotes(index: Index) -> bool:
-    """Moves notes in the margin out of the sentences in which their elements stand, to the end of the paragraph, in
-    place: each becomes a paragraph of its own. Returns True if the page has some; its index is then outdated.
+    """Moves notes in the margin out of the sentences that contain them: each becomes a paragraph of its own after the
+    paragraph. Changes the page in place. Returns True if the page has any; its index is then outdated.
     """
     moved: dict[Element, Element] = {}
     for el in chain.from_iterable(map(index.with_class, _SIDENOTES)):
@@ -224,8 +224,8 @@ _EMPTY = "<html><head></head><body></body></html>"
 
 
 _FROM_ROOT, _WEB = re.compile(r"/(?!/)|(?:https?:)?//[^/?#\s]"), ("http", "https")
-"""Matches the beginning of an address that does not depend on the path of the page with the link; and the schemes that
-such a page may have."""
+"""`_FROM_ROOT` matches the beginning of an address that does not depend on the path of the page with the link. `_WEB`
+are the schemes that such a page may have."""
 
 
 class Page:
@@ -283,7 +283,7 @@ class Page:
         return detect_platform(self.index, self.data.meta_first("generator"))
 
     def assume(self, platform: Platform) -> None:
-        """Sets the page's platform to `platform`, which the site's rules name, unless a platform has already been
+        """Sets the page's platform to the one that the site's rules name, unless a platform has already been
         detected.
         """
         self.__dict__.setdefault("platform", platform)
@@ -360,8 +360,8 @@ class Page:
 
     @cached_property
     def hosts(self) -> tuple[str, str, tuple[str, ...]]:
-        """The page's host, the host of its canonical address (both without "www."), and the beginnings of all addresses
-        on these hosts, such as "https://www.example.org/".
+        """A tuple of the page's host, the host of its canonical address (both without "www."), and the beginnings of
+        all addresses on these hosts, such as "https://www.example.org/".
         """
         own, canonical = (_host(url).removeprefix("www.") for url in (self.url, self.canonical or self.url))
         beginnings = (
@@ -416,8 +416,9 @@ class Page:
 
     @cached_property
     def date_language(self) -> str:
-        """The page's language as a BCP 47 tag; "" if unknown. English has a country, which decides the order of day and
-        month in 3/4/2021: the United States, unless something on the page shows another order.
+        """The page's language as a BCP 47 tag; "" if unknown. For English, the tag includes a country, which decides
+        the order of day and month in 3/4/2021. It is the United States, unless something on the page shows another
+        order.
         """
         if (decided := self.decided_date_language) is not None:
             return decided
@@ -425,10 +426,10 @@ class Page:
 
     @cached_property
     def decided_date_language(self) -> str | None:
-        """The page's language as a BCP 47 tag, if it is known which number is the month in 3/4/2021; otherwise None.
+        """The page's language as a BCP 47 tag; None if it is unknown whether 3/4/2021 is in March or April.
 
-        In English, the order depends on the country. If the page declares none, an unambiguous date on the page
-        decides, or a date in the month of the page's address, or else the country of the page's host.
+        In English, this depends on the country. It is decided by an unambiguous date on the page, by a date in the
+        month of the page's address, by the declared country, or by the country of the page's host, in this order.
         """
         language = self.language or ""
         if language and language != "en" and not language.startswith("en-"):
@@ -555,7 +556,7 @@ def needs_javascript(page: Page) -> bool:
 
 def _has_paragraphs(page: Page) -> bool:
     """Returns True if the first paragraphs of a page alone contain more than `_MAX_TEXT` characters of visible text.
-    This is true of most pages, which then need no further tests.
+    Most pages pass this quick test and need no other.
     """
     length = 0
     for el in islice(page.index.tag("p"), _FEW):

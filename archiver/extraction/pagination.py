@@ -65,7 +65,7 @@ NUMBER = lazy_regex(
     r"(?:页|頁|ページ目?|쪽|페이지)?[\W_]*",
     re.IGNORECASE,
 )
-"""Matches the text of a link that is only a page's number (group 1), also after "next" or "back"."""
+"""Matches the text of a link that consists of a page's number (group 1), which may follow "next" or "back"."""
 
 NEXT = lazy_regex(rf"[\W_]*(?:{_NEXT})[\W_]*", re.IGNORECASE)
 BACK = lazy_regex(rf"[\W_]*(?:{_BACK})[\W_]*", re.IGNORECASE)
@@ -211,12 +211,12 @@ _PRINT = lazy_regex(
 
 @dataclass(frozen=True, slots=True)
 class PostParts:
-    """The pages of one post, as far as one of its pages links to them.
+    """The pages of one post, as far as one of them links to the others.
 
-    - `others`: the absolute addresses of the further pages (from the second on) without this page, in order.
+    - `others`: the absolute addresses of the pages from the second on, in order, without this page.
     - `number`: the number of this page.
-    - `first`: the address of the first page if this is a further page, otherwise "".
-    - `whole`: the address of a view with everything on one page, "" if the page does not link to such a view.
+    - `first`: the address of the first page; "" if this is the first page.
+    - `whole`: the address of a view with everything on one page; "" if the page does not link to one.
     """
 
     others: tuple[str, ...] = ()
@@ -229,9 +229,10 @@ class PostParts:
 class _Link:
     """A link that may lead to another page of a post.
 
-    `ways` are the possible readings of its address as that of a page of a post. `text` is the number that the link
-    shows. `onward` is True if the link only says "next". `sure` is True if it shows a number or is in a block of links
-    between pages.
+    - `ways`: the possible readings of its address as that of a page of a post.
+    - `text`: the number that the link shows.
+    - `onward`: True if the link only says "next".
+    - `sure`: True if it shows a number or is in a block of links between pages.
     """
 
     url: str
@@ -242,13 +243,17 @@ class _Link:
 
 
 def find_parts(page: Page, of: str = "") -> PostParts:
-    """Returns the other pages of the post on this page. For nearly all posts, there are none, and the result contains
-    no addresses.
+    """Returns the other pages of the post on this page. Nearly all posts have none, and the result contains no
+    addresses.
 
-    A further page has the post's own address with a number. The link to it is in a platform's block of page links, has
-    rel=next, or shows only a number or "next page". If the post's own address has a query (?no=21), a link that only
-    adds a page parameter to it (?no=21&p=2) may show any text. This excludes the next post, further pages of comments
-    and of a listing, pictures, and chapters with names.
+    The address of a further page is the post's own address with a number. A link to it counts if one of these is true:
+
+    - It is in a platform's block of page links.
+    - It has rel=next.
+    - Its text is only a number, or "next page".
+    - It only adds a page parameter to a post's address that already has a query: ?no=21&p=2 after ?no=21.
+
+    This excludes the next post, further pages of comments and of a listing, pictures, and chapters with names.
 
     If this page is already known to be a further page of a post, `of` is the address of that post; such a page may have
     no link to the first one.
@@ -270,9 +275,9 @@ def find_parts(page: Page, of: str = "") -> PostParts:
 
 
 def _parts_by_own_number(page: Page, links: list[_Link], own: str, here: list[PartURL]) -> PostParts:
-    """Returns the pages of a post to which a page belongs whose own address has a number. `here` are the possible
-    readings of this address as that of a page of a post, and `own` is its urlkey. The result is empty if no reading is
-    confirmed.
+    """Returns the pages of the post, given a page whose own address has a number. `here` are the possible readings of
+    this address as that of page N of a post, and `own` is its urlkey. The result is empty if the page's links confirm
+    none of the readings.
     """
     for split in here:
         if found := _parts_by_split(page, links, own, split):
@@ -281,8 +286,8 @@ def _parts_by_own_number(page: Page, links: list[_Link], own: str, here: list[Pa
 
 
 def _parts_by_split(page: Page, links: list[_Link], own: str, split: PartURL) -> PostParts | None:
-    """Returns the pages of a post if the links on the page confirm that its own address is to be read as `split`, the
-    address of one of these pages; otherwise None.
+    """Returns the pages of a post if the page's links confirm that its own address is that of page N of the post, as
+    the reading `split` says; otherwise None.
     """
     first = _first_page(page, split)
     zero = split.in_query and any(k.text == n + 1 for k in links if (n := _number_at(k, split.key)) is not None)
@@ -300,8 +305,8 @@ def _parts_by_split(page: Page, links: list[_Link], own: str, split: PartURL) ->
 
 
 def _own_word(url: str) -> str:
-    """Returns the word with which the slug of the page's address begins; "" if there is none. The absolute addresses of
-    the post's further pages contain it, too.
+    """Returns the first word of the slug in a page's address; "" if there is none. The absolute addresses of the post's
+    further pages contain it, too, so other links need not be examined.
     """
     pieces = [p for p in urlsplit(url).path.split("/") if p and not p.isdigit()]
     word = _WORD.match(pieces[-1]) if pieces and "?" not in url and "%" not in url else None
@@ -362,8 +367,8 @@ def _names_other_post(el: Element, page: Page) -> bool:
 
 
 def _leads_elsewhere(el: Element, page: Page, own: str) -> bool:
-    """Returns True if the block of page links around a link also links to other pages than those of the post at `own`:
-    the block then leads from post to post, such as "previous post | home | next post".
+    """Returns True if the block of page links around a link leads from post to post, such as "previous post | home |
+    next post": it links to more than the pages of the post at `own`.
     """
     block = next((above for above in el.iterancestors() if _OWN_BLOCK.search(_class_and_id(above))), None)
     if block is None:
@@ -422,8 +427,8 @@ def _number_at(link: _Link, key: str) -> int | None:
 
 
 def _pages_by_number(links: list[_Link], key: str, zero: bool) -> dict[int, str]:
-    """Returns the addresses of the further pages of the post with the urlkey `key`, by their numbers from 2 on. `zero`
-    is True if the addresses count the pages from 0, although the links show numbers from 1.
+    """Returns the addresses of the further pages (from the second on) of the post with the urlkey `key`, by number.
+    `zero` is True if the addresses count the pages from 0, although the links show numbers from 1.
     """
     at = [(n, k) for k in links if (n := _number_at(k, key)) is not None]
     shown = [(n, k.text) for n, k in at if k.text is not None]
@@ -440,10 +445,10 @@ def _in_order(found: dict[int, str], own: str) -> tuple[str, ...]:
 
 
 def _first_page(page: Page, split: PartURL) -> str:
-    """Returns the address of the post's first page if a link with "1", "back" or the like leads to it; otherwise "".
-    `split` is how the address of this page is read, as that of page N of the post.
-
+    """Returns the address of the post's first page if the page links to it with "1", "back" or the like; otherwise "".
     A link "back" to the home page or an archive does not count.
+
+    `split` is the reading of this page's address as that of page N of the post.
     """
     for el in page.index.tag("a", "link"):
         rels = _rels(el)
@@ -464,8 +469,8 @@ def _first_page(page: Page, split: PartURL) -> str:
 
 
 def _first_of(url: str, split: PartURL, one: bool) -> str:
-    """Returns the address of the post's first page if the link `url` leads to it; otherwise "". `split` is how the
-    address of this page is read, as that of page N of the post. `one` is True if the link shows "1".
+    """Returns the address of the post's first page if the link `url` leads to it; otherwise "". `split` is the reading
+    of this page's address as that of page N of the post. `one` is True if the link shows "1".
     """
     if urlkey(url) == split.key:
         return url

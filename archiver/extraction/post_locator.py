@@ -21,7 +21,7 @@ from archiver.extraction.page_parsing_and_javascript_check import Page
 from archiver.extraction.text_normalization_and_formulas import element_line, fold_text, has_longer_line, has_text
 from archiver.lazy_regex import lazy_regex
 from archiver.platforms import by_name
-from archiver.platforms.page_index import is_below
+from archiver.platforms.page_index_and_selector_compiler import is_below
 from archiver.urls import folder_path
 
 # The similarity of two titles.
@@ -31,7 +31,7 @@ _TOKEN = lazy_regex(
     r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]|[^\W_\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]+"
 )
 _MIN_COUNT = 3
-"""If a title has fewer words than this, a single word in common with another title means little."""
+"""If a title has fewer words than this, a single word that it shares with another title does not make them similar."""
 
 
 @lru_cache(maxsize=512)
@@ -58,8 +58,8 @@ def title_similarity(one: str, other: str) -> float:
 
 
 def title_in_url(text: str, path: str) -> float:
-    """Returns the similarity of a title and the slug in an address's path, from 0 to 1: the number of words that occur
-    in both, divided by the number of different words that occur in either.
+    """Returns the similarity of a title and the slug in an address's path, from 0 to 1: the number of words in both,
+    divided by the number of different words in either (Jaccard).
 
     The slug is the longest segment of the path. Publishing systems make it from the first version of the title.
     """
@@ -93,8 +93,8 @@ ALIKE = 0.6
 
 
 def declared_titles(page: Page) -> list[str]:
-    """Returns the titles that a page declares. Returns only the longest part of each, since the other parts are the
-    names of the site and section.
+    """Returns the titles in the page's metadata and its <title>. Of each, only the longest part is returned, since the
+    other parts are the names of the site and section.
     """
     data = page.data
     given = data.texts(data.article(page.addresses), "headline")[:1]
@@ -158,8 +158,8 @@ def _is_home_of(page: Page, url: str) -> bool:
 
 
 def names_in_headings(page: Page) -> list[str]:
-    """Returns the headings of a page that are the site's name, although they do not link to its home page. <title> has
-    the name before or after another text, which is the title of the post.
+    """Returns the headings of a page that are the site's name, although they do not link to its home page. Such a name
+    is also in <title>, before or after the title of the post.
 
     Only the first <h1> and headings above the site's menu may be the name.
     """
@@ -180,10 +180,10 @@ def names_in_headings(page: Page) -> list[str]:
 
 def _is_title_of_post(page: Page, title: str, name: str, headings: Sequence[Element]) -> bool:
     """Returns True if the address or the markup of a page proves that `title`, a part of <title>, is the title of its
-    post, and `name` is not. `headings` are the heading with the name and those with the title.
+    post, and `name`, the other part, is not. `headings` are the heading with the name and those with the title.
 
-    The slug in the address has the words of the title and not those of the name, or the title is the heading of a post
-    that does not contain the name.
+    Either the slug in the address has the words of the title and not those of the name, or the title is a heading in a
+    post that does not contain the name.
     """
     slug = page.path.rstrip("/").rpartition("/")[2]  # the folders above may have the words of the name
     if title_in_url(name, slug):
@@ -235,15 +235,16 @@ _NOISE = lazy_regex(
 _NOISE_TAGS = frozenset({"aside", "nav"})
 _TITLE_NAME = lazy_regex(r"(?:^|[_-]|(?<=[a-z]))(?:title|tit|headline|subject|titulo|titre|titel)(?:$|[_-])", re.I)
 LINE_RULES = frozenset({"line like <title>", "largest font"})
-"""The rules that find a title in a line that is not a heading element. It may stand in one block with the text."""
-_GUESSED = LINE_RULES | {"", "h1", "h2", "title by name", "bookmark", "main h1", "only heading"}
-"""The rules by which a heading is only guessed to be the title of the post, from its level, its position or its
+"""The rules that find a title in a line that is not a heading element. Such a line may be in one block with the
 text."""
+_GUESSED = LINE_RULES | {"", "h1", "h2", "title by name", "bookmark", "main h1", "only heading"}
+"""The rules that only guess which heading is the title of the post, by its level, its position or its text."""
 _NAMED_TITLE = lazy_regex(
     r"(?:title|titel|titre|titulo|titolo|headline|subject|betreff)$|^(?:tit|heading)$", re.IGNORECASE
 )
 _TITLE_HINTS = lazy_regex("tit|headl|subj|betr|headi")
-"""Every name that `_TITLE_NAME` or `_NAMED_TITLE` matches has one of these parts, in lower case."""
+"""Matches parts of words, in lower case. Every class or id that `_TITLE_NAME` or `_NAMED_TITLE` matches contains one of
+them, so this is a quick first check."""
 _POST_TITLE_NAME = lazy_regex(
     r"(?:(?:post|entry|article|story|item|news|blog)[_-]{0,2})?(?:title|titel|titre|titulo|titolo|headline|subject|betreff)",
     re.IGNORECASE,
@@ -316,8 +317,8 @@ def is_meta_block(el: Element) -> bool:
 
 
 def _is_byline_heading(el: Element, names: str) -> bool:
-    """Returns True if a small heading with the classes and ids `names` contains the byline: it has a class for the date
-    or authors of a post, and a link to an author or a term.
+    """Returns True if a small heading is not a title but the byline: its classes and ids (`names`) say that it has the
+    date or authors of a post, and it contains a link to an author or a term.
     """
     return el.tag in _SMALL_HEADINGS and _DATED_NAME.search(names) is not None and any(map(_is_meta_part, el.iter("a")))
 
@@ -335,7 +336,9 @@ def _is_meta_part(el: Element) -> bool:
 
 
 def meta_blocks_in(body: Element) -> tuple[Element, ...]:
-    """Returns the meta blocks at the start and the end of the element that holds a post's text."""
+    """Returns the meta blocks (lines with date, authors and terms) at the start and the end of `body`, the element with
+    a post's text.
+    """
     top = body
     while len(top) == 1 and not (top.text or "").strip() and top[0].tag in _LAYOUT_TAGS | {"article"}:
         top = top[0]
@@ -360,8 +363,8 @@ def meta_blocks_in(body: Element) -> tuple[Element, ...]:
 
 @dataclass(slots=True)
 class Post:
-    """Where the post is on its page: the elements of its title and its body (None if not found) with the selectors or
-    rules that found them, and the element that contains title, body and byline (`holder`).
+    """Where the post is on its page: the elements of its title and its body (None if not found), the selectors or rules
+    that found them, and the element that contains title, body and byline (`holder`).
     """
 
     page: Page
@@ -373,7 +376,7 @@ class Post:
     sidebars: tuple[Element, ...] = ()
     """Sidebars outside of `holder` that contain the metadata of this post."""
     answers: dict[str, Any] = field(default_factory=dict)
-    """Results that several stages need. They are stored here, so that they are computed only once."""
+    """Results that several stages of extraction need, by name. Each is computed once and stored here."""
     _noise: dict[Element, bool] = field(default_factory=dict)
     _main: set[Element] = field(default_factory=set)
     _meta: tuple[Element | None, tuple[Element, ...]] = (None, ())
@@ -462,8 +465,8 @@ class Post:
         )
 
     def _stays_here(self, href: str) -> bool:
-        """Returns True if an address does not lead to another page of the site, because it is the address of this page
-        or of a folder above it, or is on another host.
+        """Returns False if an address leads to another page of the site. Addresses on other hosts, of this page and of
+        the folders above it do not.
         """
         url = self.page.join(href)
         parts = urlsplit(url)
@@ -472,7 +475,9 @@ class Post:
         return url.partition("#")[0].rstrip("/") in self.page.addresses or _is_home_of(self.page, url)
 
     def is_beside_main(self, el: Element) -> bool:
-        """Returns True if the page marks its main content, and an element is neither in it nor around it."""
+        """Returns True if the page marks its main content, and an element is outside of it (neither in it nor around
+        it).
+        """
         main = self.page.main_content
         return main is not None and not is_below(el, main) and not is_below(main, el)
 
@@ -480,11 +485,11 @@ class Post:
         return any(known is not None and known is not el and is_below(known, el) for known in (self.body, self.title))
 
     def select(self, selectors: Iterable[str], anywhere: bool = True) -> list[tuple[Element, str]]:
-        """Returns the elements that the first selector with a match finds within the holder (the element that contains
-        title, body and byline), each with this selector.
+        """Returns the elements in the holder (the element that contains title, body and byline) that the first
+        successful selector finds, each with this selector.
 
-        Noise (`is_noise`) and elements in the post's text are left out. If no selector matches within the holder,
-        returns the matches of the first selector outside it if `anywhere` is True, otherwise [].
+        Noise (`is_noise`) and elements in the post's text are left out. If no selector finds anything in the holder,
+        returns what the first successful selector finds outside it; but [] if `anywhere` is False.
         """
         outside: list[tuple[Element, str]] = []
         for selector in selectors:
@@ -499,8 +504,8 @@ class Post:
         return outside if anywhere else []
 
     def is_beside(self, el: Element) -> bool:
-        """Returns True if an element is in the holder (the element that contains title, body and byline), or in a
-        sidebar with the metadata of this post.
+        """Returns True if an element is in the holder (the element that contains title, body and byline) or in a
+        sidebar with metadata of this post.
         """
         return self.holder is None or is_below(el, self.holder) or any(is_below(el, one) for one in self.sidebars)
 
@@ -528,8 +533,8 @@ class Post:
 
 
 def is_outside_posts(el: Element) -> bool:
-    """Returns True if no element around `el` is the main content of the page or is marked as a post, so that a <footer>
-    is the footer of the page.
+    """Returns True if no element around `el` is the page's main content or marked as a post. A <footer> there is the
+    footer of the page.
     """
     at = el.getparent()
     while at is not None:
@@ -552,7 +557,7 @@ def script_article(post: Post) -> Node:
 
 
 def unshown_article(post: Post) -> Node:
-    """Returns the article of `script_article` if the page itself shows hardly any text; otherwise {}."""
+    """Returns the article that `script_article` returns, if the page itself shows hardly any text; otherwise {}."""
     page = post.page
     shown = page.text_length if post.body is None else page.index.text_length(post.body)
     return script_article(post) if shown < _SHOWS_LITTLE else {}
@@ -579,15 +584,15 @@ def locate_post(page: Page) -> Post:
 
 
 def _find_untitled(post: Post) -> None:
-    """Sets the body of a post without a title to the page's only <article>, if that contains a date."""
+    """For a post without a title, sets its body to the page's only <article>, if that contains a date."""
     articles = [e for e in post.page.index.tag("article") if not post.is_noise(e)]
     if len(articles) == 1 and next(articles[0].iter("time"), None) is not None:
         post.body, post.body_rule = articles[0], "article"
 
 
 def _own_sidebars(post: Post) -> tuple[Element, ...]:
-    """Returns the sidebars with metadata of this post that are outside the element with its title, body and byline. The
-    platform's selectors (`main`) find them, or they contain the post's date.
+    """Returns the sidebars with metadata of this post that are outside its holder (the element that contains title,
+    body and byline). They are found by the platform's selectors (`main`), or because they contain the post's date.
     """
     holder = post.holder
     found: dict[Element, None] = {
@@ -626,7 +631,7 @@ def _find_body(post: Post, rules: Sequence[str]) -> None:
 
 def _below_title(post: Post, outer: Element, rules: Sequence[str]) -> tuple[Element, str] | None:
     """Returns the element inside `outer` that contains only the body, with the selector that finds it. Returns None if
-    `outer` does not contain an <h1>, or if no such element contains all of its paragraphs.
+    `outer` does not contain an <h1>, or if it has paragraphs outside of every such element.
     """
     if next(outer.iter("h1"), None) is None:
         return None
@@ -659,8 +664,8 @@ def _post_of(el: Element) -> Element | None:
 
 
 def _longest_of_first_post(post: Post, found: list[Element]) -> Element:
-    """Returns, of several elements that may be the body, the one with the longest text among those in the same post as
-    the first.
+    """Returns the most likely body among several elements: the one with the longest text among those in the same post
+    as the first one.
     """
     home = _post_of(found[0])
     length = post.page.index.text_length
@@ -670,10 +675,10 @@ def _longest_of_first_post(post: Post, found: list[Element]) -> Element:
 
 
 def _find_title(post: Post, rules: Iterable[str]) -> None:
-    """Sets the title of `post`: the heading that one of the selectors `rules` finds, unless a different heading equals
-    a title that the page declares.
+    """Sets the title of `post` to the heading that one of the selectors `rules` finds, or to another heading that
+    equals a title that the page declares.
 
-    If the post has no title, a heading of the site may be set, since it shows where the post begins.
+    If the post has no title, a heading that belongs to the site may be set, since it shows where the post begins.
     """
     rules = tuple(rules)
     _TitleSearch(post).settle(rules)
@@ -716,8 +721,8 @@ class _TitleSearch:
             self.settle_by_look(headings, clear)
 
     def refused(self, text: str) -> bool:
-        """Returns True if a text is one of the constants of the site (the same on many posts), and therefore not the
-        title of a post.
+        """Returns True if a text is a constant of the site, which is the same on many posts, and therefore not the
+        title of one.
         """
         return self.refuses and self.post.page.constants.refuses_title(text)
 
@@ -756,8 +761,8 @@ class _TitleSearch:
 
     def _candidates(self, rule: str) -> list[Element]:
         """Returns the elements that the selector `rule` finds above the body or at its start. If the body is in an
-        entry (an element marked as a post), they must be in the same entry or, if it contains none of them, in no
-        entry.
+        entry (an element marked as a post), only those in the same entry are returned or, if there are none, headings
+        in no entry.
         """
         body, entry = self.post.body, self.entry
         found = [e for e in self.index.select(rule) if self.is_clear(e)]
@@ -786,9 +791,15 @@ class _TitleSearch:
         ]
 
     def settle_by_look(self, headings: list[Element], clear: list[Element]) -> None:
-        """Sets the title to the first of these that the page has: a heading that is the page's permalink, an <h1>, an
-        <h2> like a declared title, an element whose class says "title", a line like a declared title, the only
-        remaining heading, or the only empty heading.
+        """Sets the title to the first of these that the page has:
+
+        - a heading that is the page's permalink;
+        - an <h1>;
+        - an <h2> like a declared title;
+        - an element whose class says "title";
+        - a line like a declared title;
+        - the only remaining heading;
+        - the only empty heading.
 
         `headings` are the page's <h1> elements, and `clear` are those of them that are certainly part of the post.
         """
@@ -907,8 +918,8 @@ def _begins_one(text: str, names: set[str]) -> bool:
 
 
 def _prominence(el: Element) -> int:
-    """Returns how many of three signs of a heading an element has, counting also the element around it and those in it:
-    a large font, bold text, and a class that says "title".
+    """Returns how many of three signs of a heading an element has: a large font, bold text, and a class that says
+    "title". The element around it and the elements inside it count, too.
     """
     near = (el, *islice(el.iterancestors(), 1), *islice(el.iterchildren("*"), 1))
     is_large = any(_font_size(e) >= _LARGE for e in near if e.tag == "font")
@@ -1014,14 +1025,14 @@ def other_articles(post: Post) -> list[Element]:
 
 
 def _is_like(one: Element, other: Element) -> bool:
-    """Returns True if two different elements have the same tag, and either a class in common or no classes."""
+    """Returns True if two elements are different, but have the same tag, and either a class in common or no classes."""
     classes, others = (set((el.get("class") or "").split()) for el in (one, other))
     return one is not other and one.tag == other.tag and (classes == others or not classes.isdisjoint(others))
 
 
 def _is_article(post: Post, el: Element, own: Element) -> bool:
-    """Returns True if an element contains an article: it is an <article>, has the address of another page as an
-    attribute, or contains a date as `own`, the element of this page's article, does. A heading is not an article.
+    """Returns True if `el` contains an article and is no heading. It is an <article>, has the address of another page
+    as an attribute, or contains a date if `own`, the element of this page's article, also does.
     """
     if el.tag in _HEADING_TAGS:
         return False
@@ -1038,8 +1049,8 @@ def _contains_date(el: Element) -> bool:
 
 
 def picture_holder(post: Post) -> Element | None:
-    """Returns the element with the picture of a post: its body or, if it has none, the element after its title that
-    contains a picture; None if there is no picture.
+    """Returns the element in which the picture of a post is: the body or, for a post without one, the element with a
+    picture after the title. Returns None if there is neither.
     """
     if post.body is not None or post.title is None:
         return post.body

@@ -32,7 +32,7 @@ SCRIPTS = {
 }  # fmt: skip
 """The script of a character, by the first word of the character's name in Unicode."""
 LETTERS_A_CHARACTER = {KANA: 2, HAN: 2, HANGUL: 2}
-"""By script, how many letters of an alphabet one character counts for."""
+"""For how many letters of an alphabet one character counts, by script. Characters of other scripts count as one."""
 
 SOLE_LANGUAGE = {
     KANA: "ja", HAN: "zh", HANGUL: "ko", "GREEK": "el", "THAI": "th", "LAO": "lo", "KHMER": "km", "MYANMAR": "my",
@@ -338,8 +338,8 @@ Declared = tuple[str, str, str]
 
 
 class _ScriptOf(dict[int, str | None]):
-    """A table for `str.translate` that replaces each letter by a character that stands for its script, and removes all
-    other characters. A character is added to the table when it first occurs.
+    """A table for `str.translate` that replaces each letter by a sign for its script, and removes all other characters.
+    A character is added to the table when it first occurs.
     """
 
     def __missing__(self, code: int) -> str | None:
@@ -503,8 +503,8 @@ def _is_plainly_in(tag: str, text: str) -> bool:
 
 
 def _most_hits(hits: Mapping[str, float]) -> tuple[str, float, float] | None:
-    """Returns the language with the most frequent words in the text, the number of these words, and the number for the
-    second language. `hits` are the numbers by language. Returns None if the text contains no frequent words.
+    """Returns the language with the most frequent words in a text, the number of these words, and the highest number
+    for another language. `hits` are the numbers by language. Returns None if the text contains no frequent words.
     """
     if not hits:
         return None
@@ -539,7 +539,7 @@ def _scores(script: str, sample: _Text) -> Iterator[tuple[str, float]]:
 _BEGINNING, _FEWEST_LETTERS = 200, 20
 """The language of a text is recognized from this many characters at its beginning, if they contain enough letters."""
 _ONE_LANGUAGE = {"wuu": "zh", "nb": "no", "nn": "no", "iw": "he", "in": "id", "ji": "yi", "fil": "tl", "hbs": "sh"}
-"""Codes that detectors and pages use for parts of a language, or used for it in earlier times."""
+"""Maps codes of varieties of a language, and former codes, to the code with which languages are compared."""
 Recognized = tuple[str | None, float | None]
 """The language of a text (ISO 639-1) and its probability; (None, None) if the text is too short."""
 

@@ -14,7 +14,7 @@ from lxml.etree import _Element as Element
 
 from archiver.lazy_regex import lazy_regex
 from archiver.markup.text_marks import CELLS
-from archiver.platforms.page_index import Index
+from archiver.platforms.page_index_and_selector_compiler import Index
 
 _INVISIBLE = lazy_regex("[\u200b\u2060\ufeff\u00ad\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _ENTITY = lazy_regex(r"&(#\d{1,7}|#x[0-9a-fA-F]{1,6}|[a-zA-Z]\w{1,31});")
@@ -41,7 +41,8 @@ NOT_TEXT = frozenset(
         "rtc",
     ]
 )
-"""Elements whose content is not text of the element around them. The readings in a <ruby> repeat the words."""
+"""The tags of elements whose content is not text of the element around them. The readings in a <ruby> (rt, rp) are
+among them, since they repeat the words."""
 _UNREAD = NOT_TEXT | {"button", "form", "nav"}
 BREAK = frozenset(
     [
@@ -88,7 +89,7 @@ BREAK = frozenset(
         "option",
     ]
 )
-"""Elements before and after which a new line begins."""
+"""The tags of elements before and after which a new line begins."""
 _NOT_INLINE = BREAK | CELLS | _UNREAD | {"br"}
 
 
@@ -120,12 +121,12 @@ def _lower_in_pattern(found: re.Match[str]) -> str:
 
 
 class CaselessPattern:
-    """A regular expression that ignores case. The string of a match may be in lower case, so only the positions of a
-    match are of use.
+    """A regular expression that ignores case. The text in a match may be in lower case, so only the positions of a
+    match may be used.
 
-    A text is converted to lower case and matched with a case-sensitive pattern, because only then the engine skips
-    alternatives by their first letter. With many alternatives this halves the time, and takes a tenth of it in Chinese.
-    Texts and patterns with letters beyond ASCII for which the result would differ are matched with IGNORECASE.
+    A text is converted to lower case and matched with a case-sensitive pattern, because only then does the regex engine
+    skip alternatives by their first letter. With many alternatives, this takes half of the time, and a tenth of it in
+    Chinese. If letters beyond ASCII would change the result, IGNORECASE is used instead.
     """
 
     __slots__ = ("_any", "_lower", "_only_ascii")
@@ -146,8 +147,9 @@ class CaselessPattern:
 
 
 _MOST_LOST = 20
-"""A cleaned text without entities loses fewer characters than this if more text follows it, whose first signs may be
-composed with its last ones."""
+"""If the beginning of a text without entities, once cleaned, is more than this many characters longer than a limit, the
+whole cleaned text exceeds the limit, too. Its last characters may be composed with those after them, which makes it a
+little shorter."""
 _SHORT = 300  # results are cached for texts of at most this many characters (names, titles, lines), which recur often
 
 
@@ -241,8 +243,8 @@ _folded_cached = lru_cache(maxsize=8_192)(_folded)
 
 
 def tidy_body(text: str) -> str:
-    """Returns a body in NFC without white space before line ends and blank lines at its ends. Several blank lines in a
-    row are kept, since only code has them.
+    """Returns a body in NFC, without white space at the ends of lines, and without blank lines at its beginning and
+    end. Several blank lines in a row are kept, since only code has them.
     """
     if " \n" in text or "\t\n" in text:
         text = "\n".join(line.rstrip(" \t") for line in text.split("\n"))
@@ -335,14 +337,14 @@ def _formula_of(el: Element) -> tuple[str, bool] | None:
 
 
 def _code_block_around(el: Element) -> Element:
-    """Returns the <pre> that has only the element `el`; otherwise `el`."""
+    """Returns the <pre> around an element if it contains no other element; otherwise the element itself."""
     parent = el.getparent()
     return parent if parent is not None and parent.tag == "pre" and len(parent) == 1 else el
 
 
 def _put_formula(el: Element, text: str, *, is_displayed: bool) -> bool:
-    """Replaces an element by a formula, and removes what a script has drawn for it before it. Returns False, and
-    changes nothing, if the formula is empty.
+    """Replaces an element by a <math> element with a formula. If a script has drawn the formula in the elements before
+    it, these are removed. Returns False, and changes nothing, if the formula is empty.
     """
     tex, parent = _clean_tex(text), el.getparent()
     if not tex or len(tex) > _MAX_FORMULA or parent is None:
@@ -364,7 +366,7 @@ def _put_formula(el: Element, text: str, *, is_displayed: bool) -> bool:
 
 
 def _clean_tex(text: str) -> str:
-    """Returns TeX as one line, without delimiters and without a style for all of it."""
+    """Returns TeX as one line, without delimiters and without a style command around all of it."""
     tex = clean_text(_CDATA.sub("", text))
     if (inside := _DELIMITED.fullmatch(tex)) is not None:
         tex = next(filter(None, inside.groups())).strip()
@@ -375,7 +377,7 @@ def _clean_tex(text: str) -> str:
 
 
 def _group_end(tex: str) -> int:
-    """Returns where the group that begins a formula ends."""
+    """Returns the position at which the group ends with which a formula begins."""
     depth = 0
     for n, sign in enumerate(tex):
         depth += (sign == "{") - (sign == "}")
@@ -385,7 +387,9 @@ def _group_end(tex: str) -> int:
 
 
 def _tex_of_mathml(el: Element) -> str:
-    """Returns the TeX of a formula in MathML: what it declares, or what its elements mean (MathML Core, section 3)."""
+    """Returns a formula in MathML as TeX: the TeX in its annotation or alttext, or else TeX made from its elements
+    (MathML Core, section 3).
+    """
     for note in el.iter("annotation", "mml:annotation", "m:annotation"):
         if "tex" in (note.get("encoding") or "").lower() and note.text:
             return note.text

@@ -110,7 +110,7 @@ def _site_names(page: Page) -> list[str]:
 
 
 def _names_in_home_links(page: Page) -> list[str]:
-    """Returns the texts of links to the home page that equal the first, the last or the only part of <title>."""
+    """Returns the texts of links to the home page that equal the whole <title>, or its first or last part."""
     parts = [fold_text(part) for part in TITLE_PARTS.split(page.head_title)]
     known = {fold_text(page.head_title), parts[0], parts[-1]} - {""}
     links = page.index.tag("a")[:_LINKS_HOME] if known else []
@@ -118,15 +118,15 @@ def _names_in_home_links(page: Page) -> list[str]:
 
 
 def _is_long_title(text: str, declared: str) -> bool:
-    """Returns True if a text in the site's header is the post's title and not the site's name, because it is long and
-    similar to the page's title.
+    """Returns True if a text in the site's header is the post's title and not the site's name: it has many words and is
+    similar to the title that the page declares.
     """
     return len(text.split()) >= _SENTENCE and title_similarity(text, declared) >= _ALIKE
 
 
 def _leads_home(page: Page, el: Element) -> bool:
-    """Returns True if an element in the header of a page may be the site's name, because it contains no link, or links
-    to another page than this one. A post's title would link to the post.
+    """Returns True if an element in the header of a page may be the site's name: it contains no link, or a link to
+    another page. A post's title would link to the post.
     """
     link = el if el.tag == "a" else next(el.iter("a"), None)
     if link is None:
@@ -158,7 +158,7 @@ def _initials(name: str) -> str:
 
 
 def repair_mojibake_title(text: str) -> str:
-    """Repairs a text in UTF-8 that was once wrongly decoded as Latin-1 or Windows-1252."""
+    """Returns a text repaired, if its UTF-8 was wrongly decoded as Latin-1 or Windows-1252; otherwise unchanged."""
     if not _MANGLED.search(text):
         return text
     for encoding in ("latin-1", "cp1252"):
@@ -220,8 +220,8 @@ def _is_initials(part: str, names: list[str]) -> bool:
 
 
 def _after_name(title: str, names: list[str], path: str) -> str:
-    """Returns a title without one of the site's `names` at its beginning, if the slug in the page's address has exactly
-    the words of the rest. This proves that the name is not part of the title, although no separator follows it.
+    """Returns a title without one of the site's `names` at its beginning, if no separator follows the name but the slug
+    in the page's address has exactly the words of the rest. This proves that the name is not part of the title.
     Otherwise returns the title unchanged.
     """
     for name in names:
@@ -262,7 +262,7 @@ def _is_hidden_or_other_field(el: Element) -> bool:
 
 @lru_cache(maxsize=4_096)
 def _meaning_of_class(value: str) -> tuple[bool, bool, bool]:
-    """Returns whether a class attribute marks an element as hidden, as a date and as a byline."""
+    """Returns three booleans: whether a class attribute marks an element as hidden, as a date, and as a byline."""
     return bool(_HIDDEN.search(value)), any(map(names_a_date, value.split())), bool(_BYLINE.search(value))
 
 
@@ -410,8 +410,8 @@ def _declared_titles(page: Page, post: Post, names: list[str], host: str) -> lis
 def _shown_title(
     post: Post, el: Element, names: list[str], host: str, declared: list[Candidate[str]]
 ) -> Candidate[str] | None:
-    """Returns the post's heading as a candidate, corrected by the declared titles. Returns None if the heading is only
-    the name of the host.
+    """Returns the post's heading as a candidate, corrected by means of the titles that the page declares. Returns None
+    if the heading is only the name of the host.
     """
     rule, platform = post.title_rule, post.page.platform
     titles = {fold_text(c.value) for c in declared if c.source != "microdata"}

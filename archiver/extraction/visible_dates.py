@@ -117,7 +117,8 @@ _NAMED = lazy_regex(
     r"(?<=[a-z])(?:Date|Time|Published|Posted)(?=$|[_A-Z-])",
 )
 _NAME_HINTS = lazy_regex("dat|time|publish|posted|fecha|ngay|thoi|tarih|tang|waktu|temp|hora|jour|shij|riqi|zeit")
-"""Every name that `_NAMED` matches has one of these parts, in lower case."""
+"""Matches parts of words, in lower case. Every class or id that `_NAMED` matches contains one of them, so this is a
+quick first check."""
 _OTHER_TIME = lazy_regex(
     r"read|event|countdown|picker|calend|expir|delivery|opening|schedule|duration|-to-", re.IGNORECASE
 )
@@ -138,7 +139,7 @@ _SHORTEST, _MAX_LENGTH, _ALONE = 5, 160, 24
 _NEAR, _ABOVE, _EDGE, _CLOSE, _FARTHEST = 90, 45, 14, 12, 400
 _TEXT, _MAX_COUNT, _HOLDERS, _LISTED = 400, 80, 300, 3
 _CLOSE_TEXT, _NEAR_TEXT = 300, 1_500
-"""A date is not near the heading if there are more characters of text between them."""
+"""A date is close to the heading, or near it, only if at most this many characters of text are between them."""
 
 # The confidence of a date by its position. The first number is for a date with a label, in <time>, or in an element
 # with a date class. The second one is for a date that is the only text on its line.
@@ -160,8 +161,11 @@ _LISTED_LINKS = 5
 
 @dataclass(frozen=True, slots=True)
 class VisibleDate:
-    """A date that readers see on the page. `where` is its position relative to the post, a key of `_TRUST`. `meaning`
-    is "published" or "modified", and `labelled` is True if a label says which.
+    """A date that readers see on the page.
+
+    - `where`: its position relative to the post, a key of `_TRUST`.
+    - `meaning`: "published" or "modified".
+    - `labelled`: True if a label gives this meaning.
     """
 
     moment: Moment
@@ -179,10 +183,10 @@ def names_a_date(name: str) -> bool:
 
 
 class _Places:
-    """Tells where elements are relative to the post, by their order in the document: near or above its heading, inside
-    or after its body, or elsewhere.
+    """Finds where an element is relative to the post, by the order of elements in the document: near or above its
+    heading, inside or after its body, or elsewhere.
 
-    It has no reference to the post. The post has one to it, and reference counting would never free the two.
+    It must not refer to the post, which refers to it: reference counting alone would never free the two.
     """
 
     def __init__(self, page: Page, post: Post) -> None:
@@ -203,16 +207,17 @@ class _Places:
         self._ends: tuple[int, int] | None = None
 
     def ends_of_text(self) -> tuple[int, int]:
-        """Returns the positions in the document up to which elements are close to the heading, and near it. Text after
-        the heading limits both. On a page whose body is unknown, the text begins near the heading, too.
+        """Returns two positions in the document: elements after the heading are close to it up to the first, and near
+        it up to the second. They depend on the amount of text after the heading. On a page whose body is unknown, the
+        text is taken to begin near the heading, too.
         """
         if self._ends is None:
             self._ends = _ends_of_text(self.page, self.title, (_CLOSE_TEXT, _NEAR_TEXT))
         return self._ends
 
     def is_close(self, el: Element) -> bool:
-        """Returns True if an element is so close to the heading that its date belongs to the post, whatever
-        its class.
+        """Returns True if an element is so close to the heading that its date belongs to the post even without a class
+        for dates.
         """
         n = self.order.get(el, 0)
         if self.title >= 0 and -_CLOSE <= n - self.title <= _CLOSE:
@@ -309,9 +314,12 @@ def visible_dates(page: Page, post: Post, language: str, *, near: bool = False) 
 
 @dataclass(frozen=True, slots=True)
 class _Holder:
-    """An element with a date in its text. `named` is True if its tag, class or id says that it contains a date. `where`
-    is its position relative to the post: a key of `_TRUST`, or "in" (in the body). `is_relative` is True if one of its
-    own texts, between the heading and the start of the text, is only a relative time, such as "3 days ago".
+    """An element with a date in its text.
+
+    - `where`: its position relative to the post, a key of `_TRUST`, or "in" (in the body).
+    - `named`: True if its tag, class or id is one for dates.
+    - `is_relative`: True if one of its own texts is only a relative time, such as "3 days ago", and it is between the
+      heading and the start of the text.
     """
 
     element: Element
@@ -349,8 +357,9 @@ def _is_relative(el: Element, places: _Places) -> bool:
 
 
 def _lower_if_linked(page: Page, one: VisibleDate) -> VisibleDate:
-    """Returns the date, with a lower confidence if it is in a link to another page and is either far from the heading
-    or in a list of links. Such lists name posts without a title by their dates.
+    """Returns the date, with a lower confidence if it is in a link to another page. Such a link may be an entry in a
+    list that names posts without a title by their dates. Near the heading, the confidence is lowered only in a list of
+    links.
     """
     if (one.where != "near" or _is_in_list_of_links(one.element)) and _is_linked_elsewhere(page, one.element):
         return replace(one, confidence=one.confidence - _LESS_IF_LINKED)
@@ -474,7 +483,7 @@ def date_of_attributes(el: Element, language: str) -> Moment | None:
 
 def _is_of_post(holder: _Holder, label: str, language: str) -> bool:
     """Returns True if a date belongs to the post. The date must have a label, be in an element whose tag, class or id
-    is one for dates, be in a meta block, or be the only text on its line.
+    is one for dates, be in a meta block (a line with date, authors and terms), or be the only text on its line.
 
     A date within the body belongs to the post only if it has a label and its line is short.
     """
@@ -511,7 +520,7 @@ def _words_before(el: Element) -> str:
 
 
 def _is_small_aside(el: Element) -> bool:
-    """Returns True if the <aside> around an element is short and has no class, like a line of the post's header."""
+    """Returns True if an element is in a short <aside> without a class, such as a line with the post's date."""
     aside = next(el.iterancestors("aside"), None)
     return aside is not None and not aside.get("class") and len(_short_line(aside) or "x" * _TEXT) < 2 * _MAX_LENGTH
 
@@ -567,7 +576,9 @@ _LABELS_OF_EVENT = 40
 
 
 def is_time_of_event(el: Element) -> bool:
-    """Returns True if an element is in a list or table that has a label such as "When" and one such as "Where"."""
+    """Returns True if an element is in a list or table about an event, which has a label such as "When" and one such as
+    "Where".
+    """
     around = next((e for e in (el, *islice(el.iterancestors(), 4)) if e.tag in ("dl", "table", "ul")), None)
     if around is None:
         return False
@@ -670,9 +681,9 @@ class RefusedDate:
 
 def dates_at_second_look(page: Page, post: Post, language: str) -> tuple[list[VisibleDate], list[RefusedDate]]:
     """Returns the dates on all lines of a page that may be the post's, and the other dates with the reasons why they
-    are not. This is done if no other date is certain enough.
+    are not. It is used if no other date is certain enough.
 
-    `visible_dates`, which was called before, has stored the texts that look like dates.
+    `visible_dates` must have been called before, since it stores the texts that look like dates.
     """
     lines = _LinesOfBlocks()
     places: _Places
@@ -797,7 +808,7 @@ _SENTENCE = lazy_regex(r"\w{2,}\s+\w+[.!?…][\"'”’»)]*\s*$|[。！？।]\
 
 def _is_certain_noise(el: Element, post: Post) -> bool:
     """Returns True if an element is certainly not part of the post: navigation, a form, the footer of the page, or an
-    element with an unmistakable class. Other elements that look like noise may contain the post's date.
+    element with an unmistakable class. An element that only looks like noise may contain the post's date.
     """
     if el.tag in ("nav", "form") or (el.tag == "footer" and post.is_noise(el)):
         return True
@@ -810,8 +821,8 @@ def _is_noise_name(names: str) -> bool:
 
 
 def _around(el: Element, places: _Places) -> Iterator[Element]:
-    """Yields an element and the elements around it, up to but not including the first that contains the heading or the
-    body.
+    """Yields an element and the elements around it that contain neither the heading nor the body, from the inner to the
+    outer.
     """
     at: Element | None = el
     while at is not None and at not in places.around_post and at.tag not in ("body", "main", "article"):
@@ -829,9 +840,8 @@ def _second_date(moment: Moment, meaning: str, el: Element, places: _Places, pos
 
 _FEWEST_ENTRIES, _MOST_ENTRIES, _ENTRY_CLIMB = 3, 2_000, 6
 _LINE, _SHORT_LINE, _PROSE = 60, 24, 25
-"""A line with the date of an entry has at most `_LINE` characters, and one with a date without a year at most
-`_SHORT_LINE`. If more than `_PROSE` letters beside a link are neither in it nor in its date, the link is in a
-sentence."""
+"""A line with the date of an entry has at most `_LINE` characters, or `_SHORT_LINE` if the date has no year. A link is
+in a sentence if there are more than `_PROSE` letters beside it, not counting its date."""
 _TEXT = 300
 _DIGIT = lazy_regex(r"\d")
 _PAST = 0.8  # at least this share of the dates in a list of posts is in the past; a list of events has later ones
@@ -857,11 +867,13 @@ _Date = tuple[str, tuple[int, int]]  # `date` and `numbers` of an entry
 
 @dataclass(frozen=True, slots=True)
 class _DatedEntry:
-    """An entry of a list with the date beside its link: the `day`, `month` or `year` that is shown (ISO 8601).
+    """An entry of a list with the date beside its link.
 
+    - `address`: the address to which the link leads.
+    - `date`: the day, month or year that is shown, in ISO 8601.
     - `place`: the tag of the element that holds both, and whether the date is in, before or after the link. It is the
       same for all entries of a list.
-    - `numbers`: two numbers such as "01/24" that only the whole list explains; the date is then "".
+    - `numbers`: two numbers such as "01/24", whose meaning only the whole list shows; `date` is then "".
     - `title`: the text of the link without the date.
     """
 
@@ -914,8 +926,9 @@ def _dates_of_list(found: list[_DatedEntry], latest: str, *, is_continued: bool)
 
 
 def _months(found: list[_DatedEntry], latest: str) -> dict[str, str]:
-    """Returns the months of entries dated like "01/24", by address, if all of them can be months and years, and the
-    list is in the order of these. Otherwise the numbers may be days and months, and the result is {}.
+    """Returns the months of entries dated like "01/24", by address. All of the numbers must be possible as month and
+    year, and the list must be in the order of these months. Otherwise they may be days and months, and the result is
+    {}.
     """
     now = int(latest[:4])
     months = [
@@ -939,8 +952,8 @@ class _EntryReader:
         self._with_digits = self._elements_with_digits()
 
     def _elements_with_digits(self) -> set[Element]:
-        """Returns the elements that contain a short text with digits, or a time, and those near around them. Only these
-        can contain a date.
+        """Returns the elements that contain a short text with digits or a <time>, and the nearest elements around them.
+        Only these can contain a date.
         """
         out: set[Element] = set()
         for el, texts in self._page.index.texts.items():
@@ -954,11 +967,11 @@ class _EntryReader:
         return out
 
     def read(self, link: Element, address: str) -> list[_DatedEntry]:
-        """Returns the entry of a link with the date beside it; two if there is a date on each side, [] if there is none
-        or if the link is in a sentence.
+        """Returns the entry of a link with the date beside it. Returns two entries if there is a date on each side, []
+        if there is none or if the link is in a sentence.
 
-        The date is searched in the link, and then beside it within the elements that contain no link to another post.
-        If no such element is around the link, as in lines that end with <br>, it is searched up to the next links.
+        The date is searched in the link, and then beside it, within the elements that contain no link to another post.
+        If there is no such element, as in lines that end with <br>, it is searched up to the next links.
         """
         if self._with_digits.isdisjoint(islice(link.iterancestors(), _ENTRY_CLIMB)):
             return []
@@ -983,7 +996,10 @@ class _EntryReader:
         return []
 
     def _lines_beside(self, at: Element, title: str) -> list[tuple[str, list[_Line]]]:
-        """Returns the lines beside an element in its parent, by place."""
+        """Returns the lines beside an element in its parent, by place: "before" and "after" the element, and "in parts"
+        for the rest of the parent's text as one line, since a date may be in several elements. `title` is the text of
+        the link.
+        """
         parent = at.getparent()
         if parent is None or parent not in self._with_digits:
             return []
@@ -993,8 +1009,8 @@ class _EntryReader:
         return places
 
     def _entries(self, places: list[tuple[str, list[_Line]]], at: Element, tag: str) -> list[_DatedEntry]:
-        """Returns an entry with the first date at each place beside the element `at`. Only if no line contains a
-        complete date, incomplete ones are read.
+        """Returns, for each place beside the element `at`, an entry with the first complete date there. If no place has
+        a complete date, incomplete ones are returned.
         """
         for read in (self._complete_date, self._incomplete_date):
             dated = [
@@ -1007,7 +1023,9 @@ class _EntryReader:
         return []
 
     def _date_in_link(self, link: Element, text: str) -> _DatedEntry | None:
-        """Returns the entry of a link that contains its date, in an element of its own or at the beginning."""
+        """Returns the entry of a link whose text contains the date, in an element of its own or at the beginning; None
+        for other links.
+        """
         if len(link):
             for el in islice(link.iter("*"), 1, 30):
                 line = element_line(el) if el in self._with_digits else ""
@@ -1027,7 +1045,7 @@ class _EntryReader:
         return _DatedEntry("", ("a", "start"), moment.day.isoformat(), _NO_NUMBERS, around[1])
 
     def _before(self, at: Element) -> Iterator[_Line]:
-        """Yields the lines before an element, up to the link to another post, the nearest first."""
+        """Yields the lines before an element, nearest first, up to the link to another post."""
         parent, el = at.getparent(), at.getprevious()
         for _ in range(_ENTRY_CLIMB):
             if el is None:
@@ -1058,7 +1076,9 @@ class _EntryReader:
                 yield _Line(line, inner)
 
     def _complete_date(self, line: _Line, at: Element) -> _Date:
-        """Returns the day that a line contains, "" if it contains none or that of another event, such as a change."""
+        """Returns the day that a line contains; "" if it contains none, or that of something else, such as the last
+        change. The second value is always "no numbers".
+        """
         if line.element is not None and (line.element.tag == "time" or line.element.get("datetime")):
             moment = date_of_attributes(line.element, self._language)
             if moment is not None and date_label(line.text) != "modified":
@@ -1071,8 +1091,9 @@ class _EntryReader:
         return moment.day.isoformat() if moment is not None else "", _NO_NUMBERS
 
     def _incomplete_date(self, line: _Line, at: Element) -> _Date:
-        """Returns the month, the year, or the day in the year of the heading above `at` that a line consists of; "" if
-        none. Also returns two numbers that only the whole list explains, or zeros.
+        """Returns what a line consists of, as (date, numbers). The date is a month, a year, or a day that the year in
+        the heading above `at` completes; "" if there is none. The numbers are two numbers whose meaning only the whole
+        list shows, or zeros.
         """
         text = plain_date_text(line.text) if len(line.text) <= _SHORT_LINE else ""
         if not any(map(str.isdecimal, text)):
@@ -1093,7 +1114,9 @@ class _EntryReader:
         return "", (int(m[1]), int(m[2])) if m else none
 
     def _day_below(self, text: str, heading: str) -> str:
-        """Returns the day that a text means below the heading of a year ("2024") or a month ("2024-05")."""
+        """Returns the day that a text such as "5 May" means below a heading with its year ("2024") or month
+        ("2024-05"); "" if it means none.
+        """
         year, _, month = heading.partition("-")
         if month:
             full = f"{year}-{month}-{m[1]}" if (m := _DAY_ONLY.fullmatch(text)) else ""
@@ -1147,7 +1170,7 @@ class _EntryReader:
 
 @dataclass(frozen=True, slots=True)
 class _Line:
-    """A text beside a link, and the element that consists of it, None if it is only part of one."""
+    """A text beside a link. `element` is the element whose whole text it is, None if it is only a part of one."""
 
     text: str
     element: Element | None = None

@@ -59,8 +59,8 @@ def read_sites_of_archive(archive: Path) -> list[FleetSite]:
 
 
 def enter_sites(board: QueueDatabase, entries: Iterable[FleetSite]) -> tuple[int, int]:
-    """Adds sites to the fleet's tables, and updates the settings of sites that are already there. Returns two numbers:
-    of the new sites, and of all sites of the fleet.
+    """Adds sites to the fleet's tables, and updates the settings of sites that are already there. Returns the number of
+    new sites, and the number of all sites of the fleet.
     """
     rows: Sequence[FleetSite] = list({one.name: one for one in entries}.values())
     with board.transaction() as conn:

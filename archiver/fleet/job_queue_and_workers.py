@@ -32,7 +32,8 @@ from archiver.scheduling.fork_server import start_fork_server
 
 _log = logging.getLogger(__name__)
 SITES, CARE = "sites", "care"
-"""The queues: SITES is for crawls and tasks. CARE is for planning and retries; each worker has an extra slot for it."""
+"""The queues: SITES has the crawls and tasks, CARE the planning of jobs and the retries. Each worker has an extra slot
+for CARE."""
 _CRAWL, _TASK = "crawl-site", "do-task"
 _AFTER_CRAWLS = -1
 """The priority of tasks. It is lower than that of crawls, because crawls are due at a certain time."""
@@ -228,7 +229,7 @@ async def retry_stalled(app: App, board: QueueDatabase) -> int:
     """Enqueues the jobs of dead workers again, and returns their number.
 
     A worker counts as dead if it has sent no heartbeat for the length of a lease. It also counts as dead if the host of
-    its job has had no lease for twice that time: it has then died between two statements to PostgreSQL.
+    its job has had no lease for twice that time, because the worker died between two statements to PostgreSQL.
     """
     fleet = await asyncio.to_thread(board.fleet, "layout")
     stalled = {job.id: job for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=fleet.lease)}

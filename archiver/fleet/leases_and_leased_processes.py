@@ -9,6 +9,7 @@ suspended has therefore ended its crawl before another one begins, even if their
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
@@ -23,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archiver import __version__
-from archiver.errors import ArchiverError
+from archiver.errors import ArchiverError, QueueUnavailable
 from archiver.fleet.postgres import QueueDatabase, Row
 from archiver.fleet.shard_storage_and_manifests import Manifest
 from archiver.politeness.network_address_policy import check_before_requests
@@ -33,6 +34,8 @@ from archiver.storage.run_records_and_statistics import Counts
 
 if TYPE_CHECKING:
     import psycopg
+
+_log = logging.getLogger(__name__)
 
 
 def monotonic_seconds() -> float:
@@ -276,6 +279,52 @@ class LeasedProcess:
             self.process.join()
         self.link.close()
         return self.process.exitcode or 0
+
+
+class LeaseKeeper:
+    """Context manager that keeps the lease of a site while a job runs. A thread renews the lease, and passes its new
+    end to the job's process. `lost` is set if another worker has taken over the site or the lease has expired.
+    """
+
+    def __init__(self, board: QueueDatabase, held: SiteLease, delay: float) -> None:
+        self._board, self._held, self._delay = board, held, delay
+        self._until = held.until
+        self._over = threading.Event()
+        self.lost = threading.Event()
+        self.interrupt_now = threading.Event()
+        """Set if the fleet is drained with "now", so that the job must be interrupted."""
+        self.process: LeasedProcess | None = None
+        self._thread = threading.Thread(target=self._renew, name=f"lease of {held.site}", daemon=True)
+
+    def __enter__(self) -> LeaseKeeper:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    @property
+    def until(self) -> float:
+        return self._until
+
+    def _renew(self) -> None:
+        while not self._over.wait(self._held.lease / 6):
+            try:
+                renewed = renew_lease(self._board, self._held, self._delay)
+            except QueueUnavailable as error:
+                _log.warning("%s", error)
+                if monotonic_seconds() < self._until:
+                    continue
+                renewed = None
+            if renewed is None:
+                self.lost.set()
+                return
+            self._until, draining = renewed
+            if draining == "now":
+                self.interrupt_now.set()
+            if self.process is not None:
+                self.process.extend(self._until)
 
 
 class LeaseWatchdog:

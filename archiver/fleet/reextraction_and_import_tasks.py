@@ -26,6 +26,7 @@ from archiver.errors import ArchiverError, UnreadableInput
 from archiver.fleet.enrolment_and_status import enter_hosts
 from archiver.fleet.leases_and_leased_processes import (
     LeasedProcess,
+    LeaseKeeper,
     LeaseWait,
     RunEnd,
     SiteLease,
@@ -37,7 +38,7 @@ from archiver.fleet.leases_and_leased_processes import (
 from archiver.fleet.postgres import QueueDatabase, Row
 from archiver.fleet.shard_storage_and_manifests import ShardStorage
 from archiver.fleet.shard_transfer_and_collection import ARCHIVE, SCANS
-from archiver.fleet.worker_job import LeaseKeeper, WorkerContext, attempt_job, prepare_shard, work_on_shard
+from archiver.fleet.worker_job import WorkerContext, attempt_job, prepare_shard, work_on_shard
 from archiver.importers.import_inputs_and_record_filter import (
     RecordFilter,
     RecordSelector,
@@ -124,7 +125,7 @@ def select_sites(board: QueueDatabase, words: Iterable[str]) -> list[str]:
 
 
 def select_shards(board: QueueDatabase, words: Iterable[str]) -> list[str]:
-    """Returns the names that `select_sites` returns, except those of sites without a shard in the storage. Raises
+    """Returns the same names as `select_sites`, without those of sites that have no shard in the storage yet. Raises
     NoSuchSite.
     """
     stored = {row["name"] for row in board.all("select name from fleet_sites where manifest is not null")}
@@ -498,7 +499,7 @@ def do_task(context: WorkerContext, number: int) -> float:
     held = take_lease(context.board, task.site, context.name, 0.0, task.id)
     if isinstance(held, LeaseWait):
         return held.seconds
-    with LeaseKeeper(context, held, 0.0) as lease:
+    with LeaseKeeper(context.board, held, 0.0) as lease:
         end = attempt_job(
             task.name, lease, lambda: _run_on_shard(context, held, lease, task), lambda why: TaskEnd(FAILED, why)
         )

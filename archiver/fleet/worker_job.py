@@ -14,17 +14,17 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, TypeVar
 
-from archiver.errors import ArchiverError, Fenced, QueueUnavailable, ShardDamaged
+from archiver.errors import ArchiverError, Fenced, ShardDamaged
 from archiver.fleet.leases_and_leased_processes import (
     EndedRun,
     LeasedProcess,
+    LeaseKeeper,
     LeaseWait,
     SiteLease,
     begin_leased_crawl,
     commit_manifest,
     monotonic_seconds,
     release_lease,
-    renew_lease,
     take_lease,
 )
 from archiver.fleet.postgres import QueueDatabase
@@ -81,52 +81,6 @@ class WorkerContext:
     stopping: threading.Event = field(default_factory=threading.Event)
 
 
-class LeaseKeeper:
-    """Context manager that keeps the lease of a site while a job runs. A thread renews the lease, and extends the time
-    limit of the job's process. `lost` is set if another worker has taken over the site or the lease has expired.
-    """
-
-    def __init__(self, context: WorkerContext, held: SiteLease, delay: float) -> None:
-        self._context, self._held, self._delay = context, held, delay
-        self._until = held.until
-        self._over = threading.Event()
-        self.lost = threading.Event()
-        self.interrupt_now = threading.Event()
-        """Set if the fleet is drained with "now", so that the job must be interrupted."""
-        self.process: LeasedProcess | None = None
-        self._thread = threading.Thread(target=self._renew, name=f"lease of {held.site}", daemon=True)
-
-    def __enter__(self) -> LeaseKeeper:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    @property
-    def until(self) -> float:
-        return self._until
-
-    def _renew(self) -> None:
-        while not self._over.wait(self._held.lease / 6):
-            try:
-                renewed = renew_lease(self._context.board, self._held, self._delay)
-            except QueueUnavailable as error:
-                _log.warning("%s", error)
-                if monotonic_seconds() < self._until:
-                    continue
-                renewed = None
-            if renewed is None:
-                self.lost.set()
-                return
-            self._until, draining = renewed
-            if draining == "now":
-                self.interrupt_now.set()
-            if self.process is not None:
-                self.process.extend(self._until)
-
-
 def crawl_site(context: WorkerContext, site: str, settings: dict[str, Any], url: str) -> float:
     """Runs one crawl job: crawls a site under its lease and stores its shard. Returns 0.0, or the seconds after which
     the job must be retried. A failed crawl is recorded as the outcome of its run, not raised.
@@ -135,7 +89,7 @@ def crawl_site(context: WorkerContext, site: str, settings: dict[str, Any], url:
     held = take_lease(context.board, site, context.name, delay)
     if isinstance(held, LeaseWait):
         return held.seconds
-    with LeaseKeeper(context, held, delay) as lease:
+    with LeaseKeeper(context.board, held, delay) as lease:
         ended = attempt_job(
             site,
             lease,

@@ -141,8 +141,8 @@ def next_fetch_time(
 
 
 DAY_ENDS = (timedelta(days=1), timedelta(days=1, hours=12))
-"""When a day has ended, counted from its midnight in UTC: first in UTC, then in every time zone (UTC-12 is the last). A
-source that gives only a day gives no zone."""
+"""The times after midnight (UTC) at which a day has ended: first in UTC, then in every time zone, of which UTC-12 is
+the last. A source that gives only a day gives no zone."""
 
 
 def next_day_end(lastmod: datetime, fetched: datetime) -> datetime | None:
@@ -166,9 +166,10 @@ _NEXT_TRY = timedelta(hours=20)
 
 
 def next_try_of_new_page(found: datetime, now: datetime, revisit: timedelta = DEFAULT_REVISIT) -> datetime:
-    """Returns the next due time of a page that is gone or shows no post, since a new post may look like that for some
-    days, and a known one may come back. It is requested a day later, and then each time at twice its age, at most
-    `revisit` later. `found` is when the page was found on a site that had been crawled before, or when its post was
-    first found gone.
+    """Returns the next due time of a page that is gone or shows no post. It is requested again because a new post may
+    look like that for some days, and a known post may come back.
+
+    The first request is a day after the page was `found`. The wait then grows with the page's age, up to `revisit`.
+    `found` is when the page was found on a site that had been crawled before, or when its post was first found gone.
     """
     return now + min(max(now - found - _YOUNGEST + _NEXT_TRY, _NEXT_TRY), revisit)

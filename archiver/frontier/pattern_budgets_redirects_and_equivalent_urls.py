@@ -258,7 +258,9 @@ class PatternBudgets:
         self._tallies[pattern] = replace(tally, idle=0, known=0, posts=tally.posts + 1)
 
     def is_used_by_posts(self, pattern: URLPattern) -> bool:
-        """Returns True if a page of this pattern was a post, or if only pages of this pattern led to a post."""
+        """Returns True if a page of this pattern was a post, or if a post was found that only pages of this pattern
+        link to.
+        """
         tally = self._tallies.get(pattern)
         return tally is not None and tally.posts > 0
 
@@ -271,7 +273,9 @@ class PatternBudgets:
         ]
 
     def patterns_read(self, family: str) -> list[URLPattern]:
-        """Returns the patterns of a family of which pages were fetched, the last of them with success."""
+        """Returns the patterns of this family that have fetched pages, provided that the last of these pages
+        existed.
+        """
         return [one for one, tally in self._tallies.items() if one.family == family and not tally.missing]
 
     def reopen(self, pattern: URLPattern) -> None:
@@ -453,7 +457,9 @@ class EquivalentURLs:
 
     @property
     def believed(self) -> frozenset[str]:
-        """The variants that are confirmed often enough and were never refuted."""
+        """The kinds of URL variants that proved equivalent to the plainer URL at least ENOUGH times and never
+        differed.
+        """
         return frozenset(w for w, t in self._counts.items() if t.confirmed >= ENOUGH and not t.refuted)
 
     def believed_plainer(self, key: str) -> list[tuple[str, str]]:
@@ -467,11 +473,11 @@ class EquivalentURLs:
 
 
 ENOUGH_REDIRECTS = 2
-"""If at least this many addresses of a folder were redirected to a form, the host is believed to redirect all addresses
-of the folder to it."""
+"""If at least this many addresses of a folder were redirected to the same spelling (https, a slash at the end ...), the
+host is believed to redirect all addresses of the folder to it."""
 _ENOUGH_ANYWHERE = 2 * ENOUGH_REDIRECTS
-"""If at least this many addresses were redirected to a form and no address refutes this, the host is believed to
-redirect addresses of all folders to it."""
+"""If at least this many addresses were redirected to the same spelling and no address refutes this, the host is
+believed to redirect addresses of all folders to it."""
 _WWW = lazy_regex(r"^www\d?\.", re.IGNORECASE)
 # An extension begins with a letter, so the last number of a version (/release-1.2.0) is not an extension.
 _FILE_EXTENSION = lazy_regex(r"\.[a-z][a-z0-9]{0,4}$", re.IGNORECASE)
@@ -581,8 +587,8 @@ def _agree(form: str, changed: SplitResult, after: SplitResult) -> bool:
 
 
 def _folder(form: str, url: str) -> str:
-    """Returns the folder of an address for which it is learned whether its host redirects to the spelling `form`; ""
-    for https and www, which are the same for all folders.
+    """Returns the folder of an address, since redirects to the spelling `form` are learned for each folder. Returns ""
+    for https and www, which are learned for the whole host.
     """
     return "" if form in _OF_HOST else folder_pattern(url).key
 

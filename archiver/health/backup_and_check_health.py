@@ -41,8 +41,8 @@ class ArchiveSafety:
       read.
     - `verified_at`: when `archiver verify` last checked everything.
     - `checked_at`: when the last check of any kind ended.
-    - `unfinished_since`: when the oldest interrupted nightly check began that no completed check has followed; None if
-      there is none.
+    - `unfinished_since`: if nightly checks were interrupted and none has been completed since, when the oldest of them
+      began; otherwise None.
     - `damages`: the damaged parts that checks found.
     - `removed`: backups that may still contain removed posts, each with the number of these posts.
     - `missing`: the paths of backups whose file is missing, although the folder is there.

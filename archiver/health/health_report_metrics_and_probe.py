@@ -1,11 +1,11 @@
-"""Health reports of the archive, of all its sites and of a trial crawl; the Prometheus metrics; and the probe whether
-the archive works at all.
+"""Health reports of the archive, of all its sites and of a trial crawl; the Prometheus metrics; and the probe, which
+tells whether the archive works at all.
 
 The metrics measure what an archive has done and how much disk space it uses: responses by HTTP status, failed
 notifications, bytes on disk, and when its scheduler was last active.
 
-The check whether an archive works is so cheap that containers, load balancers and monitors can call it every few
-seconds. It ignores findings about sites.
+The probe is so cheap that containers, load balancers and monitors can call it every few seconds. It ignores findings
+about sites.
 """
 
 from __future__ import annotations
@@ -358,8 +358,8 @@ def _look_at_site(db: Database, site: dict[str, Any], health: Health, now: datet
 
 def look_at_archive(found: OverallHealth, *, catching_up: bool = False) -> Look:
     """Returns the health of the archive itself in the form from which notifications are decided (`Look`). `catching_up`
-    means that the scheduler has just started and is still crawling what it missed. The finding that sites are late is
-    then left out, and no finding counts as over.
+    means that the scheduler has just started and is still crawling what it missed: the finding that sites are late is
+    then left out, and no earlier finding counts as ended.
     """
     seen = _seen_findings(found.archive_health)
     if catching_up:
@@ -579,7 +579,7 @@ def make_trial_report(db: Database, site: dict[str, Any], delay: float) -> dict[
     - `learned`: fields with a learned site rule.
     - `days`: first and last day of publication.
     - `hours`: estimated duration of a complete crawl.
-    - `rules_without_match`: the result of the function of that name in `storage.sites`.
+    - `rules_without_match`: the result of the function of that name in `storage.sites_settings_and_rules`.
     - `page_objects`: name, file, URLs, number of sampled articles and fields of each page object for the site's host.
       `fields` contains, by field, the number of articles for which it returned a value, the number for which it failed,
       and the error.
@@ -708,7 +708,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
-    """The result of a probe. `scheduler_seen_at`: when the scheduler's loop last ran; None if it never ran."""
+    """The result of a probe. `scheduler_seen_at` is when the loop of the scheduler last ran; None if it never ran."""
 
     failures: tuple[Failure, ...]
     scheduler_seen_at: datetime | None = None

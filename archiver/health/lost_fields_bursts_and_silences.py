@@ -14,7 +14,7 @@ from math import log
 from statistics import median
 
 from archiver.fields import MEASURED
-from archiver.frontier.post_and_excluded_page_samples import chance_of_at_most
+from archiver.frontier.page_samples_and_edit_estimates import chance_of_at_most
 from archiver.storage.column_values_and_completions import stored_time
 from archiver.storage.run_records_and_statistics import MeasuredRun
 from archiver.storage.site_statistics_for_health import PostDay
@@ -59,9 +59,8 @@ def is_far(value: float, past: Sequence[float], factor: float) -> bool:
 _LEAST_PAST_ARTICLES = 20
 """Runs are compared only if the earlier runs have read at least this many articles together."""
 _LEAST_PAST_POSTS = 10
-"""When posts are compared, the earlier runs must have fetched at least this many. The number is lower than for
-articles, because many feeds list only ten posts.
-"""
+"""When the shares of stored posts are compared, the earlier runs must have fetched at least this many posts together.
+The number is lower than for articles, because many feeds list only ten posts."""
 _LEAST_LOST_POSTS = 3  # at least this many lost posts; fewer may be chance
 _LEAST_DROP = 0.2
 """The share of articles with a field must have dropped by at least this much to be reported."""

@@ -21,12 +21,11 @@ from archiver.sites.archiver_toml import NotificationPolicy
 WINDOW = 10
 """A finding that begins several times within this many runs counts as flapping."""
 SEEN_RUNS = 60
-"""A `Look` holds this many of the latest runs. No setting of a policy needs more."""
+"""A `Look` holds this many of the latest runs, since no setting of a policy looks further back."""
 _RUNS_IN_A_ROW = 2
-"""An amber finding with one of the PASSING_CODES is sent after it was present in this many runs in a row. Every finding
-is over after it was absent from this many runs in a row. A policy's `after_amber` replaces the number for sending; it
-also replaces the number for the end if it is lower.
-"""
+"""An amber finding with one of the PASSING_CODES is sent once it has been present in this many runs in a row. Any
+finding is over once it has been absent from this many. A policy's `after_amber` replaces the first of these numbers,
+and also the second if it is lower."""
 PASSING_CODES = frozenset({"failed", "source", "statuses", "slow", "late", "notify"})
 """Codes of findings that concern a single run and may be absent in the next one. If amber, they are sent after two
 runs; all other findings are sent at once.
@@ -37,10 +36,9 @@ finding about one held page does not hide a later redesign.
 """
 _GROWTH_IGNORED_FOR = timedelta(days=4)
 _SMALL_FIGURE = 3
-"""A red finding that was sent with at least this figure is not sent again within four days because its figure grows.
-Such growth is not news: since a run fetches only some posts, a fault of the whole site shows in more posts with each
-run.
-"""
+"""A red finding whose figure was at least this when it was sent is not sent again within four days because its figure
+grows. Such growth is not news: since a run fetches only some posts, a fault of the whole site shows in more posts with
+each run."""
 _SHORT = 160
 
 Event = Literal["begins", "flapping", "worse", "ends", "passed", "noted"]

@@ -466,8 +466,8 @@ def _find_other_length(runs: Sequence[JudgedRun]) -> _OtherLength | None:
 
 def _median_lengths(runs: Sequence[JudgedRun]) -> list[tuple[datetime, float]]:
     """Returns the median text length of each group of runs, with the start time of the group's first run; the newest
-    group comes first. Consecutive runs form a group as soon as they have read three articles together, because one run
-    may read only one.
+    group comes first. Consecutive runs are grouped until they have read three articles together, because one run may
+    read only one.
     """
     out: list[tuple[datetime, float]] = []
     group: list[JudgedRun] = []
@@ -658,7 +658,7 @@ def _check_content(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime
 
 
 def _judge_missing_fields(content: SiteContent, site: str) -> Iterator[HealthFinding]:
-    """Yields findings about articles without text, and without a date."""
+    """Yields a finding if many articles have neither text nor a picture, and one if many have no date."""
     if content.empty >= _AT_LEAST and content.empty > _SHARED_VALUE_LIMITS["body"] * content.articles:
         yield HealthFinding(
             "empty-body",
@@ -750,8 +750,8 @@ def _check_no_posts(known: HealthInputs, runs: Sequence[JudgedRun], now: datetim
 
 
 def _level_of_pages(pages: int, content: SiteContent) -> Level:
-    """Returns the level of a finding that concerns `pages` pages: red if these are more than the articles, amber if
-    they are at least five and at least 2% of the site's pages, otherwise green.
+    """Returns the level of a finding about this many pages: red if there are more of them than articles; amber if they
+    are at least five, and at least 2% of the site's pages; otherwise green.
     """
     if pages > content.articles:
         return "red"

@@ -293,8 +293,8 @@ def _make_silent_source(db: Database, site: dict[str, Any], kind: str, runs: Seq
 
 
 def _why_silent(source: _SourceDocument, kind: str) -> str | None:
-    """Returns why a source that listed pages of the site lists none now: the reason of its last outcome (None if there
-    is none), or a phrase that says that its URL now answers with something else.
+    """Returns why a source that listed pages of the site lists none now. This is the reason of its last outcome (None
+    if it has none), or a phrase that says that its URL now shows something else.
     """
     if source.kind != kind:
         return f"it is not {'an' if kind == 'api' else 'a'} {_LABELS.get(kind, kind)} any more"

@@ -3,7 +3,8 @@
 The checks use read transactions on read-only connections. A crawl can write at the same time; what it writes after the
 start of a check is not checked.
 
-Articles are checked against their digests, facets and revisions, and optionally compared with a new extraction.
+Articles are checked against their digests, revisions, and stored authors, categories, tags and places. On request they
+are also compared with a new extraction.
 """
 
 from __future__ import annotations
@@ -357,8 +358,8 @@ def _link_pages(db: Database) -> list[str]:
 
 
 def _rebuild_clusters(db: Database) -> None:
-    """Rebuilds the clusters of all articles from their near-duplicate links, after deleting references to missing
-    clusters.
+    """Rebuilds the clusters of all articles from their near-duplicate links. References to missing clusters are deleted
+    first.
     """
     db.execute(
         "update articles set cluster_id = null where cluster_id is not null "
@@ -603,7 +604,9 @@ def _read_statements(db: Database, names: set[str]) -> dict[str, str]:
 
 
 def _delete_from_schema(db: Database, names: set[str]) -> None:
-    """Deletes indexes and the full-text index from the schema. Their pages stay in the file, unused."""
+    """Deletes the indexes in `names`, and the full-text index if it is among them, from SQLite's schema table
+    (sqlite_master). Their database pages stay in the file, unused.
+    """
     version = db.execute("pragma schema_version").fetchone()[0]
     db.execute("pragma writable_schema = on")
     try:
@@ -620,8 +623,8 @@ def _delete_from_schema(db: Database, names: set[str]) -> None:
 
 
 def _vacuum(db: Database) -> str:
-    """Rewrites the file without unused pages (VACUUM). Returns "" if this was done; otherwise words to add to a
-    message, which say how to do it later.
+    """Rewrites the database file without unused pages (VACUUM). Returns ""; if the file is locked or the disk is full,
+    returns words to add to a message instead, which say how to do it later.
     """
     try:
         db.execute("vacuum")

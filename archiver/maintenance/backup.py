@@ -252,7 +252,7 @@ def find_fault(db: Database) -> str:
 
 _SCHEMA_FAULTS = ("table-missing", "column-missing", "column-changed")
 _WITHOUT_TEXT = ("lsh_bands", "minhash_signatures", f"{FTS}_data", f"{FTS}_idx", f"{FTS}_docsize")
-"""Tables whose rows are not read in the check, because they contain no text."""
+"""Tables whose rows the check does not read, because they contain no text."""
 
 
 def _find_unreadable_row(db: Database) -> str:
@@ -541,9 +541,9 @@ def _why_not_backup(source: Database, target: Path) -> str:
 
 
 def _runs_to_compare(source: Database, other: Database, target: Path) -> Iterator[tuple[int, str]]:
-    """Yields the ID and start of the newest run in an earlier backup (`other`), which must also be in the archive from
-    which the backup was made (`source`). Runs of sites that were removed from the archive after that backup are
-    skipped. Yields nothing if no run remains.
+    """Yields the ID and start of the newest run in an earlier backup (`other`); nothing if there is none. If the backup
+    was made from the archive `source`, this archive must have the run, too. Runs of sites that were removed from the
+    archive after the backup are skipped.
     """
     made = made_at(other, target)
     known_until = stamp(made) if any(one.made_at == made for one in read_backups(source)) else ""
@@ -651,8 +651,8 @@ def size_of(file: Path) -> int:
 
 
 def _explain_difference(db: Database, archive: Path, target: Path, name: str) -> str:
-    """Returns a sentence that says what to do about a WARC file that differs from its copy in the folder of `target`.
-    Returns "" unless the file is damaged in the archive and the copy is not.
+    """Returns a sentence that says what to do if a WARC file differs from its copy in the folder of `target`, because
+    it is damaged in the archive and the copy is not; "" in any other case.
     """
     flaws = find_flaws(db, archive.parent, name)
     if not flaws or find_flaws(db, target.parent, name, may_be_earlier=True):
@@ -983,11 +983,11 @@ def _count_held(db: Database, made: BackupRecord, request: BackupRequest) -> int
 
 
 def _holds_since(db: Database, made: BackupRecord, request: BackupRequest) -> datetime | None:
-    """Returns the time of the oldest content in the folder of a new backup, `made`; None if it is unknown. The files in
-    the folder may hold any post that was removed from the archive after this time.
+    """Returns since when content has been collected in the folder of the new backup `made`; None if unknown. The files
+    there may hold every post that was removed from the archive after this time.
 
-    It is the time of the oldest generation. If WARC files are copied, it is the time of the first backup with WARC
-    files, because these files are kept.
+    This is the time of the oldest generation. With WARC files, it is the time of the first backup with WARC files,
+    because these are kept.
     """
     if request.purge:
         return made.made_at

@@ -153,8 +153,8 @@ def _find_damaged_pages(db: Database, table: str) -> Iterator[tuple[int, str]]:
 
 
 def find_unreadable_articles(db: Database) -> list[int]:
-    """Returns the IDs of the articles whose row or revisions cannot be read. Articles whose IDs are in no other,
-    readable table are not found.
+    """Returns the IDs of the articles whose row or revisions cannot be read, as far as some readable table has their
+    IDs.
     """
     ids: set[int] = set()
     for query in (

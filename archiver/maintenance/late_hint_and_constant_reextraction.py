@@ -210,8 +210,8 @@ _SAMPLE = 200
 _MOST_ARTICLES = 2_000
 """At most this many articles are extracted again in one run; the next run continues."""
 _PLACED, _MOST_TITLES, _OTHERS, _SHOWN = 3, 10, 10, 0.8
-"""A title of at least `_PLACED` posts, none of which shows it, belongs to the site, if at least the share `_SHOWN` of
-the `_OTHERS` newest other posts show theirs. The `_MOST_TITLES` most frequent titles are looked at."""
+"""A title is a placeholder if at least `_PLACED` posts have it, none of their pages shows it, and at least the share
+`_SHOWN` of the `_OTHERS` newest other posts show their titles. The `_MOST_TITLES` most frequent titles are examined."""
 _COLUMNS = tuple(name for name in OWN_TEXTS if name in MEASURED)
 _LIVE = "site = :site and gone_at is null and id not in (select article_id from withdrawn_articles)"
 
@@ -259,8 +259,8 @@ def _is_constant_title(db: Database, site: str, title: str) -> bool:
 def find_placeholder_titles(
     db: Database, folder: Path, site: Mapping[str, Any], known: SiteConstants
 ) -> tuple[str, ...]:
-    """Returns the titles that several posts of a site declare, but do not show, although the site's other posts show
-    their titles. A theme declares such a text for each post without a title. `folder` is the archive's folder; titles
+    """Returns placeholder titles: titles that several posts of a site declare but do not show, although its other posts
+    show theirs. A theme may declare such a title for each post without one. `folder` is the archive's folder; titles
     among the `known` constants are left out.
     """
     repeated = db.execute(
@@ -282,7 +282,7 @@ def find_placeholder_titles(
 
 
 def _is_shown_on_any(db: Database, folder: Path, site: Mapping[str, Any], title: str) -> bool:
-    """Returns True if at least one of the newest posts with a title shows it, or cannot be read."""
+    """Returns True if at least one of the newest posts with this title shows the title, or cannot be read."""
     rows = db.query(
         f"select * from articles where {_LIVE} and title = :title and capture_id is not null order by id desc "
         "limit :most",
@@ -292,8 +292,8 @@ def _is_shown_on_any(db: Database, folder: Path, site: Mapping[str, Any], title:
 
 
 def _shows_its_title(db: Database, folder: Path, site_id: int, row: dict[str, Any]) -> bool | None:
-    """Returns True if a heading on the page of an article, or what a feed or an API says of it, is its title. Returns
-    None if its capture cannot be read.
+    """Returns True if the title of an article (a row of `articles`) is shown on its page, or given by a feed or an API;
+    False if the page only declares it in its head. Returns None if its capture cannot be read.
     """
     without_rules = next(reversed(extract_from_capture(db, folder, row, site_id)), None)
     if without_rules is None:
@@ -369,8 +369,8 @@ def _count_values(db: Database, ids: Sequence[int]) -> Counter[str]:
 
 def _articles_with_constants(db: Database, site: str, constants: SiteConstants, rules: str) -> list[int]:
     """Returns the IDs of a site's articles that have a constant as a value, at most `_MOST_ARTICLES`. Articles that
-    were already extracted with `rules` are left out; this is how the version of rules that contains the constants is
-    named in the column `extractor`.
+    were already extracted with the constants are left out: their column `extractor` contains `rules`, the name of this
+    version of the site rules.
     """
     values = {"titles": "title", "images": "image", "descriptions": "description"}
     has_one = " or ".join(f"{column} in (select value from json_each(:{name}))" for name, column in values.items())

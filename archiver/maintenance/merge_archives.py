@@ -46,9 +46,8 @@ from archiver.storage.archive_opening_and_transactions import open_archive, writ
 from archiver.storage.full_text_index_and_saved_searches import batch_indexing
 from archiver.storage.page_discoveries_counts_and_source_trust import discovery_place
 from archiver.storage.pages_and_source_hints import EPOCH, insert_row, last_rowid
-from archiver.storage.run_records_and_statistics import current_site_names, moved_site
 from archiver.storage.schema_and_migrations import migrations
-from archiver.storage.sites_settings_and_rules import SiteLookup
+from archiver.storage.sites_settings_and_rules import SiteLookup, current_site_names, moved_site
 from archiver.storage.tombstones import Tombstone, allow_again, keep_url_out, pending_takedowns, tombstones
 from archiver.urls import urlkey
 
@@ -292,7 +291,7 @@ def merge(db: Database, archive: Path, other: Path, progress: Progress = lambda 
     """Merges the archive `other` into this one. No other program may write to either archive meanwhile.
 
     Raises the errors of `open_for_merge`, and storage errors. What was merged before an error is kept, and repeating
-    the merge continues it. The memory needed is that for the captures of one post and for one ID per site and run.
+    the merge continues it. In memory, it holds the captures of one post at a time, and the ID of each site and run.
     """
     with open_for_merge(other, archive) as theirs:
         merging = _Merge(db, archive, theirs, other.parent, progress)

@@ -183,9 +183,9 @@ def merge_parts(db: Database, theirs: Database, key: str) -> None:
 
 
 def _map_provenance(row: Row, capture_ids: Mapping[int, int | None], rules: Mapping[int, int]) -> Row:
-    """Returns the columns `capture_id` and `extractor` of an article or revision, with the IDs of captures and site
-    rules replaced by the IDs that they have in this archive. `capture_ids` and `rules` map the IDs of the other archive
-    to those; a capture that was not copied has None.
+    """Returns the columns `capture_id` and `extractor` of an article or revision of the other archive, with the IDs in
+    them replaced by those in this archive. `capture_ids` and `rules` map the IDs; a capture that was not copied is
+    mapped to None.
     """
     return {"capture_id": capture_ids.get(row["capture_id"] or 0), "extractor": _map_extractor(row["extractor"], rules)}
 

@@ -1,6 +1,6 @@
-"""Decides again which stored pages of a site are posts, by the verdicts on the site's forms and by its rules. Stores
-the pages that prove to be posts, and withdraws articles whose pages prove not to be. Pages are read from their
-captures; nothing is fetched.
+"""Decides again which stored pages of a site are posts, by the verdicts on the site's forms and by its rules. (Pages of
+one template have one form; its verdict says whether they are posts.) Stores the pages that prove to be posts, and
+withdraws articles whose pages prove not to be. Pages are read from their captures; nothing is fetched.
 """
 
 from __future__ import annotations

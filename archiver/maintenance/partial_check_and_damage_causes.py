@@ -69,7 +69,7 @@ _SUBJECTS_OF_CAUSES = {
     "index-differs": "full-text index",
     "record-unknown": "rows that are missing",
 }
-"""Kinds of findings that have one cause together, each with the subject of this cause."""
+"""Kinds of findings that are reported together: all findings of a kind have one cause, which gets this subject."""
 _SEARCH_INDEX = "search-index-"
 
 

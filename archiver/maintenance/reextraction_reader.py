@@ -206,9 +206,9 @@ def relearn_site_rules(db: Database, folder: Path, site: dict[str, Any], most: i
 
 @dataclass(frozen=True, slots=True)
 class _ReadCapture:
-    """The newest capture of a stored post, as a sample from which rules are learned, with its source hint. `stored` is
-    the stored article if extraction finds another text in the capture, as after a redesign; otherwise None. Its values
-    are then what the rules have to find.
+    """The newest capture of a stored post, as a sample from which rules are learned, with its source hint. If
+    extraction finds another text in it than the stored one, as after a redesign, `stored` is the stored article, whose
+    values the rules have to find; otherwise None.
     """
 
     sample: Sample
@@ -239,9 +239,9 @@ def _with_stored_values(article: Article, stored: Article | None) -> Article:
 def _of_newest_template(
     read: list[_ReadCapture], valid: SiteRules | None, ended: datetime | None
 ) -> list[_ReadCapture]:
-    """Returns the captures that are newer than the last one that the rules `valid` fit, and than the end of the last
-    template (`ended`); all of them if these are too few. None stands for a site without rules, and without a former
-    template.
+    """Returns the captures of the site's newest template. These are newer than the last capture that the rules `valid`
+    fit (None: no rules), and than the end of the last template (`ended`, None: no earlier template). If they are too
+    few, returns all captures.
     """
     fitted = [one.captured_at for one in read if valid is not None and one.fits(valid)]
     last = max((at for at in (*fitted, ended) if at is not None), default=None)

@@ -289,8 +289,8 @@ def _sync(file: Path) -> None:
 
 def restore_captures(backup: Path, archive: Path, names: Sequence[str], progress: Progress) -> RestoreResult:
     """Puts back WARC files that are damaged or missing in the archive, if the folder of the backup has undamaged
-    copies. `names` are the files to examine, as in `captures.warc_file`; if it is empty, all are. A damaged file is
-    kept under its name with ".damaged" appended.
+    copies. `names` are the files to examine, as in `captures.warc_file`; () means all. A damaged file is kept under its
+    name with ".damaged" appended.
 
     Raises the same errors as `restore_archive` and `open_archive`.
     """

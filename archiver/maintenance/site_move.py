@@ -199,7 +199,7 @@ class _Moving:
         (done.tags,) = db.execute("select count(*) from site_tags where site_id = ?", [self._id]).fetchone()
         done.settings, done.crawl = len(site["settings"]), site["settings"].get("crawl") is not False
 
-    # Pages
+    # Pages.
 
     def _move_pages(self) -> None:
         """Gives the pages their new URLs. Clears the validators (ETag, Last-Modified), which are meaningless to the new
@@ -295,7 +295,7 @@ class _Moving:
             ],
         )
 
-    # Articles
+    # Articles.
 
     def _move_articles(self) -> None:
         """Gives the articles their new URLs. The database's triggers make their former URLs aliases."""

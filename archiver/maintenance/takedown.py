@@ -183,7 +183,7 @@ def takedown_scope(db: Database, article_id: int) -> TakedownScope:
 
 
 def _captures_naming(db: Database, urls: Sequence[str]) -> int:
-    """Returns the number of captures of the pages on which one of these URLs was found."""
+    """Returns the number of captures of the pages (lists, feeds ...) on which one of these URLs was found."""
     marks = ",".join("?" * len(urls))
     [count] = db.execute(
         "select count(distinct c.id) from page_discoveries d join pages p on p.id = d.page_id "
@@ -388,8 +388,8 @@ def count_records_to_erase(db: Database, folder: Path, article_ids: Collection[i
 
 
 def delete_unfinished_rewrites(db: Database, folder: Path) -> None:
-    """Deletes the surplus file of each rewriting of a WARC file that was interrupted because the process was killed:
-    the old file if the database already points to the new one, otherwise the new file.
+    """Deletes the surplus files that are left if the process was killed while it rewrote WARC files. If the database
+    already points to the new file, this is the old file, otherwise the new one.
     """
     for old, new, done in db.execute("select old_file, new_file, done from warc_rewrites").fetchall():
         delete_warc(folder / (old if done else new))
@@ -522,8 +522,8 @@ def _is_removed(
 
 
 def _is_plain_text(body: bytes, content_type: str) -> bool:
-    """Returns True for text/plain, text/markdown and the like: a document that, unlike a feed or a listing, leads to no
-    pages, so that a crawl can do without it. Some servers call a feed text/plain.
+    """Returns True if a response is plain text, such as text/plain or text/markdown, and not a feed or JSON, which some
+    servers send as text/plain. A crawl can do without plain text, since it has no links to pages.
     """
     kind, _, subtype = content_type.partition(";")[0].strip().lower().partition("/")
     return kind == "text" and subtype not in ("html", "xml") and not body.lstrip().startswith((b"<", b"{", b"["))

@@ -265,10 +265,10 @@ def check_references(db: Database) -> Iterator[VerifyFinding]:
 
 
 def check_captures_of_articles(db: Database) -> Iterator[VerifyFinding]:
-    """Yields a finding for each article whose capture is of a URL that is not the article's: the URL belongs to no
-    article, or to another article that has the same capture.
+    """Yields a finding for each article whose capture is of a URL that belongs to no article, or to another article
+    with the same capture.
 
-    If the URL belongs to another article without this capture, there is no finding, because the site may have used the
+    If the URL belongs to another article with another capture, there is no finding, because the site may have used the
     URL for another post later.
     """
     db.register_function(lambda url: urlkey_or_empty(str(url)), name="urlkey", deterministic=True, replace=True)

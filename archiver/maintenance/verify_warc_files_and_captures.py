@@ -33,8 +33,8 @@ _BACK = "Restore the file from a backup."
 _INDEX = "Run 'archiver verify --repair': it rebuilds the index from the records."
 _MOST = 50
 _MOST_FRAMES = 4
-"""If the records of a file have more than this many different gzip headers, the file was written by a program that puts
-times into the headers. Then no header is suspicious."""
+"""Gzip headers are not compared if the records of a file have more than this many different ones: the program that
+wrote the file then puts times into the headers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -448,11 +448,11 @@ _SUFFIXES = (".warc.gz", ".cdxj", ".cdxj.open", ".cdxj.new")
 
 
 def find_warc_files(folder: Path) -> dict[str, bool]:
-    """Returns the WARC files below folder/warc. The dict maps the path of each file, relative to `folder`, to True if
-    the file is finished: it has an index, or no process holds its lock.
+    """Returns the WARC files below folder/warc: a dict from the path of each file, relative to `folder`, to True if the
+    file is finished. A file is finished if it has an index, or if no process holds its lock.
 
-    Call this before reading the rows of `captures`, since only then the table is sure to have all rows of each finished
-    file.
+    This must be called before the rows of `captures` are read; otherwise rows of a file that is finished meanwhile
+    could be missing.
     """
     return {
         f"warc/{file.relative_to(folder / 'warc')}": index_of(file).exists() or not is_being_written(file)

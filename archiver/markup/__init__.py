@@ -1,1 +1,1 @@
-"""Marks, which are the structure of a text over its plain text, and the HTML and Markdown written from them."""
+"""Marks, which give a plain text its structure (headings, links ...), and the HTML and Markdown written from them."""

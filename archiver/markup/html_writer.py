@@ -76,9 +76,9 @@ class _HtmlWriter:
         """Returns the HTML of a list item, and the kind of its last block. `before` is the kind of the block before the
         item, and `following` is the item after it.
 
-        The first paragraph is written without a <p>, which means that in the body no blank lines are around it. If
-        blank lines are on both sides of it, it is put into a <div>; if there is one only before it, an empty paragraph
-        is written before it.
+        The first paragraph is written without a <p> if no blank lines are around it in the body. If there are blank
+        lines on both sides, it is written in a <div>. If there is one only before it, an empty paragraph is written
+        before it.
         """
         name, node = _take_anchor(node)
         number = f' value="{int(node.value)}"' if _is_number(node.value) else ""
@@ -225,8 +225,8 @@ def _short_address(url: str) -> str:
 
 
 def _take_anchor(node: Node) -> tuple[str, Node]:
-    """Returns the id attribute for the anchor with which a node begins ("" if there is none), and the node without that
-    anchor.
+    """Splits a node that begins with an anchor. Returns the id attribute for the anchor ("" if there is none), and the
+    node without the anchor.
     """
     first = node.children[0] if node.children else ""
     if isinstance(first, str) or first.kind != ANCHOR:

@@ -118,8 +118,8 @@ def _label(name: str, reference: str, taken: set[str]) -> str:
 
 
 class _MarkdownWriter:
-    """Writes nodes as Markdown. `notes` are the footnotes by the names of their anchors. `has_formulas`: dollar signs
-    in the text have to be told from those around formulas.
+    """Writes nodes as Markdown. `notes` are the footnotes by the names of their anchors. If `has_formulas` is True,
+    dollar signs in the text are escaped, since those around formulas have a meaning.
     """
 
     def __init__(self, notes: dict[str, _Note], *, has_formulas: bool) -> None:
@@ -307,8 +307,8 @@ class _MarkdownWriter:
         return f"[{inside}]({_url(node.value)})" if is_safe_url(node.value) else inside
 
     def sup_of_note(self, node: Node) -> str:
-        """Returns the Markdown of a raised (<sup>) link to a footnote, which is the reference alone; "" for any other
-        node.
+        """Returns the Markdown of a <sup> that contains only a link to a footnote: the footnote's reference, such as
+        "[^1]", without the <sup>. Returns "" for any other node.
         """
         inside = [one for one in node.nodes() if one.kind != ANCHOR]
         is_note = len(inside) == 1 and inside[0].kind == "a" and inside[0].value[1:] in self.notes

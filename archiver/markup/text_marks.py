@@ -321,8 +321,8 @@ def _ends_before(kind: str, end: int, mark: Mark) -> bool:
 
 
 def _take_text(node: Node, body: str, start: int, end: int) -> int:
-    """Adds the text from `start` to `end` of the body to a node. Returns the position up to which text has been added:
-    the greater of the two.
+    """Adds the text from `start` to `end` of the body to a node, unless it is empty. Returns the position up to which
+    text has been added, which is the greater of the two.
     """
     if start < end:
         node.children.append(body[start:end])
@@ -399,8 +399,8 @@ def is_object(node: Node) -> bool:
 
 
 def space_after(image: Node, before: str, following: Node | str) -> str:
-    """Returns " " if a space is needed between an image in a line of text and the text that follows it; otherwise "". A
-    body contains only the space before the image (`before` is the text before it).
+    """Returns " " if a space is needed between an image in a line of text and the text after it; otherwise "". In the
+    body, an image has no length, so only the space before it is written (`before` is the text before it).
     """
     text = following if isinstance(following, str) else following.text
     is_between_words = image.kind == "img" and before[-1:] == " " and text[:1].isalnum()

@@ -8,7 +8,7 @@ Crawl-delay between two User-agent lines. Therefore this module selects the grou
 that group.
 
 What may be published is decided from the usage statements later, when a dataset is built. The words of X-Robots-Tag and
-of the robots meta element are not standardised, so every word in the form of a directive is kept. TDMRep is the "TDM
+of the robots meta element are not standardized, so every word in the form of a directive is kept. TDMRep is the "TDM
 Reservation Protocol" (W3C Community Group Final Report, 10 May 2024), cited by the titles of its sections.
 """
 

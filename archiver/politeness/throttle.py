@@ -131,6 +131,3 @@ def retry_after(value: str, now: datetime) -> float | None:
     except ValueError:
         return None
     return max(0.0, ((at if at.tzinfo else at.replace(tzinfo=UTC)) - now).total_seconds())
-
-
-# Limits of one run.

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from archiver.errors import ArchiverError
-from archiver.frontier.post_and_excluded_page_samples import EditEstimate
+from archiver.frontier.page_samples_and_edit_estimates import EditEstimate
 from archiver.sites.crawler_identity_and_delay import contact_of, delay_for
 from archiver.storage.run_records_and_statistics import Counts
 
 if TYPE_CHECKING:
     from archiver.spiders.crawl_run_archive_and_post_judgement import Only
 
-# Notices to the user, and the log file.
+# Notices to the user.
 
 
 class NoticeHandler(logging.Handler):

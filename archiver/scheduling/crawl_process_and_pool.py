@@ -55,7 +55,7 @@ from archiver.storage.disk_and_database_errors import environment_error
 from archiver.storage.run_records_and_statistics import Counts
 from archiver.urls import Scope
 
-# Scrapy's process, changed so that it ends within seconds of a signal
+# Scrapy's process, changed so that it ends within seconds of a signal.
 
 _GARBAGE_THRESHOLD = 20_000
 """Python looks for cyclic garbage each time this many new objects exist (default: 700)."""
@@ -613,7 +613,7 @@ def _death_sentence(url: str, code: int, order: CommonOptions) -> str:
     )
 
 
-# The entry point
+# The entry point.
 
 
 def run_plans(
@@ -622,9 +622,9 @@ def run_plans(
     """Crawls all plans, `workers` hosts at a time, on the available cores. Returns the results in the order of the
     plans, and the signal that ended the crawls (0 for none).
 
-    If there is only one host or one core, crawls in this process, because another process would only cost time and
-    memory. A process can do that only once; if `apart` is True, it is not used. Raises the errors of `open_archive`,
-    before the first request.
+    If there is only one host or one core, crawls in this process, since another one would only cost time and memory.
+    Scrapy can run only once in a process; if `apart` is True, another process is used in any case. Raises the errors of
+    `open_archive`, before the first request.
     """
     finish_pending_takedowns(order.archive, print_notice, create=True)
     results, signum = _crawl(plans, order, workers, apart=apart)
@@ -645,9 +645,9 @@ def _crawl(
 
 
 def _result_or_raise(plan: CrawlPlan, result: CrawlOutcome, *, alone: bool) -> CrawlResult:
-    """Returns the result of a plan, or raises its ArchiverError. If the plan is not the only one (`alone` is False),
-    two kinds of errors are returned as results instead: "waiting" if another command is crawling the site or host, and
-    "failed" if a page object cannot be used.
+    """Returns the result of a plan, or raises its ArchiverError. If there are other plans (`alone` is False), two
+    errors are returned as results instead: "waiting" if another command is crawling the site or host, and "failed" if a
+    page object cannot be used.
     """
     if isinstance(result, BadPageObject) and not alone:
         return CrawlResult(Scope.of(plan.url).name, plan.url, "failed", str(result), 0.0, Counts(), ())

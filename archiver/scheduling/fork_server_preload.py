@@ -19,7 +19,7 @@ for name in (
     "archiver.scheduling.crawl_process_and_pool",
     "archiver.scheduling.crawl_plans_results_and_notices",
     "archiver.scheduling.scheduler_loop_and_processes",
-    "archiver.search.index_refresh_opening_and_check",
+    "archiver.search.index_refresh_searcher_and_check",
     "archiver.health.notification_messages_and_channels",
     # Scrapy imports these when a crawl starts.
     "scrapy.cmdline",

@@ -140,7 +140,7 @@ def _run_crawl(link: Connection, crawl: SiteCrawl, order: CommonOptions) -> None
     unblock_end_signals()
     threading.Thread(target=_stop_without_scheduler, args=(link,), daemon=True).start()
     from archiver.scheduling.crawl_process_and_pool import run_plans
-    from archiver.search.index_refresh_opening_and_check import refresh_after_writing
+    from archiver.search.index_refresh_searcher_and_check import refresh_after_writing
 
     try:
         plan = make_plan(crawl.url, crawl.settings, crawl.delay, crawl.contact, known=True)

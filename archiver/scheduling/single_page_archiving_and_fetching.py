@@ -47,7 +47,7 @@ PageOutcome = Literal[
     "invalid",
     "interrupted",
 ]
-"""What came of one named page. "known": it is archived, and was not fetched again. "removed": a takedown forbids it.
+"""The result for one named page. "known": it is archived, and was not fetched again. "removed": a takedown forbids it.
 "invalid": it is not the URL of a page. "held": its new state is stored once it is confirmed."""
 ARCHIVED: frozenset[PageOutcome] = frozenset({"new", "revised", "unchanged", "known"})
 _BY_STORED: dict[str, PageOutcome] = {
@@ -120,7 +120,7 @@ class AddOptions:
 class _Addition:
     """The pages that are being added to an archive.
 
-    - `pages`: what came of each page so far, by its address as given.
+    - `pages`: the result of each page so far, by its address as given.
     - `waiting`: the URLs still to fetch, with the addresses that led to them.
     - `newest`: the ID of the newest article before anything was fetched; `revisions`: the current revisions of the
       articles of the pages.
@@ -137,14 +137,14 @@ class _Addition:
     new_sites: set[str] = field(default_factory=set)
 
     def settle(self, url: str, page: NamedPage) -> None:
-        """Records what came of a URL, for each address that led to it."""
+        """Stores the result of a URL for each address that led to it."""
         for asked in self.waiting.pop(url, []):
             self.pages[asked] = replace(page, asked=asked)
 
 
 def add_pages(archive: Path, addresses: Iterable[str], options: AddOptions) -> tuple[list[NamedPage], int]:
-    """Fetches pages and archives them. Returns what came of each page, in the order of `addresses` without repetitions,
-    and the signal that ended the command (0 for none).
+    """Fetches pages and archives them. Returns the result of each page, in the order of `addresses` without
+    repetitions, and the signal that ended the command (0 for none).
 
     The archive is created if at least one page can be requested. Raises ContactMissing or BadContact before anything is
     fetched, and the errors of `open_archive`; if all pages are on one site, also ArchiveInUse and HostInUse.
@@ -177,7 +177,9 @@ def _read_addresses(adding: _Addition, asked: Sequence[str]) -> None:
 
 
 def _settle_known(adding: _Addition, db: Database) -> None:
-    """Settles the pages that are archived, unless they are to be fetched again, and those that were removed."""
+    """Stores the result of the pages that need no request: those that are archived (unless they are to be fetched
+    again), and those that were removed.
+    """
     adding.newest = archive_mark(db).article
     for url in list(adding.waiting):
         if removal := tombstone_at(db, urlkey(url)):
@@ -210,8 +212,8 @@ def _page_of(found: Mapping[str, Any], outcome: PageOutcome, reason: str) -> Nam
 
 
 def _fetch(adding: _Addition, *, apart: bool) -> int:
-    """Fetches the pages that wait, and settles those that did not lead to another site. If `apart` is True, fetches in
-    another process, because Scrapy cannot run twice in one. Returns the signal that ended the crawl.
+    """Fetches the pages that wait, and stores the results of those that did not lead to another site. If `apart` is
+    True, fetches in another process, because Scrapy cannot run twice in one. Returns the signal that ended the crawl.
     """
     plans = _plan(adding)
     if not plans:
@@ -234,7 +236,7 @@ def _fetch(adding: _Addition, *, apart: bool) -> int:
 
 
 def _plan(adding: _Addition) -> list[CrawlPlan]:
-    """Returns a plan for each site that has a page to fetch. Settles the pages of hosts that do not exist."""
+    """Returns a plan for each site that has a page to fetch. Stores the results of pages whose host does not exist."""
     by_site: dict[str, list[str]] = {}
     settings: dict[str, dict[str, Any]] = {}
     if adding.archive.exists() and adding.archive.stat().st_size:
@@ -274,7 +276,9 @@ def _prepare(adding: _Addition, db: Database, plans: Sequence[CrawlPlan]) -> Non
 
 
 def _settle_fetched(adding: _Addition, db: Database, url: str, result: CrawlResult) -> None:
-    """Settles a page whose site was visited; if it redirects to another site, its target waits instead."""
+    """Stores the result of a page after its site was visited; if it redirects to another site, makes its target wait
+    instead.
+    """
     try:
         found = url_history(db, url)
         for _ in range(_MOST_MOVES):
@@ -338,7 +342,7 @@ def _redirect_target(db: Database, folder: Path, found: Mapping[str, Any]) -> st
 
 
 def _forget_mistakes(adding: _Addition, db: Database, plans: Sequence[CrawlPlan]) -> None:
-    """Removes what mistyped addresses have left: pages that do not exist, and new sites of which no page answered."""
+    """Removes the traces of mistyped addresses: pages that do not exist, and new sites of which no page answered."""
     for name in sorted(adding.new_sites):
         answered = any(page.site == name and page.outcome not in _NOTHING for page in adding.pages.values())
         if not answered:
@@ -353,7 +357,7 @@ def _forget_mistakes(adding: _Addition, db: Database, plans: Sequence[CrawlPlan]
 _NOTHING: frozenset[PageOutcome] = frozenset({"gone", "failed", "interrupted"})
 
 
-# One page without an archive
+# One page without an archive.
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@
     write_atom(feed)        bytes, to be served as ATOM_TYPE
     write_json_feed(feed)   bytes, to be served as JSON_FEED_TYPE
 
-The writers are pure: a feed says what they write. `archiver feed`, `archiver searches run --atom` and the web pages
-share them. Times are ISO 8601.
+The writers are pure functions of a feed. `archiver feed`, `archiver searches run --atom` and the web pages share them.
+Times are ISO 8601.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ ATOM = "http://www.w3.org/2005/Atom"
 ATOM_TYPE = "application/atom+xml"
 JSON_FEED_TYPE = "application/feed+json"
 MAX_ENTRIES = 100
-"""A feed has at most this many entries unless its caller says otherwise."""
+"""The maximum number of entries in a feed, by default."""
 REASONS: dict[str, str] = {
     "new": "new in the archive",
     "edited": "edited since it was archived",
@@ -51,7 +51,7 @@ class FeedEntry:
     """One article in a feed.
 
     - `id`: a URN that stays the same when the article is edited.
-    - `updated`: the time of the change for which it is in the feed.
+    - `updated`: the time of the change that put the article in the feed.
     - `published`: when the post was published; "" if that is not known to the minute.
     - `authors`: at least one name, because an Atom entry must have an author (RFC 4287, section 4.1.2).
     - `reason`, `label`: why the article is in the feed, for programs and for people.
@@ -78,8 +78,8 @@ class FeedEntry:
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """A feed with its entries, newest first. `own_url` is the URL at which it is served, and `home_url` that of the
-    page that shows the same to people; each is "" if there is none.
+    """A feed with its entries, newest first. `own_url` is the URL at which it is served, and `home_url` the URL of the
+    web page with the same articles; each is "" if there is none.
     """
 
     id: str
@@ -93,7 +93,7 @@ class Feed:
 FeedFormat = Literal["atom", "json"]
 
 
-# The feed of a query
+# The feed of a query.
 
 
 def changes_feed(
@@ -106,8 +106,8 @@ def changes_feed(
     title: str = "",
     page_of: Callable[[Hit], str] = lambda hit: "",
 ) -> Feed:
-    """Returns a feed of the articles that a query matches and that were added or changed last, at most `most`. An
-    article counts as changed when a revision of it is stored, or when it is found to be gone. The query's own order and
+    """Returns a feed of at most `most` articles that a query matches: those that were added or changed most recently.
+    An article is changed when a revision of it is stored, or when it is found to be gone. The query's own order and
     limit are ignored.
 
     `title` is the feed's title; "" for the query itself. `page_of` returns the URL of an article's page in the archive.
@@ -149,7 +149,9 @@ class _Change:
 
 
 def _last_changes(db: Database, ids: Iterable[int], most: int) -> dict[int, _Change]:
-    """Returns the last change of those of these articles that changed last, by article ID, newest change first."""
+    """Of these articles, takes the `most` that changed most recently, and returns the last change of each by article
+    ID, newest change first.
+    """
     rows = db.execute(
         "select id, urlkey, max(at, coalesce(gone_at, '')) as changed, "
         "case when gone_at >= at then 'gone' when revision > 1 then 'edited' else 'new' end from (select a.id, "
@@ -179,7 +181,7 @@ def entry_of_hit(hit: Hit, urn: str, *, updated: str, reason: str, label: str) -
     )
 
 
-# The writers
+# The writers.
 
 
 def write_atom(feed: Feed, software: str = "archiver") -> bytes:

@@ -57,8 +57,8 @@ _DATE_PARTS = {"year": 1, "month": 2}
 @dataclass(frozen=True, slots=True)
 class CitedArticle:
     """The content of a citation, independent of its format. All texts are single lines. `published` and `read` (the
-    capture) are dates: year, month and day, as far as they are known. `note` is a text that identifies the capture and
-    the revision, and `proof` contains its parts as separate values.
+    time of the capture) contain year, month and day, as far as they are known. `note` is a text that identifies the
+    capture and the revision, and `proof` contains its parts as separate values.
     """
 
     key: str
@@ -220,7 +220,7 @@ _FULL_MONTHS = (
 )
 _MLA_MONTHS = ("Jan.", "Feb.", "Mar.", "Apr.", "May", "June", "July", "Aug.", "Sept.", "Oct.", "Nov.", "Dec.")
 _FAMILY_FIRST = frozenset({"hu", "ja", "km", "ko", "mn", "vi", "zh"})
-"""Languages in which the family name comes first; a name in a text in one of them is not reordered."""
+"""Languages in which the family name comes first. Names in texts in these languages are not reordered."""
 _SUFFIX = lazy_regex(r"(?:Jr|Sr|II|III|IV)\.?")
 _STRAIGHT_QUOTES = lazy_regex(r'"([^"]*)"')
 _HONORIFIC = lazy_regex(r"(?:Dra?|Profa?|Mr|Mrs|Ms|Mme|Mlle|Herr|Frau|Sir|Dame|Rev|Sr|Sra)\.?", re.IGNORECASE)
@@ -228,11 +228,12 @@ _PARTICLES = word_set(
     "van von vom zu zum zur der den ter ten de del della dello di da das do dos du des la le lo los las san st. "
     "ó o ní nic uí ui mac mc ap al el ul bin bint ibn abu abi ben"
 )
-"""Particles of family names that may have a capital letter; one in small letters is a particle in any case."""
+"""Particles of family names that may have a capital letter. Any word in small letters before a family name is a
+particle."""
 _JOINTS = frozenset({"y", "e", "i"})
 _PREFIX = lazy_regex(r"(?:al|el|ul|ad|an|ar|as|az)-(?=\w)", re.IGNORECASE)
 _ARTICLES = frozenset({"the", "le", "la", "les", "el", "los", "las", "il", "die", "das"})
-"""A name that begins with one of these words is that of an outlet."""
+"""Definite articles. A name that begins with one of them is the name of an outlet, not of a person."""
 _MAX_APA_AUTHORS, _MAX_CHICAGO_AUTHORS = 20, 10
 
 
@@ -295,7 +296,7 @@ def _mla(one: CitedArticle) -> str:
 
 
 def _first_inverted(one: CitedArticle) -> list[str]:
-    """Returns the authors, the family name of the first one in front."""
+    """Returns the names of the authors. In the first name, the family name comes first."""
     return [_inverted(name, one.language) if n == 0 else name for n, name in enumerate(one.authors)]
 
 
@@ -350,7 +351,7 @@ def _listed(names: list[str]) -> str:
 
 
 def _ended(text: str) -> str:
-    """Returns a text with a full stop, unless it ends a sentence already; "" for ""."""
+    """Adds a full stop to a text, unless the text already ends with a mark such as "?"; "" for ""."""
     bare = text.rstrip(_UPRIGHT)
     return text if not bare or bare[-1] in _ENDS else f"{text}."
 

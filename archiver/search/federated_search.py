@@ -27,7 +27,7 @@ from archiver.articles.near_duplicates_and_cluster_source import (
     wording_of,
 )
 from archiver.errors import BadQuery, SiteNotFound
-from archiver.search.index_refresh_opening_and_check import hold_searchers
+from archiver.search.index_refresh_searcher_and_check import hold_searchers
 from archiver.search.query_with_filters_and_sort import Query
 from archiver.search.search_hits_facets_and_similar_articles import (
     Hit,
@@ -170,8 +170,8 @@ def _elsewhere(one: FederatedQuery, shard: int, number: int) -> tuple[CopyElsewh
 
 @dataclass(frozen=True, slots=True)
 class _Copy:
-    """A match of the query in one archive, which may be a copy of matches in other archives. Of several copies, the one
-    that was published first is shown, and the others are folded beneath it (`turn` is their order).
+    """A match of the query in one archive, which may be a copy of matches in other archives. Copies are sorted by
+    `turn`: the first one, which was published first, is shown, and the others are folded beneath it.
     """
 
     shard: int

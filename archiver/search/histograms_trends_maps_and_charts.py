@@ -29,6 +29,7 @@ from sqlite_utils import Database
 
 from archiver.errors import BadQuery, ExtraMissing
 from archiver.lazy_regex import lazy_regex
+from archiver.search.index_refresh_searcher_and_check import Searcher
 from archiver.search.index_schema_and_documents import site_and_parents
 from archiver.search.points_boxes_and_circles import Box
 from archiver.search.query_parser import parse_query
@@ -36,7 +37,6 @@ from archiver.search.query_tree_and_predicates import And, Key, Node, Or, Span
 from archiver.search.query_with_filters_and_sort import Query, filter_terms
 from archiver.search.search_hits_facets_and_similar_articles import Plan, plan_query
 from archiver.search.sorting_recency_and_duplicate_folding import Sort, sorted_matches
-from archiver.search.tantivy_index_damage_and_state import Searcher
 
 MAX_PERIODS = 20_000
 """The maximum number of periods in one result."""
@@ -160,8 +160,8 @@ _PUBLISHED = ("published", "published_at")
 
 
 def scope_of_query(nodes: Iterable[Node | None]) -> tuple[Node, ...]:
-    """Returns the scope of a query: those of its conditions that limit all results to certain sites or publication
-    times. `nodes` are conditions all of which must match; None stands for no condition.
+    """Returns the scope of a query: the conditions that limit all results to certain sites or publication times.
+    `nodes` are the conditions of the query, all of which must match; None stands for no condition.
     """
     return tuple(node for node in _conjuncts(nodes) if _is_site(node) or _is_time(node))
 
@@ -391,7 +391,7 @@ MAX_NAMES = 3
 MAP_WIDTH = 350.0
 """The width of the smallest map in CSS pixels, for which spots and names are placed. A wider map has more room."""
 _HALF_NUMBER, _MOST_JOINED = 5.0, 4
-"""Half the width of the number in a spot, in CSS pixels; how many cells wide and high a spot is at most."""
+"""Half the width of the number in a spot, in CSS pixels; the maximum width and height of a spot in cells."""
 _MIN_DEGREES = 24.0
 _MARGIN = 0.08
 
@@ -474,7 +474,7 @@ class _Block:
 
     @cached_property
     def middle(self) -> tuple[float, float]:
-        """The mean latitude and distance from the western edge."""
+        """The mean latitude of the places, and their mean distance from the map's western edge, in degrees."""
         count = len(self.rows)
         return sum(row[1] for row in self.rows) / count, sum(row[2] for row in self.rows) / count
 
@@ -523,8 +523,8 @@ def _spots(
 
 
 def _join_covered(cells: list[_Block], scale: float) -> Iterator[_Block]:
-    """Yields blocks of cells, the largest first, each with the cells that its spot would cover. A block stays a
-    rectangle, and so small that a map full of places has more than one spot.
+    """Joins cells to blocks if the spot of one would cover that of another. Yields the blocks, those with the most
+    articles first. A block is a rectangle, and so small that a map full of places has more than one spot.
     """
     most = max((cell.articles for cell in cells), default=1)
     rest = sorted(cells, key=lambda one: (-one.articles, one.first))
@@ -539,8 +539,9 @@ def _join_covered(cells: list[_Block], scale: float) -> Iterator[_Block]:
 
 
 def _grow(block: _Block, rest: list[_Block], done: list[_Block], drawn: tuple[float, int]) -> _Block | None:
-    """Returns a block with the first of the `rest` that its spot covers, and with all in the rectangle around both.
-    Returns None if there is none. `drawn` is the scale, and the number of articles of the largest cell.
+    """Returns a block joined with the first block in `rest` whose spot would overlap its own, and with all blocks in
+    the rectangle around both. Returns None if there is none. The rectangle must not be too large, and must not overlap
+    a block in `done`. `drawn` is the scale, and the number of articles of the largest cell.
     """
     scale, most = drawn
     latitude, east_of = block.middle

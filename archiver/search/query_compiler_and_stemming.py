@@ -15,6 +15,7 @@ from sqlite_utils import Database
 from tantivy import Occur, Query
 
 from archiver.fields import LIST_FIELDS_BY_QUERY_NAME, WEIGHTS
+from archiver.search.index_refresh_searcher_and_check import Searcher
 from archiver.search.index_schema_and_documents import (
     KEYS,
     NUMBERS,
@@ -40,7 +41,6 @@ from archiver.search.query_tree_and_predicates import (
     Term,
     place_keys_in_area,
 )
-from archiver.search.tantivy_index_damage_and_state import Searcher
 from archiver.search.word_splitting import lookup_words
 
 # Stemming: all English words of the index that have the same stem.
@@ -278,7 +278,7 @@ def _word_rarity(column: str, word: str, indexes: Iterable[Searcher]) -> float:
 
 def _federated_weight(query: Query, column: str, words: Iterable[str], searcher: Searcher) -> Query:
     """Returns a query with its score adapted for a federated search. The index weights words by their frequency in its
-    own archive; the factor replaces this by their frequency in all archives.
+    own archive; the score is corrected to their frequency in all archives.
     """
     if not searcher.federated_with:
         return query
@@ -305,10 +305,10 @@ def _near(column: str, node: Near, searcher: Searcher) -> Query:
     """Returns a query for articles in which the terms of a NEAR occur with at most `distance` other words between the
     first and the last of them.
 
-    The query requires each pair of terms to be near each other, with a phrase represented by its rarest word. A single
-    phrase query for more than two words (with slop) is not used. It takes seconds in long texts with few distinct
-    words. It matches different articles depending on whether occurrences are counted. And it finds hardly fewer
-    articles than the pairs.
+    The query requires each pair of terms to be near each other, with a phrase represented by its rarest word. For more
+    than two words, a single phrase query (with slop) is not used: it takes seconds in long texts with few distinct
+    words, it matches other articles if occurrences are counted, and it excludes hardly any article that the pairs
+    match.
     """
     found = [_words_of_term(term) for term in node.terms]
     every = sum(len(row) for row, _ in found)

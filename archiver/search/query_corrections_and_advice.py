@@ -17,6 +17,7 @@ from sqlite_utils import Database
 
 from archiver.errors import BadQuery
 from archiver.fields import LIST_FIELDS_BY_QUERY_NAME, WEIGHTS
+from archiver.search.index_refresh_searcher_and_check import Searcher
 from archiver.search.index_schema_and_documents import (
     FOLDED_NAMES,
     KEYS,
@@ -27,7 +28,6 @@ from archiver.search.query_parser import COLUMN_OF, UnknownField, list_unknown_f
 from archiver.search.query_tree_and_predicates import PREDICATES, And, Key, Near, Node, Or, Term
 from archiver.search.query_with_filters_and_sort import Query, query_as_options, ranking_terms
 from archiver.search.search_hits_facets_and_similar_articles import Plan, plan_query, run, usual_spelling
-from archiver.search.tantivy_index_damage_and_state import Searcher
 from archiver.search.word_splitting import is_run_letter, lookup_words, split_into_words, words_with_places
 from archiver.similar_words_and_plurals import count_typos, similar_words
 
@@ -69,7 +69,7 @@ _MOST_COMPARED = 3_000
 _LONGEST = 30
 """Longer words are not corrected: every letter costs a hundred look-ups."""
 _ALPHABET = 0x80
-"""The letters of a script are those in the block of this many code points that contains a letter of the word."""
+"""The size of a block of code points. A letter of the word may be mistyped for any letter in the same block."""
 
 
 def index_words_near(searcher: Searcher, word: str, columns: Collection[str], most: int = 3) -> tuple[str, ...]:
@@ -216,7 +216,9 @@ def _replacements(searcher: Searcher, word: str, columns: Sequence[str], most: i
 
 
 def _articles(searcher: Searcher, word: str, columns: Sequence[str]) -> int:
-    """Returns the number of articles that contain a word in one of these columns, at least."""
+    """Returns a lower bound for the number of articles that contain a word in these columns: the highest number for any
+    single column.
+    """
     return max(index.doc_freq(column, word) for index in searcher.all for column in columns)
 
 
@@ -249,7 +251,7 @@ def _replace_words(text: str, replacements: dict[str, str]) -> str:
 
 
 def _spellings(text: str, words: Collection[str]) -> dict[str, str]:
-    """Returns how these folded words are first spelled in a text."""
+    """Maps each of these folded words to its first spelling in a text."""
     placed, out = words_with_places(text), dict[str, str]()
     for number, word in enumerate(placed.words):
         if word in words and word not in out:
@@ -272,7 +274,7 @@ _OTHER_NAMES = {
     **dict.fromkeys(("location", "loc", "city", "country", "where"), "place"),
     **dict.fromkeys(("agency", "wire"), "credit"),
 }
-"""Names that other search engines use for fields, and the field of the same meaning."""
+"""Maps names of fields in other search engines to the field with the same meaning here."""
 _DATE = re.compile(r"\d{4}(-\d{1,2}){0,2}(\.\.(\d{4}(-\d{1,2}){0,2})?)?")
 _OPEN = {"after": "{}..", "since": "{}..", "before": "..{}", "until": "..{}"}
 
@@ -504,7 +506,9 @@ def _similar_names(plans: Sequence[Plan], kind: str, value: str) -> list[str]:
 
 
 def _note_on_name(plans: Sequence[Plan], kind: str, value: str, similar: Sequence[str]) -> str:
-    """Returns a sentence that says which name the archive does not have, and the similar ones or the commonest."""
+    """Returns a sentence that says which name the archive does not have, and which names are similar or, if there are
+    none, most common.
+    """
     there_is = f"No article has the {kind} {value!r}" if kind != "site" else f"There is no site {value!r}"
     if similar:
         return f"{there_is}; did you mean {' or '.join(map(repr, similar[:2]))}?"
@@ -531,7 +535,7 @@ def _replace_name(query: Query, kind: str, value: str, new: str) -> Query:
 
 
 def _widen(plans: Sequence[Plan], query: Query) -> Iterator[tuple[Query, str]]:
-    """Yields queries with one condition less, each with a phrase that says what it finds."""
+    """Yields queries with one condition fewer, each with a phrase that says what it finds."""
     words = dict.fromkeys(_looked_up_words(_parsed(query)))
     present = [word for word, column in words if _count(plans, _columns_of(column), word)]
     if present and len(words) > 1:

@@ -39,13 +39,13 @@ COLUMN_OF: dict[str, str] = {word: name for name in WEIGHTS for word in (BY_NAME
     "text": "body"
 }
 MAX_TERMS = 200
-"""The maximum number of words in a query, and of predicates, each of which counts as a word."""
+"""The maximum number of words in a query. A predicate counts as a word."""
 MAX_WORDS = 50
 """The maximum number of words in a phrase. A term such as a-b-c is a phrase, too."""
 MAX_PATTERNS = 20
-"""The maximum number of words in the phrases of a query that end in an asterisk, and of pairs of words in NEAR of which
-a word ends in an asterisk or is stemmed. The index compiles automata for each of them in each field, so that a thousand
-would take gigabytes of memory."""
+"""The maximum number of patterns in a query. A pattern is a word of a phrase that ends in an asterisk, or a pair of
+words in NEAR of which one ends in an asterisk or is stemmed. The index compiles automata for each pattern in each
+field, so that a thousand would take gigabytes of memory."""
 MAX_DEPTH = 30
 NEAR_WORDS = 10
 MAX_NEAR = 4
@@ -154,9 +154,9 @@ _SCHEMES = ("http", "https", "ftp", "mailto", "file", "urn", "doi")
 
 
 def list_repairs(text: str) -> tuple[Repair, ...]:
-    """Returns how mistakes in a query are read that are not errors: a quotation mark or parenthesis without its
-    counterpart, an operator without a word after or before it, and a field without a value. They are in the order of
-    the query.
+    """Lists the mistakes in a query that are not errors, in the order of the query, and how each is read. Such mistakes
+    are a quotation mark or parenthesis without its counterpart, an operator without a word after or before it, and a
+    field without a value.
     """
     out, depth, before = [], 0, ""
     for found in _written_tokens(text):

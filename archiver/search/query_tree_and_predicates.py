@@ -128,7 +128,7 @@ class InBox:
 class SimilarTo:
     """Matches articles on the same topic as the article with a given ID: those that contain at least `needed` of its
     distinctive words. `archiver.search.search_hits_facets_and_similar_articles` takes these `words` from an index, best
-    first. `marked` are those of them that are marked in snippets.
+    first. `marked` are the words that snippets mark.
     """
 
     article: int
@@ -370,5 +370,5 @@ PREDICATES: dict[str, Callable[[str], Node]] = {
     "url": _url,
     "like": _like,
 }
-"""For each predicate, by name, the function that parses its value into a node. It raises BadQuery for an invalid
-value."""
+"""Maps the name of each predicate to the function that parses its value into a node. The function raises BadQuery for
+an invalid value."""

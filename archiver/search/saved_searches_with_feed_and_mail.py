@@ -171,8 +171,9 @@ class PendingRun:
 
 
 def begin_run(db: Database, name: str, now: datetime | None = None) -> PendingRun:
-    """Runs a saved search, and writes nothing. `complete_run` marks its matches as reported: after a message about them
-    was sent, for example, so that they stay new if it cannot be sent. Raises the same errors as `run_saved_search`.
+    """Runs a saved search without writing anything. Afterwards, `complete_run` marks its matches as reported. In
+    between, for example, a message about them is sent: if that fails, they stay new. Raises the same errors as
+    `run_saved_search`.
     """
     row = _row(db, name)
     before = stored.archive_mark(db)
@@ -384,7 +385,7 @@ class Letter:
 
 def compose_letter(found: Sequence[NewHits]) -> Letter:
     """Returns the letter about the results of saved searches of which at least one has new matches. Searches without
-    any are left out, and so is what exceeds 50 matches of one search.
+    new matches are left out. At most 50 matches of each search are listed.
     """
     news = [one for one in found if one.new]
     total = sum(len(one.new) for one in news)
@@ -408,8 +409,8 @@ def compose_letter(found: Sequence[NewHits]) -> Letter:
 
 
 def _about(one: NewHit) -> str:
-    """Returns the line below the title of an article: its date, authors, site, and why it is new unless it is just
-    that.
+    """Returns the line below the title of an article: its date, authors and site, and why it is a new match, unless it
+    was simply added to the archive.
     """
     published = format_published(one.hit.published, one.hit.published_precision)
     why = "" if one.why == "new" else WHY.get(one.why, one.why)

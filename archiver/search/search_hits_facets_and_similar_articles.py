@@ -19,7 +19,7 @@ from sqlite_utils import Database
 from archiver.errors import ArticleNotFound, BadQuery
 from archiver.fields import BY_NAME, HIT_FIELDS, WEIGHTS
 from archiver.fields import FACETS as FACETED
-from archiver.search.index_refresh_opening_and_check import open_searcher
+from archiver.search.index_refresh_searcher_and_check import Searcher, open_searcher
 from archiver.search.index_schema_and_documents import (
     FOLDED_NAMES,
     SPELLINGS,
@@ -45,7 +45,6 @@ from archiver.search.sorting_recency_and_duplicate_folding import (
     sorted_matches,
     top_hits,
 )
-from archiver.search.tantivy_index_damage_and_state import Searcher
 from archiver.search.word_splitting import lookup_words, split_into_words
 from archiver.similar_words_and_plurals import did_you_mean
 
@@ -101,11 +100,12 @@ _SHORT_WORD = 3
 
 
 def _words_to_mark(words: Sequence[Form], title: str, body: str) -> tuple[str, ...]:
-    """Returns those of the distinctive words of an article that show its topic, at most fifteen: first those in
-    its title or occur several times, then long ones.
+    """Returns at most fifteen of the distinctive words of an article, those that show its topic: first the words that
+    are in its title or occur several times, then long words.
 
     In an archive of a few dozen articles, any word that happens to be in few of them ranks as distinctive. So words of
-    up to three ASCII letters are left out (he, man, old), and shorter words than six letters unless they are repeated.
+    up to three ASCII letters are left out (he, man, old), and so are words of up to five letters, unless they are in
+    the title or repeated.
     """
     counts, in_title = Counter(split_into_words(body)), set(split_into_words(title))
     own = [form.word for form in words if len(form.word) > _SHORT_WORD or not form.word.isascii()]

@@ -15,9 +15,9 @@ import tantivy
 from tantivy import FieldType, Occur, Order, Query
 
 from archiver.articles.near_duplicates_and_cluster_source import UnionFind
+from archiver.search.index_refresh_searcher_and_check import Searcher
 from archiver.search.index_schema_and_documents import COPY, FIRST, KEYS, TURN, index_schema
 from archiver.search.query_compiler_and_stemming import key_query
-from archiver.search.tantivy_index_damage_and_state import Searcher
 
 Pair = tuple[Any, tantivy.DocAddress]
 """A hit as tantivy returns it: its sort key and its address in the index. Thousands of hits may have to be compared for

@@ -1,5 +1,5 @@
-"""Opens a search index on disk, detects damaged index files (`Searcher` wraps tantivy's), and records from which
-database the index was made and which changed articles it does not contain yet.
+"""Detects damaged files of a search index on disk, and records from which database the index was made and which changed
+articles it does not contain yet.
 """
 
 from __future__ import annotations
@@ -8,23 +8,17 @@ import json
 import os
 import secrets
 import zlib
-from collections import Counter
-from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Any, TypeVar
+from typing import Any
 
-import tantivy
 from sqlite_utils import Database
-from tantivy import DocAddress, Order, Query
 
-from archiver.errors import IndexDamaged
 from archiver.lazy_regex import lazy_regex
-from archiver.search.index_schema_and_documents import FORMAT, document_rows
-from archiver.search.word_splitting import split_into_words
-from archiver.storage.archive_opening_and_transactions import is_writable, writing
+from archiver.search.index_schema_and_documents import FORMAT
+from archiver.storage.archive_opening_and_transactions import writing
 from archiver.storage.schema_and_migrations import migrations
 
 # Integrity of the index files.
@@ -173,7 +167,9 @@ def mark_for_rebuild(folder: Path) -> None:
 
 
 def update_tokens(db: Database) -> dict[str, str]:
-    """Returns the tokens of the last finished index update and of an unfinished update, as stored in the database."""
+    """Returns the tokens of index updates that the database stores, by key: `token` (the last finished update) and
+    `under_way` (an unfinished one).
+    """
     return dict(db.execute("select key, value from search_index_state where key in ('token', 'under_way')").fetchall())
 
 
@@ -231,163 +227,3 @@ def finish_update(db: Database, token: str, last: int) -> None:
         db.execute("delete from search_index_pending where seq <= ?", [last])
         db.execute("insert or replace into search_index_state (key, value) values ('token', ?)", [token])
         db.execute("delete from search_index_state where key = 'under_way'")
-
-
-# Common words. For a phrase of common words, positions would be compared in almost every article. So pairs of common
-# words are indexed.
-
-SAMPLE = 2_000
-MOST = 500
-SHARE = 0.05
-"""A word is common if it occurs in at least this share of the articles."""
-MIN_ARTICLES = 1_000
-"""Pairs of common words are indexed only if an archive has at least this many articles. With fewer articles, all
-phrases are fast enough without pairs."""
-_GROWN, _QUICKLY = 10, 50_000
-
-
-def common_words(db: Database, ids: Sequence[int]) -> frozenset[str]:
-    """Returns the words that occur in the most articles, determined from a sample of the articles with these IDs.
-    Returns an empty set if there are few articles.
-    """
-    if len(ids) < MIN_ARTICLES:
-        return frozenset()
-    sample = ids[:: max(1, len(ids) // SAMPLE)][:SAMPLE]
-    counts: Counter[str] = Counter()
-    for row in document_rows(db, sample):
-        counts.update(set(split_into_words(row["body"] or "")))
-    return frozenset(word for word, count in counts.most_common(MOST) if count >= SHARE * len(sample))
-
-
-def needs_new_common_words(articles: int, found_in: int, changed: int) -> bool:
-    """Returns True if an index should be rebuilt to determine its common words again. There are two conditions. The
-    archive must have grown tenfold since they were determined. And the rebuild must take only seconds, or hardly longer
-    than the pending update.
-
-    `articles` is the number of articles now, `found_in` their number when the common words were determined, and
-    `changed` the number of articles to update.
-    """
-    return articles >= max(MIN_ARTICLES, _GROWN * found_in) and (articles <= _QUICKLY or 2 * changed >= articles)
-
-
-# Opening and searching an index.
-
-_T = TypeVar("_T")
-_CACHE_SIZE = 16
-
-
-def open_index_in(folder: Path) -> tantivy.Index:
-    """Opens the index in a folder, without tantivy's background thread that reloads it after writes by other processes.
-    Raises ValueError.
-    """
-    index = tantivy.Index.open(str(folder))
-    index.config_reader("manual", 0)
-    return index
-
-
-@contextmanager
-def openable_folder(folder: Path) -> Iterator[Path]:
-    """Yields, for the duration of the `with` block, a folder in which an index can be opened. Raises OSError.
-
-    Opening creates a lock file in the folder. For a read-only folder, a temporary folder with links to the index's
-    files is yielded instead; the links are no longer needed once the files are open.
-    """
-    if is_writable(folder):
-        yield folder
-        return
-    with TemporaryDirectory(prefix="archiver-search-") as links:
-        for file in folder.iterdir():
-            if file.suffix != ".lock":
-                (Path(links) / file.name).symlink_to(file.absolute())
-        yield Path(links)
-
-
-class Searcher:
-    """Searches a snapshot of an index.
-
-    `folder` is None for an index in memory. `common` are the common words whose pairs are indexed. `federated_with` are
-    the searchers of the other archives in a federated search, whose word frequencies are added to those of this index.
-    Every method may raise IndexDamaged; the index is then rebuilt before the next search.
-    """
-
-    __slots__ = ("_cache", "_folder", "_inner", "common", "federated_with", "is_intact")
-
-    def __init__(self, index: tantivy.Index, folder: Path | None = None, common: frozenset[str] = frozenset()) -> None:
-        self._inner, self._folder = index.searcher(), folder
-        self.is_intact, self.common = True, common
-        self._cache: dict[Hashable, Any] = {}
-        self.federated_with: tuple[Searcher, ...] = ()
-
-    @property
-    def num_docs(self) -> int:
-        return self._inner.num_docs
-
-    @property
-    def all(self) -> tuple[Searcher, ...]:
-        return self, *self.federated_with
-
-    @property
-    def num_segments(self) -> int:
-        return self._inner.num_segments
-
-    def search(
-        self,
-        query: Query,
-        *,
-        limit: int,
-        count: bool = False,
-        order_by_field: str | None = None,
-        order: Order = Order.Desc,
-    ) -> Any:
-        return self._checked(
-            lambda: self._inner.search(query, limit=limit, count=count, order_by_field=order_by_field, order=order)
-        )
-
-    def aggregate(self, query: Query, asked: dict[str, Any]) -> dict[str, Any]:
-        return self._checked(lambda: self._inner.aggregate(query, asked))
-
-    def fast_field_values(self, field: str, addresses: list[DocAddress]) -> Sequence[Any]:
-        return self._checked(lambda: self._inner.fast_field_values(field, addresses))
-
-    def doc_freq(self, field: str, value: str) -> int:
-        return self._checked(lambda: self._inner.doc_freq(field, value))
-
-    def terms_with_prefix(self, field: str, prefix: str) -> list[tuple[str, int]]:
-        return self._checked(lambda: self._inner.terms_with_prefix(field, prefix))
-
-    def cached(self, key: Hashable, make: Callable[[], _T]) -> _T:
-        """Returns the cached value for a key. If there is no cached value, calls `make` and caches its result. Only the
-        most recently used values are kept.
-        """
-        found: _T = self._cache.pop(key) if key in self._cache else make()
-        self._cache[key] = found
-        if len(self._cache) > _CACHE_SIZE:
-            del self._cache[next(iter(self._cache))]
-        return found
-
-    def federate_with(self, others: Sequence[Searcher]) -> None:
-        """Makes later searches count word frequencies over the indexes of these searchers as well. Clears the cache."""
-        self.federated_with = tuple(other for other in others if other is not self)
-        self._cache.clear()
-
-    def forget(self) -> None:
-        self._cache.clear()
-
-    def _checked(self, ask: Callable[[], _T]) -> _T:
-        try:
-            return ask()
-        except ValueError as error:  # tantivy raises no other exception: its panics are not subclasses of Exception
-            # If the prefix of a phrase matches too many words, the index is not at fault.
-            if "expansions" not in str(error):
-                self._raise_if_damaged(error)
-            raise
-        except BaseException as error:
-            if type(error).__name__ == "PanicException":
-                self._raise_if_damaged(error)
-            raise
-
-    def _raise_if_damaged(self, error: BaseException) -> None:
-        if self._folder is not None and (name := damaged_file(self._folder)):
-            self.is_intact = False
-            mark_for_rebuild(self._folder)
-            raise IndexDamaged(str(self._folder), name) from error

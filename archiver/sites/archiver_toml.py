@@ -683,8 +683,8 @@ def _serve(table: dict[str, Any]) -> Serve:
 
 
 def _refuse_key_of_top(path: TOMLPath, key: str) -> None:
-    """Raises _InvalidValue for a key that belongs at the beginning of the file but was written after the header of a
-    table, so that TOML takes it for a key of this table; and for a setting of sites that was written at the beginning.
+    """Raises _InvalidValue for two keys in the wrong place: `page_objects` below the header of a table, although it
+    belongs at the beginning of the file; and a setting of sites at the beginning, although it belongs below a header.
     """
     if path and key == "page_objects":
         raise _InvalidValue(

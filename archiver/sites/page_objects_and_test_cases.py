@@ -1,9 +1,9 @@
-"""Page objects (classes that a person writes for a site, and that override single fields of its articles), and the
-test cases for them.
+"""Page objects (classes that a person writes for a site, and that override single fields of its articles), and the test
+cases for them.
 
 They are in the folder that archiver.toml names in `page_objects`, or in installed packages with an entry point in the
-group `archiver.page_objects`. Code in any other place is never run. A file that cannot be used is reported, and the
-crawls of the sites that it is not for go on. If a field fails on a page, the article keeps the value that the page
+group `archiver.page_objects`. Code in any other place is never run. A file that cannot be used is reported, and stops
+only the crawls of the sites that it is for. If a field fails on a page, the article keeps the value that the page
 object returned before or, if there is none, the one that was extracted without it. The failure is stored as evidence.
 """
 
@@ -125,8 +125,8 @@ class PageObject:
 
     @cached_property
     def page(self) -> Page:
-        """The parsed page. It is parsed for the page object alone, with the elements that parsel can drop, so that the
-        page object may change it.
+        """The page, parsed anew for the page object, which may therefore change the tree. Its elements have a type that
+        parsel can drop.
         """
         source = self._source
         return parse_page(source.decoded, source.url, captured_at=source.captured_at, parser_of=HTMLParser)
@@ -244,7 +244,7 @@ _NUMBERS_OF_PLACE = 2
 
 
 class _Unfit(Exception):
-    """Raised for a value that the field cannot have. The message says why, and what it can have."""
+    """Raised for a value that the field cannot have. The message says why, and which values it can have."""
 
 
 def _nodes(value: Any) -> Any:
@@ -307,7 +307,7 @@ def _read_time(name: str, value: Any, page: Page) -> Values:
 
 
 def _is_storable(at: datetime) -> bool:
-    """Returns True if a time can be stored in UTC: year 1 and year 9999 have hours that cannot."""
+    """Returns True if a time can be stored in UTC, as some hours of the years 1 and 9999 cannot."""
     try:
         return at.astimezone(UTC) is not None
     except OverflowError:
@@ -465,8 +465,9 @@ class BrokenFile:
     text: str
 
     def concerns(self, host: str, used: Collection[str] = ()) -> bool:
-        """Returns True if the file is for the site at this host (with its port, if it has one): it names the host
-        without a port or with this port, or it defines a page object that was `used` for the site's articles.
+        """Returns True if the file is for the site at this host (with its port, if it has one). A file is for a site if
+        it names the host, without a port or with this one, or if it defines a page object that was `used` for the
+        site's articles.
         """
         return self._names_host(host) or not {one[1] for one in _CLASS.finditer(self.text)}.isdisjoint(used)
 
@@ -760,8 +761,8 @@ class _EntryPointLoader:
 
 
 def _package(folder: Path, files: tuple[tuple[Path, Any], ...]) -> str:
-    """Makes a package for the files of a folder, and returns its name. Changed files are another package, so that they
-    are loaded again.
+    """Makes a package for the files of a folder, and returns its name. If a file has changed, the name is another one,
+    so that all files are loaded again.
     """
     name = f"archiver_page_objects_{_digest(str(folder.resolve()), str(files))}"
     package = sys.modules.setdefault(name, ModuleType(name))
@@ -908,9 +909,8 @@ def _refuse_second(one: LoadedPageObject, loaded: Sequence[LoadedPageObject]) ->
 # Cases: pages with the fields that are expected of them.
 
 PAGE, CASE, EXPECTED, RULES = "page.html", "case.json", "expected.json", "rules.toml"
-"""The files of a case folder: the page as it was served, how and when, the fields that are expected, and the site rules
-with which the page is read, if there are any.
-"""
+"""The files of a case folder: the page as it was served; its URL, time and source hint; the expected fields; and the
+site rules with which the page is read, if there are any."""
 
 
 def find_cases(folder: Path) -> list[Path]:
@@ -928,8 +928,8 @@ def parse_rules(data: bytes, file: str) -> SiteRules:
 
 
 def read_case(folder: Path, page_objects: PageObjects = NONE) -> Article:
-    """Extracts the page of a case folder as it was served then, with the site rules in the folder. Raises
-    UnreadableInput, and BadRules.
+    """Extracts the article from the page in a case folder, as it was served at the URL and time in case.json, with the
+    source hint and site rules in the folder. Raises UnreadableInput, and BadRules.
     """
     case = _json_file(folder / CASE)
     if "url" not in case:
@@ -1022,8 +1022,8 @@ def write_case(
     names: Iterable[str],
     rules: bytes = b"",
 ) -> None:
-    """Writes a case folder that expects of a page what is extracted today. `rules` are the site rules (TOML) with which
-    it was extracted. Raises FileExistsError if there is such a folder.
+    """Writes a case folder: the page, and what is extracted from it today as the expected fields. `rules` are the site
+    rules (TOML) with which it was extracted. Raises FileExistsError if there is such a folder.
     """
     folder.mkdir(parents=True)
     (folder / PAGE).write_bytes(html)

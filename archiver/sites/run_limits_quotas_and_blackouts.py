@@ -140,8 +140,8 @@ def _left(quota: Quota, requests: float, megabytes: float) -> tuple[float | None
 def limit_scheduled_run(
     db: Database, site_id: int, settings: Mapping[str, object], config: Config, now: datetime
 ) -> RunLimits:
-    """Returns the limits of a scheduled run of a site, which begins now: the limits in its settings, reduced to what is
-    left of the quotas of its groups, and to the time until its blackout begins.
+    """Returns the limits of a scheduled run of a site that begins now. They are the limits in its settings, reduced to
+    what is left of the quotas of its groups and to the time until its blackout begins.
     """
     limits = read_group_quotas(db, config, now).limit(RunLimits.of(settings), site_id)
     if hours := blackout_of(settings):

@@ -31,8 +31,8 @@ from archiver.extraction.page_parsing_and_javascript_check import Page
 from archiver.extraction.template.page_form_fingerprint_and_date_slot import page_form
 from archiver.extraction.template.site_rules_and_constants import SiteRules
 from archiver.extraction.template.template_learning_and_checking import TemplateLearner
+from archiver.frontier.page_samples_and_edit_estimates import DEFAULT_SAMPLE
 from archiver.frontier.pattern_budgets_redirects_and_equivalent_urls import RedirectForms
-from archiver.frontier.post_and_excluded_page_samples import DEFAULT_SAMPLE
 from archiver.health.stored_health_inputs_and_accepted_findings import record_run_health
 from archiver.items import Article, Capture, DiscoveredURL, DiscoverySource, PageKind, SourceHint, reports_post
 from archiver.maintenance.late_hint_and_constant_reextraction import (
@@ -74,23 +74,23 @@ from archiver.storage.page_discoveries_counts_and_source_trust import record_dis
 from archiver.storage.page_form_evidence_and_post_verdicts import is_promised, stored_verdicts
 from archiver.storage.page_requisite_records import DEFAULT_MODE, Mode
 from archiver.storage.page_result_writer import PageWriter, StoringRun
+from archiver.storage.pages_and_source_hints import make_seed_due
 from archiver.storage.run_records_and_statistics import (
     Counts,
     UnreadPages,
     begin_run,
     check_run,
     end_run,
-    ensure_site,
     has_finished,
     has_only_single_pages,
     last_finished_version,
     last_run,
     left_pages_unsampled,
-    make_seed_due,
     unfinished_full_crawl,
 )
 from archiver.storage.sites_settings_and_rules import (
     add_constants,
+    ensure_site,
     page_objects_of_site,
     retire_template,
     rules_valid_at,
@@ -159,8 +159,8 @@ class SiteJudge:
         self._verdicts = judge_site(self._db, self._site["id"], now, is_complete=self._is_complete)
 
     def read_late_hints(self) -> LateHintTally:
-        """Extracts the stored captures of those pages again about which a source hint came only after the capture was
-        extracted. Returns the counts.
+        """Extracts stored captures again for which a source hint arrived only after they were extracted. Returns the
+        counts.
         """
         self._writer.flush()
         found = find_late_hints(self._db, self._site["id"], self._run.started)
@@ -202,7 +202,7 @@ Only = Literal["", "missing", "set-aside", "pages"]
 """Limits a run to missing pages ("missing"), to missing and trap-excluded pages ("set-aside"), or to pages that a
 person has named ("pages")."""
 _ADDED_BY = "archiver add"
-"""Where the pages were found that a person has named."""
+"""The `found_on` of pages that a person has named: the command that names them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -515,8 +515,8 @@ class CrawlRun:
             self._store_read_again(read)
 
     def _store_read_again(self, read: Sequence[tuple[Article, Article]]) -> None:
-        """Replaces stored articles by other extractions of the same pages, in one transaction. `read` are pairs of the
-        stored article and its other extraction.
+        """Replaces stored articles by new extractions of the same pages, in one transaction. `read` are pairs of a
+        stored article and its new extraction.
         """
         with self.writing():
             replaced = [

@@ -96,8 +96,8 @@ _WAITING_ROWS = 300
 # recorded again, which has no effect.
 _MAX_REPORTED = 100_000
 _SEVERAL_VANISHED, _MOST_SEARCHED = 3, 200
-"""If this many posts are gone in a run, lists are read again. For at most this many, their other addresses are
-fetched."""
+"""Once `_SEVERAL_VANISHED` posts are gone in a run, the lists that showed them are read again. The other addresses of a
+gone post are fetched for at most `_MOST_SEARCHED` posts in a run."""
 _TEST_EVERY, _TEST_SOURCE_EVERY = 40, 10
 """A page, or a source, is requested without validators once in this many runs, to test whether the server handles
 validators correctly.
@@ -108,7 +108,7 @@ validators correctly.
 class _Selection:
     """Which due pages may be handed out: at most `limit` of them, chosen from the first `limit` + `more` due rows.
 
-    - `is_patient`: a page that others may show to be needless is left for later, even if no page is in progress.
+    - `is_patient`: a page that other pages may show not to be needed has to wait, even if no page is in progress.
     - `sources_only`: only feeds, sitemaps and APIs are handed out, because one of them is being read, and its hints are
       needed before the pages that it lists.
     - `mixed`: at most half of the pages are feeds, sitemaps and APIs.
@@ -161,8 +161,8 @@ class PageQueue:
                 return [page for page in due if page not in old]
 
     def has_due_page(self) -> bool:
-        """Returns True if at least one more page is due. That page is handed out, so this is only for the end
-        of a run.
+        """Returns True if at least one more page is due. The page is handed out and not put back, so this is only
+        called at the end of a run.
         """
         return bool(self._take(1))
 
@@ -185,9 +185,10 @@ class PageQueue:
         return pages
 
     def _take_named(self, limit: int) -> list[PageRequest]:
-        """Hands out the next pages of those that a person has named, and of those to which they redirect. Before the
-        first, asks the site for an address that cannot exist, unless a crawl has: otherwise what the site shows for
-        any mistyped address would be an article.
+        """Hands out the next of the pages that a person has named, and the pages to which they redirect.
+
+        If no crawl has learned what the site shows for missing addresses, an address that cannot exist is requested
+        first. Otherwise the page for a mistyped address could be stored as an article.
         """
         pages: list[PageRequest] = []
         if self._named and not self._has_probed:
@@ -286,8 +287,8 @@ class PageQueue:
         return bool(since and published and published.astimezone(UTC) < since)
 
     def probe_request(self, *, again: bool = False) -> PageRequest | None:
-        """Returns a request for an address that cannot exist, to learn the site's soft 404; None if such a request is
-        in progress, or if the soft 404 is already known and `again` is False.
+        """Returns a request for an address that cannot exist, to learn the site's soft 404. Returns None if such a
+        request is in progress, or if the soft 404 is already known, unless it is to be learned `again`.
         """
         if (self._run.soft_not_found is not None and not again) or any(p.is_probe for p in self._in_progress.values()):
             return None
@@ -393,8 +394,8 @@ class PageQueue:
         return count_listed_pages_online(self._run.db, self._run.site["id"], source, found_on)
 
     def is_set_back(self, targets: Sequence[DiscoveredURL]) -> bool:
-        """Writes pending results, then returns True if a source lists posts with earlier times of change than before
-        (see `has_set_back_posts`).
+        """Writes pending results, then returns True if a post in `targets` has an earlier `lastmod` than its stored API
+        hint (see `has_set_back_posts`).
         """
         self._run.writer.flush()
         return has_set_back_posts(self._run.db, targets)

@@ -114,8 +114,8 @@ class PageRequest:
 
     @property
     def comes_first(self) -> bool:
-        """Returns True if this document must be read before any post is handed out. It is the home page, a feed, a
-        sitemap, an API, or the soft-404 probe.
+        """Returns True if this document must be read before any post is handed out, as the home page, a feed, a
+        sitemap, an API and the soft-404 probe must.
         """
         return self.is_seed or self.is_probe or self.kind in (PageKind.FEED, PageKind.SITEMAP, PageKind.API)
 
@@ -286,6 +286,7 @@ def fetched_page(response: Response) -> FetchedPage:
     )
 
 
+# Clocks differ, and some servers read a time without zone as local time. It does no harm if a change is listed twice.
 _CLOCK_MARGIN = timedelta(days=1)
 LOOK_BACK = timedelta(days=8)
 """The first time on a day, an API is asked for the posts that changed in this period, not only since the last run.

@@ -65,7 +65,6 @@ from archiver.urls import Scope, normalize, urlkey
 
 _MORE = "; it is longer than the limit for one document"
 _MAX_RESPONSES = 50  # at most this many responses of one CDX list are read
-# Clocks differ, and some servers read a time without zone as local time. It does no harm if a change is listed twice.
 
 
 def parse_feed_page(fetched: FetchedPage, result: PageResult, request: PageRequest, scope: Scope) -> ParsedPage:
@@ -90,8 +89,8 @@ def parse_feed_page(fetched: FetchedPage, result: PageResult, request: PageReque
 
 
 def _only_foreign(targets: tuple[DiscoveredURL, ...], scope: Scope) -> str:
-    """Returns a phrase with an example if a feed, sitemap or API lists pages, and each of them is outside the site; ""
-    if it lists none, or one of the site.
+    """Returns a phrase with an example if all pages that a feed, sitemap or API lists are outside the site; "" if it
+    lists no pages, or at least one page of the site.
     """
     pages = [t.url for t in targets if t.kind not in SOURCE_KINDS]
     if not pages or any(scope.contains(url) or link_reader.is_redirector(url) for url in pages):
@@ -154,7 +153,9 @@ def parse_api_page(fetched: FetchedPage, result: PageResult, request: PageReques
 
 
 def all_posts_again(parsed: ParsedPage, request: PageRequest) -> ParsedPage:
-    """Returns what was parsed from the list of an API's IDs, so that all of its posts are read next."""
+    """Returns the parsed list of an API's IDs, changed so that it is not the end of reading the API: `follow` requests
+    all posts from the first page on.
+    """
     onward = replace(request, step="posts", number=1)
     return replace(parsed, result=replace(parsed.result, outcome=Outcome.DUE), follow=(api_address(onward), onward))
 
@@ -292,7 +293,7 @@ def _parse_response(fetched: FetchedPage, request: PageRequest, site: SiteContex
 def _parse_source(
     fetched: FetchedPage, result: PageResult, request: PageRequest, site: SiteContext
 ) -> ParsedPage | None:
-    """Parses a source document (a feed, sitemap, API response or capture list), recognised by the request's kind or by
+    """Parses a source document (a feed, sitemap, API response or capture list), recognized by the request's kind or by
     its bytes; returns None if the response is not such a document.
     """
     if request.kind is PageKind.CDX:
@@ -342,9 +343,9 @@ def _parse_document(fetched: FetchedPage, result: PageResult, request: PageReque
 
 
 def _is_shell(page: Page, result: PageResult, request: PageRequest, soft_not_found: SoftNotFoundProfile | None) -> bool:
-    """Returns True if a page other than the home page shows nothing that distinguishes it from the site's page for
-    missing addresses, so that nobody can tell whether the page exists. `soft_not_found` describes this page; None if it
-    is unknown.
+    """Returns True if a page other than the home page looks the same as the site's page for missing addresses, so that
+    the response does not tell whether the page exists. `soft_not_found` describes the page for missing addresses; None
+    if it is unknown.
     """
     if request.is_seed or soft_not_found is None or soft_not_found.look is None:
         return False
@@ -586,7 +587,7 @@ def wall_or_soft_404(
 
 
 def listing_digest(links: link_reader.PageLinks | None, page: Page) -> str:
-    """Returns a digest of the links and words of one page of a listing, by which repeated pages are recognised. Returns
+    """Returns a digest of the links and words of one page of a listing, by which repeated pages are recognized. Returns
     "" for a page that is not a listing or has no elements (`links` is None).
 
     Numbers and links to the listing's other pages are ignored.

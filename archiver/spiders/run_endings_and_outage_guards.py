@@ -25,7 +25,7 @@ from scrapy.exceptions import (
     UnsupportedURLSchemeError,
 )
 
-from archiver.frontier.post_and_excluded_page_samples import EditEstimate
+from archiver.frontier.page_samples_and_edit_estimates import EditEstimate
 from archiver.guarded_download_handler import ForbiddenByRobots, HostBusy, Refusal, RobotsUnreadable, tls_problem
 from archiver.items import Outcome, PageResult
 from archiver.spiders.page_request_and_fetched_page import PageRequest
@@ -216,8 +216,8 @@ class FailureStreak:
 
 
 class MassGoneGuard(Generic[T]):
-    """Holds back the results for pages that are gone until `asked` further known pages have been fetched and show that
-    most of the site is still online.
+    """Holds back the results for pages that are gone, until a number of further known pages (`asked`) has been fetched
+    and shows that most of the site is still online.
     """
 
     def __init__(self, asked: int = ASKED) -> None:
@@ -232,8 +232,8 @@ class MassGoneGuard(Generic[T]):
         return len(self._last) == self._asked and sum(item is not None for item in self._last) > self._asked / 2
 
     def add(self, gone: T | None) -> list[T]:
-        """Counts a known page. `gone` is the item to hold back if the page is gone, otherwise None. Returns the items
-        that are no longer held back, because enough pages have been fetched since.
+        """Counts a fetched known page. `gone` is the item to hold back if the page is gone, otherwise None. Returns the
+        items that are no longer held back, because enough pages have been fetched since.
         """
         confirmed = []
         if len(self._last) == self._asked and (first := self._last.popleft()) is not None:
@@ -298,15 +298,15 @@ class OutageGuard:
     def confirmed_results(
         self, request: PageRequest, result: PageResult, *, has_other_address: bool = False, is_searching: bool = False
     ) -> Iterator[PageResult]:
-        """Yields the results that may be stored now, usually just `result`. The result for a known page that is gone is
-        held back:
+        """Yields the results that may be stored now, usually just `result`. A result that says that a known page is
+        gone is held back:
 
         - until nothing else is due, if the post has another address (`has_other_address`);
         - otherwise until it is clear that the site has not disappeared as a whole.
 
-        If most of the last pages are gone, the run is stopped, and none of the held-back pages is stored as gone. If
-        lists are being read again (`is_searching`), which may show that the posts have moved, the first such results
-        are held back until nothing else is due.
+        If most of the last pages are gone, the run is stopped, and none of the held-back pages is stored as gone. While
+        lists are read again to find posts that have moved (`is_searching`), the first such results are held back until
+        nothing else is due.
         """
         if (
             request.is_source

@@ -135,8 +135,8 @@ def begin_collection(
 
 
 def without_links(result: PageResult, targets: Iterable[DiscoveredURL]) -> PageResult:
-    """Returns a result that records of the `targets` only the target of a redirect. It has no validators, so that a
-    later crawl, which does record the links, gets the whole page.
+    """Returns a result in which, of the links `targets`, only the target of a redirect is recorded. It has no
+    validators, so that a later crawl, which does record the links, is sent the whole page.
     """
     onward = tuple(target for target in targets if target.source is DiscoverySource.REDIRECT)
     return replace(result, targets=onward, next_pages=(), etag="", last_modified="")
@@ -272,12 +272,12 @@ class Probing:
         return True
 
     def objection(self, found: SoftNotFoundProfile, home: SoftNotFoundProfile, stored: str | None) -> str:
-        """Returns why the crawl must stop because the site shows the same page, without links, for every address; "" if
-        it need not stop.
+        """Returns why the crawl must stop: the site shows the same page, without links, for every address. Returns ""
+        if it need not stop.
 
-        `found` is the response for a missing address, `home` is the response for the home page. `stored` is the profile
-        of earlier runs in JSON. If the site showed this page for missing addresses in earlier runs, too, the crawl goes
-        on: the site fills its pages by scripts.
+        `found` is the profile of the response for a missing address, and `home` is that of the home page. `stored` is
+        the profile from earlier runs in JSON. If the site showed this page for missing addresses in earlier runs, too,
+        the crawl goes on, because scripts fill the pages of such a site.
         """
         before = profile_from_json(stored)
         if not self._is_doubtful or self._has_source or before is None or found.look is None:

@@ -1,4 +1,4 @@
-"""Detects crawl traps during a run: decides which due pages to skip, and recognises responses that show nothing new."""
+"""Detects crawl traps during a run: decides which due pages to skip, and recognizes responses that show nothing new."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from archiver.discovery.url_classifier_and_patterns import (
     series_of,
 )
 from archiver.frontier.fetch_order_and_revisits import SIDE_LISTING_PRIORITY, SOURCE_KINDS, VOUCHING_SOURCES
+from archiver.frontier.page_samples_and_edit_estimates import SetAsidePages
 from archiver.frontier.pattern_budgets_redirects_and_equivalent_urls import (
     BELOW_POST,
     ENOUGH_VIEWS,
@@ -48,7 +49,6 @@ from archiver.frontier.pattern_budgets_redirects_and_equivalent_urls import (
     plainer_urls,
     variant_family,
 )
-from archiver.frontier.post_and_excluded_page_samples import SetAsidePages
 from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.storage import crawl_traps_redirect_loops_and_host_files as crawl_exclusions
 from archiver.storage.crawl_traps_redirect_loops_and_host_files import AddressState, DiscoveryReport
@@ -67,12 +67,13 @@ of one pattern are read before those of another. If the site has at most _MOST_C
 whether the lists of a pattern have shown all of them.
 """
 _FEWEST_LINKED, _MOSTLY_LINKED = 20, 0.9
-"""At least this many of the posts, and this share, must be linked from other posts, as by "previous" and "next"."""
+"""A list is trusted to show all posts only if at least `_FEWEST_LINKED` posts, and at least the share `_MOSTLY_LINKED`
+of all posts, are linked from other posts, as by "previous" and "next"."""
 _UNLIMITED = frozenset({PageKind.PART, *SOURCE_KINDS}) - {PageKind.FEED}
 _LISTED = VOUCHING_SOURCES | {DiscoverySource.LISTING}
 _WITHOUT_POSSIBLE_POSTS = frozenset({"below", "captures", "form", "feeds"})
-"""Families (kinds of URL patterns) whose pages have no URL pattern of their own, so that only their unknown links
-count as news."""
+"""Families of URL patterns that are not recognized by the form of a single URL (see `URLPattern`). For their pages,
+`PageResult.possible_posts` is empty, so only links to unknown URLs count as news."""
 _PLAIN = ("folder", "form")
 """Families of plain pages: pages that no source has reported and whose addresses have no other pattern. Each such
 page is counted for its folder and for the form of its address."""
@@ -201,7 +202,7 @@ class TrapDetector:
 
     @staticmethod
     def _is_exempt(row: dict[str, Any]) -> bool:
-        """Returns True if a due page is fetched whatever its URL is like."""
+        """Returns True if a due page is fetched even if its URL looks like a crawl trap."""
         kind = PageKind(row["kind"])
         return bool(row["fetched_at"] or kind in _UNLIMITED or (row["priority"] == 0 and kind is not PageKind.FEED))
 
@@ -242,8 +243,8 @@ class TrapDetector:
         return _FETCH
 
     def _judge_feed_format(self, row: dict[str, Any]) -> Verdict:
-        """Excludes a feed that was already read in another format: the Atom form of an RSS feed, for instance. If the
-        feed was found earlier in another format that has not been read yet, the present format waits.
+        """Excludes a feed that was already read in another format, such as the Atom form of an RSS feed. If the other
+        format was found earlier but has not been read yet, this one waits.
         """
         own = feed_without_format(row["url"])
         if own == row["url"]:
@@ -297,9 +298,9 @@ class TrapDetector:
         )
 
     def _is_main_list_complete(self) -> bool:
-        """Returns True if a list of the site, such as that of its home page, shows all known posts, and nearly all of
-        them are linked from another post as its neighbour. If the list lacked a post, such as all those before a
-        certain year, the neighbours of its posts would have led there.
+        """Returns True if a list of the site, such as that of its home page, shows all known posts, and nearly all
+        posts are linked from another post, as by "previous" and "next". If the list lacked some posts, such as those
+        before a certain year, these links would have led to them.
         """
         posts = self._coverage().posts
         if posts != self._compared_posts:
@@ -421,7 +422,9 @@ class TrapDetector:
         return form_pattern(row["url"], self._scope.path), folder_pattern(row["url"], self._scope.path)
 
     def resume(self) -> None:
-        """If the run before this one ended before it took its samples, also samples the pages that it had set aside."""
+        """Adds the pages that the run before this one set aside to this run's samples, if that run ended before it took
+        its own.
+        """
         for row in crawl_exclusions.set_aside_pages(self._db, self._site_id, PATTERN_BUDGET_RULE, _MOST_RESUMED):
             for pattern in self._budgeted_patterns(row)[:1]:
                 self._set_aside.add(pattern, row["id"])
@@ -652,8 +655,8 @@ class TrapDetector:
             self._reopen(form)
 
     def _include_entries(self, result: PageResult) -> None:
-        """Makes due those entries of a listing that were set aside as plain pages, since being listed is a sign that
-        they are posts.
+        """Makes due those entries of a listing that were set aside as plain pages: that a listing shows them is a sign
+        that they are posts.
         """
         entries = [urlkey(t.url) for t in result.targets if t.source is DiscoverySource.LISTING and not t.trap]
         rules = [f"{PATTERN_BUDGET_RULE}: {family}" for family in _PLAIN]
@@ -662,8 +665,8 @@ class TrapDetector:
             self.included += 1
 
     def _note_first_page(self, result: PageResult) -> None:
-        """Remembers the entries of a list's first page as shown by the list's further pages, whose pattern its own
-        address does not have.
+        """Records the entries on the first page of a list as shown by the pattern of the list's further pages. The
+        first page has another pattern, since its address contains no page number.
         """
         patterns = {pattern_of(url, self._scope.path) for url in result.next_pages}
         for pattern in patterns - {pattern_of(result.url, self._scope.path)}:
@@ -671,8 +674,8 @@ class TrapDetector:
                 self._shown.add(pattern, result.listed.entries)
 
     def _is_news(self, target: DiscoveredURL, found_on: URLPattern) -> bool:
-        """Returns True if a discovered URL may be a post that is not known under a plainer address. `found_on` is the
-        pattern of the page on which it was found: a URL of the same pattern does not count.
+        """Returns True if a discovered URL may be a post, and is not believed to be equivalent to a plainer URL.
+        `found_on` is the pattern of the page on which it was found: a URL of the same pattern does not count.
         """
         return (
             not target.trap
@@ -682,7 +685,7 @@ class TrapDetector:
         )
 
     def _are_news(self, keys: list[str]) -> bool:
-        """Returns True if at least one of these urlkeys is not believed to be equivalent to a plainer address."""
+        """Returns True if at least one of these urlkeys is not believed to be equivalent to a plainer URL."""
         return any(not self._equivalent_of(key)[0] for key in keys)
 
     def is_walled(self, result: PageResult) -> bool:

@@ -24,7 +24,7 @@ from archiver.errors import (
     NotAnArchive,
 )
 from archiver.storage.article_tables.field_candidate_evidence import forget_evidence_kinds
-from archiver.storage.disk_and_database_errors import archive_around, environment_error, file_in_the_way
+from archiver.storage.disk_and_database_errors import environment_error, file_in_the_way
 from archiver.storage.schema_and_migrations import (
     UNRELEASED,
     create_missing_temp_tables,
@@ -39,8 +39,9 @@ _BUSY_SECONDS = 30.0
 _STATEMENTS = 512
 """The number of prepared statements to cache. Writing a page takes more than Python's default of 128."""
 _LOG_PAGES = 8_000
-"""The number of pages in the write-ahead log before a checkpoint (32 MB). With so many pages, index pages that every
-batch changes are copied only once for many batches. Committed data are just as safe in the log."""
+"""The number of pages that the write-ahead log holds before it is copied into the database (a checkpoint); 8,000 pages
+are 32 MB. An index page that every batch changes is then copied once for many batches. Data in the log are as safe as
+data in the database."""
 _CACHE_KILOBYTES = 16_000
 """Size of a writer's page cache, in KiB. It is large because a new row changes distant pages of a dozen indexes."""
 
@@ -50,11 +51,10 @@ def open_archive(
 ) -> Database:
     """Opens the archive at `path` and migrates it to this version's schema.
 
-    If `create` is True, a missing file (and its folder) is created. If `read_only` is True, nothing is written, not
-    even a migration: the tables of pending migrations appear empty. An archive that lacks columns or views of pending
-    migrations is then refused, unless `to_copy` is True: a backup or a check reads the tables as they are. Raises
-    ArchiveNotFound, NotAnArchive, ArchiveTooNew, ArchiveTooOld, ArchiveUnreleased, ArchiveNotWritable, or another error
-    from `environment_error`.
+    With `create`, a missing file (and its folder) is created. With `read_only`, nothing is written, and the archive is
+    not migrated: tables that it lacks appear empty. If it lacks columns or views, it is refused (ArchiveTooOld), except
+    with `to_copy`, for a backup or a check that reads the tables as they are. Raises ArchiveNotFound, NotAnArchive,
+    ArchiveTooNew, ArchiveTooOld, ArchiveUnreleased, ArchiveNotWritable, or another error from `environment_error`.
 
     After a power cut, the database is intact and has the state after one of its last commits (`synchronous=NORMAL` with
     a write-ahead log).
@@ -96,6 +96,17 @@ def open_archive(
         db.close()
         raise
     return db
+
+
+def archive_around(file: Path) -> str:
+    """Returns the path of another archive that a person probably meant by the relative path `file`; "" if there is
+    none. It is the file of that name in the current folder (for "sub/archive.db": "archive.db"), or the same relative
+    path seen from a folder above ("../archive.db").
+    """
+    if file.is_absolute():
+        return ""
+    above = (Path(*[".."] * levels, file) for levels in range(1, len(Path.cwd().parts)))
+    return next((str(one) for one in (Path(file.name), *above) if one != file and one.is_file()), "")
 
 
 @contextmanager
@@ -205,8 +216,8 @@ _RETRY_LONG = f"PRAGMA busy_timeout = {int(_BUSY_SECONDS * 1000)}"
 _NOTICE_AFTER = 2.0
 _notice = logging.getLogger("archiver.notice")
 _SHUTDOWN_PATIENCE = 3.0
-"""Seconds to wait for locks in total once the program is shutting down. Crawls that end together write their last pages
-one after another."""
+"""Once the program is shutting down, it waits for locks for at most this many seconds in total. Crawls that end
+together write their last pages one after another."""
 _deadline: list[float] = []
 
 

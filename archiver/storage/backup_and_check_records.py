@@ -1,7 +1,8 @@
 """Records of backups and integrity checks: when the last backup and the last checks were made, and which damage the
 checks found.
 
-The functions that write expect to run inside the caller's transaction.
+Checks read an archive in units: a table, a range of articles, a WARC file, or the database file as a whole. The
+functions that write expect to run inside the caller's transaction.
 """
 
 from __future__ import annotations
@@ -17,10 +18,9 @@ from archiver.storage.column_values_and_completions import stored_time
 from archiver.storage.pages_and_source_hints import last_rowid, stamp
 
 DATABASE = "database"
-"""The name of the unit that stands for the whole database file. The damage that checks of the whole file find belongs
-to this unit."""
+"""The name of the unit that is the whole database file. Damage that checks of the whole file find belongs to it."""
 TABLE_UNIT = "table "
-"""The names of units that are tables begin with this."""
+"""The beginning of the name of a unit that is a table: "table captures"."""
 CheckKind = Literal["verify", "part"]
 _BACKUP_COLUMNS = "path, made_at, articles, bytes, captures, holds_since, failed_at, failure"
 
@@ -49,8 +49,8 @@ class BackupRecord:
 
 @dataclass(frozen=True, slots=True)
 class Damage:
-    """Something that a check found damaged in a unit of the archive. `found_at` is None before the damage is stored;
-    the other fields are as in a finding of `archiver verify`.
+    """Damage that a check found in a unit of the archive. `found_at` is None until the damage is stored; the other
+    fields are those of a `VerifyFinding`.
     """
 
     unit: str
@@ -85,7 +85,7 @@ def has_integrity_records(db: Database) -> bool:
     return {"backups", "integrity_checks", "checked_units", "damages"} <= set(db.table_names())
 
 
-# Backups
+# Backups.
 
 
 def read_backups(db: Database) -> list[BackupRecord]:
@@ -144,7 +144,7 @@ def count_posts_removed_since(db: Database, at: datetime | None) -> int:
     )
 
 
-# Integrity checks
+# Integrity checks.
 
 
 def begin_check(db: Database, kind: CheckKind, at: datetime) -> int:
@@ -205,7 +205,7 @@ def read_creation_time(db: Database) -> datetime | None:
     return stored_time(row[0]) if row else None
 
 
-# Units and their damage
+# Units and their damage.
 
 
 def read_checked_units(db: Database) -> dict[str, datetime]:

@@ -21,9 +21,9 @@ _REASON = "its capture was lost with the end of a WARC file"
 
 
 def forget_lost(db: Database, warc_file: str, records: frozenset[tuple[int, int]], begin: int = 0) -> int:
-    """Deletes the rows of captures whose record is missing from this WARC file: the captures at the offset `begin` or
-    later that are not in `records`, the (offset, length) in bytes of each record that is still there. Returns the
-    number of deleted rows.
+    """Deletes the rows of captures whose record is missing from this WARC file, and returns their number. These are the
+    captures at the offset `begin` or later that are not in `records`. `records` holds the (offset, length) in bytes of
+    each record that is still there.
 
     Data that were extracted from these captures are kept, but without a capture until the page has been fetched again.
     Expects to run inside the caller's transaction.

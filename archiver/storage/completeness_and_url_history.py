@@ -49,7 +49,7 @@ _UNSET = "settings"
 
 def find_known_sources(db: Database, site_id: int) -> tuple[set[str], set[str], set[str]]:
     """Returns three sets about a site's feeds, sitemaps and API: the kinds ("feed", "sitemap", "api") that the site
-    offers, the kinds of which guessed URLs are still to be fetched, and the urlkeys of all known ones.
+    offers; the kinds for which guessed URLs are still to be fetched; and the urlkeys of all sources that are known.
 
     A site offers a kind if it declares a source of this kind or if one was fetched, even if none responds now. A source
     that an interrupted run guessed is not guessed again, because its urlkey is known.
@@ -91,8 +91,8 @@ _API_TIMES = (
 
 
 def has_set_back_posts(db: Database, targets: Iterable[DiscoveredURL]) -> bool:
-    """Returns True if an API lists a post with an earlier time of change (`lastmod`) than that of the post's stored
-    source hint, as after its site was restored from a backup. The hint may then say what is not so any more.
+    """Returns True if an API now gives a post an earlier time of change (`lastmod`) than the post's stored source hint
+    has. This happens if the site was restored from a backup; the hint may then contain edits that are lost.
     """
     times = {urlkey(one.url): one.lastmod for one in targets if one.lastmod is not None}
     stored = db.execute(_API_TIMES, [json.dumps(list(times))])
@@ -143,7 +143,7 @@ def count_responding_sources(db: Database, site_id: int) -> dict[str, int]:
 
 # -- missing pages: pages that were found and have no final outcome
 
-# Once a page is fetched, it gets another outcome; if the fetch fails again, the page is due an hour later.
+# These outcomes are not final: a fetch gives the page another one, or makes it due again an hour later.
 _MISSING_OUTCOMES = (
     "p.site_id = ? and p.kind <> 'part' and (p.outcome in ('due', 'failed') or p.urlkey in ("
     "select t.post_urlkey from article_parts t join pages f on f.urlkey = t.urlkey where f.site_id = p.site_id "
@@ -219,8 +219,8 @@ BALANCE = (
     Outcome.FAILED,
     Outcome.DUE,
 )
-"""The outcomes of a `balance`, in order; an unchanged page counts as archived. Wrongly guessed addresses of feeds and
-sitemaps are left out, because no page was found there."""
+"""The outcomes under the key `balance` of `site_completeness`, in order. An unchanged page counts as archived. Wrongly
+guessed addresses of feeds and sitemaps are left out, since no page was found there."""
 _LISTED = 20
 # The sources that report posts, the most complete first.
 _SOURCES = (
@@ -429,7 +429,9 @@ def _by_state(counted: Iterable[Count], captured: int) -> dict[str, int]:
 
 
 def _archived_otherwise(counted: Iterable[Count]) -> dict[str, int]:
-    """Returns the number of archived posts by outcome, without the outcomes that a `balance` counts as archived."""
+    """Returns the number of archived posts by their last outcome (held, duplicate ...), without those whose last
+    outcome is archived or unchanged.
+    """
     found: Counter[str] = Counter()
     for count in counted:
         if _counts_as_posts(count) and _state_of(count) == "archived":
@@ -438,8 +440,8 @@ def _archived_otherwise(counted: Iterable[Count]) -> dict[str, int]:
 
 
 def describe_archived(state: dict[str, Any]) -> str:
-    """Returns, for the state of a site, how many archived posts are not counted as archived in the table of outcomes:
-    " (79 of them held)"; "" if there are none.
+    """Returns a phrase that says how many of the archived posts have another last outcome, such as " (79 of them
+    held)"; "" if there are none. `state` is the result of `site_completeness`.
     """
     others = state["archived_otherwise"].items()
     return f" ({', '.join(f'{pages:,} of them {name}' for name, pages in others)})" if others else ""

@@ -95,8 +95,8 @@ def _schedule(site: dict[str, Any], past: Sequence[PastRun], now: datetime) -> S
 
 
 def blackout_of(settings: Mapping[str, Any]) -> BlackoutHours | None:
-    """Returns the blackout hours in a site's settings; None if none are set. Invalid hours, which a person may have
-    written, count as not set.
+    """Returns the blackout hours in a site's settings; None if none are set. Invalid hours are ignored, since a person
+    may have written them.
     """
     try:
         return parse_blackout(settings["blackout"]) if settings.get("blackout") else None
@@ -110,8 +110,8 @@ def _blackout_end(site: dict[str, Any], at: datetime) -> datetime | None:
 
 
 def cadence_of(settings: dict[str, Any]) -> Cadence:
-    """Returns the cadence in a site's settings (how often it is crawled). An invalid cadence, which a person may have
-    written into the file, counts as not set.
+    """Returns the cadence in a site's settings: how often it is crawled. If it is invalid, since a person may have
+    written it, returns the adaptive cadence.
     """
     try:
         return parse_cadence(settings.get("cadence") or DEFAULT_CADENCE)

@@ -67,7 +67,7 @@ def views_without_post(db: Database, site_id: int) -> list[tuple[int, str, str]]
 
 
 def views_with_posts(db: Database, site_id: int) -> list[str]:
-    """Returns the URLs with a query that are those of posts, or of the pages that were the first to report a post."""
+    """Returns the URLs with a query at which a site shows posts, or that were the first to report a post."""
     return [
         row[0]
         for row in db.execute(
@@ -120,7 +120,7 @@ def pages_set_aside_because(db: Database, site_id: int, reason: str) -> list[dic
 
 
 def pages_set_aside_at(db: Database, keys: Iterable[str], rules: Iterable[str]) -> list[int]:
-    """Returns the IDs of the pages at these urlkeys that are excluded by any of these trap rules."""
+    """Returns the IDs of the pages at these urlkeys that are excluded by one of these trap rules."""
     marks, names = list(keys), list(rules)
     if not marks:
         return []
@@ -142,9 +142,9 @@ def include_pages(db: Database, page_ids: Iterable[int], due_at: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class DiscoveryReport:
-    """A discovery source that reported a page, and the URL where it did. `vouches` is True if that makes it likely that
-    the page is a post: a feed, a sitemap, an API, an import or the seed reported it, or it is the title of an entry on
-    the home page or on a page that was found to be a listing.
+    """A discovery source that reported a page, and the URL where it did. `vouches` is True if the report makes it
+    likely that the page is a post. This is so if a feed, sitemap, API, import or the seed reported it, or if its link
+    is the title of an entry on the home page or on a listing.
     """
 
     source: DiscoverySource
@@ -183,8 +183,8 @@ def is_part_feed(db: Database, page_id: int) -> bool:
 
 
 def feeds_before(db: Database, site_id: int, page_id: int) -> list[tuple[str, bool, bool]]:
-    """Returns the feeds of a site that were found before this page: the URL of each, True if it proved to be a feed,
-    and True if it has not been fetched yet.
+    """Returns the feeds of a site that were found before this page, each as (URL, has proved to be a feed, is not
+    fetched yet).
     """
     rows = db.execute(
         "select url, outcome in ('not-article', 'unchanged') and rule like 'feed %', outcome = 'due' from pages "
@@ -226,8 +226,8 @@ def post_urlkeys(db: Database, site_id: int, limit: int) -> list[str]:
 
 
 def count_posts_linked_by_posts(db: Database, site_id: int) -> int:
-    """Returns the number of a site's posts, stored or due, that a link on another post reported before a link on a page
-    of another kind did.
+    """Returns the number of a site's posts, stored or due, that were first reported by a link on another post and not
+    by a page of another kind.
     """
     rows = db.execute(
         "select count(*) from pages p join page_discoveries d on d.page_id = p.id and d.source = 'link' "

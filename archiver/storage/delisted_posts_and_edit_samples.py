@@ -5,9 +5,10 @@ announces.
 has usually just moved down to the next page, or out of the feed. It counts as removed only if the part of the list in
 which it belongs was read and does not contain it.
 
-The samples of a run show how many edits were missed. A sitemap or an API announces edits by its lastmod, unless these
-dates proved false. A sitemap whose dates never differ from the dates of publication announces nothing. A lastmod that
-is only a day announces no second edit on that day, so a post that was fetched on it is due once more when it is over.
+The samples of a run show how many edits were missed. A sitemap or an API announces edits by its lastmod, with three
+exceptions: dates that proved false, and a sitemap whose dates are always the dates of publication, announce nothing;
+and a lastmod that is only a day announces no second edit on that day. A post that was fetched on such a day is
+therefore due once more when the day is over.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from archiver.discovery.source_hints_and_trust import (
     is_refetch_reason,
 )
 from archiver.frontier.fetch_order_and_revisits import DAY_ENDS, VOUCHING_SOURCES, next_day_end
-from archiver.frontier.post_and_excluded_page_samples import (
+from archiver.frontier.page_samples_and_edit_estimates import (
     REMEMBERED_SAMPLES,
     SAMPLE_REASON,
     EditEstimate,
@@ -55,7 +56,7 @@ class ListChanges:
     - `removed`: the posts that were removed, newest first.
     - `due`: other removed posts, which are already due.
     - `fetched`: other removed posts, which this run has already fetched.
-    - `again`: gone posts that are listed again or still, and posts that are listed at a former address.
+    - `again`: posts that are gone but still or again in the list, and posts that are listed at a former address.
     """
 
     removed: tuple[int, ...] = ()
@@ -101,8 +102,8 @@ def changes_of_list(db: Database, key: str, listed: ListedPosts, run_started: da
 
 
 def _gone_pages(db: Database, page_ids: Iterable[int], since: str, gone_since: str = "") -> Iterator[int]:
-    """Yields those of these pages that are gone and not due. `since` is when this run began. If `gone_since` is given,
-    yields only pages that a run which began after that time found gone, and this run did not fetch.
+    """Yields those of these pages that are gone and not due. `since` is the start of this run. With `gone_since`,
+    yields only pages that a run begun after that time found gone, and that this run has not fetched.
     """
     later = (
         "and fetched_at < ? and exists (select 1 from runs r where r.site_id = pages.site_id and r.started_at > ? "
@@ -119,9 +120,9 @@ def _gone_pages(db: Database, page_ids: Iterable[int], since: str, gone_since: s
 
 
 def _former_addresses(db: Database, page_ids: Iterable[int], since: str) -> Iterator[int]:
-    """Yields the IDs of those of these pages that are former addresses of posts, do not redirect, and were neither
-    fetched since the time `since` nor are due; and after each, the ID of the page at the post's own address. They are
-    fetched to find out which of the two is the post's address now.
+    """Yields page IDs in pairs: a former address of a post, and the post's own address, since only a fetch of both
+    shows which is the post's address now. The former addresses are those of these pages that do not redirect, are not
+    due, and were last fetched before the time `since`.
     """
     for some in _chunks(page_ids):
         rows = db.execute(
@@ -144,9 +145,9 @@ _LEADING_REASON = "only its list shows the site's newest posts"
 
 
 def make_leading_lists_due(db: Database, site_id: int) -> None:
-    """Makes due the listing pages that show those of the site's newest posts which no page that every run fetches has
-    shown: no feed, sitemap or API, and not the home page. The next new post will probably appear there, too. A site
-    has such lists if, for example, its home page is a portrait of a firm that links to a blog without a feed.
+    """Makes due the listing pages with the newest posts that no feed, sitemap, API or home page of the site shows,
+    since the next new post will probably appear there, too. An example is a firm's site whose home page only links to
+    the blog, and whose blog has no feed.
     """
     newest = [
         row[0]
@@ -177,7 +178,9 @@ def make_leading_lists_due(db: Database, site_id: int) -> None:
 
 
 def _shown_every_run(db: Database, site_id: int, page_ids: Sequence[int]) -> Iterator[int]:
-    """Yields those of these pages that a feed, a sitemap or an API lists, or the home page."""
+    """Yields those of these pages that a feed, sitemap or API has listed, and all pages that the home page lists. Every
+    run reads these sources.
+    """
     rows = db.execute(
         "select page_id from page_discoveries where source in ('feed', 'sitemap', 'api') "
         f"and page_id in ({_marks(page_ids)})",
@@ -202,8 +205,8 @@ _HAS_SITEMAP_OR_API = (
 
 def make_archive_list_due(db: Database, site_id: int) -> None:
     """Makes due the listing page that shows most of the site's older posts, if it shows at least half of them. Older
-    posts are those that neither a feed nor the home page shows now. Many blogs have such a page ("Archive"), and a post
-    that was deleted disappears from it. Nothing is made due if the site has a sitemap or an API, which say the same.
+    posts are those that neither a feed nor the home page shows now. Many blogs have such a page ("Archive"), from which
+    a deleted post disappears. Does nothing if the site has a sitemap or an API, which show the same.
     """
     if db.execute(_HAS_SITEMAP_OR_API, [site_id]).fetchone():
         return
@@ -241,9 +244,9 @@ _ADDRESS_REASON = "another address of its post is gone"
 
 
 def make_lists_due(db: Database, site_id: int, gone: Iterable[str], run_started: datetime) -> int:
-    """Makes due the listing pages that this run has not read: those first that showed most of the `gone` posts (their
-    urlkeys), since these may have other addresses now. At most 20 are made due, and none if the site has a sitemap or
-    an API. Returns their number.
+    """Makes due at most 20 of the listing pages that this run has not read, and returns their number. The pages that
+    showed most of the `gone` posts (urlkeys) come first, since they may show new addresses of these posts. Does nothing
+    if the site has a sitemap or an API.
     """
     if db.execute(_HAS_SITEMAP_OR_API, [site_id]).fetchone():
         return 0
@@ -327,9 +330,8 @@ def unlisted_reason(due_for: str) -> str:
 
 
 def is_left_out(db: Database, key: str, due_for: str) -> bool:
-    """Returns True if a feed, sitemap, API or listing no longer shows the page at this urlkey, and no source has listed
-    the page again since. `due_for` is the reason for which the page was due, as stored in `pages.reason`: it says
-    whether a source left the page out or listed it again.
+    """Returns True if a feed, sitemap, API or listing has left out the page at this urlkey, and no source has listed it
+    again. `due_for` is the reason for which the page was due, as stored in `pages.reason`.
     """
     if due_for.endswith(NO_LONGER_LISTED):
         return True
@@ -339,8 +341,8 @@ def is_left_out(db: Database, key: str, due_for: str) -> bool:
 
 
 def unlisted_posts(db: Database, site_id: int) -> tuple[int, str]:
-    """Returns the number of a site's posts that their lists no longer show and that may be gone, and the URL of one (""
-    if there are none).
+    """Returns the number of a site's posts that may be gone because their lists no longer show them, and the URL of one
+    ("" if there are none).
     """
     row = db.execute(
         f"select count(*), coalesce(min(p.url), '') from pages p where p.site_id = ? and p.rule = '{UNLISTED}' "
@@ -351,8 +353,8 @@ def unlisted_posts(db: Database, site_id: int) -> tuple[int, str]:
 
 
 def delisted_posts(db: Database, site_id: int) -> tuple[int, str]:
-    """Returns the number of a site's posts that were still online when they were last fetched, although a source or
-    listing no longer shows them, and the URL of one ("" if there are none).
+    """Returns the number of a site's delisted posts, and the URL of one ("" if there are none). A delisted post is no
+    longer shown by a source or listing, but was still online when it was last fetched.
     """
     row = db.execute(
         "select count(*), coalesce(min(p.url), '') from pages p where p.site_id = ? and p.outcome in ('archived', "
@@ -407,9 +409,9 @@ def _listed_pages(db: Database, page_ids: Iterable[int]) -> dict[int, _ListedPag
 
 
 def _state_of_missed(db: Database, page_id: int, others: frozenset[str], since: str) -> str:
-    """Returns the attribute of `ListChanges` to which a post belongs that a list no longer shows; "" if the post is not
-    online, or if it is still listed: by another source since the time `since`, or because the page still links to it
-    (its urlkey is in `others`).
+    """Returns the attribute of `ListChanges` to which a post belongs that a list no longer shows: "removed", "due" or
+    "fetched". Returns "" if the post is not online or is still listed: a source has listed it since the time `since`,
+    or the list's page still links to it (its urlkey is in `others`).
     """
     row = db.execute(
         "select urlkey, case when fetched_at >= ?1 then 'fetched' when due_at > ?1 then 'removed' else 'due' end "
@@ -441,15 +443,16 @@ _OF_UNENDED_DAY = (
     "and julianday(p.fetched_at) < julianday(p.lastmod) + ? and not exists (select 1 from page_discoveries d "
     "join json_each(?) u on u.value = d.source where d.page_id = p.id)"
 )
-"""SQL: the posts that were last fetched before the day of their last change had ended everywhere."""
+"""SQL: the posts whose last change is dated by a day only, and that were last fetched before this day had ended in
+every time zone."""
 
 
 def schedule_posts_of_unended_days(db: Database, site_id: int, now: datetime) -> None:
-    """Makes posts due at the end of the day that their `lastmod` gives if they were fetched before it ended (see
-    `next_day_end`). The `lastmod` stays the same if they are edited later that day.
+    """Makes posts whose `lastmod` is only a day due at the end of this day (`next_day_end`), if they were fetched
+    before. If they are edited later that day, their `lastmod` does not change.
 
-    Posts that a source lists whose dates proved false are left out, as are those of a day on which the whole site was
-    built.
+    Leaves out posts that are listed by a source whose dates proved false, and those of a day on which the whole site
+    was rebuilt.
     """
     untrusted = [source for source in sorted(VOUCHING_SOURCES) if not _are_dates_believed(db, site_id, source, now)]
     last = DAY_ENDS[-1] / timedelta(days=1)
@@ -529,8 +532,8 @@ def _posts_to_sample(db: Database, site_id: int, now: datetime) -> Iterator[Know
 
 
 def _unannounced(db: Database, site_id: int, now: datetime) -> tuple[str, list[Any]]:
-    """Returns an SQL condition on `pages p`, and its parameters, for posts that are still online and whose
-    edits neither the sitemap nor the API announces.
+    """Returns an SQL condition on `pages p`, and its parameters, for posts that are still online and whose edits are
+    announced by neither the sitemap nor the API.
     """
     condition = "p.site_id = ? and p.outcome in ('archived', 'unchanged') and p.kind = 'post'"
     sources = [
@@ -611,8 +614,8 @@ def _in_order(entries: Sequence[int], days: Mapping[int, date | None]) -> list[i
 
 
 def _filled(days: list[date | None]) -> list[int]:
-    """Returns the days as numbers. Each unknown day is replaced by the last known day before it in the list, or by the
-    first known day if there is none before it.
+    """Returns the days as numbers. An unknown day becomes the last known day before it in the list or, if there is
+    none, the first known day.
     """
     known = next((day for day in days if day is not None), date.min)
     filled = []

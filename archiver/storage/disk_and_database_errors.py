@@ -71,16 +71,6 @@ def environment_error(error: sqlite3.Error | OSError, archive: Path) -> Archiver
     return ArchiveNotWritable(str(archive), str(error))
 
 
-def archive_around(file: Path) -> str:
-    """Returns the path of the archive that a relative path leads to from a folder above the current one, or of the
-    archive of that name in the current folder; "" if there is none.
-    """
-    if file.is_absolute():
-        return ""
-    above = (Path(*[".."] * levels, file) for levels in range(1, len(Path.cwd().parts)))
-    return next((str(one) for one in (Path(file.name), *above) if one != file and one.is_file()), "")
-
-
 def file_in_the_way(archive: Path) -> Path | None:
     """Returns the file that has the name of a folder in the path of an archive; None if there is none."""
     return next((one for one in archive.parents if one.is_file()), None)

@@ -26,7 +26,7 @@ from archiver.fields import WEIGHTS
 # -- articles_fts: triggers index each article when it is written, or all articles of a batch at its end
 
 COLUMNS = ("body", *(name for name in WEIGHTS if name != "body"))
-"""The columns of `articles_fts`, in order. The body comes first because FTS5 needs two bytes less per word for the
+"""The columns of `articles_fts`, in order. The body comes first because FTS5 needs two bytes fewer per word for the
 first column."""
 TOKENIZER = "unicode61 remove_diacritics 2"
 MARK = -1 << 63  # marks a batch in `fts_pending`; no article has this ID

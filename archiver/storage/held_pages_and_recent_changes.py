@@ -50,12 +50,12 @@ from archiver.items import Article, Outcome, PageKind, PageResult, SourceHint
 from archiver.storage.article_tables.article_and_revision_rows import (
     article_from_revision,
     article_from_row,
-    repeats_revision,
     revision_rows,
 )
 from archiver.storage.article_tables.article_storing_and_withdrawal import (
     answering_address,
     is_move,
+    repeats_revision,
     undo_gone,
     undo_revision,
     withdrawal_of,
@@ -173,8 +173,8 @@ def mark_shared(db: Database, site_id: int, digest: str) -> None:
 
 
 def count_held_with(db: Database, site_id: int, key: str, gained: Sequence[str]) -> int:
-    """Returns how many held pages of the site, without the one at this urlkey, gained one of `gained`. If there are
-    several, returns the number for the most frequent one. Counts only up to SHARED_BY + 1.
+    """Returns how many other held pages of the site have gained the same as the page at this urlkey, which gained
+    `gained`. If it gained several things, the most frequent one counts. Stops counting at SHARED_BY + 1.
     """
     return max(
         (
@@ -263,9 +263,8 @@ def last_run_before_hold(db: Database, site_id: int, rule: HoldRule) -> datetime
 
 
 def is_left_from_fault(db: Database, site_id: int, key: str, article_id: int) -> bool:
-    """Returns True if the stored article of the page at this urlkey is probably left from a fault that is over. This is
-    the case if it was first stored by a run that was held as a whole, and most of the pages that were held then have
-    been released since.
+    """Returns True if the stored article of the page at this urlkey is probably left from a fault that is over: the run
+    that first stored it held many pages, and most of them have been released since.
     """
     (left,) = db.execute(
         "select count(*) from held_pages h join pages p on p.id = h.page_id where p.site_id = ? and h.rule in (?, ?) "
@@ -373,9 +372,9 @@ def unusual_changes(db: Database, site: dict[str, Any], now: datetime) -> Iterat
     """Yields the rules by which the recent changes of a site must be held, because an unusual share of its posts
     changed or is gone.
 
-    Several periods are examined: the last days together, because one run alone may fetch only a few known posts, and
-    the time since the beginning of each run of these days. Otherwise a run that fetched all posts before a fault began
-    would hide the fault, because the fault's posts would be a small share of those fetched in the last days.
+    Several periods are examined. One covers all of the last days, since a single run may fetch only a few known posts.
+    The others begin with each run of these days: a run that fetched all posts before a fault began would otherwise make
+    the share of changed posts look small.
     """
     for rule in (HoldRule.MASS_CHANGE, HoldRule.MASS_GONE):
         changes = _change_times(db, site["id"], rule, now - TOGETHER)
@@ -392,9 +391,9 @@ def unusual_changes(db: Database, site: dict[str, Any], now: datetime) -> Iterat
 
 
 def _periods(db: Database, site_id: int, changes: Sequence[_ChangeTime], since: datetime) -> list[str]:
-    """Returns the beginnings of the periods to examine: `since`, and of the runs since then each that began before a
-    change and after the change before it. Two runs with the same later changes differ only in the number of fetched
-    posts; of these, the later one is examined.
+    """Returns the starts of the periods to examine: `since`, and before each change the start of the last run that
+    began before it. Other runs need no period: a period that begins earlier contains the same changes among more
+    fetched posts.
     """
     starts = [
         row[0]
@@ -459,8 +458,9 @@ def _pages_without_text(db: Database, site_id: int, start: str) -> set[int]:
 
 
 def _are_cut_off(db: Database, changes: Sequence[_ChangeTime], number: int, fetched: int) -> bool:
-    """Returns True if these edits cut off the texts of an unusual share of the fetched posts. `number` is the number of
-    the edited posts and of the pages that are held because they lost their texts.
+    """Returns True if an unusual share of the `fetched` posts have lost most of their texts. `changes` are the edits,
+    of which those that cut off a text count. `number` is the number of edited posts plus the number of pages that are
+    held because they lost their texts.
     """
     if not are_unusual_losses(number, fetched):
         return False
@@ -637,12 +637,13 @@ _FEW_CHANGES = 3
 
 
 def _is_of_fault(db: Database, change: RecentChange, shared: frozenset[str]) -> bool:
-    """Returns True if a change is part of a fault of the site. `shared` is what the posts gained alike by the fault; it
-    is empty if they changed in different ways or disappeared.
+    """Returns True if a change is part of a fault of the site. `shared` is what most of the changed posts gained alike;
+    it is empty if they changed in different ways or disappeared.
 
-    Every change of the present run is part of the fault. If `shared` is not empty, an edit of an earlier run is part of
-    it if its post gained the same. Otherwise a change of an earlier run is part of it if no source announced it, and if
-    that run found an unusual share of the known posts changed (or gone).
+    - A change of the present run is always part of the fault.
+    - If `shared` is not empty, an earlier edit is part of the fault if its post gained the same.
+    - Otherwise an earlier change is part of the fault if no source announced it, and its run found an unusual share of
+      the known posts changed (or gone).
     """
     if change.is_present:
         return True
@@ -747,9 +748,9 @@ def _loses_text(post: FetchedPost, result: PageResult) -> bool:
 
 
 def _release(db: Database, site_id: int, key: str, hold: Hold) -> None:
-    """Ends the hold on a page that shows its post again. Makes other held pages due at once, since they may show
-    theirs, too: all held pages of the site if its rule concerns the whole site, otherwise those held by the same rule
-    since about the same time.
+    """Ends the hold on a page that shows its post again, and makes other held pages due at once, since they may show
+    theirs, too. These are all held pages of the site if the rule concerns the whole site; otherwise those held by the
+    same rule since about the same time.
     """
     release_page(db, key)
     is_of_site = hold.rule in MASS_RULES or hold.rule in (HoldRule.SHARED_TEXT, HoldRule.NOT_A_POST)

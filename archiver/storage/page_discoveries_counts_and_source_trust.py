@@ -50,7 +50,7 @@ from archiver.urls import urlkey, urlkey_or_empty
 # -- the table page_discoveries
 
 _CLOCKS_DIFFER = timedelta(days=1)
-"""A time of change that is later than now by more than this is not believed."""
+"""A time of change is not believed if it is in the future by more than this."""
 
 Place = tuple[str | None, int | None]
 """Where a URL was found, as the values of `found_on` and `found_on_page_id`; one of the two is None."""
@@ -279,8 +279,8 @@ class _Report:
             store_hint(self.db, page_id, target.hint, {self._hint_key(target): str(digest_of(target.hint))})
 
     def _update_known(self, known: KnownPage, target: DiscoveredURL) -> tuple[Any, ...] | None:
-        """Updates what is stored of a known page. Returns the parameters of `_UPDATE_PAGE`; None if the row is already
-        as it should be.
+        """Updates what is stored of a known page, and moves it to the site in whose scope it was found. Returns the
+        parameters of `_UPDATE_PAGE`; None if the row need not change.
         """
         if target.trap:
             return None
@@ -437,8 +437,8 @@ def store_listed_dates(db: Database, listed: Iterable[ListedDate]) -> None:
 
 
 def _is_earlier(date: str, before: str) -> bool:
-    """Returns True if a date is earlier than the date `before` and not only a coarser form of it. Returns False if they
-    are one date whose day and month were read in different order, since a list may have changed its format.
+    """Returns True if `date` is earlier than `before`. Returns False if the two are one date: one of them less precise,
+    or with day and month in the other order, since a list may change its format.
     """
     year, *rest = date.split("-")
     is_swapped = before.split("-") == [year, *reversed(rest)]
@@ -449,12 +449,12 @@ def _is_earlier(date: str, before: str) -> bool:
 
 
 class Trust:
-    """Records which claims of a site's server about changes are trusted. Such claims are the dates in its feeds,
-    sitemaps and APIs, their other details besides title and text, and its validators (ETag, Last-Modified).
+    """Records which claims of a site's server about changes are trusted: the dates in its feeds, sitemaps and APIs,
+    their other details (but not title and text), and its validators (ETag, Last-Modified).
 
     Reads and writes the site's column `untrusted`, which holds the claims that proved false (see
-    `discovery.source_hints_and_trust`), each with the time when it proved false. Claims are
-    tested while a run's results are written.
+    `discovery.source_hints_and_trust`), each with the time when it did. Claims are tested while the results of a run
+    are written.
     """
 
     def __init__(self, db: Database, site: dict[str, Any], now: datetime, revisit: timedelta) -> None:

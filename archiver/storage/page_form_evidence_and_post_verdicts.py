@@ -36,7 +36,8 @@ from archiver.items import Outcome, PageForm, PageKind
 from archiver.storage.pages_and_source_hints import LATEST_HINT, last_rowid, stamp
 
 _BARE = 100
-"""A page with fewer characters of text than this may be an empty page of a calendar or the like."""
+"""A page with fewer characters of text than this may have no content of its own, like a day of a calendar without
+events."""
 MAX_FORMS = 200
 """A site has at most this many forms. A further page that resembles none of these forms gets no form."""
 
@@ -267,8 +268,8 @@ _WHICH = {
 
 
 def pages_of_handwritten_rules(db: Database, site_id: int, *, may_make_posts: bool) -> Iterator[PageToRejudge]:
-    """Yields the captured pages of a site whose kind depends on its handwritten rules: pages that are posts because of
-    handwritten rules, and, if today's rules may make pages posts (`may_make_posts`), all pages that are not posts.
+    """Yields the captured pages of a site whose kind depends on its handwritten rules. These are the pages that such
+    rules made posts and, if today's rules may make pages posts (`may_make_posts`), all pages that are not posts.
     """
     found = db.execute(
         "select id from pages where site_id = :site and capture_id is not null and ("
@@ -357,10 +358,10 @@ def untaken_pages(db: Database, site_id: int) -> list[UntakenPages]:
     """Returns the pages of a site that look like its posts but were not stored as posts. They are grouped by rule; the
     most frequent rule comes first.
 
-    Pages that a listing of posts shows as entries look like posts if they have the form of posts, or if most pages with
-    addresses of their pattern are posts and nothing but their appearance speaks against it. Other pages look like posts
-    if they have the form of posts, which are not entries either, and if their address says nothing else. That a feed
-    lists a page proves nothing: some feeds list all pages of a site, and an entry with a date is always a post.
+    A page that a listing of posts shows as an entry looks like a post if it has the form of posts, or if most pages
+    with addresses of its pattern are posts and only its appearance speaks against it. Any other page looks like a post
+    if it has the form of posts, listings do not show most pages of this form as entries, and its address does not speak
+    against it. A feed that lists a page proves nothing, since some feeds list all pages of a site.
     """
     rows = db.execute(
         # The tables are joined in this order because a site has few pages that are not articles and many that are

@@ -122,9 +122,7 @@ def enter_requisites(
 
 
 def lead_image(address: str | None) -> tuple[Requisite, ...]:
-    """Returns the lead image of an article, given by its address, as a requisite; () if the article has no lead image
-    that can be fetched.
-    """
+    """Returns the lead image at this address as a requisite; () if `address` is None or cannot be fetched."""
     url = asset_address(address) if address else None
     return (Requisite(url, RequisiteKind.IMAGE, is_lead=True),) if url else ()
 
@@ -139,7 +137,7 @@ def _has_requisites(db: Database, article_id: int, role: str) -> bool:
 
 
 def _insert_or_make_due(db: Database, one: Requisite, due_for: _Due) -> int:
-    """Inserts a requisite, or makes a known one due if it was last fetched too long ago; returns its ID."""
+    """Inserts a requisite, or makes a known one due if it was last fetched before `due_for.before`. Returns its ID."""
     row = db.execute(
         "insert into requisites (site_id, url, host, kind, wanted, depth, hops, outcome, found_on, found_at, due_at) "
         "values (?, ?, ?, ?, ?, ?, ?, 'due', ?, ?, ?) on conflict (site_id, url) do update set "
@@ -439,8 +437,8 @@ def requisite_state(db: Database, site: dict[str, Any]) -> dict[str, Any]:
 
 
 def missing_reasons(db: Database, urls: Iterable[str]) -> dict[str, str]:
-    """Returns why requisites without a capture have none, by URL: the reason of the last attempt to fetch them, or that
-    they are due. URLs that were never to be fetched are left out.
+    """Returns, by URL, why those requisites that have no capture have none: the reason of the last attempt to fetch
+    them, or that they are due. URLs that are not to be fetched are left out.
     """
     return {
         row[0]: "to be requested by the next crawl" if row[1] == Outcome.DUE else row[3] or f"{row[1]} ({row[2]})"

@@ -26,7 +26,7 @@ from archiver.frontier.fetch_order_and_revisits import (
     next_fetch_time,
     next_try_of_new_page,
 )
-from archiver.frontier.post_and_excluded_page_samples import SAMPLE_REASON
+from archiver.frontier.page_samples_and_edit_estimates import SAMPLE_REASON
 from archiver.items import (
     NO_LONGER_LISTED,
     STILL_ONLINE,
@@ -155,7 +155,7 @@ class StoringRun:
 @dataclass(frozen=True, slots=True)
 class Effect:
     """The effect of a result on its page: the outcome and reason to store, the article that the page shows, and whether
-    that article changed. `is_new` is True if the article is new and has no URL but its own.
+    that article changed. `is_new` is True if the article is new and has only one URL.
     """
 
     outcome: Outcome
@@ -339,8 +339,8 @@ def record(run: StoringRun, storing: Storing) -> None:
 
 
 STAGES: tuple[Stage, ...] = (enter, identify, guard, revise, record)
-"""The stages in order. A result with the outcome DUE passes only the first stage, because its source has more documents
-to fetch."""
+"""The stages in order. A result with the outcome DUE passes only the first stage, because further documents of its
+source are still to be fetched."""
 
 
 def store_again(run: StoringRun, storing: Storing) -> None:
@@ -422,8 +422,8 @@ def _record_change(run: StoringRun, storing: Storing, article_id: int, *, gone: 
 
 
 def _is_announced(storing: Storing) -> bool:
-    """Returns True if a source had announced the change of a page. An announcement does not count if the post claims to
-    be newer than its capture: on a site whose pages show today's date for each post, the feed does the same.
+    """Returns True if a source had announced the change of a page. If the post claims to be newer than its capture, the
+    announcement does not count: a site whose pages give every post today's date does the same in its feed.
     """
     row, article = storing.row, storing.result.article
     if row is not None and article is not None and (first_seen := pages.moment(row["first_seen"])):
@@ -594,8 +594,8 @@ def _next_due_time(run: StoringRun, storing: Storing, effect: Effect) -> datetim
 
 
 def _found_as_new_page(run: StoringRun, storing: Storing, effect: Effect) -> datetime | None:
-    """Returns when a page was found if it may be a new post that its site does not show yet, or temporarily does not
-    show; None for any other page.
+    """Returns when a page was found, if it may be a new post that its site does not show yet, or not at the moment;
+    None for any other page.
     """
     outcome, known = effect.outcome, storing.known
     if not run.first_crawl_finished or known.found_at <= run.first_crawl_finished:
@@ -610,9 +610,9 @@ def _found_as_new_page(run: StoringRun, storing: Storing, effect: Effect) -> dat
 
 
 def _is_delisted(run: StoringRun, storing: Storing, effect: Effect) -> bool:
-    """Returns True if a post is still online that was fetched because a source or listing no longer shows it, and if
-    this run has found it nowhere else. A page that shows the same for every address (the rule UNLISTED) does not say
-    whether its post is online.
+    """Returns True if a post was fetched because a source or listing no longer shows it, is still online, and was found
+    nowhere else in this run. With the rule UNLISTED, the page shows the same for every address and cannot say whether
+    its post is online.
     """
     is_online = effect.outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED) and storing.result.rule != UNLISTED
     is_removed = is_online and storing.known.reason.endswith(NO_LONGER_LISTED)

@@ -98,9 +98,9 @@ def store_hint(
 
 
 def _completed_hint(db: Database, page_id: int) -> int | None:
-    """Returns the ID of the hint with which the page's captures were extracted and to which the new hint only adds
-    values; None if the page has no hint. This is the latest hint if a capture was extracted with it, otherwise the hint
-    that the latest hint itself completes, if any.
+    """Returns the ID of the hint that a new hint of the page completes, that is, of the hint with which the page's
+    captures were extracted; None if the page has no hint. It is the latest hint if a capture was extracted with it, or
+    if it completes no other hint; otherwise it is the hint that the latest one completes.
     """
     row = db.execute(
         "select id, completes, exists (select 1 from captures c where c.hint_id = h.id) from source_hints h "
@@ -129,10 +129,9 @@ def hint_of_capture(db: Database, capture_id: int | None) -> SourceHint | None:
 
 
 def late_hint(db: Database, key: str, capture_id: int | None) -> SourceHint | None:
-    """Returns the latest source hint of the page at this urlkey if sources reported it only after this capture was
-    extracted: the capture was extracted without a hint, or with a hint that the latest one completes.
-
-    Returns None if the hint was known at that time, or if a source has changed its hint since.
+    """Returns the latest source hint of the page at this urlkey if it is late: the capture was extracted without a
+    hint, or with a hint that the latest one only completes. Returns None if the hint was known when the capture was
+    extracted, or if a source has changed its hint since.
     """
     row = db.execute(
         f"select h.hint from captures c join pages p on p.urlkey = ? join source_hints h on {LATEST_HINT} "
@@ -159,7 +158,7 @@ def delete_unused_hints(db: Database) -> int:
 LATEST_HINT = "h.page_id = p.id and h.digests is not null"
 """SQL: joins a page `p` with its latest source hint `h`."""
 HINT_IS_LATE = "(c.hint_id is null or c.hint_id = h.completes)"
-"""SQL: sources reported the latest source hint `h` only after the capture `c` was extracted."""
+"""SQL condition: the source hint `h` is late, that is, sources reported it only after the capture `c` was extracted."""
 _COLUMNS = "p.id, p.url, p.urlkey, p.kind, p.outcome, p.fetched_at, p.due_at, p.lastmod, h.digests, p.priority"
 _WAITING = "waiting"
 EPOCH = "1970-01-01T00:00:00+00:00"
@@ -228,13 +227,13 @@ def _known(row: tuple[Any, ...]) -> KnownPage:
 
 @dataclass(frozen=True, slots=True)
 class PageState:
-    """What the archive knows of a page before a result is stored. If there is no such page, `id` is None and the other
+    """What the archive knows of a page before a result is stored. If the page is not stored, `id` is None and the other
     values of its row are empty.
 
     - `id`, `reason`, `outcome`, `kind`, `rule`, `article_id`, `found_at`: from its row of `pages`.
     - `has_article`: an article has the page's URL as its own.
     - `has_parts`: the table `article_parts` has parts of a post at the page's URL.
-    - `is_any_held`: the archive has a held page, whichever it is.
+    - `is_any_held`: True if any page of the archive is held.
     - `has_hint_text`: the hint with which the page was extracted has the full text.
     """
 
@@ -369,7 +368,7 @@ def capture_of_page(db: Database, key: str) -> int | None:
 
 
 def forget_missing_pages(db: Database, keys: Iterable[str]) -> None:
-    """Deletes those of the pages at these urlkeys that do not exist and never showed an article."""
+    """Deletes those of the pages at these urlkeys that are gone or were never found, and never showed an article."""
     gone = (
         "(select id from pages where urlkey in (select value from json_each(?)) and article_id is null and "
         "outcome in ('gone', 'not-found'))"
@@ -442,14 +441,21 @@ def make_due(db: Database, site_id: int, now: datetime, *, everything: bool) -> 
     )
 
 
+def make_seed_due(db: Database, key: str) -> None:
+    """Makes the start page at this urlkey due if it was refused, gone or out of scope, since every run fetches it."""
+    db.execute(
+        "update pages set due_at = ? where urlkey = ? and outcome in ('refused', 'gone', 'out-of-scope')",
+        [stamp(datetime.fromtimestamp(0, UTC)), key],
+    )
+
+
 _LOST_SOURCES_PER_RUN = 10
 _LOST_FOR = timedelta(hours=20)
 
 
 def _make_lost_sources_due(db: Database, site_id: int, now: datetime) -> None:
-    """Makes due some sources that once responded but were then refused, gone or outside the site, since they may be
-    back after some days. Each source is requested about once a day; those that have not been read for longest come
-    first.
+    """Makes due some of the sources that once responded but were then refused, gone or outside the site, since they may
+    be back. Each is requested about once a day; those that have not been read for longest come first.
     """
     db.execute(
         "update pages set due_at = ? where id in (select p.id from pages p where p.site_id = ? and p.priority = 0 "
@@ -519,7 +525,7 @@ def redirect_target(db: Database, key: str) -> str | None:
 
 
 def has_api(db: Database, site_id: int) -> bool:
-    """Returns True if an earlier run read an API of the site that lists all posts."""
+    """Returns True if an earlier run read an API that lists all posts of the site."""
     return (
         db.execute(
             "select 1 from pages where site_id = ? and kind = 'api' and outcome = 'not-article'", [site_id]
@@ -536,8 +542,8 @@ def make_new_due(db: Database, site_id: int) -> None:
 
 
 def make_due_now(db: Database, urls: Iterable[str], run_started: datetime) -> None:
-    """Makes these listing pages due, because the listing page before them has new URLs. Does this at most once per run
-    for each page.
+    """Makes these listing pages due, because the preceding page of the listing has new URLs. A page that this run has
+    already fetched is not made due.
     """
     for url in urls:
         db.execute(

@@ -21,9 +21,8 @@ from archiver.storage.archive_opening_and_transactions import path_of
 from archiver.storage.column_values_and_completions import stored_object, stored_time
 from archiver.storage.locks import is_site_locked
 from archiver.storage.pages_and_source_hints import EPOCH, last_rowid, stamp
-from archiver.urls import Scope
 
-# -- the tables sites and runs
+# -- the table runs
 
 
 @dataclass(slots=True)
@@ -67,34 +66,6 @@ class Counts:
 
 _CRAWLED = "mode <> 'pages'"
 """SQL: a run that looked for the pages of its site, and did not only fetch pages that a person had named."""
-
-
-def ensure_site(db: Database, start_url: str, now: datetime) -> dict[str, Any]:
-    """Returns the row of the site with this start URL; inserts the site if it is new. If a site had this address before
-    it moved, returns that site.
-    """
-    scope = Scope.of(start_url)
-    if moved := moved_site(db, scope.name):
-        return moved
-    db.execute(
-        "insert into sites (name, start_url, host, path, settings, added_at) values (?, ?, ?, ?, '{}', ?) "
-        "on conflict (name) do nothing",
-        [scope.name, start_url, scope.host, scope.path, stamp(now)],
-    )
-    return next(iter(db.query("select * from sites where name = ?", [scope.name])))
-
-
-def moved_site(db: Database, name: str) -> dict[str, Any] | None:
-    """Returns the row of the site that has moved and had this name before; None if there is none."""
-    return next(
-        iter(db.query("select s.* from former_sites f join sites s on s.id = f.site_id where f.name = ?", [name])),
-        None,
-    )
-
-
-def current_site_names(db: Database) -> dict[str, str]:
-    """Returns the present names of the sites that have moved, by their former names."""
-    return dict(db.execute("select f.name, s.name from former_sites f join sites s on s.id = f.site_id").fetchall())
 
 
 def begin_run(db: Database, site_id: int, mode: str, version: str, now: datetime, repairs: Sequence[str] = ()) -> int:
@@ -207,14 +178,6 @@ def has_only_single_pages(db: Database, site_id: int) -> bool:
     return bool(db.execute(query, [site_id]).fetchone()[0])
 
 
-def make_seed_due(db: Database, key: str) -> None:
-    """Makes the site's start page due if it was refused, gone or out of scope, because every run fetches it."""
-    db.execute(
-        "update pages set due_at = ? where urlkey = ? and outcome in ('refused', 'gone', 'out-of-scope')",
-        [stamp(datetime.fromtimestamp(0, UTC)), key],
-    )
-
-
 def last_run(db: Database, site_id: int) -> dict[str, Any] | None:
     """Returns the row of the site's last crawl that has ended; None if none has ended."""
     query = f"select * from runs where site_id = ? and outcome is not null and {_CRAWLED} order by id desc limit 1"
@@ -250,8 +213,8 @@ def last_ended_runs(db: Database, site_id: int, number: int) -> list[LastRun]:
 
 
 def unfinished_full_crawl(db: Database, site_id: int) -> str:
-    """Returns when the last run began (ISO 8601) that was to fetch all known pages of the site, if pages are still due
-    from it: it did not finish, and neither did any run since. Returns "" otherwise.
+    """Returns when the last full crawl of a site began (ISO 8601), if it is unfinished: it was to fetch all known
+    pages, some are still due, and neither it nor any run since has finished. Otherwise returns "".
     """
     found = db.execute(
         "select r.started_at from runs r where r.site_id = ? and r.mode = 'full' and not exists (select 1 from runs o "
@@ -465,8 +428,8 @@ class RunStatistics:
             self._sample_changed += changed or outcome in _LEFT
 
     def subtract_constants(self, fields: Mapping[str, int]) -> None:
-        """Subtracts from the field counts values that proved to be the site's own. `fields` maps a field to the number
-        of articles with such a value.
+        """Subtracts from the field counts the values that proved to be the site's own and not the posts'. `fields` maps
+        a field to the number of articles with such a value.
         """
         for name in self._fields.keys() & fields.keys():
             self._fields[name] = max(0, self._fields[name] - fields[name])
@@ -580,7 +543,7 @@ def latest_samples(db: Database, site_id: int) -> dict[str, dict[str, int]]:
 
 
 def unrecorded_links(db: Database, site_id: int) -> dict[str, int]:
-    """Returns, by rule, the number of links to excluded pages without a row that the last run with statistics found."""
+    """Returns, by trap rule, how many links in the last run with statistics led to excluded pages that have no row."""
     row = db.execute(
         "select statistics from runs where site_id = ? and statistics is not null order by id desc limit 1", [site_id]
     ).fetchone()
@@ -588,8 +551,8 @@ def unrecorded_links(db: Database, site_id: int) -> dict[str, int]:
 
 
 def left_pages_unsampled(db: Database, site_id: int, run_id: int) -> bool:
-    """Returns True if the site's run before `run_id` ended, or was killed, before it sampled the pages that it had set
-    aside.
+    """Returns True if the site's last run before `run_id` set pages aside (excluded them by a budget), but ended or was
+    killed before it sampled them.
     """
     row = db.execute(
         f"select statistics from runs where site_id = ? and id < ? and {_CRAWLED} order by id desc limit 1",
@@ -624,7 +587,7 @@ class FailedSeries:
     last: EndedRun
 
 
-# A run that was killed has an outcome, and says nothing about its site.
+# A run that was killed has an outcome but no `finished_at`, and says nothing about its site.
 _LOOKING = "mode in ('full', 'incremental') and outcome is not null and finished_at is not null"
 _ENDED_RUN = "r.id, s.name, r.started_at, coalesce(r.statistics ->> '$.fault', '')"
 

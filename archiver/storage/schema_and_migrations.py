@@ -1211,7 +1211,7 @@ def follow_field_table(db: Database) -> None:
     """Recreates what the schema derives from the field table: the triggers, the views and the full-text index. A
     migration calls it after adding the column of a new field.
 
-    If a later migration adds another field of today's field table, the full-text index is filled by that migration.
+    If a later migration adds another field of the field table, that one fills the full-text index.
     """
     derived = [(made, statement) for statement in SCHEMA if (made := _DERIVED.match(statement))]
     for made, _ in reversed(derived):

@@ -31,8 +31,9 @@ _TEXTS = 100
 """At most this many of a site's newest articles are searched for paragraphs of each other, which needs whole texts."""
 _MAX_TEXT = 20_000
 _TEASER_START, _MIN_TITLE = 60, 20
-"""A paragraph is a teaser of another article if it begins with the same `_TEASER_START` characters as the text or the
-description of that article, since teasers are cut. A title with less than `_MIN_TITLE` characters shows nothing."""
+"""A paragraph is a teaser of another article if its first `_TEASER_START` characters are the beginning of that
+article's text or description; teasers are cut off, so no more is compared. A title with fewer than `_MIN_TITLE`
+characters proves nothing."""
 _MIN_PARAGRAPHS = 2  # a single such paragraph may be a quotation
 
 
@@ -146,9 +147,9 @@ def read_site_content(db: Database, site: str, site_id: int) -> SiteContent:
 
 
 def _with_paragraphs_of_others(articles: Sequence[tuple[str, str | None, str | None, str]]) -> list[str]:
-    """Returns the URLs of the articles whose text contains the titles, or the beginnings of the texts or descriptions,
-    of others. `articles` are the URL, title, description and text of each. What begins several articles, such as a
-    notice, says nothing about any of them.
+    """Returns the URLs of the articles whose text contains the titles of others, or the beginnings of their texts or
+    descriptions. `articles` are the URL, title, description and text of each. A beginning that several articles share,
+    such as a notice, is ignored.
     """
     owners: dict[str, set[str]] = {}
     for url, title, description, body in articles:
@@ -204,10 +205,11 @@ def _repeated_values(articles: Sequence[_Article]) -> Iterator[RepeatedValue]:
 
 _DAYS = 60
 _NEW = timedelta(days=8)
-"""New posts are counted for this long: the seven days in which a burst is reported, and the day on which they begin."""
+"""New posts are counted over this time. Bursts of the last seven days are reported, and the day on which these begin
+must be counted as a whole."""
 _MANY = 20
-"""If the number of posts of a day exceeds the usual number by more than this, only posts that are still online are
-counted, since the site may have published many posts by mistake and removed them."""
+"""If a day has over this many posts more than usual, only posts that are still online are counted, since the site may
+have published many posts by mistake and removed them."""
 _MOST_UNDATED = 2_000
 
 
@@ -231,8 +233,8 @@ class PostDay:
 
 
 def read_post_days(db: Database, site: str, site_id: int, now: datetime) -> tuple[PostDay, ...]:
-    """Returns the last 60 days on which a site, given by its name and ID, published posts, the newest first. Days in
-    the future are left out, since some sites announce events in posts with such dates.
+    """Returns the last 60 days on which a site, given by its name and ID, published posts, newest first. Days in the
+    future are left out, since some sites date a post by the event that it announces.
     """
     rows = db.execute(
         # Each day is one look-up in the index, since a site may have published a thousand posts on a single day.

@@ -20,7 +20,7 @@ from archiver.articles.revision_order_reverts_and_kept_values import page_object
 from archiver.errors import BadAddress, BadSetting, SiteNotEmpty, SiteNotFound, TagNotFound
 from archiver.fields import EVIDENCE, LINKS
 from archiver.frontier.cadence_and_blackout_hours import DEFAULT_CADENCE, parse_blackout, parse_cadence
-from archiver.frontier.post_and_excluded_page_samples import DEFAULT_SAMPLE
+from archiver.frontier.page_samples_and_edit_estimates import DEFAULT_SAMPLE
 from archiver.items import (
     NO_LONGER_READS,
     PAGE_OBJECT,
@@ -37,7 +37,7 @@ from archiver.storage.column_values_and_completions import settings_of, stored_t
 from archiver.storage.page_discoveries_counts_and_source_trust import record_discovered_urls, replace_page_references
 from archiver.storage.page_requisite_records import MODES
 from archiver.storage.pages_and_source_hints import stamp
-from archiver.storage.run_records_and_statistics import as_shown, ensure_site, moved_site
+from archiver.storage.run_records_and_statistics import as_shown
 from archiver.urls import Scope, start_address
 
 if TYPE_CHECKING:
@@ -193,8 +193,8 @@ def _site_with_last_run(db: Database, row: dict[str, Any]) -> dict[str, Any]:
 
 
 def find_site(db: Database, text: str) -> dict[str, Any]:
-    """Returns the site with this name, or the site whose scope, now or before it moved, is that of this start URL.
-    Raises SiteNotFound, whose message lists the existing sites.
+    """Returns the site with this name or start URL; the start URL may also be the one that the site had before it
+    moved. Raises SiteNotFound, whose message lists the existing sites.
     """
     row = next(iter(db.query("select * from sites where name = ?", [text.strip().rstrip("/")])), None)
     if row is None:
@@ -220,6 +220,34 @@ def site_with_page(db: Database, text: str) -> str:
         if around is None:
             raise
         return around.name
+
+
+def ensure_site(db: Database, start_url: str, now: datetime) -> dict[str, Any]:
+    """Returns the row of the site with this start URL; inserts the site if it is new. If a site had this address before
+    it moved, returns that site.
+    """
+    scope = Scope.of(start_url)
+    if moved := moved_site(db, scope.name):
+        return moved
+    db.execute(
+        "insert into sites (name, start_url, host, path, settings, added_at) values (?, ?, ?, ?, '{}', ?) "
+        "on conflict (name) do nothing",
+        [scope.name, start_url, scope.host, scope.path, stamp(now)],
+    )
+    return next(iter(db.query("select * from sites where name = ?", [scope.name])))
+
+
+def moved_site(db: Database, name: str) -> dict[str, Any] | None:
+    """Returns the row of the site that has moved and had this name before; None if there is none."""
+    return next(
+        iter(db.query("select s.* from former_sites f join sites s on s.id = f.site_id where f.name = ?", [name])),
+        None,
+    )
+
+
+def current_site_names(db: Database) -> dict[str, str]:
+    """Returns the present names of the sites that have moved, by their former names."""
+    return dict(db.execute("select f.name, s.name from former_sites f join sites s on s.id = f.site_id").fetchall())
 
 
 def add_site(db: Database, text: str, now: datetime) -> tuple[dict[str, Any], bool]:
@@ -341,17 +369,16 @@ def remove_site(db: Database, name: str, *, with_articles: bool = False) -> int:
 
 
 _MISTYPED = "(status in (404, 410) or (outcome = 'failed' and rule in ('no-host', 'no-connection')))"
-"""The condition on a row of `pages` whose address is probably mistyped: the server says that there is nothing, or there
-is no server.
-"""
+"""SQL condition: the row of `pages` has an address that is probably mistyped, because its server answers that there is
+nothing, or there is no server."""
 
 
 def forget_unanswered_site(db: Database, name: str) -> bool:
-    """Removes a site that turned out not to exist, with all traces of its only run: its host does not exist or refuses
-    connections, or the server said that there is nothing at its address. Its WARC files are deleted if they contain
-    only records of this run.
+    """Removes a site that turned out not to exist, with all traces of its only run. Either its host does not exist or
+    refuses connections, or the server said that there is nothing at its address. WARC files that contain only records
+    of this run are deleted.
 
-    Returns False, and keeps the site, if anything else came of its pages, or if the site was crawled before.
+    Returns False, and keeps the site, if any of its pages had another result, or if the site was crawled before.
     """
     site = find_site(db, name)
     runs = [row[0] for row in db.execute("select id from runs where site_id = ?", [site["id"]])]
@@ -475,8 +502,8 @@ class SiteToEnter:
 
 @dataclass(slots=True)
 class EnteredSites:
-    """The counts of a bulk entry: sites that were added, sites that were known before, and sites known before that got
-    new tags or settings.
+    """The counts of adding the sites of a list: sites that were added, sites that were known before, and those of the
+    known sites that got new tags or settings.
     """
 
     added: int = 0
@@ -723,9 +750,8 @@ def store_relearned_rules(
 
 
 def end_of_last_template(db: Database, site_id: int) -> str | None:
-    """Returns the time when the last learned rules of a site ceased to be valid; None if the site had none. Rules
-    without fields are skipped, since they consist only of values that belong to the site (its constants), and do not
-    belong to a template.
+    """Returns when the last learned rules of a site ceased to be valid; None if the site never had any. Rules that
+    consist only of constants (values of the site itself) are skipped, since they belong to no template.
     """
     (found,) = db.execute(
         "select max(until) from site_rules where site_id = ? and not by_hand and pages > 0", [site_id]
@@ -775,9 +801,9 @@ def retire_rules(db: Database, site_id: int, at: datetime) -> None:
 
 
 def retire_template(db: Database, site_id: int, at: datetime) -> SiteRules | None:
-    """Ends the validity of a site's learned rules at this time, because the site's template has changed. Values that
-    belong to the site, such as its name, belong to no template and stay valid. Returns the rules now valid, None if
-    there are none.
+    """Ends the validity of a site's learned rules at this time, because the site's template has changed. Constants,
+    which are values of the site itself such as its name, stay valid. Returns the rules now valid, None if there are
+    none.
     """
     from archiver.extraction.template.site_rules_and_constants import SiteRules
 

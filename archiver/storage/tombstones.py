@@ -58,7 +58,7 @@ def tombstones(db: Database, where: str = "1", values: Iterable[object] = ()) ->
 
 
 def tombstone_at(db: Database, key: str) -> Tombstone | None:
-    """Returns the tombstone that forbids archiving this urlkey; None if it may be fetched."""
+    """Returns the tombstone that forbids archiving the page at this urlkey; None if it may be archived."""
     found = tombstones(db, "id = (select tombstone_id from tombstone_urls where urlkey = ?)", [key])
     return found[0] if found else None
 

@@ -206,7 +206,9 @@ class ForeignRecords:
             yield one
 
     def _next_record(self) -> ForeignRecord | Problem | None:
-        """Returns the next record; None at the end. Raises BrokenStream."""
+        """Returns the next record, or the problem that prevents reading it; None at the end of the file. Raises
+        BrokenStream.
+        """
         while not (rest := self._buffer.lstrip(_PADDING)):
             self._drop(len(self._buffer))
             if not self._fill():

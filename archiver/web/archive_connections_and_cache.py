@@ -18,7 +18,7 @@ from weakref import WeakKeyDictionary
 from sqlite_utils import Database
 
 from archiver.errors import ArchiveNotFound
-from archiver.search.index_refresh_opening_and_check import disable_updates
+from archiver.search.index_refresh_searcher_and_check import disable_updates
 from archiver.search.query_with_filters_and_sort import Query
 from archiver.storage.archive_opening_and_transactions import open_archive
 
@@ -50,8 +50,8 @@ def get_cached(db: Database, name: str, of: Hashable, make: Callable[[], T]) -> 
 
 
 def strip_paging(query: Query) -> Query:
-    """Returns the query without limit, offset, sorting and `recent`. Queries that match the same articles become equal
-    by this, so the result is used as a cache key.
+    """Returns the query without limit, offset, sorting and `recent`. Queries that match the same articles then become
+    equal, so the result is used as a cache key.
     """
     return replace(query, sort="", limit=None, offset=0, recent=None)
 

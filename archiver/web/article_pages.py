@@ -161,7 +161,8 @@ def _find_trail(request: ArchiveRequest, number: int) -> dict[str, Any]:
     """Returns the search that led to an article, from the arguments of its URL.
 
     - `back`: the URL of the page of results; "" without a search.
-    - `position`, `total`: the number of this hit, and that of all hits; None if the article is not (any more) there.
+    - `position`, `total`: the number of this hit, and that of all hits; None if the article is not, or no longer, a
+      hit.
     - `previous`, `next`: the URLs of the hits before and after this one; "" if there are none.
     - `terms`, `title_terms`: the search terms to mark in the text and in the title.
     - `args`: the search as URL arguments.
@@ -202,8 +203,8 @@ _STOP_WORDS = frozenset(word for row in ROWS for word in split_into_words(row.wo
 
 
 def _telling(rows: Sequence[Row]) -> tuple[Row, ...]:
-    """Returns the search terms to mark: of a remembered sentence not the words that nearly every text contains, unless
-    it has no others.
+    """Returns the search terms to mark: all except the words that nearly every text contains, or all terms if there are
+    no other words.
     """
     telling = tuple(row for row in rows if len(row[0]) > 1 or row[1] or row[0][0] not in _STOP_WORDS)
     return telling or tuple(rows)
@@ -239,7 +240,7 @@ def _cut(start: int, end: int, edges: Sequence[int]) -> Iterator[tuple[int, int]
 
 _SIGN = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 _WORDS_A_MINUTE, _SIGNS_A_MINUTE = 230, 450
-"""How fast people read silently: words, and characters of scripts without spaces between words."""
+"""How fast people read silently, per minute: words, and characters of scripts without spaces between words."""
 
 
 def _reading_minutes(body: str) -> int:
@@ -255,7 +256,7 @@ _CUT_OFF = re.compile(r"[\s.…\[\]()]+$")
 
 
 def _has_own_summary(record: records.Record) -> bool:
-    """Returns whether an article has a summary that is more than a passage of its text."""
+    """Returns True if an article has a summary that is more than a passage of its text."""
     summary = _CUT_OFF.sub("", " ".join((record["description"] or "").split()))
     return bool(summary) and summary not in " ".join((record["body"] or "").split())
 
@@ -272,8 +273,8 @@ def _write_citations(cited: CitedArticle) -> list[dict[str, Any]]:
 
 
 def _isolate(html: str, cited: CitedArticle) -> str:
-    """Returns a reference in which names and titles in a right-to-left script keep their order, and the signs after
-    them their place.
+    """Returns a reference in which names and titles in right-to-left scripts are isolated (<bdi>), so that the
+    punctuation after them stays in its place.
     """
     for text in dict.fromkeys((*cited.authors, cited.title, cited.site)):
         if text and any(bidirectional(letter) in ("R", "AL") for letter in text):
@@ -282,7 +283,7 @@ def _isolate(html: str, cited: CitedArticle) -> str:
 
 
 def _find_capture(request: ArchiveRequest, record: records.Record) -> dict[str, Any]:
-    """Returns the capture from which an article was read for the template: the URL that shows it (`view`), its row
+    """Returns, for the template, the capture from which an article was read: the URL that shows it (`view`), its row
     (`captured`), and what is wrong with it ("" if the stored record matches its checksum).
     """
     found = record["capture"]
@@ -315,8 +316,8 @@ def _find_capture(request: ArchiveRequest, record: records.Record) -> dict[str, 
 
 def _text_of(request: ArchiveRequest, record: records.Record, rows: Sequence[Row]) -> tuple[Markup, int]:
     """Returns the text of a record as HTML, in which the search terms (`rows`) are marked, and the number of marks. The
-    mark at which the most different terms are close together has the ID "match". Images are loaded from their captures;
-    an image without a capture becomes a link.
+    mark at the beginning of the passage with the most different terms has the ID "match". Images are loaded from their
+    captures; an image without a capture becomes a link.
     """
     body = record["body"] or ""
     own = unpack_marks(record["markup"], len(body))
@@ -334,7 +335,9 @@ _PASSAGE = 300
 
 
 def _densest(body: str, rows: Sequence[Row]) -> int:
-    """Returns where the passage with the most different search terms begins in a text; of several, the first one."""
+    """Returns the start of the passage of a text with the most different search terms; if several have equally many, of
+    the first one.
+    """
     found = find_occurrences(_LINE_END.sub(" ", body), rows)
     starts = [start for start, _, _ in found]
 
@@ -420,7 +423,7 @@ _SOURCE_LABELS = {
 
 
 _CERTAINTIES = ((0.8, "sure"), (0.6, "likely"), (0.0, "uncertain"))
-"""What a confidence of at least this much is called."""
+"""The words for a confidence, each with the least confidence for which it is used."""
 
 
 def _describe_confidence(confidence: float) -> str:
@@ -455,7 +458,7 @@ def _list_fields(record: dict[str, Any]) -> list[tuple[str, str, str, Any]]:
 
 
 def _find_sources(record: dict[str, Any], evidence: Iterable[Evidence]) -> dict[str, str]:
-    """Returns a dict from each field to the source of its value in words, and how many of the sources agree."""
+    """Maps each field to a phrase with the source of its value, and the number of sources that agree."""
     return {one.field: _describe_source(one) for one in explain(record, evidence) if one.candidates}
 
 
@@ -599,8 +602,8 @@ def diff_page(request: ArchiveRequest) -> PageResponse:
 
 
 def _list_rows(rows: Iterable[DiffRow]) -> list[dict[str, Any]]:
-    """Returns the rows of a comparison for the template. Each changed row has a number, from 1 (`change`); of unchanged
-    rows, `skipped` says how many there are from this one up to the next change.
+    """Returns the rows of a comparison for the template. Changed rows are numbered from 1 (`change`). The first row of
+    a stretch of unchanged rows contains their number (`skipped`).
     """
     listed: list[dict[str, Any]] = []
     changes = 0
@@ -618,7 +621,7 @@ def _list_rows(rows: Iterable[DiffRow]) -> list[dict[str, Any]]:
 
 
 def _both_sides(row: DiffRow) -> dict[str, Markup]:
-    """Returns a row of a comparison as HTML: what the old text has (`old`), and what the new one has (`new`)."""
+    """Returns both sides of a row of a comparison as HTML: the old text (`old`) and the new text (`new`)."""
     return {
         name: Markup(pieces_as_html(row.side(op), paragraphs=True))
         for name, op in (("old", DiffOp.DELETE), ("new", DiffOp.INSERT))
@@ -628,8 +631,8 @@ def _both_sides(row: DiffRow) -> dict[str, Markup]:
 def _neighbouring_diffs(
     request: ArchiveRequest, number: int, revisions: Sequence[records.Record], before: int, after: int
 ) -> dict[str, str]:
-    """Returns the URLs of the comparisons of the version before with its own predecessor (`earlier`), and of the
-    version after with its successor (`later`); "" if there is none.
+    """Returns the URLs of the neighbouring comparisons: of the version `before` with its predecessor (`earlier`), and
+    of the version `after` with its successor (`later`); "" if there is none.
     """
 
     def link(of: records.Record | None) -> str:

@@ -570,8 +570,8 @@ def view_page(request: ArchiveRequest) -> PageResponse | RawResponse:
 
 
 def _find_shown_article(request: ArchiveRequest, row: Row) -> dict[str, Any]:
-    """Returns the article that a capture shows for the template (`article`: its ID and title, None if there is none),
-    the version that was current then (`version`), and all its versions (`versions`).
+    """Returns, for the template, the article that a capture shows (`article`: its ID and title, None if there is none),
+    the version that was current at the time of the capture (`version`), and all versions (`versions`).
     """
     article = next(
         iter(
@@ -590,8 +590,9 @@ def _find_shown_article(request: ArchiveRequest, row: Row) -> dict[str, Any]:
 
 
 def _find_shown_version(db: Database, article_id: int, row: Row) -> int | None:
-    """Returns the version of an article that was read from a capture or, if none was, the last one that was seen before
-    it (the first one for an earlier capture); None if the article has no versions.
+    """Returns the version of an article that was read from a capture. If none was, returns the last version that was
+    seen before the capture or, if the capture is older than all versions, the first one. Returns None if the article
+    has no versions.
     """
     found = db.execute(
         "select revision from revisions where article_id = :article order by capture_id is :capture desc, "
@@ -603,7 +604,9 @@ def _find_shown_version(db: Database, article_id: int, row: Row) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class PageParts:
-    """How many of the files that a page needs are archived, and which are missing: (number, kind, reason)."""
+    """The number of files that a page needs (`total`), how many of them are archived, and which are missing, as tuples
+    (number, kind, reason).
+    """
 
     total: int
     archived: int
@@ -654,8 +657,8 @@ class Tick:
 
 
 def _build_timeline(rows: Sequence[Row], shown: int) -> tuple[Tick, ...]:
-    """Builds the timeline of the captures of a URL. Captures that are too close for a tick each share one, which leads
-    to the last of them or, if it is one of them, to the shown one.
+    """Builds the timeline of the captures of a URL. Captures that are too close together for a tick each share one. It
+    leads to the shown capture if that is one of them, otherwise to the last of them.
     """
     first, last = time_of(rows[0]), time_of(rows[-1])
     span = (last - first).total_seconds() or 1.0
@@ -674,8 +677,8 @@ MONTHS = 24
 
 @dataclass(frozen=True, slots=True)
 class Month:
-    """A month of a calendar. `weeks` contains seven days each, from Monday: (day, captures, last capture, is it shown),
-    with day 0 before the first and after the last day of the month.
+    """A month of a calendar. Each of the `weeks` contains seven days, from Monday, as tuples: (day, number of captures,
+    last capture, True if that is the shown capture). The day is 0 before the first and after the last day of the month.
     """
 
     label: str

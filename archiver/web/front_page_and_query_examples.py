@@ -21,14 +21,14 @@ from archiver.errors import IndexMissing
 from archiver.extraction.text_language import ROWS
 from archiver.fields import OPTIONS
 from archiver.health.stored_health_inputs_and_accepted_findings import read_healths
-from archiver.search.index_refresh_opening_and_check import open_searcher
+from archiver.search.index_refresh_searcher_and_check import open_searcher
 from archiver.search.query_with_filters_and_sort import Query
 from archiver.search.search_hits_facets_and_similar_articles import distinctive_words, run
 from archiver.search.word_splitting import split_into_words
 from archiver.storage.column_values_and_completions import stored_texts
 from archiver.storage.completeness_and_url_history import PostCounts, count_posts_of_sites
 from archiver.web.archive_connections_and_cache import get_cached
-from archiver.web.search_pages_and_exports import search_page
+from archiver.web.search_pages import search_page
 from archiver.web.site_names_and_icons import HomePage, find_home_page, find_icon
 from archiver.web.web_requests_responses_and_query_urls import PARSERS, ArchiveRequest, PageResponse
 from archiver.web.what_changed_page_and_feed import DELETIONS, EDITS, SHOWN, ChangeFilter, link_of, load_changes
@@ -39,8 +39,8 @@ _SITES, _ARTICLES, _CHANGES = 12, 6, 5
 
 
 def front_page(request: ArchiveRequest) -> PageResponse:
-    """Returns the front page; with arguments of a search its results, as this address did before there was a front
-    page.
+    """Returns the front page. If the URL has the arguments of a search, returns the results of the search, because this
+    was the address of searches before there was a front page.
     """
     if any(name in _SEARCH_ARGUMENTS for name, _ in request.args):
         return search_page(request)
@@ -284,14 +284,15 @@ def _describe_past_day(moment: str, today: date) -> str:
 
 _EXAMPLES, _MOST_TRIED = 3, 20
 _SAMPLE, _BEGINNING = 60, 600
-"""The examples are chosen from this many of the newest articles of each site, of whose texts this many characters are
-read."""
+"""The examples are chosen from this many of the newest articles of each site. Of the text of each article, this many
+characters are read."""
 _LAST_RESORT = 10
 """If tags and headlines give too few examples, words are taken from this many texts of each site."""
 _SAMPLED_SITES = 5
 _MAX_SHARE, _RARE, _FEW = 0.25, 3, 10
-"""A word in more than this share of the headlines of a site, or of its texts in a language, and not only in some, says
-little. A search that finds more than this share of the archive, and not only a few articles, is no example."""
+"""A word says little if it is in more than the share `_MAX_SHARE` of the headlines of a site, or of its texts in a
+language, and in more than `_RARE` of them. A search is no example if it finds more than this share of the archive, and
+more than `_FEW` articles."""
 _MIN_LETTERS, _MOST_RATED = 4, 80
 _STOP_WORDS = frozenset(word for row in ROWS for word in split_into_words(row.words))
 _MAX_WORDS = 3
@@ -384,9 +385,9 @@ def _is_word(text: str) -> bool:
 
 
 def _headline_words(sample: list[dict[str, Any]]) -> list[str]:
-    """Returns the words, and pairs of words, that several headlines have together with their texts, and few other texts
-    of their language: the most frequent and rarest first. What a headline has for its form ("All you need to know")
-    its text does not repeat.
+    """Returns the words, and pairs of words, that are both in the headline and in the text of several articles, but in
+    few other texts of the language, the most characteristic first. Stock phrases of headlines ("All you need to know")
+    are left out in this way, because the texts do not repeat them.
     """
     together: Counter[str] = Counter()
     in_titles: Counter[str] = Counter()
@@ -413,14 +414,16 @@ def _headline_words(sample: list[dict[str, Any]]) -> list[str]:
 
 
 def _headline_terms(title: str) -> Iterator[str]:
-    """Yields the words of a headline that say something: no short words, no stop words. Scripts without spaces between
-    words have none.
+    """Yields the words of a headline that say something: no short words, no stop words. Yields nothing for a script
+    without spaces between words.
     """
     yield from (word for word in map(_strip_punctuation, title.split()) if len(word) >= _MIN_LETTERS and _says(word))
 
 
 def _headline_pairs(title: str) -> Iterator[str]:
-    """Yields the pairs of neighbouring words of a headline. In Vietnamese most words are written as two."""
+    """Yields the pairs of neighbouring words of a headline that say something. In Vietnamese, most words are written as
+    two.
+    """
     words = title.split()
     for one, other in pairwise(words):
         pair = one, _strip_punctuation(other)

@@ -249,7 +249,7 @@ MAX_MAPPED = 2_000
 @dataclass(frozen=True, slots=True)
 class MapDot:
     """A spot on a map, in SVG units of the map. `name` is written beside the spot if there is room for it; `articles`
-    is their number, as it is written.
+    is the number of its articles as text.
     """
 
     x: float
@@ -302,9 +302,10 @@ def build_map(request: ArchiveRequest, query: Query, links: SearchLinks, most: i
 
 
 _LETTER, _LINE, _MOST_LETTERS = 6.6, 15.0, 26
-"""The width of a letter and the height of a line in CSS pixels, for which names are placed, and the longest name."""
+"""The width of a letter and the height of a line in CSS pixels, which are assumed for placing names; the maximum length
+of a name in letters."""
 _MAJOR = 4
-"""So many names are shown on a narrow screen, too."""
+"""The number of names that are also shown on a narrow screen."""
 
 
 def _label_dots(view: tuple[float, float, float, float], dots: Sequence[MapDot]) -> Iterator[MapDot]:
@@ -451,9 +452,9 @@ def build_trend_plot(found: Trend, link: Callable[[str, str], str], most: int = 
 
 
 _POINT = 13
-"""How near two points of a trend may be, in CSS pixels. A unit of PLOT is two pixels high."""
+"""The minimum distance between two points of a trend, in CSS pixels. A unit of PLOT is two pixels high."""
 _MOST_APART = 12
-"""With more periods, points that are moved aside would be taken for those of the next period."""
+"""If there are more periods, points are not moved aside, because they would look like points of the next period."""
 
 
 def _keep_apart(lines: Sequence[TrendLine]) -> Iterator[TrendLine]:

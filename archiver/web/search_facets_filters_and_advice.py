@@ -63,9 +63,9 @@ _SEARCHED = 2_000
 class FacetValue:
     """A value of a facet with its number of articles.
 
-    `text` is shown, and beside it the name of a site (`host`) whose title is the text. `href` links to the search with
-    this value as a filter or, if the value is `active`, without it.
-    `without` links to the search that excludes the value. Both are "" if the page has no room for the link.
+    `text` is what the page shows. If this is the title of a site, `host` is the site's name, which is shown beside it.
+    `href` links to the search with this value as a filter or, if the value is `active`, without it. `without` links to
+    the search that excludes the value. Both are "" if the page has no room for the link.
     """
 
     text: str
@@ -134,7 +134,9 @@ def _searched_facet(request: ArchiveRequest) -> tuple[str, str]:
 
 
 def _count_values(request: ArchiveRequest, query: Query, most: int) -> dict[str, list[tuple[str, int]]]:
-    """Counts the values of each facet, one more than `most`, so that it is known whether there are more."""
+    """Counts the articles for each value of each facet. Returns one value more than `most` for a facet that has more
+    values.
+    """
     return get_cached(
         request.db, "facets", (strip_paging(query), most + 1), lambda: count_facets(request.db, query, most + 1)
     )
@@ -180,7 +182,9 @@ def _as_term(name: str, value: str) -> str:
 
 
 def _toggle_value(query: Query, name: str, text: str) -> tuple[Query, bool]:
-    """Returns a query with a facet value added as a filter, or without it if it is one already; and whether it is."""
+    """Returns a query with a facet value added as a filter, and False. If the query has this filter already, returns
+    the query without it, and True.
+    """
     if name in OPTIONS:
         selected: tuple[str, ...] = getattr(query, name)
         active = text in selected
@@ -248,7 +252,7 @@ def sites_in(facets: Iterable[Facet], active: Iterable[ActiveFilter]) -> list[st
 def show_titles(
     facets: Iterable[Facet], active: Iterable[ActiveFilter], titles: Mapping[str, str]
 ) -> tuple[tuple[Facet, ...], tuple[ActiveFilter, ...]]:
-    """Returns facets and filters in which sites have their titles as texts."""
+    """Returns the facets and filters with the titles of sites in place of their names."""
 
     return (
         tuple(
@@ -280,7 +284,9 @@ def _list_filters(db: Database, query: Query) -> Iterator[tuple[str, str, Query]
 
 
 def _other_filters(db: Database, query: Query) -> Iterator[tuple[str, str, Query]]:
-    """Yields the same for all filters but those with a list of values (OPTIONS)."""
+    """Yields the label and text of each filter that does not have a list of values (OPTIONS), with the query without
+    it.
+    """
     for part, sign, name, value in _terms_in(query.text):
         kind = "Date" if name == "date" else LABELS.get(name, "")
         yield (
@@ -373,7 +379,7 @@ def name_article(db: Database, number: int | str) -> str:
 # Mistakes in a query, and ways out of a search without results.
 
 _MOST_WORDS = 8
-"""Searches with fewer words are offered for at most so many words."""
+"""Searches with fewer words are suggested only for a query of at most this many words."""
 _MOST_WAYS, _MOST_TRIED = 8, 16
 _MOST_SPELLINGS = 3
 

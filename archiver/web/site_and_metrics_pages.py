@@ -221,7 +221,8 @@ SITE_SORTS: dict[str, Callable[[Database, dict[str, Any]], Any]] = {
     "missing": lambda db, site: completeness.count_missing(db, site["id"]),
     "crawled": lambda db, site: site["last_run"]["started_at"] if site["last_run"] else "",
 }
-"""The orders of the list of sites; a hyphen before a name reverses it."""
+"""Maps each order of the list of sites to the function that returns a site's sort key. A hyphen before the name
+reverses the order."""
 
 
 def sites_page(request: ArchiveRequest) -> PageResponse:
@@ -328,8 +329,8 @@ def metrics_page(request: ArchiveRequest) -> RawResponse:
 
 
 def probe_page(request: ArchiveRequest) -> RawResponse:
-    """Returns whether the archive works, as JSON with status 200, or with status 503 and the reasons. With the argument
-    `only=reading`, only what a reader of the pages needs is checked.
+    """Returns JSON that says whether the archive works: with status 200 if it does, otherwise with status 503 and the
+    reasons. With the argument `only=reading`, only what a reader of the pages needs is checked.
     """
     found = probe(request.db, datetime.now(UTC), only_reading=request.one("only") == "reading")
     return RawResponse(

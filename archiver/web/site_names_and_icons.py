@@ -30,7 +30,7 @@ class HomePage:
 
 
 _HOME_PAGES: OrderedDict[tuple[Path, str], HomePage] = OrderedDict()
-"""What the home pages that were read last say, by the archive's folder and the digest of the page."""
+"""The content of the home pages that were read most recently, by the archive's folder and the digest of the page."""
 _MOST_HOME_PAGES, _MOST_TITLE, _MOST_ICONS = 500, 60, 6
 _MAX_ICON_BYTES = 20_000
 
@@ -73,7 +73,7 @@ def _title_of(page: Page) -> str:
 
 
 def _icons_of(page: Page) -> Iterator[str]:
-    """Yields the URLs of the icons that a page declares, and the one that browsers request anyway."""
+    """Yields the URLs of the icons that a page declares, and that of /favicon.ico, which browsers always request."""
     declared = (link for link in page.index.tag("link") if "icon" in (link.get("rel") or "").lower().split())
     urls = (page.join(link.get("href")) for link in declared)
     yield from [url for url in urls if url][: _MOST_ICONS - 1]

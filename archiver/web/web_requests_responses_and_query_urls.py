@@ -19,7 +19,6 @@ from sqlite_utils import Database
 
 from archiver.errors import (
     ArchiverError,
-    ArticleNotFound,
     ArticleRemoved,
     BadQuery,
     CaptureNotFound,
@@ -105,7 +104,9 @@ def build_url(base: str, path: str, args: Iterable[tuple[str, Any]] = ()) -> str
 
 @lru_cache(2_000)
 def _quote(text: str, safe: str = "/:,") -> str:
-    """Returns a text percent-encoded. The 400 links of a page of results repeat the same few texts."""
+    """Returns a text percent-encoded. The results are cached, because the 400 links of a page repeat the same few
+    texts.
+    """
     return quote(text, safe)
 
 
@@ -398,40 +399,6 @@ def without_commands(text: str) -> str:
         elif end > 0:
             kept.append(f"{before[:end]}.")
     return " ".join(kept)
-
-
-# Collections: lists of article IDs in a URL (`?id=7&id=12`). The server does not store them.
-
-MAX_COLLECTED = 500
-"""A collection has at most this many articles, so that its URL does not get too long."""
-
-
-@dataclass(frozen=True, slots=True)
-class Collection:
-    """The articles of a collection. `ids` are in the requested order, each once. `missing` contains a message for each
-    requested article that is not available.
-    """
-
-    ids: tuple[int, ...]
-    missing: tuple[str, ...]
-
-
-def collected_articles(db: Database, named: Iterable[str]) -> Collection:
-    """Finds the articles of a collection. Each value of `named` is an ID or a URL, or several of them separated by
-    spaces or commas. Raises CannotAnswer for more than MAX_COLLECTED articles.
-    """
-    words = [word for text in named for word in text.replace(",", " ").split()]
-    if len(words) > MAX_COLLECTED:
-        raise CannotAnswer(
-            f"{len(words):,} articles", f"a collection has at most {MAX_COLLECTED}; save a search instead"
-        )
-    ids, missing = [], []
-    for word in dict.fromkeys(words):
-        try:
-            ids.append(find_article(db, word))
-        except (ArticleNotFound, ArticleRemoved) as error:
-            missing.append(str(error))
-    return Collection(tuple(dict.fromkeys(ids)), tuple(missing))
 
 
 # Security headers.

@@ -110,18 +110,18 @@ class PageRoute:
 
 PAGES: tuple[PageRoute, ...] = (
     PageRoute("/", "front_page_and_query_examples.front_page"),
-    PageRoute("/search", "search_pages_and_exports.search_page", "Search"),
+    PageRoute("/search", "search_pages.search_page", "Search"),
     PageRoute("/changes", "what_changed_page_and_feed.changes_page", "What changed"),
     PageRoute("/changes/feed", "what_changed_page_and_feed.changes_feed"),
-    PageRoute("/trends", "search_pages_and_exports.trends_page", "Trends"),
-    PageRoute("/concordance", "search_pages_and_exports.concordance_page", "Concordance"),
-    PageRoute("/searches", "search_pages_and_exports.searches_page", "Saved searches"),
-    PageRoute("/searches/{name}", "search_pages_and_exports.saved_search_page"),
-    PageRoute("/searches/{name}/feed", "search_pages_and_exports.feed_page"),
-    PageRoute("/search/feed", "collection_and_feed_pages.search_feed_page"),
-    PageRoute("/search/follow", "collection_and_feed_pages.follow_page"),
-    PageRoute("/collection", "collection_and_feed_pages.collection_page", "Collection"),
-    PageRoute("/export", "search_pages_and_exports.export_page"),
+    PageRoute("/trends", "search_pages.trends_page", "Trends"),
+    PageRoute("/concordance", "search_pages.concordance_page", "Concordance"),
+    PageRoute("/searches", "search_pages.searches_page", "Saved searches"),
+    PageRoute("/searches/{name}", "search_pages.saved_search_page"),
+    PageRoute("/searches/{name}/feed", "search_pages.feed_page"),
+    PageRoute("/search/feed", "collection_export_and_feed_pages.search_feed_page"),
+    PageRoute("/search/follow", "collection_export_and_feed_pages.follow_page"),
+    PageRoute("/collection", "collection_export_and_feed_pages.collection_page", "Collection"),
+    PageRoute("/export", "collection_export_and_feed_pages.export_page"),
     PageRoute("/sites", "site_and_metrics_pages.sites_page", "Sites"),
     PageRoute("/site/{name*}", "site_and_metrics_pages.site_page"),
     PageRoute("/article/{id}", "article_pages.article_page"),
@@ -401,12 +401,12 @@ _SMALLEST_COMPRESSED = 1_000
 
 
 def is_compressible(kind: str) -> bool:
-    """Returns whether bodies of this media type are text. (Images and archives are compressed already.)"""
+    """Returns True if bodies of this media type are text. (Images and archives are compressed already.)"""
     return kind.startswith("text/") or kind.partition(";")[0].endswith(("json", "xml", "javascript"))
 
 
 def accepts_gzip(accepted: str) -> bool:
-    """Returns whether an Accept-Encoding header allows gzip (RFC 9110, section 12.5.3)."""
+    """Returns True if an Accept-Encoding header allows gzip (RFC 9110, section 12.5.3)."""
     weights = {}
     for part in accepted.lower().split(","):
         name, _, parameter = part.partition(";")
@@ -432,7 +432,7 @@ DESCRIPTIONS = {
     "manifest.webmanifest": "application/manifest+json; charset=utf-8",
     "robots.txt": "text/plain; charset=utf-8",
 }
-"""What describes the archive to programs: files at the root, by their template, with their media type."""
+"""Files at the root that describe the archive to programs: maps the name of each template to its media type."""
 _ICONS = {"favicon.ico": "icon-180.png", "apple-touch-icon.png": "icon-180.png"}
 """The paths at which programs look for an icon without reading a page."""
 ROOT_FILES = "|".join(map(re.escape, (*DESCRIPTIONS, *_ICONS)))
@@ -450,7 +450,7 @@ async def serve_root_file(request: Request, datasette: Datasette) -> Response:
 
 
 _LONGEST_QUOTED = 80
-"""What is wrong outside of the query is quoted if it has at most this many characters."""
+"""A message quotes an invalid argument other than the query only if it has at most this many characters."""
 
 
 def _answer_page(page: PageRoute, request: Request, site: ServedArchive) -> Response | Download:

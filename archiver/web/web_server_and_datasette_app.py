@@ -1,10 +1,10 @@
 """The Datasette application for an archive: builds it, implements Datasette's plugin hooks (routes, template values,
 SQL functions, error pages and response headers), refuses unsafe requests, and runs its web server.
 
-Every response has security headers. A web page could read an archive on the reader's
-machine through a host name that resolves to 127.0.0.1 (DNS rebinding), so only known host names are answered. It could
-also make the reader's browser send slow requests by embedding them as images or frames; the Fetch Metadata Request
-Headers (W3C) distinguish these from links that a reader follows.
+Every response has security headers. A web page could read an archive on the reader's machine through a host name that
+resolves to 127.0.0.1 (DNS rebinding), so only known host names are answered. It could also make the reader's browser
+send slow requests by embedding them as images or frames; the Fetch Metadata Request Headers (W3C) distinguish these
+from links that a reader follows.
 """
 
 from __future__ import annotations
@@ -111,7 +111,9 @@ _MACHINE = frozenset(
 
 
 def _hide_machine(action: int, name: str | None, column: str | None, *_: object) -> int:
-    """Decides what visitors' SQL may do, as an authorizer of SQLite: it cannot ask where the archive's file is."""
+    """Decides what visitors' SQL may read, as an authorizer of SQLite: it learns neither the path of the archive's file
+    nor the content of the columns `_MACHINE`.
+    """
     if action == sqlite3.SQLITE_PRAGMA and name == "database_list":
         return sqlite3.SQLITE_DENY
     return sqlite3.SQLITE_IGNORE if action == sqlite3.SQLITE_READ and (name, column) in _MACHINE else sqlite3.SQLITE_OK
@@ -299,8 +301,8 @@ def application(
 
 
 def default_title(archive: Path) -> str:
-    """Returns what the pages call an archive that has no title: the stem of its file name, unless that is the usual
-    one.
+    """Returns the name under which the pages show an archive that has no title: "Web archive" for archive.db, otherwise
+    the stem of its file name.
     """
     return "Web archive" if archive.stem == "archive" else archive.stem
 
@@ -510,7 +512,9 @@ _CELL = re.compile(rb'(^|,)(?:"((?:[^"]|"")*+)"|([^,"\r\n]*+))')
 
 
 def _make_row_harmless(row: bytes) -> bytes:
-    """Returns a row of the CSV of Datasette, which sends one row at a time, so that no cell is a formula."""
+    """Returns a row of Datasette's CSV in which no cell is a formula to a spreadsheet. Datasette sends one row at a
+    time.
+    """
 
     def clean(cell: re.Match[bytes]) -> bytes:
         comma, quoted, bare = cell.groups()

@@ -34,7 +34,7 @@ from archiver.storage.article_tables.captures_redirects_and_import_records impor
 from archiver.storage.page_requisite_records import captured_lead_image
 from archiver.storage.sites_settings_and_rules import find_site
 from archiver.web.archive_connections_and_cache import get_cached
-from archiver.web.collection_and_feed_pages import answer_feed
+from archiver.web.collection_export_and_feed_pages import answer_feed
 from archiver.web.memento_addresses_and_safe_replay import build_memento_url
 from archiver.web.site_names_and_icons import identify_sites
 from archiver.web.web_requests_responses_and_query_urls import ArchiveRequest, CannotAnswer, PageResponse, RawResponse
@@ -79,7 +79,7 @@ SHOWN = (
     "a.id not in (select article_id from withdrawn_articles) and a.id not in "
     "(select article_id from tombstones where allowed_at is null and article_id is not null)"
 )
-"""SQL that selects the articles `a` that lists may name: posts that nobody asked to remove."""
+"""An SQL condition for the articles `a` that lists may show: neither withdrawn nor removed at somebody's request."""
 # The index of revised articles (idx_articles_site_revised) keeps this fast, since most articles have one revision.
 EDITS = (
     "from articles a join revisions r on r.article_id = a.id and r.revision > 1 "
@@ -150,8 +150,8 @@ def _parse_key(request: ArchiveRequest) -> ChangeKey | None:
 
 
 def _select_changes(wanted: ChangeFilter) -> tuple[str, list[Any]]:
-    """Returns SQL that selects the keys of all changes of a filter, and its parameters. Whether an edit removed a
-    picture or a link, it does not know.
+    """Returns SQL that selects the keys of all changes of a filter, and its parameters. The SQL does not check whether
+    an edit removed a picture or a link.
     """
     of_site = " and a.site = ?" if wanted.site else ""
     edits = [KINDS[name].condition for name in wanted.kinds if KINDS[name].condition]
@@ -250,7 +250,7 @@ class Part:
 
 
 _SPANS = ((1440, "day", 2880), (60, "hour", 60), (1, "minute", 0))
-"""Units of time in minutes, with the number of minutes from which on each is used."""
+"""Units of time, each with its length in minutes, its name, and the number of minutes from which it is used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,8 +359,9 @@ _TOO_LONG = 60_000
 """A text is compared if the parts in which its versions differ have at most this many characters: comparing all edits
 of a page in full could take seconds."""
 _CONTEXT, _KEPT, _MOST_PASSAGES, _LONGEST = 90, 270, 3, 420
-"""A passage has about this many characters before and after its changes, and so many are compared. An edit shows at
-most this many passages. A longer removed or added text is shortened."""
+"""A passage has about `_CONTEXT` characters before and after its changes; of the equal text before the first and after
+the last change, only the nearest `_KEPT` characters are compared. An edit shows at most `_MOST_PASSAGES` passages. A
+removed or added text of more than `_LONGEST` characters is shortened."""
 _MAX_PARTS = 12
 _DETAILS = {"published": "Date", "geotags": "Places"}
 
@@ -524,8 +525,8 @@ def _common_length(old: str, new: str) -> int:
 
 
 def cut_passages(pieces: Sequence[Piece]) -> tuple[tuple[Passage, ...], int]:
-    """Returns the first passages of a compared text in which something changed, with some words around them, and the
-    number of the other passages.
+    """Returns the first passages of a compared text that contain changes, with some words around them, and the number
+    of further passages.
     """
     passages: list[list[Piece]] = [[]]
     for n, piece in enumerate(pieces):
@@ -575,7 +576,8 @@ _MOST_LOADED = 200
 """To fill a page of edits that removed pictures or links, at most this many edits are compared. The link to older
 changes continues after them."""
 _MANY_SITES, _MOST_TITLED = 12, 100
-"""Up to so many sites are links, more are a list to choose from; up to so many are listed by their titles."""
+"""Up to `_MANY_SITES` sites are shown as links, more as a list to choose from. Up to `_MOST_TITLED` sites are listed by
+their titles."""
 
 
 @dataclass(frozen=True)
@@ -593,7 +595,9 @@ class ChangePage:
 def load_changes(
     request: ArchiveRequest, wanted: ChangeFilter, before: ChangeKey | None = None, limit: int = PAGE_SIZE
 ) -> ChangePage:
-    """Returns a page of changes: those of a filter after the change `before`."""
+    """Returns a page of the changes that a filter selects, newest first. It begins after the change `before`, or with
+    the newest change if that is None.
+    """
     is_unsure = any(KINDS[name].removed for name in wanted.kinds)
     found: list[Change] = []
     loaded, after = 0, before
@@ -752,7 +756,7 @@ def _plain_html(passage: Passage) -> Markup:
 
 
 def link_of(request: ArchiveRequest, change: Change) -> str:
-    """Returns the link to the comparison of an edit, and for another change to its article."""
+    """Returns the link to the comparison of versions for an edit, or to the article for another change."""
     path = f"/article/{change.key.article}"
     if change.before is None:
         return request.link(path)

@@ -19,7 +19,7 @@ import pytest
 from click.testing import CliRunner
 
 import archiver
-from archiver.cli.crawl_health_and_notification_output import suggest_commands
+from archiver.cli.crawl_advice_health_and_notification_output import suggest_commands
 from archiver.cli.main import COMMANDS, cli
 from archiver.errors import ArchiverError, ContactMissing
 from archiver.storage.run_records_and_statistics import Counts

@@ -16,7 +16,8 @@ from click.testing import Result
 
 from archiver.cli.main import cli
 from archiver.datasets.snapshot_tables import TABLES
-from archiver.datasets.withheld_text_and_leaked_passages import runs, words_of_text
+from archiver.datasets.withheld_text_and_leaked_passages import runs
+from archiver.datasets.word_counts_and_ngrams import words_of_text
 from archiver.items import (
     ORGANIZATIONS,
     Article,
@@ -33,7 +34,8 @@ from archiver.items import (
 )
 from archiver.storage.archive_opening_and_transactions import open_archive
 from archiver.storage.page_result_writer import PageWriter, StoringRun
-from archiver.storage.run_records_and_statistics import begin_run, ensure_site
+from archiver.storage.run_records_and_statistics import begin_run
+from archiver.storage.sites_settings_and_rules import ensure_site
 from tests.runner import Runner
 
 BEGAN = datetime(2024, 5, 1, 12, tzinfo=UTC)

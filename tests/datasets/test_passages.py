@@ -13,12 +13,14 @@ from archiver.datasets import withheld_text_and_leaked_passages as withheld_text
 from archiver.datasets.withheld_text_and_leaked_passages import (
     PASSAGE_WORDS,
     LeakedPassages,
-    count_words,
-    count_words_and_sentences,
     leaked_passages,
     merge_distinct,
-    run_hashes,
     runs,
+)
+from archiver.datasets.word_counts_and_ngrams import (
+    count_words,
+    count_words_and_sentences,
+    run_hashes,
     words_of_text,
 )
 from archiver.items import GeoTag, UsageStatement

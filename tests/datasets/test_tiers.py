@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from archiver.datasets.ngrams import Ngrams
 from archiver.datasets.publication_rules_tiers_and_licences import (
     OperatorStatement,
     Tier,
     decide_tier,
     parse_publication_rules,
 )
-from archiver.datasets.withheld_text_and_leaked_passages import first_words, words_of_text
+from archiver.datasets.withheld_text_and_leaked_passages import first_words
+from archiver.datasets.word_counts_and_ngrams import Ngrams, words_of_text
 from archiver.items import GeoTag, UsageStatement
 from tests.datasets.published import CC_BY, POSTS, Post, all_words, leaked, make, publish, rows, text
 

@@ -15,7 +15,7 @@ import pytest
 
 from archiver.discovery import cdx_and_timemaps, feed_parser, sitemaps, wordpress_api
 from archiver.discovery import page_links_and_well_known_urls as page_links
-from archiver.platforms.page_index import Index
+from archiver.platforms.page_index_and_selector_compiler import Index
 from archiver.urls import Scope
 
 CASES = Path(__file__).parent.parent / "cases" / "discovery"

@@ -23,7 +23,7 @@ from archiver.discovery.safe_xml_json_and_html_parsing import parse_json
 from archiver.discovery.timestamp_parser import parse_time, parse_timestamp
 from archiver.items import DiscoveredURL, PageKind, SourceHint
 from archiver.platforms import platform_tables
-from archiver.platforms.page_index import Index
+from archiver.platforms.page_index_and_selector_compiler import Index
 from archiver.urls import Scope, normalize
 from tests.waiting import bounded_work
 

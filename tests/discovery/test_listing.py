@@ -7,7 +7,7 @@ import pytest
 
 from archiver.discovery.page_links_and_well_known_urls import parse_links
 from archiver.items import PageKind
-from archiver.platforms.page_index import Index
+from archiver.platforms.page_index_and_selector_compiler import Index
 from archiver.urls import Scope
 
 

@@ -15,7 +15,7 @@ from archiver.extraction.template.site_rules_and_constants import Rule, from_tom
 from archiver.items import Article
 from archiver.platforms import platform_tables
 from archiver.platforms.css_and_xpath_evaluator import selector_error
-from archiver.platforms.page_index import Index
+from archiver.platforms.page_index_and_selector_compiler import Index
 
 URL = "https://blog.example.org/2024/05/fog-in-the-harbour/"
 PAGE = """<html lang="en"><head><title>Fog in the harbour | Blog</title>

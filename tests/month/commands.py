@@ -139,7 +139,7 @@ def _fork_without_server() -> None:
 
 def _leave_out_search() -> None:
     """Leave out the search index, which is made from the archive and takes a quarter of a small run's time."""
-    from archiver.search import index_refresh_opening_and_check as index_refresh
+    from archiver.search import index_refresh_searcher_and_check as index_refresh
 
     index_refresh.refresh_after_writing = lambda archive, progress=None: ""
 

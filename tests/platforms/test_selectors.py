@@ -15,7 +15,7 @@ from lxml import etree
 from parsel import Selector
 
 from archiver.platforms.css_and_xpath_evaluator import element_selector, is_xpath
-from archiver.platforms.page_index import Index, compile_selector, split_words
+from archiver.platforms.page_index_and_selector_compiler import Index, compile_selector, split_words
 
 TAGS = ("div", "p", "a", "h1", "time", "meta", "svg", "o:p")
 WORDS = ("k", "m", "K", "k-m", "é", "2x", "tag")

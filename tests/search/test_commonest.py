@@ -11,10 +11,10 @@ import pytest
 from sqlite_utils import Database
 
 from archiver.archive import Archive, make_query
+from archiver.search import index_refresh_searcher_and_check as index_refresh
 from archiver.search import tantivy_index_damage_and_state as tantivy_index
-from archiver.search.index_refresh_opening_and_check import refresh_index
+from archiver.search.index_refresh_searcher_and_check import common_words, needs_new_common_words, refresh_index
 from archiver.search.search_hits_facets_and_similar_articles import run
-from archiver.search.tantivy_index_damage_and_state import common_words, needs_new_common_words
 from archiver.storage.archive_opening_and_transactions import open_archive
 from archiver.storage.full_text_index_and_saved_searches import index_folder
 from tests.archive_fixture import make_archive
@@ -55,8 +55,8 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def few(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(tantivy_index, "MIN_ARTICLES", 10)
-    monkeypatch.setattr(tantivy_index, "SHARE", 0.3)
+    monkeypatch.setattr(index_refresh, "MIN_ARTICLES", 10)
+    monkeypatch.setattr(index_refresh, "SHARE", 0.3)
     yield
 
 
@@ -71,7 +71,7 @@ def test_the_hits_are_the_same_with_and_without_word_pairs(
     file: Path, few: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Archive(file) as archive, monkeypatch.context() as patched:
-        patched.setattr(tantivy_index, "MIN_ARTICLES", 10**6)
+        patched.setattr(index_refresh, "MIN_ARTICLES", 10**6)
         expected = answers(archive.db)
         assert tantivy_index.index_state(index_folder(file))["common"] == []
     with closing(open_archive(file)) as db:

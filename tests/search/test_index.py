@@ -20,9 +20,9 @@ from sqlite_utils import Database
 from archiver.archive import Archive
 from archiver.cli.main import cli
 from archiver.errors import IndexMissing
-from archiver.search import index_refresh_opening_and_check as index_refresh
+from archiver.search import index_refresh_searcher_and_check as index_refresh
 from archiver.search import tantivy_index_damage_and_state as tantivy_index
-from archiver.search.index_refresh_opening_and_check import check_index
+from archiver.search.index_refresh_searcher_and_check import check_index
 from archiver.storage.archive_opening_and_transactions import open_archive, writing
 from archiver.storage.full_text_index_and_saved_searches import index_folder
 from tests import processes
@@ -174,7 +174,7 @@ def test_a_killed_refresh_is_repeated(file: Path, step: str, rebuild: bool) -> N
         code = f"""
 import os, signal, sys
 from pathlib import Path
-from archiver.search import index_refresh_opening_and_check as index_refresh
+from archiver.search import index_refresh_searcher_and_check as index_refresh
 from archiver.search import tantivy_index_damage_and_state as tantivy_index
 from archiver.storage.archive_opening_and_transactions import open_archive
 module = index_refresh if {step!r} == "fill_index" else tantivy_index

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from archiver.search import sorting_recency_and_duplicate_folding as sorting_and_folding
+from archiver.search.index_refresh_searcher_and_check import Searcher
 from archiver.search.index_schema_and_documents import index_schema
 from archiver.search.sorting_recency_and_duplicate_folding import Sort, sorted_matches
-from archiver.search.tantivy_index_damage_and_state import Searcher
 
 COUNT = 400
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from archiver.archive import Archive
 from archiver.errors import BadQuery
 from archiver.search import sorting_recency_and_duplicate_folding as sorting_and_folding
-from archiver.search.index_refresh_opening_and_check import open_searcher
+from archiver.search.index_refresh_searcher_and_check import open_searcher
 from archiver.search.query_compiler_and_stemming import compile_query
 from archiver.search.query_tree_and_predicates import Term
 from archiver.search.sorting_recency_and_duplicate_folding import count_hits, ids_query, rank_by_recency

@@ -22,8 +22,7 @@ from archiver.storage.page_form_evidence_and_post_verdicts import (
     store_verdicts,
     untaken_pages,
 )
-from archiver.storage.run_records_and_statistics import ensure_site
-from archiver.storage.sites_settings_and_rules import remove_site
+from archiver.storage.sites_settings_and_rules import ensure_site, remove_site
 from archiver.urls import urlkey
 
 NOW = datetime(2024, 5, 1, tzinfo=UTC)

@@ -14,7 +14,7 @@ from lxml import html
 from archiver.errors import BadConfig
 from archiver.extraction.text_language import ROWS
 from archiver.items import Outcome, PageKind
-from archiver.search.index_refresh_opening_and_check import disable_updates
+from archiver.search.index_refresh_searcher_and_check import disable_updates
 from archiver.sites.archiver_toml import Serve, parse_config
 from archiver.storage.archive_opening_and_transactions import open_archive
 from archiver.web.front_page_and_query_examples import pick_examples
@@ -324,7 +324,7 @@ def test_tags_are_the_first_examples_in_any_script(tmp_path: Path) -> None:
 
 def test_an_archive_without_an_index_has_no_examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     archive = make_archive(tmp_path / "small.db")
-    monkeypatch.setattr("archiver.search.index_refresh_opening_and_check.IN_MEMORY", 3)
+    monkeypatch.setattr("archiver.search.index_refresh_searcher_and_check.IN_MEMORY", 3)
     db = open_archive(archive, read_only=True)
     disable_updates(db)
     assert pick_examples(db, ["harbour.example"]) == []

@@ -178,7 +178,7 @@ def _problems(options: BackupOptions, made: BackupResult) -> list[str]:
     return out
 
 
-# `archiver restore`
+# `archiver restore`.
 
 
 @dataclass(frozen=True, slots=True)

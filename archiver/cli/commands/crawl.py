@@ -23,7 +23,7 @@ import click
 import scrapy.core.downloader.contextfactory  # noqa: F401
 
 from archiver.cli.commands.search_saved_searches_feed_and_index import update_search_index
-from archiver.cli.crawl_health_and_notification_output import (
+from archiver.cli.crawl_advice_health_and_notification_output import (
     format_health,
     format_run_summary,
     has_unusable_content,
@@ -55,8 +55,12 @@ from archiver.sites.archiver_toml import effective_settings
 from archiver.storage.archive_opening_and_transactions import discard_empty_archive, opened
 from archiver.storage.article_tables.article_record_reader import find_article
 from archiver.storage.page_requisite_records import MODES
-from archiver.storage.run_records_and_statistics import current_site_names
-from archiver.storage.sites_settings_and_rules import forget_unanswered_site, page_objects_of_site, tags_of_sites
+from archiver.storage.sites_settings_and_rules import (
+    current_site_names,
+    forget_unanswered_site,
+    page_objects_of_site,
+    tags_of_sites,
+)
 from archiver.urls import Scope, start_address
 
 if TYPE_CHECKING:
@@ -312,9 +316,10 @@ def _run_crawls(options: CrawlOptions) -> tuple[list[CrawlResult], int]:
 
 
 def _ask_about_post(options: CrawlOptions, url: str, known: Sequence[dict[str, Any]]) -> str:
-    """Returns the start URL to crawl: `url` unless it looks like one post, or is an article of the archive, and is no
-    site of the archive (`known`). Then the person at the terminal chooses: to crawl the site of the post, or to archive
-    only the post, which ends the command. Raises LooksLikePost if there is no terminal.
+    """Returns the start URL to crawl. This is `url` if it is the address of a site of the archive (`known`), or if it
+    neither looks like a post nor leads to an article of the archive. Otherwise the person at the terminal chooses
+    whether to crawl the site of the post, or to archive only the post, which ends the command. Raises LooksLikePost if
+    there is no terminal.
     """
     if any(row["name"] == Scope.of(url).name for row in known):
         return url

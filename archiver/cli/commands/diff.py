@@ -92,7 +92,7 @@ def diff(named: tuple[str, ...], html: str | None, titles: bool, each: bool, for
 
 
 def _group_by_article(named: Sequence[str]) -> Iterator[tuple[str, tuple[int, ...]]]:
-    """Yields each article with the revision numbers that follow it. Raises UsageError for more than two of them."""
+    """Yields each article with the revision numbers that follow it. Raises UsageError for more than two numbers."""
     groups: list[tuple[str, list[int]]] = []
     for word in named:
         if not groups or re.search(r"[./:]", word):
@@ -108,7 +108,7 @@ def _group_by_article(named: Sequence[str]) -> Iterator[tuple[str, tuple[int, ..
 
 
 def _read_revision(word: str) -> int:
-    """Returns the number of a revision. Raises BadParameter."""
+    """Parses the number of a revision. Raises BadParameter if `word` is not a number."""
     try:
         return int(click.IntRange(min=1)(word))
     except click.BadParameter as error:

@@ -157,7 +157,7 @@ def export(options: ExportOptions) -> None:
 
 
 def _end_without_articles(db: Database, query: Query, archive: str) -> None:
-    """Says that nothing was found, so that no file is written, and what would be found. Exits with code 1."""
+    """Prints that nothing was found, with advice on the query, and exits with code 1. No file is written."""
     from archiver.cli.search_output import OneArchive, print_advice
 
     click.echo("Nothing found.", err=True)

@@ -337,9 +337,9 @@ def _warn_of_unmatched(page: Page, article: Article, rules: SiteRules) -> None:
 
 
 def _note_empty_fields(used: LoadedPageObject, article: Article, *, has_rules: bool) -> None:
-    """Prints on standard error that the page object `used` was not used, or for which fields it returned nothing. If it
-    was not used because the page is not a post, also prints how to make it one, unless `_warn_of_unmatched` has done so
-    (`has_rules`).
+    """Prints on standard error why the page object `used` was not used or, if it was, for which fields it returned
+    nothing. If it was not used because the page is not a post, also prints how to make the page a post, unless
+    `has_rules` is True, because `_warn_of_unmatched` has then printed this.
     """
     from archiver.items import PAGE_OBJECT, PAGE_OBJECT_FAILED
     from archiver.sites.page_objects_and_test_cases import why_unused

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from archiver.fleet.postgres import QueueDatabase
     from archiver.fleet.shard_storage_and_manifests import ShardStorage
 
-# Options that the commands share
+# Options that the commands share.
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -73,7 +73,7 @@ def open_queue(jobs: str, size: int = 4) -> QueueDatabase:
     return QueueDatabase(jobs, size)
 
 
-# `archiver fleet reextract` and `archiver fleet import`: one-off jobs on shards
+# `archiver fleet reextract` and `archiver fleet import`: one-off jobs on shards.
 
 
 @click.command(short_help="Re-extract shards, one job per shard.")

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from archiver.importers.wayback_import import WaybackOutcome, WaybackPlan
     from archiver.warc.import_problems import Problem
 
-# Summaries of an import, for files and web archives
+# Summaries of an import, for files and web archives.
 
 _SHOWN = 20
 
@@ -384,7 +384,7 @@ def _format_duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
 
 
-# `archiver import` from files
+# `archiver import` from files.
 
 
 class _Period(click.DateTime):

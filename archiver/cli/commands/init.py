@@ -1,4 +1,4 @@
-"""`archiver init`: sets up an archive with five questions: contact, sites, place, cadence, and what starts crawls."""
+"""`archiver init`: sets up an archive with five questions: contact, sites, archive file, cadence, start of crawls."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ cadence = {cadence}
 
 @dataclass(frozen=True, slots=True)
 class InitOptions:
-    """The options of `archiver init`. A value of None means that the question is asked, or the default taken."""
+    """The options of `archiver init`. If an option is None, its question is asked, or its default is used."""
 
     sites: tuple[str, ...]
     contact: str | None
@@ -208,8 +208,8 @@ def _ask(options: InitOptions) -> _Answers:
 
 
 def _valid(check: Callable[[str], object]) -> Callable[[str], str]:
-    """Returns a function that returns an answer unchanged if it is empty or `check` takes it. Otherwise it raises
-    UsageError, so that click asks again.
+    """Returns a function that checks an answer for click: it returns the answer unchanged if this is empty or `check`
+    accepts it, and otherwise raises UsageError, so that click asks again.
     """
 
     def convert(text: str) -> str:
@@ -232,7 +232,7 @@ def _check_sites(text: str) -> None:
 
 
 def _check_contact(contact: str) -> None:
-    """Raises BadContact if archiver.toml would not take the contact."""
+    """Raises BadContact if the contact is not valid in archiver.toml."""
     from archiver.sites.archiver_toml import parse_config
 
     try:

@@ -488,7 +488,7 @@ def _list_contacts(options: PublishOptions, rules: PublicationRules) -> None:
 
 
 def _warnings(facts: SnapshotStatistics) -> Iterator[str]:
-    """Yields what the user of a written dataset may not expect, one sentence each."""
+    """Yields a sentence about each property of a written dataset that its user may not expect."""
     from archiver.datasets.publication_rules_tiers_and_licences import DISAGREEMENT, licence_url
 
     for what in facts.unmatched:
@@ -663,7 +663,7 @@ def _find_in_archives(dbs: Sequence[Database], what: str) -> tuple[int, int]:
     raise ArticleNotFound(what)
 
 
-# `archiver withdraw`
+# `archiver withdraw`.
 
 
 @click.command(

@@ -337,7 +337,7 @@ def _shorten(text: str, *, last: bool = False) -> str:
     return f"…{text[-_WIDTH // 2 :]}" if last else f"{text[:_WIDTH]}…"
 
 
-# `reextract --pages`
+# `reextract --pages`.
 
 
 def _rejudge_sites(archive: Path, words: Sequence[str], *, dry_run: bool, as_json: bool) -> None:

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
     from archiver.cli.search_output import SearchTarget
-    from archiver.search.index_refresh_opening_and_check import Progress
+    from archiver.search.index_refresh_searcher_and_check import Progress
     from archiver.search.query_with_filters_and_sort import Query
     from archiver.search.saved_searches_with_feed_and_mail import Letter, NewHit, NewHits, SavedSearch
 
@@ -576,7 +576,7 @@ def _format_last_run(saved: SavedSearch) -> str:
     return format_time(saved.ran_at) if saved.ran_at != saved.saved_at else "never"
 
 
-# `archiver feed`
+# `archiver feed`.
 
 _FEED_FORMATS = {".xml": ("atom",), ".atom": ("atom",), ".json": ("json",)}
 """Maps the extension of a file to the format of a feed that it stands for."""
@@ -634,7 +634,7 @@ def feed(options: FeedOptions) -> None:
         click.echo(f"{count_noun(len(found.entries), 'article')} written to {options.output}", err=True)
 
 
-# `archiver index`
+# `archiver index`.
 
 _BAR_FROM = 2_000
 """A progress bar is shown if at least this many articles are to be indexed; fewer take about a second."""
@@ -655,7 +655,7 @@ def index(archive: str, rebuild: bool, as_json: bool) -> None:
       archiver index
       archiver index --rebuild --archive news.db
     """
-    from archiver.search.index_refresh_opening_and_check import damage_sentence, refresh_archive
+    from archiver.search.index_refresh_searcher_and_check import damage_sentence, refresh_archive
 
     with _show_progress(as_json) as progress:
         done = refresh_archive(Path(archive), rebuild=rebuild, progress=progress)
@@ -675,7 +675,7 @@ def update_search_index(archive: str, *, quiet: bool = False) -> None:
     """Updates the search index of an archive after a crawl or an import. On a terminal, a progress bar is shown if it
     takes long, unless `quiet` is True.
     """
-    from archiver.search.index_refresh_opening_and_check import refresh_after_writing
+    from archiver.search.index_refresh_searcher_and_check import refresh_after_writing
 
     with _show_progress(quiet) as progress:
         sentence = refresh_after_writing(Path(archive), progress)

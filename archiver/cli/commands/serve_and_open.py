@@ -118,7 +118,7 @@ def _can_update_index(archive: str) -> bool:
         return tantivy_index.is_migrated(db) and is_writable(Path(archive)) and is_writable(Path(archive).parent)
 
 
-# `archiver open`
+# `archiver open`.
 
 _SECONDS = 2.0
 

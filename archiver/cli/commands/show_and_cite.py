@@ -45,7 +45,7 @@ class ShowOptions:
 
     @property
     def form(self) -> str:
-        """The format of a file for one article: "markdown" or "html", "" for none."""
+        """The file format in which the article is printed: "markdown" or "html"; "" if it is printed as text."""
         return "markdown" if self.markdown else "html" if self.html else ""
 
     def check(self) -> None:
@@ -267,7 +267,7 @@ def _describe_place(tag: dict[str, Any]) -> str:
     return f"{name} ({position})" if name and position else name or position
 
 
-# `archiver cite`
+# `archiver cite`.
 
 _STYLES = ("bibtex", "ris", "csl-json", "apa", "chicago", "mla")
 

@@ -427,7 +427,7 @@ def move(old: str, new: str, merge: bool, dry_run: bool, yes: bool, as_json: boo
     Exit code: 0 moved; 1 not moved; 2 wrong usage.
     """
     from archiver.maintenance.site_move import locked_for_move, move_site
-    from archiver.search.index_refresh_opening_and_check import refresh_after_writing
+    from archiver.search.index_refresh_searcher_and_check import refresh_after_writing
     from archiver.storage.archive_opening_and_transactions import opened
     from archiver.storage.sites_settings_and_rules import find_site
 

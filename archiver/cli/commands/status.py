@@ -162,15 +162,15 @@ def status(options: StatusOptions) -> None:
     """
     _reject_combinations(options)
     if options.prometheus is not None:
-        from archiver.cli.crawl_health_and_notification_output import write_metrics
+        from archiver.cli.crawl_advice_health_and_notification_output import write_metrics
 
         write_metrics(options.archive, options.prometheus)
     elif options.notify or options.try_notify:
-        from archiver.cli.crawl_health_and_notification_output import show_deliveries
+        from archiver.cli.crawl_advice_health_and_notification_output import show_deliveries
 
         sys.exit(show_deliveries(options.archive, trial=options.try_notify))
     elif options.health_only:
-        from archiver.cli.crawl_health_and_notification_output import show_health
+        from archiver.cli.crawl_advice_health_and_notification_output import show_health
 
         sys.exit(show_health(options.archive, options.site, options.as_json))
     elif options.missing:
@@ -230,7 +230,7 @@ def _open_sites(options: StatusOptions) -> Iterator[tuple[Database, list[dict[st
 
 
 def _accept_findings(options: StatusOptions) -> None:
-    from archiver.cli.crawl_health_and_notification_output import accept_findings
+    from archiver.cli.crawl_advice_health_and_notification_output import accept_findings
     from archiver.health.stored_health_inputs_and_accepted_findings import read_health
 
     with _open_sites(options) as (db, (site,)):
@@ -240,7 +240,7 @@ def _accept_findings(options: StatusOptions) -> None:
 
 def _print_table(options: StatusOptions) -> None:
     """Prints the table of the selected sites. Exits with code 1 if a crawled site is not complete."""
-    from archiver.cli.crawl_health_and_notification_output import format_findings
+    from archiver.cli.crawl_advice_health_and_notification_output import format_findings
     from archiver.cli.status_table_and_history_output import print_site_table, summarize_rows
     from archiver.health.backup_and_check_health import find_unsafe
     from archiver.health.health_report_metrics_and_probe import judge_groups
@@ -287,7 +287,7 @@ def _describe_no_sites(options: StatusOptions, *, has_sites: bool) -> str:
 
 def _print_sites(options: StatusOptions) -> None:
     """Prints the completeness and health of each selected site. Exits with code 1 if a crawled site is not complete."""
-    from archiver.cli.crawl_health_and_notification_output import format_findings
+    from archiver.cli.crawl_advice_health_and_notification_output import format_findings
     from archiver.health.backup_and_check_health import find_unsafe
     from archiver.health.health_report_metrics_and_probe import health_as_json
     from archiver.health.site_health_rules import Health
@@ -326,7 +326,7 @@ def _print_sites(options: StatusOptions) -> None:
 
 
 def _print_site(state: dict[str, Any], health: Health) -> None:
-    from archiver.cli.crawl_health_and_notification_output import format_findings
+    from archiver.cli.crawl_advice_health_and_notification_output import format_findings
 
     platform = f" ({state['platform']})" if state["platform"] else ""
     next_run = f"next: {_describe_next(state['next_run'])}"

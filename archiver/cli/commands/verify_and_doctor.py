@@ -154,7 +154,7 @@ def _verify(options: VerifyOptions) -> None:
         name_whole_backups,
         record_verification,
     )
-    from archiver.search.index_refresh_opening_and_check import refresh_archive
+    from archiver.search.index_refresh_searcher_and_check import refresh_archive
 
     file, quick, what, started = Path(options.archive), options.quick, options.what, datetime.now(UTC)
     ids = _find_article_ids(options.archive, what) if what else None
@@ -199,7 +199,7 @@ finishes.
 
 
 def _check_search_index(archive: Path, *, quick: bool) -> list[VerifyFinding]:
-    from archiver.search.index_refresh_opening_and_check import check_index
+    from archiver.search.index_refresh_searcher_and_check import check_index
     from archiver.storage.archive_opening_and_transactions import open_archive
 
     db = open_archive(archive, read_only=True)
@@ -265,7 +265,7 @@ def _print_findings(found: VerifyResult, causes: Sequence[Cause], repaired: list
     click.echo(f"{', '.join(checked)}: {summary}", err=bool(found.findings))
 
 
-# `archiver doctor`
+# `archiver doctor`.
 
 State = Literal["ok", "note", "problem"]
 _STATE_STYLES: dict[State, str] = {"ok": "green", "note": "yellow", "problem": "bold red"}
@@ -276,7 +276,7 @@ _CLOCK_MARGIN = timedelta(minutes=5)
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """One line of `archiver doctor`: what was checked, how it is, and what to do about it ("" for nothing)."""
+    """One line of `archiver doctor`: what was checked, the result, and what to do about it ("" for nothing)."""
 
     check: str
     state: State
@@ -357,7 +357,7 @@ _VARIABLES = ("ARCHIVER_ARCHIVE", "ARCHIVER_CONFIG", "ARCHIVER_CONTACT", "ARCHIV
 
 
 def _diagnose_environment() -> list[Diagnosis]:
-    """Returns a note for each environment variable that seems to be one of the program's, mistyped."""
+    """Returns a note for each environment variable that looks like a mistyped variable of this program."""
     return [
         Diagnosis("variables", "note", f"{name} is set, but nothing reads it; did you mean {known}?")
         for name in os.environ
@@ -411,10 +411,10 @@ def _diagnose_browser() -> Diagnosis:
 
 
 def _diagnose_archive(archive: Path, now: datetime) -> Iterator[Diagnosis]:
-    """Yields what the archive says: whether it can be read, whether the clock is later than its last run, and whether
-    its search index is sound.
+    """Yields the results for the archive: whether it can be read, whether the clock is later than its last run, and
+    whether its search index is intact.
     """
-    from archiver.search.index_refresh_opening_and_check import check_index
+    from archiver.search.index_refresh_searcher_and_check import check_index
     from archiver.storage.archive_opening_and_transactions import opened
     from archiver.storage.sites_settings_and_rules import list_sites
 

@@ -29,10 +29,10 @@ Form = Literal["label", "note", "origin"]
 
 
 class AgencyWords(NamedTuple):
-    """Words with which a language introduces the source of a text. `words` is a regular expression for the words before
-    the name.
+    """Words with which one language introduces the source of a text.
 
-    `form` is "label" ("Source: X"), "note" ("with material from X") or "origin" ("Originally published in X").
+    - `words`: a regular expression for the words before the name.
+    - `form`: "label" ("Source: X"), "note" ("with material from X") or "origin" ("Originally published in X").
     """
 
     language: str
@@ -183,9 +183,7 @@ PHOTO = lazy_regex(
 
 
 def words_of_form(form: Form) -> str:
-    """Returns the words of all rows with one form ("label", "note" or "origin"), in every language, as one regular
-    expression.
-    """
+    """Returns the words of all languages for one form ("label", "note" or "origin"), as one regular expression."""
     return "|".join(row.words for row in ROWS if row.form == form)
 
 
@@ -312,8 +310,8 @@ def find_outlets(text: str) -> list[str]:
 
 
 def is_outlet(text: str) -> bool:
-    """Returns True if a text can be an outlet's name: it is short, and contains a capital letter unless its script has
-    no capitals.
+    """Returns True if a text can be an outlet's name. It must be short and begin with a capital, a digit or a character
+    outside ASCII, unless it is a known agency or a web address.
     """
     if not 2 <= len(text) <= _MAX_LENGTH or len(text.split()) > _MAX_WORDS or not any(c.isalpha() for c in text):
         return False
@@ -386,7 +384,7 @@ def _sources_at_end(text: str) -> list[str]:
 
 
 def _sources_after_bare_label(m: re.Match[str]) -> list[str]:
-    """Returns the names after a label without a colon; [] if a sentence follows the label.
+    """Returns the names after a label without a colon, such as "(via Reuters)"; [] if a sentence follows the label.
 
     `m` is a match of _BARE_LABEL. After "mit", "con" and "avec", only known agencies count, since many other words may
     follow these prepositions.
@@ -438,7 +436,9 @@ def _read_signed_note(text: str) -> tuple[list[str], list[str]]:
 
 
 def _sources_of_note_paragraph(text: str) -> list[str]:
-    """Returns the sources in a line that only names them, in brackets or after a label; [] for other lines."""
+    """Returns the sources in a line that consists only of a note about them, in brackets or after a label; [] for other
+    lines.
+    """
     is_note = text[0] in "([（【*" or _LABEL.match(text) or _BARE_LABEL.match(text)
     return credits_of_line(text) if is_note else []
 
@@ -449,8 +449,8 @@ def _sources_in_note(note: str) -> list[str]:
 
 
 def _consists_of_names(text: str, who: list[str]) -> bool:
-    """Returns True if a text contains at most eight letters and digits besides the names `who`, which were
-    found in it.
+    """Returns True if a text consists of the names `who`, which were found in it, and at most eight other letters or
+    digits.
     """
     return len(fold_text(text)) <= sum(len(fold_text(n)) for n in who) + 8
 
@@ -461,9 +461,10 @@ def collect_credits(
 ) -> tuple[str, ...]:  # fmt: skip
     """Returns the news agencies and other outlets that a post credits, except the site itself, whose names are `own`.
 
-    Credits are read from the end of the body (`tail`), a dateline such as "HANOI (Reuters) -", separate notes, and the
-    `lines` of the byline. `beside` are credits found outside the text by `credits_on_page`. Paragraphs that are equal
-    to one of `captions` are skipped, since a caption names the source of its picture.
+    - `body`, `tail`: the text, with its dateline ("HANOI (Reuters) -") and notes, and the sources named at its end.
+    - `lines`: the lines of the byline.
+    - `captions`: the picture captions. Equal paragraphs are skipped, since a caption names the source of its picture.
+    - `beside`: credits that `credits_on_page` found outside the text.
     """
     found = list(tail.credits)
     for one in lines:
@@ -523,8 +524,8 @@ def dateline_place(body: str) -> str:
 
 
 def credits_on_page(page: Page, post: Post) -> list[str]:
-    """Returns the agencies and outlets that a page names as sources outside the post's text: in elements with a class
-    for sources, in meta elements, and in schema.org's sourceOrganization.
+    """Returns the agencies and outlets that a page names as sources outside the post's text: in elements whose class is
+    one for sources, in meta elements, and in schema.org's sourceOrganization.
     """
     shown = (element_line(el) for el, _ in post.select(_PLACES, anywhere=False)[:3])
     texts = [text for text in shown if not PHOTO.search(text)] + page.data.meta(*_METAS)[:3]

@@ -87,8 +87,8 @@ _DECLARED, _BY_NAME = 0.9, 0.7
 """The confidence that an author is an organization if the page declares it, and if only its name shows it."""
 _IN_SCRIPT = 0.5
 _OF_ACCOUNT = 0.4
-"""The confidence of an account such as "admin". Such an account is not a person's name, although the page shows it as
-the author."""
+"""The highest confidence of an account such as "admin". It is not a person's name, although the page shows it as the
+author."""
 _DESK = lazy_regex(
     r".*\b(?:desk|team|staff|bureau|newsroom|editors?|editorial|agency|agencies|service|redaktion|rédaction|redacción|"
     r"redazione|editorial board|wire)$|.*(?:编辑部|編集部|记者|本报讯)$",
@@ -159,7 +159,7 @@ def author_candidates(
 
 
 def _is_in_menu(page: Page, names: Iterable[str]) -> bool:
-    """Returns True if one of the names is also the text of a link in a menu. Such a name is that of a section, not of a
+    """Returns True if one of the names is also the text of a link in a menu, and so the name of a section, not of a
     person. Links to the home page or to a person's page do not count.
     """
     folded = set(map(fold_text, names))
@@ -195,7 +195,9 @@ _PERSON_TYPES = frozenset(("person",))
 
 
 def _declared_kinds(page: Page) -> dict[str, frozenset[str]]:
-    """Returns the types that JSON-LD declares for the authors of a post, by their names as `fold_text` returns them."""
+    """Returns the types, such as "person", that JSON-LD declares for the authors of a post, by name. Names are given as
+    `fold_text` returns them.
+    """
     node = page.data.article(page.addresses) or {}
     return {
         fold_text(name): frozenset(types(value))
@@ -240,8 +242,8 @@ def _is_marked(el: Element) -> bool:
 
 
 def _is_not_author(el: Element) -> bool:
-    """Returns True if the class or the link of an element shows that the element does not name an author but, for
-    example, a category.
+    """Returns True if the class or the link of an element shows that it names something other than an author, such as a
+    category.
     """
     outer = el.getparent()
     classes = f"{el.get('class') or ''} {(outer.get('class') or '') if outer is not None else ''}"
@@ -249,8 +251,8 @@ def _is_not_author(el: Element) -> bool:
 
 
 def _has_other_part(el: Element) -> bool:
-    """Returns True if the words before an element, such as "Fact checked by", say that the person in the element did
-    not write the post.
+    """Returns True if the words before an element, such as "Fact checked by", say that the person named in it is not
+    the author.
     """
     before = text_before(el, None)
     return isinstance(before, str) and 0 < len(before) <= _MAX_LABEL and OTHER_PART.match(before) is not None

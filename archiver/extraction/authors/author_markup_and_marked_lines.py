@@ -1,5 +1,5 @@
 """Recognizes an author's name by its markup (the words in its class, its link, a picture's alternative text), and reads
-the lines around a post with these marks.
+the lines around a post together with this markup.
 """
 
 from __future__ import annotations
@@ -52,16 +52,20 @@ HINTS = lazy_regex(
     "auth|line|by|writ|contribut|autor|auteur|verfass|redak|redac|journalis|reporter|columnist|yazar|penulis|gia|"
     "forfatter|skribent|avtor"
 )
-"""Every class for an author contains one of these parts of words, in lower case. This is a quick check, since most
-classes contain none of them."""
+"""Matches parts of words, in lower case. Every class for an author contains one of them, and most other classes contain
+none, so this is a quick first check."""
 _BESIDE_NAME = lazy_regex(rf"(?:^|[^a-z])(?:{'|'.join(sorted(_NOT_WORDS))})(?![a-z])", re.IGNORECASE)
 
 
 @lru_cache(maxsize=16_384)
 def author_mark(names: str) -> str:
-    """Returns what a class attribute says about its element: NAME (it is an author's name), AUTHOR (it is about an
-    author), BOX (it is a box about an author), NOT (it is next to an author's name, such as a picture), or "" if it
-    says nothing about authors.
+    """Returns what a class attribute says about its element, as one of the author marks, or "" if it says nothing about
+    authors:
+
+    - NAME: it is an author's name.
+    - AUTHOR: it is about an author.
+    - BOX: it is a box about an author.
+    - NOT: it accompanies an author's name, as a picture does.
     """
     return _find_mark(names) if HINTS.search(names.lower()) else ""
 
@@ -131,7 +135,7 @@ def leads_to_person(href: str) -> bool:
 
 @lru_cache(maxsize=8192)
 def leads_to_term(href: str) -> bool:
-    """Returns True if an address looks like that of a listing of a category, tag, topic or month."""
+    """Returns True if an address looks like that of the posts in a category, with a tag, on a topic or of a month."""
     try:
         return bool(_TERM_PAGE.search(urlsplit(href).path))
     except ValueError:
@@ -162,7 +166,9 @@ def _is_foreign_name(names: str) -> bool:
 
 
 def ancestors_of(el: Element) -> Iterator[Element]:
-    """Returns at most _DEPTH ancestors of an element, nearest first. Some pages nest elements thousands deep."""
+    """Yields at most _DEPTH ancestors of an element, nearest first. The limit is needed because some pages nest
+    elements thousands deep.
+    """
     return islice(el.iterancestors(), _DEPTH)
 
 
@@ -188,8 +194,8 @@ _ALT = lazy_regex(
 
 
 def name_in_picture(el: Element) -> str:
-    """Returns the person named in a picture's alternative text, Jane Doe for "Headshot of Jane Doe"; "" if it names
-    none.
+    """Returns the name of the person in a picture's alternative text, such as "Jane Doe" for "Headshot of Jane Doe"; ""
+    if the text is missing, very short or long.
     """
     alt = clean_text(el.get("alt"))
     return clean_text(_ALT.sub("", alt)).split(",")[0] if 3 < len(alt) < 120 else ""
@@ -212,10 +218,11 @@ _PICTURES = 8  # at most this many pictures of one line are read, since a galler
 
 
 class MarkedText(NamedTuple):
-    """A piece of text that is directly inside the element `el`.
+    """A piece of text directly inside the element `el`, with the markup around it.
 
-    `mark` is what the classes around the text say about it (see `author_mark`). `href` is the address of the link
-    around the text. `head` is True if the text is inside an <h1> or <h2>.
+    - `mark`: what the classes around the text say about it (see `author_mark`).
+    - `href`: the address of the link around the text.
+    - `head`: True if the text is inside an <h1> or <h2>.
     """
 
     text: str
@@ -257,10 +264,8 @@ class MarkedLine:
 
 
 def nodes_after(el: Element) -> Iterator[tuple[Element, bool]]:
-    """Yields the nodes that follow an element in the document, up to the end of the page.
-
-    Each is a pair: (element, False) if the whole element is to be read, (element, True) if only the text after it is to
-    be read.
+    """Yields the nodes that follow an element in the document, up to the end of the page. Each is a pair: (element,
+    False) stands for the whole element, (element, True) only for the text after it.
     """
     at: Element | None = el
     while at is not None and at.tag not in ("body", "html"):
@@ -272,8 +277,8 @@ def nodes_after(el: Element) -> Iterator[tuple[Element, bool]]:
 
 
 def nodes_before(el: Element) -> Iterator[tuple[Element, bool]]:
-    """Yields the elements that precede an element: first its own preceding siblings, then those of its nearest
-    ancestors, nearest first. Each is a pair (element, False), as from `nodes_after`.
+    """Yields the elements that precede an element: first its own siblings, then those of its nearest ancestors, nearest
+    first. Each is a pair (element, False), which stands for the whole element as in `nodes_after`.
     """
     at: Element | None = el
     for _ in range(5):
@@ -349,8 +354,8 @@ class LineReader:
                 self._take(text, el.getparent(), around)
 
     def _enter(self, el: Element, around: _SurroundingMarks, tag: str) -> _SurroundingMarks:
-        """Adds to the current line an element's picture and the text before its first child. Returns the author mark,
-        link and heading around the element's content.
+        """Begins to read an element: adds its picture and the text before its first child to the current line. Returns
+        the author mark, link and heading around the element's content.
         """
         if tag == "img" and len(self._at.pictures) < _PICTURES and (who := name_in_picture(el)):
             self._at.pictures.append(who)

@@ -57,7 +57,9 @@ _HEADINGS = ("h2", "h3", "h4", "h5", "h6")
 
 
 class CommentSection:
-    """The comments of a page: everything after the first heading below the post's title that is like "2 comments"."""
+    """The comments of a page: everything after the first heading below the post's title with a text such as "2
+    comments".
+    """
 
     def __init__(self, page: Page, post: Post) -> None:
         self.page, self.post = page, post
@@ -113,8 +115,8 @@ def _author_elements(page: Page) -> list[Element]:
 
 
 def _belongs_to_post(page: Page, el: Element, top: Element | None) -> bool:
-    """Returns True if an element is not in comments, a menu or the card of another post. `top` is the post's heading,
-    None if it has none.
+    """Returns True if an element is neither in comments, a menu nor the card (linked teaser) of another post. `top` is
+    the post's heading, None if it has none.
     """
     if any(author_markup.is_foreign(a) for a in author_markup.ancestors_of(el)) or author_markup.is_foreign(el):
         return False
@@ -145,8 +147,9 @@ def _first_texts(el: Element) -> str:
 
 
 def _is_in_card(page: Page, el: Element, top: Element | None) -> bool:
-    """Returns True if an element is in the card of another post: one of the four nearest elements around it contains a
-    link to another page, and the link text is as long as a title. `top` is the post's heading, None if it has none.
+    """Returns True if an element is in the card (linked teaser) of another post: one of the four nearest elements
+    around it contains a link to another page whose text is as long as a title. `top` is the post's heading, None if it
+    has none.
     """
     at = el.getparent()
     for _ in range(4):
@@ -159,7 +162,7 @@ def _is_in_card(page: Page, el: Element, top: Element | None) -> bool:
 
 
 def _is_title_link(page: Page, a: Element) -> bool:
-    """Returns True if a link to another page has the length of a title and is not part of a sentence."""
+    """Returns True if a link leads to another page, has a text as long as a title, and is not part of a sentence."""
     text = _first_texts(a)
     if len(text) < _TITLE_LENGTH or author_markup.leads_to_person(a.get("href") or ""):
         return False
@@ -180,7 +183,7 @@ CONFIDENCE = {
     "box": 0.72,
     "right": 0.8,
 }
-"""The confidence of each kind of sign near the heading."""
+"""The confidence of a byline near the heading, by the kind of sign that shows it."""
 SURE = ("by", "mark", "link")
 _IN_TEXT = 0.06  # a post may contain the bylines of other works after its own
 _AWAY = 0.14  # signs after the text have a confidence that is lower by this amount
@@ -208,10 +211,13 @@ _MAX_CHUNK_LENGTH, _MAX_NAMES_LENGTH = 160, 60
 
 @dataclass(frozen=True, slots=True)
 class Sign:
-    """One byline: its names, its place, and the kind of sign by which it was recognized (`kind`, a key of CONFIDENCE).
+    """One byline found on a page.
 
-    `place` is "above" or "below" (the heading) or "after" (the text). `raw` is the text of its line, and `line` is the
-    number of the line among the lines of that place. `is_in_text` is True if two paragraphs or more precede it.
+    - `names`: the names in it.
+    - `kind`: the kind of sign by which it was recognized, a key of CONFIDENCE.
+    - `place`: "above" or "below" (the heading) or "after" (the text).
+    - `raw`, `line`: the text of its line, and the line's number among the lines of that place.
+    - `is_in_text`: True if at least two paragraphs precede it.
     """
 
     names: tuple[str, ...]
@@ -233,8 +239,8 @@ class Sign:
 
 @dataclass(frozen=True, slots=True)
 class _Spot:
-    """The position of a piece of text (`chunk`) among the lines of a page: the lines, the number of its line, the index
-    of the piece in that line, and the line itself.
+    """One piece of text (`chunk`) in the lines of a page, with its position: all `lines`, the `number` of its line, its
+    `index` in that line, and the `line` itself.
     """
 
     lines: list[MarkedLine]
@@ -244,8 +250,8 @@ class _Spot:
     chunk: MarkedText
 
     def signature(self) -> re.Match[str] | None:
-        """Returns the match of words such as "by" (SIGNED) at the start of the piece of text. Returns None if there are
-        none, or if they are part of a sentence.
+        """Returns the match of words that introduce an author, such as "by" (SIGNED), at the start of the piece of
+        text. Returns None if there are none, or if they are part of a sentence.
         """
         in_sentence = self.index and _is_prose(self.line.chunks[self.index - 1].text)
         return None if in_sentence else SIGNED.match(self.chunk.text)
@@ -287,8 +293,8 @@ def read_bylines(lines: list[MarkedLine], place: str) -> list[Sign]:
 _RIGHTS = lazy_regex(
     r"©|\(c\)|\b(?:copyright|licen[sc]ed|licen[sc]e|lizenz|licence|licencia|licenza)\b|лицензи", re.IGNORECASE
 )
-"""Matches a line about rights. Such a line also has a year and names (of the holder, the licence or the software), but
-is not a byline."""
+"""Matches a line about copyright or a licence. Such a line also has a year and names (of the holder, the licence or the
+software), but is not a byline."""
 
 
 def _is_counted_author(one: MarkedLine) -> bool:
@@ -303,8 +309,8 @@ def _is_list_item(el: Element) -> bool:
 class _BylineReader:
     """Collects the bylines in some lines of a page. The names of one byline may be in several pieces of text.
 
-    `state` is "by" while names are expected or may continue. It is "other" while the names belong to people who did
-    something other than write the post, such as edit or translate it. Otherwise it is "".
+    `state` says what the next names are: "by" for authors; "other" for people who did something else, such as edit or
+    translate the post; "" if no names are expected.
     """
 
     def __init__(self, lines: list[MarkedLine], place: str) -> None:
@@ -367,8 +373,8 @@ class _BylineReader:
             self._take(at, text[signature.end() :] if signature else text, kind)
 
     def _is_place(self, at: _Spot) -> bool:
-        """Returns True if a piece of text is one word after a comma at the end of a line of full names, as in ",
-        Berlin".
+        """Returns True if a piece of text is the place after the authors' full names: one word at the end of the line,
+        as in "Jane Doe, Berlin".
         """
         is_last = at.chunk is at.line.chunks[-1] and at.index > 0 and not at.chunk.href
         return (
@@ -379,8 +385,8 @@ class _BylineReader:
         )
 
     def _pass_over(self, text: str) -> None:
-        """Handles a text that is not an author's name: ends the current byline, unless the text only joins two names
-        ("and") or names editors, translators and the like.
+        """Handles a piece of text that is not an author's name. It ends the current byline, unless it only joins two
+        names ("and") or introduces editors, translators and the like.
         """
         if not (self.state == "other" and split_names(text)) and not _JOINT.fullmatch(text):
             self._stop()
@@ -466,7 +472,9 @@ def _kind_by_markup(chunk: MarkedText) -> str:
 
 
 def _is_beside_name(text: str) -> bool:
-    """Returns True if a text may accompany a name in a byline: one or two words, a date or a job title."""
+    """Returns True if a text is of the kind that may stand beside a name in a byline: one or two words, a date or a job
+    title.
+    """
     return bool(len(text.split()) < 3 or _has_date(text) or is_role(text))
 
 
@@ -500,7 +508,9 @@ def _are_full_names(text: str) -> bool:
 
 
 def _has_degrees(text: str) -> bool:
-    """Returns True if a text consists of full names with degrees or job titles: "Ann Poe, MD; Eva Roe, PhD"."""
+    """Returns True if a text consists of full names, some of them with degrees or job titles: "Ann Poe, MD; Eva Roe,
+    PhD".
+    """
     pieces = [p.strip(" .") for p in AND.split(text) if p.strip(" .")]
     people = [p for p in pieces if not is_role(p)]
     return len(people) < len(pieces) and bool(people) and all(is_full_name(p) for p in people)
@@ -547,12 +557,12 @@ _NAME_ENDS = lazy_regex(r"[.,;(|–—]|\s(?:is|was|who|has|and\s+is)\s")
 def find_signatures(
     page: Page, post: Post, declared: Collection[frozenset[str]] = (), *, agreed: bool = False
 ) -> tuple[list[Sign], bool]:
-    """Returns the bylines found, best first; and True if they have so many different authors that they belong to
-    several posts or works.
+    """Returns the bylines found, best first. The second value is True if they name so many different authors that they
+    belong to several posts or works.
 
-    `declared` are the sets of names, as returned by `fold_text`, that the page declares as its authors. `agreed` is
-    True if another visible source names the same people as one of these sets. In that case, or if a byline near the
-    heading does, the text after the body is not read, because two sources of different kinds are enough.
+    `declared` are the sets of authors' names in the page's metadata, as returned by `fold_text`. `agreed` is True if
+    another visible source names the same people as one of these sets. If it does, or if a byline near the heading does,
+    the text after the body is not read, since two sources of different kinds are enough.
     """
     top = _find_heading(page, post)
     out, end = _bylines_around_heading(page, top) if top is not None else (_bylines_at_start(page), -1)
@@ -576,8 +586,8 @@ def _bylines_around_heading(page: Page, top: Element) -> tuple[list[Sign], int]:
 
 
 def _bylines_at_start(page: Page) -> list[Sign]:
-    """Returns the bylines at the start of a page without a heading. Only those with a reliable sign (SURE) are
-    returned.
+    """Returns the bylines at the start of a page without a heading. Only those that were recognized by a reliable sign
+    (SURE) are returned.
     """
     body = page.index.tag("body")[:1]
     lines = list(_lines_until_text(LineReader(3500).lines((child, False) for b in body for child in b)))
@@ -597,8 +607,8 @@ def _bylines_after(page: Page, post: Post, end: int, top: Element | None) -> lis
 
 
 def _names_at_right(page: Page, post: Post) -> list[Sign]:
-    """Returns the byline in a line at the right margin below the text, where newspapers put the author's name; [] if
-    there is none. A line at the right margin in the first half of the post is a motto or a caption.
+    """Returns the byline in a line that is aligned to the right below the text, as newspapers print the author's name;
+    [] if there is none. Such a line in the first half of the post is a motto or a caption.
     """
     index, top = page.index, post.body if post.body is not None else post.holder
     if top is None:
@@ -615,8 +625,8 @@ def _names_at_right(page: Page, post: Post) -> list[Sign]:
 
 
 def _is_in_figure(el: Element) -> bool:
-    """Returns True if an element, or one of the three elements around it, is a quotation, a menu or the caption of a
-    picture.
+    """Returns True if an element, or one of the three elements around it, is a quotation, a menu or a picture's
+    caption.
     """
     return el.tag in _NO_SIGNATURE or any(a.tag in _NO_SIGNATURE for a in islice(el.iterancestors(), 3))
 

@@ -1,7 +1,6 @@
 """Splits a byline into names, without prefixes, job titles, handles and affiliations, and recognizes doubtful authors.
 
-The patterns at the beginning match the words around an author's name, in many languages. All modules of this package
-use them.
+The patterns at the beginning match the words around an author's name in many languages. The whole package uses them.
 """
 
 from __future__ import annotations
@@ -166,7 +165,7 @@ AND = lazy_regex(
     re.IGNORECASE,
 )
 
-# Organisations that sign posts: news agencies, desks, companies, outlets and institutions.
+# Organizations that sign posts: news agencies, desks, companies, outlets and institutions.
 
 AGENCIES = """
 Reuters, Thomson Reuters, Associated Press, The Associated Press, AP, AFP, Agence France-Presse, AFP-JIJI, dpa, dpa-AFX,
@@ -187,7 +186,8 @@ agências, agenzie, Agenturen, agences, ajanslar
 KNOWN_AGENCIES = {fold_text(a) for a in AGENCIES.replace("\n", " ").split(",")}
 _AMBIGUOUS = "AA, AP, TT, SID, ANI, APA, ATS, PAP, SDA, DHA, CNA, UNI, PA, SPA, VNA, APP, BTA, NAN, QNA, 共同, 時事"
 AMBIGUOUS = {fold_text(a) for a in _AMBIGUOUS.split(",")}
-"""Short names of agencies that may mean something else if they are in brackets."""
+"""Short names of agencies that, in brackets, may also mean something else. They are given as `fold_text` returns
+them."""
 
 _LEGAL_FORM = (
     r"GmbH|mbH|AG|KGaA|KG|OHG|UG|e\.?\s?V|Inc|LLC|LLP|Ltd|Limited|PLC|Corp|Corporation|Pty|Pvt|S\.?A\.?S|S\.A|S\.L|"
@@ -428,7 +428,7 @@ REPORTERS_KO = lazy_regex(
 _HANGUL = lazy_regex(r"[가-힣]{2,4}")
 _KANA_OR_SPACE = lazy_regex(r"[\u3040-\u30ff\s]")
 _INNER_PARTICLES = _PARTICLES - {"ben", "de", "van", "von", "da", "di", "el", "al", "la", "le", "st", "san"}
-"""Particles that occur within names, but with which no name begins."""
+"""Particles such as "der" that occur within names, but never at the beginning of one."""
 _BEFORE_OFFICE = lazy_regex(r"(.{4,40}?)\s(?:[–—|•⋅-]|for|at)\s")
 _MAX_LENGTH, _MAX_COUNT = 400, 25
 _TAIL = lazy_regex(
@@ -481,7 +481,7 @@ def is_person(text: str) -> bool:
 
 
 def may_sign(text: str) -> bool:
-    """Returns True if a text looks like the name of a person or of an organization, so that it can be the author in a
+    """Returns True if a text looks like the name of a person or of an organization, and so may be the author in a
     byline.
     """
     return looks_personal(text) or (is_organization(text) and not text.islower())
@@ -511,11 +511,11 @@ def is_full_name(text: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def is_plain_name(text: str) -> bool:
-    """Returns True if a text is recognizable as a person's name although nothing marks it: no word such as "by", no
-    link and no class.
+    """Returns True if a text is recognizable as a person's name by its form alone, without a word such as "by", a link
+    or a class.
 
-    Names of sections and places have the same form, so the text must contain none of their usual words. In scripts
-    without capitals, only names that begin with a common family name are recognizable.
+    Names of sections and places look the same, so the text must contain none of their usual words. In scripts without
+    capitals, only names that begin with a common family name are recognizable.
     """
     if not is_full_name(text) or is_organization(text):
         return False
@@ -530,7 +530,9 @@ def is_plain_name(text: str) -> bool:
 
 
 def _is_cjk_name(text: str) -> bool:
-    """Returns True if a text in Han or kana is not a label and, in Han alone, begins with a Chinese surname."""
+    """Returns True if a text in Han or kana may be a name: it is no label and, if it has no kana, begins with a Chinese
+    surname.
+    """
     if _HAN.match(text.replace(" ", "")) and text[0] not in _SURNAMES and not _KANA_OR_SPACE.search(text):
         return False
     return not _CJK_LABEL.search(text)
@@ -538,8 +540,8 @@ def _is_cjk_name(text: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def is_name(text: str) -> bool:
-    """Returns True if a text can be the name of an author, who may be a person, a desk or an account. Most texts that
-    are not labels, dates or addresses can be.
+    """Returns True if a text can be the name of an author: a person, a desk or an account. Nearly every text can be,
+    except labels, dates and addresses.
     """
     if not 2 <= len(text) <= 70 or not any(c.isalpha() for c in text) or NOT_A_NAME.match(text):
         return False
@@ -555,11 +557,11 @@ def is_name(text: str) -> bool:
 
 
 def split_names(text: str, one: bool = False) -> list[str]:
-    """Returns the names in a byline, in order, each once.
+    """Returns the names in a byline, in order, each once. Account names such as "admin" are included, because readers
+    see them.
 
     `one` is True if the text is expected to name one author, because it is from a link to a profile or an author
-    object. In this case, the text is split only if it clearly names two people, so that "Science and Health" remains
-    one name. An account name such as "admin" is also returned, because readers see it.
+    object. It is then split only if it clearly names two people, so that "Science and Health" remains one name.
     """
     text = clean_text(text)
     if not text or len(text) > _MAX_LENGTH or "{{" in text or "${" in text:
@@ -586,8 +588,8 @@ def _names_in(text: str, one: bool) -> tuple[str, ...]:
 
 
 def _without_behalf(text: str) -> str:
-    """Returns a byline without the words that say for whom the author writes, as in "Jane Doe for the Harbour Team",
-    and all that follows them.
+    """Returns a byline without the words that say for whom the author writes, such as "for the Harbour Team", and
+    without the text after them.
     """
     behalf = BEHALF.search(text)
     return text[: behalf.start()] if behalf and behalf.start() > 0 else text
@@ -609,8 +611,8 @@ def _unlabelled(text: str) -> str:
 
 
 def _without_affiliations(text: str, names: list[str]) -> list[str]:
-    """Returns the names of a byline without the place, agency or outlet after a person's name: "Jane Doe, Berlin",
-    "Jane Doe, Reuters". If none of the names is that of a person, all are returned.
+    """Returns the names of a byline without the place, agency or outlet after a person's name: ["Jane Doe"] for "Jane
+    Doe, Berlin" or "Jane Doe, Reuters". If none of the names is that of a person, all are returned.
     """
     people = [n for n in names if not is_organization(n)]
     if not any(map(is_full_name, people)):
@@ -622,8 +624,8 @@ def _without_affiliations(text: str, names: list[str]) -> list[str]:
 
 
 def _is_role(piece: str, follows: bool) -> bool:
-    """Returns True if a piece of a byline is a job title or degree. `follows` is True if a name precedes the piece:
-    only then are capitals such as "PHD" a degree, and is "South Asia editor" a job title.
+    """Returns True if a piece of a byline is a job title or degree. `follows` is True if it follows a name: only then
+    are capitals such as "PHD" a degree, and "South Asia editor" a job title.
     """
     return (follows and _DESK_ROLE.fullmatch(piece) is not None) or (
         is_role(piece) and (follows or not _CAPITALS.fullmatch(piece))
@@ -647,8 +649,8 @@ def _bare_name(piece: str) -> str:
 
 
 def _without_signs(piece: str) -> str:
-    """Returns a piece of a byline without quotes, separators and a closing bracket that nothing opens at its ends. An
-    apostrophe after a Hebrew letter is a part of the name (a geresh).
+    """Returns a piece of a byline without quotes and separators at its ends, and without a closing bracket that was
+    never opened. An apostrophe after a Hebrew letter is kept, since it is part of the name (a geresh).
     """
     bare = piece.strip(_SIGNS_AROUND)
     if bare.endswith(")") and "(" not in bare:
@@ -736,10 +738,10 @@ _JOINED_ACCOUNT = lazy_regex(r"[a-z][a-z0-9]*(?:[._-][a-z0-9]+)+")
 def downgrade_doubtful_authors(
     found: list[Candidate[Names]], page: Page, site: set[str], text: str = ""
 ) -> list[Candidate[Names]]:
-    """Returns all candidates; those that the page only declares and that are doubtful have at most the confidence
-    DOUBTFUL.
+    """Returns all candidates, but lowers the confidence of the doubtful ones to DOUBTFUL. Only candidates that the page
+    declares in its metadata can be doubtful.
 
-    `site` are the site's own names, in the form that `fold_text` returns. `text` is the body of the post.
+    `site` are the site's own names, as returned by `fold_text`. `text` is the body of the post.
     """
     doubts = _Doubts(page, site, found, text)
     return [
@@ -749,8 +751,8 @@ def downgrade_doubtful_authors(
 
 
 class _Doubts:
-    """Tells for each declared author whether it is doubtful, because it may be the site's name or a technical account
-    name.
+    """Decides for each author in a page's metadata whether it is doubtful, because it may be the site's name or a
+    technical account name.
     """
 
     def __init__(self, page: Page, site: set[str], found: list[Candidate[Names]], text: str) -> None:
@@ -774,13 +776,14 @@ class _Doubts:
         return self._is_single_weak_source(one, is_phrase) and not is_shown_on_page(self.page, one.value)
 
     def _is_single_weak_source(self, one: Candidate[Names], is_phrase: bool) -> bool:
-        """Returns True if a candidate with only one name comes from a single source on the page, and this source is
+        """Returns True if a candidate with only one name comes from the only source on the page, and this source is
         weak. `is_phrase` is True if the name is a phrase in a meta element.
 
-        A name that only JSON-LD or Dublin Core gives may belong to the person who entered the page into the system. A
-        phrase in a meta element may be a job title. WordPress is an exception, because its JSON-LD declares the author
-        even if the theme does not show the name. A page that does not show the text of its post shows no author either,
-        so there JSON-LD counts.
+        - A phrase in a meta element is weak, since it may be a job title.
+        - JSON-LD or Dublin Core is weak, since the name may be that of the person who entered the page into the system.
+          But JSON-LD counts on a page that does not show the text of its post, and hence no author.
+
+        WordPress is an exception: its JSON-LD declares the author even if the theme does not show the name.
         """
         is_weak = (one.source == "json-ld" and self.shows_text) or one.locator.startswith("dc") or is_phrase
         is_single = len(_keys(one)) == 1

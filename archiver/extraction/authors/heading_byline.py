@@ -74,7 +74,7 @@ _UNREAD = frozenset(
 )
 _UNSEEN = frozenset({"script", "style", "noscript", "template", "link"})
 _MENU, _FOOT = 3, 600
-"""A block with at least `_MENU` links before the post is a menu. The last block of a page is its footer only if it has
+"""A block above the post with at least `_MENU` links is a menu. The last block of a page is its footer only if it has
 fewer than `_FOOT` characters."""
 _MAX_LINES, _ROOM = 10, 900  # at most this many lines and characters are read after the heading
 
@@ -168,9 +168,10 @@ class _LineReader:
         return order[title] < order[body] and order[el] >= self.post.page.index.end(body)
 
     def _is_foot_of_page(self, before: Element, el: Element) -> bool:
-        """Returns True if an element is the footer of the page: its role or tag says so, or, where the body is unknown,
-        it is the last of at least three blocks. The first of these is a menu, and `before`, which contains the title,
-        also has the text of the page.
+        """Returns True if an element is the footer of the page, because its role or tag says so.
+
+        If the body of the post is unknown, the last block of the page is also taken for the footer, if it is short and
+        follows at least two others: a menu, and the block `before` with the title and the text.
         """
         if _is_footer(el):
             return True
@@ -267,15 +268,17 @@ _CJK_LABEL = lazy_regex(
 
 
 CHANGED_BESIDE_HEADING = "changed, beside the heading"
-"""The locator of a date of the last change that is in the byline, used as the date of publication."""
+"""The locator of evidence for a date of the last change in the byline that is used as the date of publication."""
 
 
 @dataclass(frozen=True, slots=True)
 class BylineBlock:
-    """The byline next to a post's heading: the `names` of the authors, the date of publication (`moment`), the date of
-    the last change (`modified`), the texts of its lines, and its elements.
+    """The byline next to a post's heading.
 
-    `sure` is True if a word such as "by", or a handle, shows that the names are those of authors.
+    - `names`: the names of the authors. `sure` is True if a word such as "by", or a handle, shows that they are
+      authors.
+    - `moment`, `modified`: the date of publication and the date of the last change.
+    - `lines`, `elements`: the texts of its lines, and its elements on the page.
     """
 
     names: tuple[str, ...] = ()
@@ -310,10 +313,10 @@ def byline_beside_heading(page: Page, post: Post) -> BylineBlock:
 
 
 def _terms_beside(page: Page, post: Post) -> frozenset[str]:
-    """Returns, in lower case, the texts of the links near a heading that lead to a list of posts.
+    """Returns, in lower case, the texts of the links near a heading that lead to a list of posts, such as a category.
 
-    Such a link has rel="category", or another link on the page has the same address, since categories are also in
-    menus. Links to authors are left out.
+    A link counts if it has rel="category", or if another link on the page has the same address, since categories are
+    also in menus. Links to authors are left out.
     """
     if post.title is None:
         return frozenset()
@@ -335,14 +338,16 @@ def _is_term_link(a: Element, count: int) -> bool:
 
 
 def _is_of_chronicle(text: str, language: str) -> bool:
-    """Returns True if a line is an entry of a chronicle, such as "5 March 1987: the pier is opened"."""
+    """Returns True if a line is an entry of a chronicle, such as "5 March 1987: the pier is opened", so that its date
+    is not the post's.
+    """
     around = text_around_date(text, language) if ":" in text or "：" in text else None
     return around is not None and not around[0].strip() and bool(_ENTRY.match(around[1]))
 
 
 class _MetaLines:
     """Collects the authors' names, the date of publication and the date of the last change from the lines around a
-    heading. For each, the first line that has one decides.
+    heading. Each of the three is taken from the first line that contains it.
     """
 
     def __init__(self, page: Page) -> None:
@@ -381,7 +386,7 @@ class _MetaLines:
         return Line(one.text[:cut], [_ENDS_IN.sub("", c) for c in chunks], one.elements)
 
     def _people(self, names: list[str]) -> list[str]:
-        """Returns those of the names that are not the text of a link to a list of posts."""
+        """Returns the names without those that are the text of a link to a list of posts."""
         return [name for name in names if name.casefold() not in self.terms]
 
     def read_above(self, one: Line) -> None:
@@ -400,9 +405,9 @@ class _MetaLines:
         return relative
 
     def _relative(self, one: Line, label: str) -> tuple[Moment | None, Moment | None]:
-        """Returns the dates of publication and of the last change in a line such as "3 hours ago", None for a missing
-        one. If an attribute of an element in the line gives the exact date, returns that date. `label` is the previous
-        line if it may be a label such as "Updated:".
+        """Returns the dates of publication and of the last change in a line such as "3 hours ago"; None for a missing
+        one. If an attribute of an element in the line gives the exact date, that date is returned. `label` is the
+        previous line, which may be a label such as "Updated:".
         """
         published, modified = read_dates(one.text, self.language, label, self.captured_at)
         if published is None and modified is None:
@@ -426,8 +431,8 @@ class _MetaLines:
 
 
 def _is_sentence(text: str) -> bool:
-    """Returns True if a line contains a date in a sentence, such as "We opened the shop on 3 May 2010.", so that the
-    line is not a byline.
+    """Returns True if a line is a sentence with a date, such as "We opened the shop on 3 May 2010.", and not a
+    byline.
     """
     if not _SENTENCE_END.search(text) or BY.match(text) or _LABEL.match(text):
         return False
@@ -456,11 +461,10 @@ def names_of_line(el: Element) -> list[str]:
 
 
 def _names_in(one: Line, rest: str, dated: bool, known: bool = False) -> list[str]:
-    """Returns the authors' names in a line: those after "by" or a label or, in a line with a date, also the pieces that
-    look like names.
+    """Returns the authors' names in a line: those after "by" or a label. If the line has a date (`dated`), pieces that
+    look like names are returned, too.
 
-    `rest` is the line without its date. `dated` is True if the line contains a date. `known` is True if the line is
-    known to be a byline.
+    `rest` is the line without its date. `known` is True if the line is known to be a byline.
     """
     if m := _LABELLED.search(one.text):
         return [x for x in split_names(m[1]) if may_sign(x)]
@@ -487,8 +491,8 @@ def _names_after_by(rest: str, dated: bool) -> list[str]:
 
 
 def _is_within_name(rest: str, m: re.Match[str]) -> bool:
-    """Returns True if the word that `m` has matched in the line `rest`, such as "von" or "da", is a part of a name, as
-    in "João da Silva".
+    """Returns True if a word such as "von" or "da", which `m` has matched as "by" in the line `rest`, is a part of a
+    name, as in "João da Silva".
     """
     word, before = m[1].split()[0], rest[: m.start(1)].split()
     return word in _PARTICLES and bool(before) and before[-1][0].isupper() and before[-1][-1].isalpha()

@@ -16,7 +16,7 @@ from archiver.extraction.page_parsing_and_javascript_check import Page
 from archiver.extraction.text_normalization_and_formulas import element_line, fold_text
 from archiver.items import PAGE_OBJECT, PAGE_OBJECT_FAILED, PAGE_OBJECT_KEPT, REFUSED, Article, Evidence, PageForm
 from archiver.lazy_regex import lazy_regex
-from archiver.platforms.page_index import split_words
+from archiver.platforms.page_index_and_selector_compiler import split_words
 from archiver.urls import folder_path
 
 # Names that belong to one page only: names with digits, and names made from the terms of the page's post ("tag-maps").
@@ -106,8 +106,8 @@ def _hash(text: str) -> int:
 def address_pattern(url: str) -> str:
     """Returns the pattern of an address: "Y/9/s" for "/2024/05/a-name/". The names of query parameters are appended.
 
-    `Y` is a year, `9` is any other number, and `D-s` is a date followed by words. `s` is anything else, and any segment
-    after a year, month and day. The extension of a file name is kept.
+    Each segment of the path becomes `Y` if it is a year, `9` if it is another number, `D-s` if it is a date followed by
+    words, and `s` otherwise. A segment after a year, month and day is always `s`. The extension of a file name is kept.
     """
     parts = urlsplit(url)
     path, _, kept = unquote(parts.path).partition("?")  # in a static copy, the query is in the name of the file
@@ -156,9 +156,11 @@ def date_slot(article: Article) -> int:
     """Returns a number for the place in the page's markup where the date of publication is shown; 0 if the page does
     not show it. The number is equal for all pages that show the date in the same place.
 
-    It is also 0 if the date is uncertain, or is only declared in the head or in the address. If a learned rule reads
-    the date from the head, it is unknown whether the page shows it, and the result is `HEAD_SLOT`. A date of the last
-    change in the byline counts if the page shows no other date and its post has this one.
+    - It is 0 if the date is uncertain, or is only declared in the head or in the address.
+    - It is `HEAD_SLOT` if a learned rule reads the date from the head, since it is then unknown whether the page shows
+      it.
+    - A date of the last change in the byline counts if it is used as the date of publication and the page shows no
+      other.
     """
     shown = [e for e in article.evidence if e.field == "published" and e.source not in _NOT_SHOWN]
     if article.published is None:
@@ -174,8 +176,8 @@ def date_slot(article: Article) -> int:
 
 
 def shows_one_date(article: Article) -> bool:
-    """Returns True if all dates on the page that may be its date of publication, however uncertain, are the same day.
-    This is the only sign of the right date for a post without a heading, near which the date could be.
+    """Returns True if all dates on the page that may be its date of publication, however uncertain, are on the same
+    day. For a post without a heading, this is the only sign that the date is right.
     """
     shown = {e.value[:10] for e in article.evidence if e.field == "published" and e.source not in _NOT_SHOWN}
     return article.published is not None and len(shown) == 1

@@ -37,7 +37,7 @@ from archiver.extraction.text_normalization_and_formulas import element_line, fo
 from archiver.items import Article, SourceHint
 from archiver.lazy_regex import lazy_regex
 from archiver.platforms.css_and_xpath_evaluator import Found
-from archiver.platforms.page_index import split_words
+from archiver.platforms.page_index_and_selector_compiler import split_words
 
 # Making selectors for an element that also match its counterparts on the site's other pages.
 
@@ -69,8 +69,8 @@ _PART_WORD = lazy_regex(
 
 
 def selector_clarity(selector: str) -> tuple[int, int, int]:
-    """Returns a sort key that is higher the more readable a selector is to a person. The most readable ones are short,
-    use a class, id or attribute of the element itself, and contain a word for a part of a post, such as "title".
+    """Returns a sort key by which selectors that people can read more easily are higher: short ones that use a class,
+    id or attribute of the element itself, and contain a word for a part of a post, such as "title".
     """
     selector = _ATTRIBUTE.sub("", selector).replace("'", "")
     own = selector.rpartition(" ")[2]
@@ -120,10 +120,11 @@ def attribute_of(selector: str) -> str:
 
 
 def selectors_for(el: Element) -> Iterator[str]:
-    """Yields selectors that match an element.
+    """Yields selectors that match an element. They use:
 
-    They use its own attributes, a tag that is rarely used twice (h1, time), or its attributes or tag together with an
-    ancestor.
+    - the element's own attributes;
+    - a tag that is rarely used twice (h1, time);
+    - its attributes or tag together with an ancestor.
     """
     own = own_selectors(el)
     yield from own
@@ -202,14 +203,16 @@ def _headings(page: Page) -> set[str]:
 
 @dataclass(frozen=True, slots=True)
 class _Container:
-    """The text that extraction finds in a container, and its similarity (0 to 1) to the known body (see `text_f1`)."""
+    """The text that extraction finds in a container (an element that may hold the body), and its similarity (0 to 1) to
+    the known body (see `text_f1`).
+    """
 
     text: str
     likeness: float
 
 
 class _ContainerTexts:
-    """Reads the containers of one page, each only once."""
+    """Reads the containers (elements that may hold the body) of one page, each only once."""
 
     def __init__(self, page: Page, article: Article) -> None:
         self._page, self._article = page, article
@@ -233,8 +236,11 @@ class _ContainerTexts:
 
 
 class _SelectedContainers:
-    """The containers that a selector finds on the pages; None on pages where it finds none. `letters` is the mean
-    number of characters in them. `place` is the selector's place in the order in which selectors are preferred.
+    """The containers (elements that may hold the body) that a selector finds on the sample pages; None for a page on
+    which it finds none.
+
+    - `letters`: the mean number of characters in them.
+    - `place`: the selector's place in the order in which selectors are preferred.
     """
 
     def __init__(self, selector: str, place: int, texts: Sequence[_ContainerTexts]) -> None:
@@ -246,18 +252,18 @@ class _SelectedContainers:
 
     def rank(self, right: float, alike: float) -> tuple[object, ...]:
         """Returns a sort key that is higher for better containers. `right` is the share of the pages on which the
-        container has the known text, `alike` the mean likeness on these.
+        container has the known text, and `alike` is the mean similarity of the two texts on these pages.
 
-        If several containers hold the same text, the deepest is taken, since a larger one also contains things that
-        change. Posts that were read wrongly, such as one with only a picture, do not count here, since their text would
-        favour the larger container.
+        If several containers hold the same text, the one with the fewest characters is best, since a larger one also
+        contains things that change. Posts that were read wrongly (such as one with only a picture) do not count in
+        `alike`, since they would favour the larger container.
         """
         return right, round(alike, 2), *self._order
 
 
 @dataclass(frozen=True, slots=True)
 class _Body:
-    """A rule for the body, its rank (see `_SelectedContainers`), and the texts that it finds on the pages."""
+    """A rule for the body, its rank (see `_SelectedContainers.rank`), and the texts that it finds on the pages."""
 
     rule: Rule
     rank: tuple[object, ...]
@@ -267,8 +273,8 @@ class _Body:
 def _try_containers(
     selected: _SelectedContainers, texts: Sequence[_ContainerTexts], best: _Body | None
 ) -> _Body | None:
-    """Returns the rule with this selector if it is better than `best` and right on enough pages, or else None. Stops
-    reading pages as soon as the rule cannot be better.
+    """Returns the rule with the selector of `selected` if it is better than `best` and right on enough pages; otherwise
+    None. Stops reading pages once the rule cannot be better.
     """
     wrong, read = 0, []
     for one, el in zip(texts, selected.elements, strict=True):
@@ -351,10 +357,10 @@ def text_f1(a: str, b: str) -> float:
 
 
 def repeated_paragraphs(texts: Sequence[str], reported: Sequence[str]) -> tuple[str, ...]:
-    """Returns the paragraphs that are in at least half of the texts, but not in the `reported` bodies, which an API or
-    feed gave.
+    """Returns the paragraphs that are in at least half of the `texts`. Paragraphs of the `reported` bodies, which an
+    API or feed gave, are left out.
 
-    One or two words ("References") do not count, because they are section headings.
+    Paragraphs of one or two words ("References") do not count, because they are section headings.
     """
     counts: Counter[str] = Counter()
     for text in texts:
@@ -398,7 +404,8 @@ _NAMES_OF_OTHER_DATE = {
 _MAX_TRIED = 40
 _VARIETY = 0.8  # a rule for titles is right only if at least this share of its titles is distinct
 _SLOTS = frozenset(("authors", "categories", "published"))
-"""Fields that a template shows in the same place on every post."""
+"""Fields that a template shows in the same place on every post, even if extraction without rules misses some of
+them."""
 _ALWAYS_FILLED = 0.95
 _MAX_SELECTORS = 3
 _WHOLE_POST = 400  # HTML with at least this many characters in a feed is a whole post and not a summary
@@ -409,8 +416,8 @@ class Sample:
     """A post from which rules are learned: its page, and the article that was extracted without site rules from the
     page and its source hint.
 
-    `taught` is True if an API or a full-text feed gave the values, so that they are certain. `by_api` is True if it was
-    an API.
+    - `taught`: True if an API or a full-text feed gave the values, so that they are certain.
+    - `by_api`: True if it was an API.
     """
 
     page: Page
@@ -528,9 +535,8 @@ def _learn_field(name: str, samples: Sequence[Sample], searched: Sequence[_Searc
 
 
 def _slot_rule(trials: Sequence[_Trial], known: Sequence[Value], samples: Sequence[Sample]) -> Rule | None:
-    """Returns the rule of the best trial that finds a value on nearly every post, even on posts from which extraction
-    without site rules found nothing. Returns None if there is no such trial. `known` are the known values, some of them
-    empty.
+    """Returns a rule that finds a value on nearly every post, including posts for which no value is known. It is the
+    rule of the best such trial; None if there is none. `known` are the known values, some of them empty.
 
     The rule's agreement is measured on the posts with a known value, its coverage on all posts.
     """
@@ -551,8 +557,8 @@ def _slot_rule(trials: Sequence[_Trial], known: Sequence[Value], samples: Sequen
 
 
 def _is_own_title(rule: Rule, samples: Sequence[Sample]) -> bool:
-    """Returns True if a rule for the title finds the titles of single posts: they differ from post to post, and most of
-    them are similar to the titles that the pages declare, if these differ, too.
+    """Returns True if a rule for the title finds the titles of single posts: they differ from post to post and, if the
+    declared titles also do, most of them are similar to these.
 
     The known titles are not used for this, since they may have the same mistake as the rule.
     """
@@ -580,8 +586,8 @@ def _attribute_read(rule: Rule) -> str:
 
 
 def _trial_rank(trial: _Trial) -> tuple[object, ...]:
-    """Returns a sort key that is higher for better trials. A trial is better if its rule is right on more pages; then
-    if its value is shown and not only declared; then if it has fewer matches; then if its selector is more readable.
+    """Returns a sort key that is higher for better trials. These decide, in this order: on how many pages the rule is
+    right, whether its value is shown and not only declared, how few matches it has, and how readable its selector is.
     """
     selector = trial.rule.select[0]
     declared = selector == JSON_LD or selector.startswith("meta")
@@ -607,9 +613,9 @@ def _try_rule(rule: Rule, name: str, searched: Sequence[_SearchedPage], known: S
 
 
 def _shown_day_selector(best: _Trial, searched: Sequence[_SearchedPage], known: Sequence[Value]) -> tuple[str, ...]:
-    """Returns the selector of the element that shows the day of publication, as a tuple, if the best rule finds times
-    in UTC. Returns () if it does not, or if there is no such element on every page. `searched` are the pages, and
-    `known` the known days of their posts.
+    """Returns, as a tuple, the selector of the element that shows the day of publication. It is needed if the best rule
+    finds times in UTC. Returns () if it does not, or if no selector finds such an element on every page. `searched` are
+    the pages, and `known` the known days of their posts.
     """
     times = [one.read("published", best.rule) for one in searched]
     if not all(isinstance(t, Moment) and t.zoned and not t.at.utcoffset() and t.precision != "day" for t in times):
@@ -637,8 +643,9 @@ def _shown_day_selector(best: _Trial, searched: Sequence[_SearchedPage], known: 
 
 
 def _selectors_for_value(searched: _SearchedPage, name: str, value: Value) -> Iterable[tuple[str, str]]:
-    """Yields selectors for all places on a page with this value of the field `name`, or with a part of it. Each is a
-    pair with the name of the attribute (or JSON-LD property) that contains the value, "" if the element's text does.
+    """Yields selectors for all places on a page that contain this value of the field `name`, or a part of it. Each is a
+    pair (selector, attribute): the attribute or JSON-LD property that contains the value, "" if the element's text
+    does.
     """
     exactly = set(value) if isinstance(value, tuple) else {str(value)}
     folded = {fold_text(v) for v in exactly}
@@ -695,8 +702,8 @@ class _ShortElement:
 
 
 class _SearchedPage:
-    """The elements of a page in which values are searched: its meta elements, and the elements with few children. They
-    are collected once for all fields. Values that were read are kept, since many selectors find the same elements.
+    """The elements of a page in which values are searched: its meta elements, and elements with few children. They are
+    collected once for all fields. Values read from them are cached, since many selectors find the same elements.
     """
 
     def __init__(self, page: Page) -> None:
@@ -722,8 +729,8 @@ class _SearchedPage:
         return self._values[key]
 
     def may_hold(self, name: str, values: Collection[str]) -> list[_ShortElement]:
-        """Returns the elements without those that certainly do not contain this field. This is a cheap check before the
-        elements are read. `values` are the known values, in the form that `fold_text` returns.
+        """Returns the elements that may contain this field. Others are left out by a cheap check, before any element is
+        read. `values` are the known values, as `fold_text` returns them.
         """
         if name in ("published", "modified"):
             return self._may_hold_date
@@ -754,8 +761,8 @@ class _SearchedPage:
 
 
 def _post_marks(samples: Sequence[Sample], others: Sequence[Page], fields: dict[str, Rule]) -> tuple[str, ...]:
-    """Returns the selector, as a tuple, that matches on every sample post and on none of the pages `others`; () if
-    there is none, or if `others` is empty. The selectors of the rules `fields` are among those tried.
+    """Returns a selector that matches on every sample post and on none of the pages `others`, as a tuple; () if there
+    is none, or if `others` is empty. The selectors of the rules `fields` are among those tried.
     """
     first = samples[0].page.index
     options: list[str] = []

@@ -44,7 +44,8 @@ Select = Callable[[Page, str], list[Found]]
 """A function that finds the elements and texts that a selector matches on a page."""
 Reader = Callable[[Page, Sequence[Found]], Value]
 Memory = dict[tuple[Reader, tuple[Found, ...]], Value]
-"""The values that were read from a page, by the reader and by what a selector found."""
+"""A cache of the values that were read from a page. Its keys are pairs: the function that read the value, and what a
+selector had found."""
 _MAX_FOUND = 40
 _MIN_BODY_LENGTH = 25
 _MAX_BYLINE_LENGTH = 240
@@ -198,9 +199,9 @@ def _tags_by_rule(page: Page, found: Sequence[Found]) -> tuple[str, ...]:
 
 
 def _without_kind(page: Page, found: Sequence[Found], kind: Kind) -> Sequence[Found]:
-    """Returns what a selector found, without links to listings of this kind. A selector such as `a[rel~=tag]` may be
-    learned from posts that only have tags, and find categories on other posts. On a platform with only one kind of
-    terms, nothing is left out.
+    """Returns what a selector found, without links to listings of this kind: a selector such as `a[rel~=tag]` that was
+    learned from posts with tags only may find categories on other posts. On a platform with only one kind of terms,
+    nothing is left out.
     """
     if bool(page.platform.categories) != bool(page.platform.tags):
         return found
@@ -215,7 +216,7 @@ READERS: dict[str, tuple[Reader, Value]] = {
     "categories": (_categories_by_rule, ()),
     "tags": (_tags_by_rule, ()),
 }
-"""For each field, the function that reads it from what a selector found, and the field's empty value."""
+"""For each field, the function that reads its value from what a selector found, and its empty value."""
 
 
 # A whole page.
@@ -239,8 +240,9 @@ class Times:
 class SiteReader:
     """Reads the fields of one page with its site's rules, and collects evidence for them.
 
-    `is_strange` is True if a rule that found a value on every sample post finds nothing on this page. `is_whole` is
-    True if the body is the whole text from a feed or API. `top` is the element of the body, once it is known.
+    - `is_strange`: True if a rule that found a value on every sample post finds nothing on this page.
+    - `is_whole`: True if the body is the whole text from a feed or API.
+    - `top`: the element of the body, once it is known.
     """
 
     def __init__(self, page: Page, rules: SiteRules, hint: SourceHint | None) -> None:
@@ -263,9 +265,9 @@ class SiteReader:
 
     @cached_property
     def wider(self) -> Post | None:
-        """The post on the page as it is located without rules; None if this results in the same elements as `post`. It
-        is searched for what is not found in `post`, since the footer of a post may be outside the element around the
-        title and body that the rules found.
+        """The post on the page as it is located without rules; None if this results in the same elements as `post`.
+        What is not found in `post` is searched here, since the footer of a post may be outside the elements that the
+        rules find.
         """
         found = locate_post(self.page) if self.top is not None else self.post
         return None if found.holder is self.post.holder and found.body is self.post.body else found
@@ -293,8 +295,8 @@ class SiteReader:
         return value
 
     def may_be_empty(self, name: str) -> bool:
-        """Returns True if the field's learned rule finds nothing on most posts of the site. If it finds nothing on this
-        page, the post does not have the field, and no other source needs to be searched.
+        """Returns True if the field's learned rule finds nothing on most posts of the site. Then a page on which it
+        finds nothing does not have the field, and no other source needs to be searched.
         """
         rule = self.rules.rule(name)
         return rule is not None and not rule.by_hand and rule.coverage < _MOST

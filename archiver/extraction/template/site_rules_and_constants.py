@@ -52,27 +52,32 @@ SHARE = 0.2
 """A value can be a constant of the site only if at least this share of the posts has this value."""
 SHARE_OF_BODY = 0.05
 MIN_TAGS = 5
-"""Fewer tags than this may be given to each post by its author."""
+"""A set of tags that all posts share is a constant only if it has at least this many tags. A smaller set may be given
+to each post by its author."""
 MAX_BODY_LENGTH = 40
-"""A text with fewer characters than this may be the text of a button. A longer text is the text of a post."""
+"""Only a text with fewer characters than this can be a constant, such as the text of a button. A longer text is the
+text of a post."""
 _VARIETY = 0.8
 _EVERYWHERE, _TITLED = 0.9, 0.5
-"""A text in the place of a title belongs to the site if at least the share `_EVERYWHERE` of the posts have it. This is
-decided only if at least the share `_TITLED` of the posts also have another title."""
+"""A text in the place of a title belongs to the site if at least the share `_EVERYWHERE` of the posts have it, provided
+that at least the share `_TITLED` of the posts also have another title."""
 _MAX_NAME_LENGTH = 80
 _DIGITS = lazy_regex(r"\d+")
 _PARTS = lazy_regex(r"\s+[|·•»«›‹–—:/~-]+\s+|\s*[｜|]\s*")
 _DECLARED = ("json-ld", "meta", "microdata", "rdfa")
 DECLARED_IN_HEAD = ("json-ld", "meta", "rdfa", "head", "script")
-"""The sources of evidence that readers of the page do not see."""
+"""The sources of evidence that readers of the page do not see, such as JSON-LD and meta elements."""
 _SHOWN = ("platform", "heading", "api", "feed")
 
 
 @dataclass(frozen=True, slots=True)
 class SiteConstants:
-    """The values that belong to a site and not to its posts. `names` are parts of <title>. `bodies` are tiny texts,
-    such as the text of a button, without their numbers. `sections` are values of article:section and the like. `tags`
-    is the set of tags that all posts have.
+    """The values that belong to a site and not to its posts, by kind. Not every kind is a field:
+
+    - `names`: parts of <title>.
+    - `bodies`: tiny texts, such as the text of a button, without their numbers.
+    - `sections`: values of article:section and the like.
+    - `tags`: the set of tags that all posts have.
     """
 
     titles: tuple[str, ...] = ()
@@ -110,7 +115,7 @@ class SiteConstants:
         return bool(self.sections) and fold_text(text) in {fold_text(one) for one in self.sections}
 
     def refuses_tags(self, tags: Iterable[str]) -> bool:
-        """Returns True if tags are those that all posts of the site have, such as the tags in the cloud of the site."""
+        """Returns True if these are the tags that all posts of the site have, such as those in the site's tag cloud."""
         return bool(self.tags) and {fold_text(one) for one in tags} == {fold_text(one) for one in self.tags}
 
     def refuses_body(self, text: str) -> bool:
@@ -133,14 +138,14 @@ class ReadPost:
 
 def find_constants(posts: Sequence[ReadPost]) -> SiteConstants:
     """Returns the constants of a site: the values that at least a fifth of its posts, and at least `MIN_POSTS` of them,
-    have in common.
+    have in common. Some values must meet other conditions:
 
-    - A title is a constant only if the posts with this title also declare or show other titles, which differ from post
-      to post. Thus a series with the same title for all of its parts keeps the title.
-    - A part of <title> is one only if the posts' own headings do not contain it.
-    - A text of fewer than 40 characters is one if a twentieth of the posts have it.
-    - A declared section is one if nearly all posts have it.
-    - Tags are one if there are at least `MIN_TAGS` of them, and nearly all posts have exactly these.
+    - A title: the posts with this title also declare or show other titles, which differ from post to post. So a series
+      whose parts all have the same title keeps it.
+    - A part of <title>: the posts' own headings do not contain it.
+    - A text of fewer than 40 characters: a twentieth of the posts have it.
+    - A declared section: nearly all posts have it.
+    - Tags: there are at least `MIN_TAGS` of them, and nearly all posts have exactly these.
     """
     if len(posts) < MIN_POSTS:
         return SiteConstants()
@@ -204,8 +209,9 @@ def hides_others(title: str, articles: Sequence[Article]) -> bool:
 
 
 def titles_everywhere(articles: Sequence[Article]) -> tuple[str, ...]:
-    """Returns the texts that nearly all posts have in the place of a title: a banner, the same <title> on all pages,
-    "Leave a reply". Headings elsewhere on the pages, such as "Recent posts", need only be frequent.
+    """Returns the texts that are in the place of a title on nearly all posts, such as a banner, the same <title> on all
+    pages, or "Leave a reply". Headings elsewhere on the pages, such as "Recent posts", are also returned if they are
+    frequent.
 
     Returns () unless most of the posts also have a title that differs from post to post.
     """
@@ -263,9 +269,10 @@ _OF_FIELD = {"body": ("drop", "lines"), "published": ("shown",)}
 _FIGURES = ("coverage", "agreement")
 _NUMBERS = (*_FIGURES, "learned_from")
 BY_HAND = "rule by hand"
-"""The source of evidence from a hand-written rule, and the rule of a page that is a post because of `post` in it."""
+"""The source of evidence from a hand-written rule. Also the `kind_rule` of a page that is a post because the
+hand-written selectors for posts match it."""
 DATED_BY_HAND = f"dated by {BY_HAND}"
-"""The rule of a page that is a post because a hand-written rule finds its date."""
+"""The `kind_rule` of a page that is a post because a hand-written rule finds its date."""
 _HEADER = lazy_regex(r"""\s*\[\s*["']?(\w+)["']?\s*\]""")
 
 

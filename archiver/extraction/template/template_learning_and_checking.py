@@ -58,7 +58,7 @@ class _KeptPage:
 
 
 class Judge(Protocol):
-    """What a TemplateLearner asks about a page: whether it is a post in comparison with the site's other pages."""
+    """An object that a TemplateLearner asks whether a page is a post in comparison with the site's other pages."""
 
     def before_learning(self) -> None:
         """Called by the learner right before it learns a template, so that the judgements are up to date."""
@@ -99,11 +99,11 @@ class NoJudge:
 
 
 class TemplateLearner:
-    """Extracts the posts of one site during a crawl. It extracts them without site rules until it has learned some, and
-    then with them.
+    """Extracts the posts of one site during a crawl: first without site rules, and once it has learned some, with them.
 
-    `learned` is called with new rules; it stores them and returns them as stored. If the site's template changes,
-    `outdated` is called with the time of the change; it returns the rules that remain, None for none.
+    - `learned(rules)`: called with new rules; it stores them and returns them as stored.
+    - `outdated(time)`: called with the time at which the site's template changed; it returns the rules that remain,
+      None for none.
     """
 
     def __init__(
@@ -177,8 +177,8 @@ class TemplateLearner:
         return article
 
     def samples(self) -> Iterator[_KeptPage]:
-        """Yields, once, the posts from which this run's rules were learned. They were extracted without rules, so the
-        caller extracts them again.
+        """Yields the posts from which this run's rules were learned, each only once. They were extracted without rules,
+        so the caller extracts them again.
         """
         kept, self._taught_by = self._taught_by, []
         yield from kept

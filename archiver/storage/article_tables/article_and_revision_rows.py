@@ -1,5 +1,4 @@
-"""Converts articles and revisions to database rows and back, writes them, and decides which changes are edits or
-reverts.
+"""Converts articles and revisions to database rows and back, and writes them.
 
 All functions that write expect to run inside the caller's transaction.
 """
@@ -7,7 +6,7 @@ All functions that write expect to run inside the caller's transaction.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, astuple, dataclass, fields
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -15,18 +14,11 @@ from typing import Any, NamedTuple
 from slugify import slugify
 from sqlite_utils import Database
 
-from archiver.articles.article_comparison import (
-    changed_fields,
-    meaning_digest,
-    unconfirmed_fields,
-    with_finer_time,
-    with_unconfirmed,
-)
-from archiver.articles.revision_order_reverts_and_kept_values import PastRevision, Revert, find_revert
+from archiver.articles.article_comparison import meaning_digest
 from archiver.fields import LINKS, PAGE_FIELDS, PAGE_LISTS, PAGE_TIMES, PROSE, STORED_LISTS
 from archiver.items import Article, GeoTag
 from archiver.markup.text_marks import pack_marks, unpack_marks
-from archiver.storage.article_tables.field_candidate_evidence import Entry, compact_json, decode_evidence, pack_evidence
+from archiver.storage.article_tables.field_candidate_evidence import compact_json, decode_evidence, pack_evidence
 from archiver.storage.pages_and_source_hints import insert_row, moment, stamp
 
 # -- SQL for revisions: the row of the current revision has only the fields that differ from `articles`, so that no text
@@ -45,8 +37,8 @@ def _revision_json(article: str, name: str) -> str:
 
 
 def with_missing_fields(content: str, article: str, names: tuple[str, ...]) -> str:
-    """Returns an SQL expression for the JSON object `content` (an SQL expression, too), to which those of the fields
-    `names` are added that it lacks. Their values come from the row of `articles` with the alias `article`.
+    """Returns an SQL expression: the JSON object `content` (itself an SQL expression), completed with those of the
+    fields `names` that it lacks. Their values come from the row of `articles` with the alias `article`.
     """
     values = ", ".join(f"'$.{name}', {_revision_json(article, name)}" for name in names)
     return f"json_insert({content}, {values})"
@@ -71,12 +63,12 @@ SHORTENED = f"""
 })
         from articles a where a.id = revisions.article_id)
     where json_valid(content) and revision = (select a.revision from articles a where a.id = revisions.article_id)"""
-"""SQL: removes from the current revisions the fields that equal those in `articles`; `and ...` may follow."""
+"""SQL statement: removes from the current revisions the fields that equal those in `articles`. A further condition
+(`and ...`) may be appended."""
 
 
 # -- articles as rows
 
-_HINT_SOURCES = ("api", "feed", "listing")
 _as_json = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps would create an encoder for each call
 
 Reread = Callable[[dict[str, Any]], Sequence[Article]]
@@ -115,41 +107,17 @@ def article_from_row(row: dict[str, Any]) -> Article:
 
 
 def extractor_of(version: str, article: Article) -> str:
-    """Returns the value of `articles.extractor` for an extracted article: the version of the program, and the version
-    of the site rules if any were used.
+    """Returns the value of `articles.extractor` for an extracted article: the version of the program and, if site rules
+    were used, the version of these rules.
     """
     return f"{version} {article.read_by}".strip()
 
 
 def used_site_rules(extractor: str | None) -> bool:
-    """Returns True if an article was extracted with site rules, according to its column `extractor` (None: unknown,
-    which counts as without).
+    """Returns True if an article was extracted with site rules, by the value of its column `extractor`; False if that
+    is None (unknown).
     """
     return " " in (extractor or "")
-
-
-def edited_fields(
-    then: Iterable[Entry], new: Article, changed: Sequence[str], readings: Sequence[Article]
-) -> tuple[str, ...]:
-    """Returns those of the fields `changed` that the site edited. Leaves out fields that differ only because the
-    extractor has changed: their new value is also in one of `readings`, which are extractions of the old capture by
-    today's extractor.
-
-    A field for which the site's API or feed now gives another value than in `then`, the stored evidence, always counts
-    as edited: source hints are not part of a capture, so `readings` cannot show their changes.
-    """
-    same = [set(changed) - set(changed_fields(reading, new)) for reading in readings]
-    before = list(then)
-    return tuple(name for name in changed if _hint_changed(name, before, new) or not any(name in one for one in same))
-
-
-def _hint_changed(name: str, then: list[Entry], new: Article) -> bool:
-    for source in _HINT_SOURCES:
-        now = {e.value for e in new.evidence if e.field == name and e.source == source}
-        before = {e["value"] for e in then if e["field"] == name and e["source"] == source}
-        if now and now != before and (before or (source == "api" and any(e["source"] == source for e in then))):
-            return True
-    return False
 
 
 def write_facets(db: Database, article_id: int, article: Article) -> None:
@@ -291,8 +259,8 @@ def write_first_revisions(db: Database, rows: Sequence[FirstRevision]) -> None:
 
 
 def store_superseded(db: Database, row: dict[str, Any]) -> None:
-    """Stores the full content, extractor and evidence of an article's current revision, because another revision is
-    about to replace it. `row` is the article's row.
+    """Stores the full content, extractor and evidence of an article's current revision, since another revision is about
+    to replace it. `row` is the article's row.
     """
     evidence = pack_evidence(decode_evidence(db, row)) if row["evidence"] else None
     db.execute(
@@ -352,53 +320,10 @@ def _content(article: Article, current: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-# -- reverts
-
-_COMPARED = 40
-"""A post is compared with at most this many of its newest revisions. Only live blogs have more revisions, and they
-never return to an old text."""
-
-
-def revert_of(db: Database, row: dict[str, Any], article: Article, at: datetime) -> Revert | None:
-    """Recognizes a revert: returns how to store an extracted article that differs from the stored one (`row`) and
-    equals an earlier revision of it; None if it equals no earlier revision.
-    """
-    same = [r["revision"] for r in _equal_revisions(db, row, article)]
-    if not same:
-        return None
-    reverts = list(
-        db.query(
-            "select * from revisions where article_id = ?1 and (seen_again > 0 or same_as is not null) "
-            # A revision that repeats an undone one is not a revert: its change was held first and then accepted.
-            "and not (same_as is not null and same_as in "
-            "(select revision from revisions where article_id = ?1 and undone_at is not null)) order by revision",
-            [row["id"]],
-        )
-    )
-    return find_revert([_past_revision(r) for r in reverts], same, at)
-
-
-def repeats_revision(db: Database, row: dict[str, Any], article: Article) -> bool:
-    """Returns True if an extracted article that differs from the stored one (`row`) equals an earlier revision of it
-    that was not undone. A value that the page no longer has counts as unchanged.
-    """
-    stored = article_from_row(row)
-    article = with_finer_time(stored, with_unconfirmed(stored, article, unconfirmed_fields(stored, article)))
-    return any(r["undone_at"] is None for r in _equal_revisions(db, row, article))
-
-
-def _equal_revisions(db: Database, row: dict[str, Any], article: Article) -> list[dict[str, Any]]:
-    """Returns the rows of a stored article's other revisions that have the same meaning as an extracted article."""
-    if row["revision"] == 1 and last_revision(db, row["id"]) == 1:
-        return []
-    rows = list(revision_rows(db, "r.article_id = ? order by r.revision desc limit ?", [row["id"], _COMPARED]))[::-1]
-    return [
-        r for r in rows if r["revision"] != row["revision"] and not changed_fields(article_from_revision(r), article)
-    ]
-
-
 def last_revision(db: Database, article_id: int) -> int:
-    """Returns the highest revision number of an article. After a revert, an earlier revision may be the current one."""
+    """Returns the highest revision number of an article. This need not be the current revision: after a revert, an
+    earlier one is.
+    """
     return int(db.execute("select max(revision) from revisions where article_id = ?", [article_id]).fetchone()[0] or 0)
 
 
@@ -411,9 +336,3 @@ def count_revert(db: Database, article_id: int, revision: int, at: datetime) -> 
         "where article_id = ? and revision = ?",
         [stamp(at), article_id, revision],
     )
-
-
-def _past_revision(row: dict[str, Any]) -> PastRevision:
-    at = moment(row["observed_at"])
-    assert at is not None
-    return PastRevision(row["revision"], at, row["same_as"], row["seen_again"], moment(row["seen_again_at"]))

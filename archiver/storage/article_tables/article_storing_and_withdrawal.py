@@ -9,7 +9,7 @@ All functions expect to run inside the caller's transaction.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -30,7 +30,13 @@ from archiver.articles.article_comparison import (
     with_unconfirmed,
     without_known_tags,
 )
-from archiver.articles.revision_order_reverts_and_kept_values import lost_page_object_values, with_page_object_values
+from archiver.articles.revision_order_reverts_and_kept_values import (
+    PastRevision,
+    Revert,
+    find_revert,
+    lost_page_object_values,
+    with_page_object_values,
+)
 from archiver.articles.suspicious_changes_and_impossible_values import HoldRule
 from archiver.fields import EVIDENCE, LATEST
 from archiver.items import Article
@@ -43,10 +49,7 @@ from archiver.storage.article_tables.article_and_revision_rows import (
     article_from_row,
     article_row,
     count_revert,
-    edited_fields,
     last_revision,
-    repeats_revision,
-    revert_of,
     revision_rows,
     rewrite_revision,
     shorten_current,
@@ -83,7 +86,7 @@ from archiver.storage.article_tables.field_candidate_evidence import (
 from archiver.storage.article_tables.near_duplicate_clusters import ArticleText
 from archiver.storage.capture_recovery import set_missing_capture
 from archiver.storage.column_values_and_completions import stored_time
-from archiver.storage.pages_and_source_hints import insert_row, late_hint, resolve_redirects, stamp, update_row
+from archiver.storage.pages_and_source_hints import insert_row, late_hint, moment, resolve_redirects, stamp, update_row
 from archiver.storage.tombstones import NEXT_ARTICLE_ID
 from archiver.urls import normalize, urlkey
 
@@ -135,6 +138,84 @@ def settle_duplicates(db: Database, digest: str | None, newcomer: int | None = N
             [original, article_id, original],
         )
     return len(ids) > 1
+
+
+# -- edits and reverts
+
+_HINT_SOURCES = ("api", "feed", "listing")
+_COMPARED = 40
+"""A post is compared with at most this many of its newest revisions. Only live blogs have more revisions, and they
+never return to an old text."""
+
+
+def edited_fields(
+    then: Iterable[Entry], new: Article, changed: Sequence[str], readings: Sequence[Article]
+) -> tuple[str, ...]:
+    """Returns those of the fields `changed` that the site edited. A field is left out if it differs only because the
+    extractor has changed: one of `readings`, the results of extracting the old capture again today, has the new value,
+    too.
+
+    If the site's API or feed now gives another value for a field than in the stored evidence (`then`), the field always
+    counts as edited. Source hints are not part of a capture, so `readings` cannot show their changes.
+    """
+    same = [set(changed) - set(changed_fields(reading, new)) for reading in readings]
+    before = list(then)
+    return tuple(name for name in changed if _hint_changed(name, before, new) or not any(name in one for one in same))
+
+
+def _hint_changed(name: str, then: list[Entry], new: Article) -> bool:
+    for source in _HINT_SOURCES:
+        now = {e.value for e in new.evidence if e.field == name and e.source == source}
+        before = {e["value"] for e in then if e["field"] == name and e["source"] == source}
+        if now and now != before and (before or (source == "api" and any(e["source"] == source for e in then))):
+            return True
+    return False
+
+
+def revert_of(db: Database, row: dict[str, Any], article: Article, at: datetime) -> Revert | None:
+    """Returns how to store an extracted article as a revert, because it equals an earlier revision of the stored one
+    (`row`); None if it equals none. The article must differ from the current revision.
+    """
+    same = [r["revision"] for r in _equal_revisions(db, row, article)]
+    if not same:
+        return None
+    reverts = list(
+        db.query(
+            "select * from revisions where article_id = ?1 and (seen_again > 0 or same_as is not null) "
+            # A revision that repeats an undone one is not a revert: its change was held first and then accepted.
+            "and not (same_as is not null and same_as in "
+            "(select revision from revisions where article_id = ?1 and undone_at is not null)) order by revision",
+            [row["id"]],
+        )
+    )
+    return find_revert([_past_revision(r) for r in reverts], same, at)
+
+
+def repeats_revision(db: Database, row: dict[str, Any], article: Article) -> bool:
+    """Returns True if an extracted article equals an earlier revision of the stored one (`row`) that was not undone.
+    The article must differ from the current revision. A value that the page no longer has counts as unchanged.
+    """
+    stored = article_from_row(row)
+    article = with_finer_time(stored, with_unconfirmed(stored, article, unconfirmed_fields(stored, article)))
+    return any(r["undone_at"] is None for r in _equal_revisions(db, row, article))
+
+
+def _equal_revisions(db: Database, row: dict[str, Any], article: Article) -> list[dict[str, Any]]:
+    """Returns the rows of those revisions of a stored article (`row`), without the current one, in which no field
+    differs from an extracted article.
+    """
+    if row["revision"] == 1 and last_revision(db, row["id"]) == 1:
+        return []
+    rows = list(revision_rows(db, "r.article_id = ? order by r.revision desc limit ?", [row["id"], _COMPARED]))[::-1]
+    return [
+        r for r in rows if r["revision"] != row["revision"] and not changed_fields(article_from_revision(r), article)
+    ]
+
+
+def _past_revision(row: dict[str, Any]) -> PastRevision:
+    at = moment(row["observed_at"])
+    assert at is not None
+    return PastRevision(row["revision"], at, row["same_as"], row["seen_again"], moment(row["seen_again_at"]))
 
 
 # -- storing an extracted article
@@ -292,7 +373,9 @@ class _KnownArticle:
 
     @property
     def _replaces_wall(self) -> bool:
-        """True if the stored text is that of a wall, and the crawled page shows an earlier revision again."""
+        """True if the stored text is that of a paywall or consent form, and the crawled page shows an earlier revision
+        again.
+        """
         is_wall = self.observed.run_id is not None and is_wall_text(self.old.body)
         return is_wall and repeats_revision(self.db, self.row, self.article)
 
@@ -309,8 +392,8 @@ class _KnownArticle:
         return Stored(self.id, Change.GONE, ("gone_at",) if gone else ())
 
     def store_as_copy(self) -> Stored | None:
-        """If the URL of the page is a second URL of a post that has not moved, stores it as an alias; the post itself
-        is unchanged. Otherwise returns None.
+        """Stores the URL of the page as an alias, and leaves the post unchanged, if this is a second URL of a post that
+        has not moved. Otherwise returns None.
         """
         if not self.has_moved:
             return None
@@ -367,7 +450,9 @@ class _KnownArticle:
 
     @property
     def _evidence(self) -> list[Entry] | None:
-        """Returns the evidence of the article and of the fields that keep their stored value; None if no field does."""
+        """Returns the evidence of the article, with the stored evidence of the fields that keep their stored value;
+        None if no field keeps it.
+        """
         marks = kept_values(self.article)
         kept = {*self.unconfirmed, *(one.field for one in marks)}
         if not kept:
@@ -451,8 +536,8 @@ class _KnownArticle:
 
 
 def latest_values(db: Database, row: dict[str, Any], article: Article, extraction: tuple[Any, ...]) -> dict[str, Any]:
-    """Returns the columns of a stored article (`row`) that change although its post has not changed: the fields marked
-    `latest` in the field table, which always have the newest value that a page showed, and their evidence.
+    """Returns the columns to update in a stored article (`row`) although its post has not changed: the fields marked
+    `latest` in the field table, and their evidence. These fields always have the newest value that a page showed.
 
     `extraction` is the extractor's version, the ID of the capture and the time of the new extraction.
     """
@@ -466,11 +551,11 @@ def latest_values(db: Database, row: dict[str, Any], article: Article, extractio
 
 def replace_extraction(db: Database, before: Article, after: Article, extractor: str, run_id: int) -> bool:
     """Replaces the stored article `before` with `after`, another extraction of the same page, without a new revision.
-    `extractor` is the value for the column of this name.
+    `extractor` is the new value of the column of this name.
 
-    Returns False and changes nothing if `before` is no longer stored, if `after` lacks values that a page object
-    returned, or if the article's capture is not of this run. A capture of another run may contain values that are now
-    missing from the page.
+    Returns False and changes nothing in three cases: `before` is no longer stored; `after` lacks values that a page
+    object returned; or the article's capture is not of the run `run_id`, so that it may contain values that have left
+    the page since.
     """
     row = article_where(db, "urlkey = ? and gone_at is null", [urlkey(before.url)])
     if row is None or changed_fields(article_from_row(row), before):
@@ -530,8 +615,8 @@ def overwrite(
 def mark_gone(db: Database, key: str, at: datetime) -> int | None:
     """Marks the article whose current URL has this urlkey as gone; returns its ID, or None if no article was marked.
 
-    The post is not marked if only an old URL of a moved post is gone, or if the post is still online at another of its
-    URLs (`answering_address`), which then becomes its own URL.
+    It is not marked if only an old URL of a moved post is gone. It is not marked either if the post is still online at
+    another of its URLs (`answering_address`), which then becomes its own URL.
     """
     row = db.execute("select id from articles where urlkey = ? and gone_at is null", [key]).fetchone()
     if not row:
@@ -550,8 +635,8 @@ def gone_since(db: Database, key: str) -> datetime | None:
 
 
 def answering_address(db: Database, article_id: int, key: str) -> str | None:
-    """Returns the urlkey of another URL than `key` that shows the article without a redirect; None if there is none. A
-    former URL counts only if it was fetched later than `key`.
+    """Returns the urlkey of a URL of the article, other than `key`, that shows it without a redirect; None if there is
+    none. A former URL counts only if it was fetched later than `key`.
     """
     row = db.execute(
         "select a.urlkey from article_urls a join pages p on p.urlkey = a.urlkey and p.article_id = a.article_id "
@@ -670,7 +755,9 @@ def _known_address(
 
 @dataclass(frozen=True, slots=True)
 class NewArticle:
-    """A new article of which only the row of `articles` is stored so far. `meaning` is its meaning digest."""
+    """A new article of which only the row of `articles` is stored so far. `meaning` is the digest of its fields
+    (`meaning_digest`).
+    """
 
     id: int
     site: str

@@ -129,8 +129,9 @@ _IS_KNOWN = """select exists (select 1 from articles where urlkey in (:own, :can
 
 
 def is_unknown(db: Database, site: str, article: Article, redirects: Iterable[str]) -> bool:
-    """Returns True if nothing in the archive may belong to an extracted article: no article has its URL, IDs or text,
-    no URL leads to it, and it was not removed. Most posts of a first crawl are unknown, so this saves many look-ups.
+    """Returns True if nothing in the archive can belong to an extracted article: no article has its URL, IDs or text,
+    no URL redirects to it, and it was not removed. Most posts of a first crawl are unknown, so this test saves many
+    look-ups.
     """
     if tuple(redirects):
         return False
@@ -170,8 +171,8 @@ def _with_text(db: Database, site: str, article: Article) -> dict[str, Any] | No
 
 
 def have_same_post_or_text(a: Article, b: Article) -> bool:
-    """Returns True if two articles are the same post, or have the same text or title. Only in this case is a canonical
-    URL that leads from one to the other believed.
+    """Returns True if two articles are the same post, or have the same text or title. A canonical URL that leads from
+    one to the other is believed only then.
     """
     digest = content_digest(a.body)
     same_text = bool(digest) and digest == content_digest(b.body)

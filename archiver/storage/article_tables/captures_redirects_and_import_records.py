@@ -1,8 +1,8 @@
-"""Captures with their usage statements, redirects of the past, and the records of imports: stores captures, finds
-those of a URL or an article by time, and keeps how far the import of a file has come.
+"""Captures with their usage statements, and the records of imports: stores captures, finds those of a URL or an article
+by time, and stores how far the import of a file has come.
 
-For imports of historical captures, also records past redirects and gone pages, which captures are known, and unresolved
-revisit records. All functions expect to run inside the caller's transaction.
+An import of historical captures also records past redirects, pages that were gone, captures that need not be read
+again, and revisit records whose payload is missing. All functions expect to run inside the caller's transaction.
 """
 
 from __future__ import annotations
@@ -202,14 +202,16 @@ _MOST_WAYS = 200
 
 
 def store_gone(db: Database, url: str, status: int, at: datetime, import_id: int | None) -> None:
-    """Records that an import found a page gone at this time, according to the response's status or, with status 200, to
-    its content. `import_id` is the ID of the import, None if it has no row in `imports`.
+    """Records that an import found a page gone at this time: by the response's `status` or, if that is 200, by its
+    content. `import_id` is the ID of the import, None if it has no row in `imports`.
     """
     _insert_response(db, url, "gone", str(status), at, import_id)
 
 
 def last_gone(db: Database, key: str) -> tuple[int, datetime] | None:
-    """Returns the status and time of the last historical response that shows the URL gone; None if not found."""
+    """Returns the status and time of the last historical response by which the page at this urlkey was gone; None if
+    there is none.
+    """
     row = db.execute(
         "select target, captured_at from historical_responses where urlkey = ? and kind = 'gone' order "
         "by captured_at desc, target "
@@ -328,8 +330,8 @@ def is_capture_processed(db: Database, capture: dict[str, Any]) -> bool:
 
 
 def page_key(url: str, digest: str) -> int:
-    """Returns a hash of a URL and its payload digest, of 63 bits, so that collisions are rare among hundreds of
-    millions.
+    """Returns a hash of a URL and its payload digest. It has 63 bits, so that collisions are rare even among hundreds
+    of millions of pages.
     """
     return int.from_bytes(hashlib.blake2b(f"{url} {digest}".encode(), digest_size=8).digest(), "big") >> 1
 
@@ -356,10 +358,8 @@ def mark_memento_read(db: Database, key: str, at: datetime, digest: str) -> None
 
 
 def is_memento_known(db: Database, url: str, at: datetime, digest: str) -> bool:
-    """Returns True if a capture that a web archive lists need not be fetched, because it was fetched or imported
-    before.
-
-    The comparison uses the time to the second and the list's digest ("sha1:" and base 32).
+    """Returns True if a capture that a web archive lists was fetched or imported before, and need not be fetched. `at`
+    is compared to the second; `digest` is written as in the list ("sha1:" and base 32).
     """
     if kind_read(db, _memento_key(urlkey(url), at), digest) is not None:
         return True

@@ -125,8 +125,8 @@ def _encode(one: Entry, number: int, row: Mapping[str, Any]) -> int | list[Any]:
 
 
 def _decode(one: int | list[Any], kinds: Mapping[int, list[Any]], row: Mapping[str, Any]) -> Entry | None:
-    """Decodes one candidate. Returns None if another program deleted the candidate's row of `evidence_kinds`; `archiver
-    verify` reports this.
+    """Decodes one entry of `articles.evidence`. Returns None if another program deleted its row of `evidence_kinds`,
+    which `archiver verify` reports.
     """
     number, won, value, *extraction = (one, 1, None) if isinstance(one, int) else one
     if number not in kinds:
@@ -311,9 +311,9 @@ def merge_evidence(
 
 
 def mark_unconfirmed(stored: Iterable[Entry], fields: Collection[str], since: str) -> list[Entry]:
-    """Returns the stored evidence with an entry for each of `fields` which says that the page no longer shows the
-    field, and since when: since the time `since` (ISO 8601, UTC), or since the time of the stored entry for the field.
-    Such entries for other fields are left out.
+    """Returns the stored evidence with one entry for each of `fields` that says since when the page no longer shows the
+    field. An entry that is already stored keeps its time; a new one has the time `since` (ISO 8601, UTC). Such entries
+    for other fields are left out.
     """
     before = {one["field"]: one for one in stored if one["source"] == UNCONFIRMED}
     kept = [one for one in stored if one["source"] != UNCONFIRMED]
@@ -344,8 +344,8 @@ def has_unconfirmed(row: Mapping[str, Any]) -> bool:
 
 
 def readers(stored: Iterable[Entry], row: tuple[Any, ...]) -> dict[str, tuple[Any, ...]]:
-    """Returns, for each field, the extraction from which its value came, as the values of EXTRACTION: those of the
-    chosen candidate or, where it has none, those of `row`, the extraction that the row's columns name.
+    """Returns, for each field, the extraction from which its value came, as the values of EXTRACTION. They are those of
+    the chosen candidate or, if it has none of its own, those in `row`.
     """
     return {
         one["field"]: tuple(one.get(k, mine) or None for k, mine in zip(EXTRACTION, row, strict=True))
@@ -361,9 +361,9 @@ def _as_text(value: Any) -> str:
 
 
 def _with_extraction(one: Entry, extraction: tuple[Any, ...] | None) -> Entry:
-    """Returns the candidate with the values of `extraction`, if it was chosen and does not carry such values yet;
-    otherwise returns it unchanged. Unknown values are set to "", because missing ones would be taken from the row's
-    columns.
+    """Returns the candidate with the values of `extraction` (None: unchanged) if it was chosen and does not carry such
+    values yet; otherwise returns it unchanged. Unknown values are stored as "", since missing ones would be taken from
+    the row's columns.
     """
     if extraction is None or not one.get("won") or "read_at" in one:
         return one

@@ -33,7 +33,6 @@ from archiver.storage.article_tables.article_and_revision_rows import (
     article_from_revision,
     article_from_row,
     count_revert,
-    edited_fields,
     revision_rows,
     rewrite_revision,
     shorten_current,
@@ -44,6 +43,7 @@ from archiver.storage.article_tables.article_storing_and_withdrawal import (
     Change,
     Observation,
     Stored,
+    edited_fields,
     latest_values,
     mark_seen,
     overwrite,
@@ -69,8 +69,8 @@ _NEVER = "9999"
 
 
 def revision_runs_of(db: Database, row: dict[str, Any]) -> list[RevisionRun]:
-    """Returns the stored revisions of an article (`row`) in the order of their times, each as a run: consecutive
-    captures that show the same revision, of which the run holds the first.
+    """Returns the stored revisions of an article (`row`) in the order of their times, each as a run of consecutive
+    captures that show the same revision. The run holds only the first of them.
     """
     rows = revision_rows(
         db,
@@ -123,9 +123,9 @@ def _same_extraction(db: Database, stored: RevisionRun, extracted: RevisionRun) 
 def find_next_sighting(
     db: Database, row: dict[str, Any], runs: Sequence[RevisionRun], run: RevisionRun, extract_again: ExtractWithoutHints
 ) -> Sighting | None:
-    """Returns the first capture after that of `run` that shows the same stored revision, before the next revision in
-    `runs` begins; None if there is none. `run` is a new capture, `row` the stored article. `extract_again` extracts a
-    stored capture again.
+    """Returns the first capture after the new capture `run` that shows the same revision of the stored article (`row`),
+    and comes before the next revision in `runs`; None if there is none. `extract_again` extracts a stored capture
+    again.
     """
     n = index_of_run_at(runs, run)
     if n is None:
@@ -419,7 +419,9 @@ def _observed(extracted: HistoricalArticle, redirects: list[str]) -> Observation
 
 
 def _equal_revision(db: Database, row: dict[str, Any], article: Article) -> int | None:
-    """Returns the number of the article's last revision with the same meaning as `article`; None if not found."""
+    """Returns the number of the article's last revision that has the same `meaning_digest` as `article`; None if there
+    is none.
+    """
     found = db.execute(
         "select max(revision) from revisions where article_id = ? and meaning_digest = ?",
         [row["id"], meaning_digest(article)],
@@ -483,9 +485,9 @@ def _enter_among_revisions(
 
 
 def _with_current_source_values(db: Database, row: dict[str, Any], extracted: HistoricalArticle) -> HistoricalArticle:
-    """If the article `extracted` shows the current revision of its post (`row`), completes it with the values that only
-    a source (a feed or an API) gave for this revision, because a capture that others made has no source hints. Returns
-    any other article unchanged.
+    """Returns the article `extracted`, completed with the values that only a source (a feed or an API) gave for the
+    current revision of its post (`row`). An imported capture has no source hints. If the article shows another
+    revision, it is returned unchanged.
     """
     current = article_from_row(row)
     article = with_source_values(extracted.article, current, decode_evidence(db, row))
@@ -493,8 +495,8 @@ def _with_current_source_values(db: Database, row: dict[str, Any], extracted: Hi
 
 
 def _enter_url(db: Database, row: dict[str, Any], extracted: HistoricalArticle) -> tuple[str, ...]:
-    """Records the URL that a post had when it was captured, and returns the URL if it is new. If nothing shows that the
-    post has moved, the older of its URLs becomes the article's own URL.
+    """Records the URL that a post had when it was captured; returns it if it is new, otherwise (). If nothing shows
+    that the post has moved, the older of its URLs becomes the article's own URL.
     """
     url, here, there = extracted.article.url, urlkey(extracted.article.url), row["urlkey"]
     if here == there or is_part_url(here, there):

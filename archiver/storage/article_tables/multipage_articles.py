@@ -99,9 +99,9 @@ def article_at(db: Database, key: str) -> Article | None:
 
 
 def is_own_post(db: Database, result: PageResult) -> bool:
-    """Returns True if a page that claims to be a part of another post was stored before as a post of its own. It still
-    counts as a post until the other post is fetched and lists it or does not (`release_parts`). A page that was
-    released then and makes the claim again does not count as a part.
+    """Returns True if a page that claims to be a part of another post was stored before as a post of its own. It stays
+    a post until the other post is fetched, and either lists the page or releases it (`release_parts`). Returns True
+    also for a page that was released and makes the claim again.
     """
     known = pages.known_page(db, urlkey(result.url))
     if known is None or known.fetched_at is None or text_of_part(db, known.urlkey) is not None:
@@ -166,7 +166,9 @@ def join_parts_of(db: Database, result: PageResult, *, has_parts: bool) -> PageR
 
 
 def marked_body(article: Article | None) -> MarkedText | None:
-    """Returns the body of an article with its marks; None if there is no article."""
+    """Returns the body of an article with its marks (the positions of headings, links and other markup); None if there
+    is no article.
+    """
     return MarkedText(article.body, article.markup) if article else None
 
 
@@ -317,7 +319,7 @@ def _without_page_number(title: str) -> str:
 
 def repeats_part(text: str, before: Sequence[str]) -> bool:
     """Returns True if the `text` of a page equals the text of one of the pages before it (`before`). Some web servers
-    answer a request for a page that does not exist with the first or last page of the post.
+    answer the request for a page after the last one with the first or last page of the post.
     """
     return bool(text) and fold_words(text) in {fold_words(t) for t in before}
 

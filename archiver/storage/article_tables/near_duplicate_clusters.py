@@ -41,13 +41,13 @@ from archiver.urls import urlkey_or_empty
 # -- LSH bands, which show which articles may be near-duplicates of an article
 
 COMMON = 32
-"""If at least this many articles have a key, the key is common. It then yields no candidates and is not stored for
+"""An LSH key is common if at least this many articles have it. A common key yields no candidates, and is not stored for
 further articles."""
 OF_A_CLUSTER = 8
-"""The key of a clustered article is stored only if fewer articles than this have the key. Thus the keys of a story
-with hundreds of copies do not become common: the first articles are found for all of them."""
+"""An LSH key of an article in a cluster is stored only if fewer articles than this have it. So a story with hundreds of
+copies does not make its keys common, and each copy still finds the first ones."""
 LEAST_MET = 2
-"""A candidate must share at least this many keys."""
+"""A candidate for a near-duplicate of an article must share at least this many LSH keys with it."""
 
 
 def lsh_candidates(db: Database, article_id: int, keys: Sequence[int], most: int) -> tuple[list[int], Counter[int]]:
@@ -116,7 +116,7 @@ def missing_minhashes(db: Database) -> int:
 _MAX_CANDIDATES = 8
 _ALMOST_WHOLE = 0.95
 _ENOUGH = 3
-"""If an article has this many links to one cluster, it need not be compared with the other members."""
+"""Once an article has this many links to one cluster, it is not compared with the other members."""
 Links = dict[int, tuple["ArticleText", NearDuplicate]]
 
 
@@ -185,8 +185,8 @@ def unlink(db: Database, article_ids: Iterable[int]) -> None:
 
 
 def unlink_compared(db: Database, article_id: int) -> None:
-    """Deletes the near-duplicate links between an article and the articles that `rebuild` has already compared again.
-    The article is about to be compared with them.
+    """Deletes the links of an article to the articles that `rebuild` has already compared again, because it is about to
+    compare this article with them.
     """
     db.execute(
         "delete from near_duplicates where article_id = ? and other_id in (select article_id from minhash_signatures)",
@@ -242,9 +242,9 @@ def _compare(own: ArticleText, others: Iterable[ArticleText]) -> tuple[Links, li
 
 
 def _drop_series(db: Database, own: ArticleText, links: Links, seen: list[ArticleText]) -> set[int]:
-    """Removes from `links`, the links of the article `own`, the articles that are not near-duplicates but other issues
-    of the same series, if most of the compared articles (`seen`) confirm that. Also deletes the stored links between
-    these issues. Returns the articles that lost a stored link.
+    """Removes from `links`, the links of the article `own`, the articles that are other issues of the same series and
+    not near-duplicates, if most of the compared articles (`seen`) confirm that. Also deletes the stored links between
+    such issues. Returns the IDs of the articles that lost a stored link.
     """
     if not links or len(seen) < 2:
         return set()
@@ -271,7 +271,9 @@ def _drop_series(db: Database, own: ArticleText, links: Links, seen: list[Articl
 
 
 def _store_links(db: Database, article_id: int, links: Mapping[int, NearDuplicate]) -> None:
-    """Stores the links of an article to its near-duplicates, by ID, each as one row with the higher ID first."""
+    """Stores the links of an article. `links` maps the IDs of its near-duplicates to the comparisons. Each link is one
+    row, with the higher ID first.
+    """
     if not links:
         return
     db.conn.executemany(
@@ -517,8 +519,8 @@ def _component_keeping_id(
 
 
 def _components(db: Database, ids: Collection[int]) -> list[list[int]]:
-    """Returns the connected components of these articles under their near-duplicate links, as lists of IDs, sorted
-    inside and out.
+    """Returns the connected components of these articles under their near-duplicate links, each as a sorted list of
+    IDs. The components are sorted, too.
     """
     links = UnionFind(
         (number, other)
@@ -553,7 +555,9 @@ def _update_size_and_source(db: Database, cluster: int) -> None:
 
 
 def _oldest_members(db: Database, cluster: int) -> list[int]:
-    """Returns the members published first. Their IDs say nothing of that: a crawl begins with the newest posts."""
+    """Returns the IDs of the members that were published first. The IDs themselves say nothing about that, since a
+    crawl begins with the newest posts.
+    """
     return [
         row[0]
         for row in db.execute(

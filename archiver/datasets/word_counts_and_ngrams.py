@@ -1,4 +1,4 @@
-"""Counts n-grams over all articles of each year and language in bounded memory.
+"""Counts the words and sentences of a text, and n-grams over all articles of each year and language in bounded memory.
 
 N-grams that occur in few articles are left out. Thus no text can be reconstructed from the n-grams, and names that only
 one or two texts mention do not appear.
@@ -11,16 +11,251 @@ At the end the texts are read again to find the words of the n-grams that remain
 from __future__ import annotations
 
 import heapq
+import re
 import tempfile
+import unicodedata
 from array import array
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
 from hashlib import sha256
 from itertools import accumulate, chain
 from pathlib import Path
 from typing import IO, Any
 
 from archiver.datasets.export_formats_and_parquet_tables import import_arrow
-from archiver.datasets.withheld_text_and_leaked_passages import BATCH_BYTES, Bitmap, HashedTexts
+
+# The words and sentences of a text.
+
+UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+)
+_UNSPACED_RUN = re.compile(f"[{UNSPACED}]+")
+_WORD = re.compile(f"[{UNSPACED}]|[^ {UNSPACED}]+")
+SEPARATORS = re.compile(r"[\W_]+")
+_ASCII = bytes(range(128))
+_SPACES = bytes(n if n > 127 or chr(n).isalnum() else 32 for n in range(256))
+_EDGES = bytes(32 if n == 32 else 97 for n in range(256))
+_OF_ASCII = _SPACES.translate(_EDGES)
+
+
+def words_of_text(text: str) -> list[str]:
+    """Splits a text into words for comparison: NFKC-normalized, case-folded, only letters and digits. In scripts
+    without spaces each character is a word.
+    """
+    found = _spaced(text)
+    return found.decode("utf-8").split() if isinstance(found, bytes) else _WORD.findall(found)
+
+
+def count_words(text: str) -> int:
+    """Counts the words of a text without splitting it, as the transitions from a separator to a letter or digit."""
+    if text.isascii():
+        return b" ".join((b"", text.encode("ascii"))).translate(_OF_ASCII).count(b" a")
+    found = _spaced(text)
+    if isinstance(found, bytes):
+        return b" ".join((b"", found)).translate(_EDGES).count(b" a")
+    others = _UNSPACED_RUN.split(found)
+    return len(found) - sum(map(len, others)) + len(" ".join(others).split())
+
+
+_LETTER, _STOP, _SPACE_OR_CLOSING, _OTHER = 97, 46, 32, 44
+_SIGNS = bytes(
+    _LETTER
+    if n > 127 or chr(n).isalnum()
+    else _STOP
+    if chr(n) in ".!?"
+    else _SPACE_OR_CLOSING
+    if chr(n).isspace() or chr(n) in "\"')]"
+    else _OTHER
+    for n in range(256)
+)
+"""Translates the bytes of a text to their kinds: letters and digits, ends of sentences, spaces and signs that close a
+quotation or a bracket, and others."""
+_OTHER_ENDS = "…。！？｡।॥؟۔።՞։"
+_OTHER_CLOSING = "”’»“«"  # the last two close quotations in German
+
+
+def count_words_and_sentences(text: str) -> tuple[int, int]:
+    """Counts the words of a text and the ends of its sentences. A sentence ends at punctuation, in any script. A text
+    without any has one sentence, an empty text none.
+    """
+    if not text.strip():
+        return 0, 0
+    plain = text
+    if not text.isascii():
+        for sign in _OTHER_ENDS:
+            if sign in plain:
+                plain = plain.replace(sign, ". ")
+        for sign in _OTHER_CLOSING:
+            if sign in plain:
+                plain = plain.replace(sign, '"')
+    import numpy as np
+
+    signs = np.frombuffer(b" %b " % plain.encode("utf-8", "replace").translate(_SIGNS), np.uint8)
+    stops = np.flatnonzero(signs == _STOP)
+    ends = stops[signs[stops + 1] == _SPACE_OR_CLOSING]
+    # Several stops with spaces between them are one end.
+    sentences = len(ends) - int(np.count_nonzero(ends[1:] - ends[:-1] == 2))
+    if not text.isascii():
+        return count_words(text), sentences or 1
+    is_letter = signs == _LETTER
+    return int(np.count_nonzero(is_letter[1:] > is_letter[:-1])), sentences or 1
+
+
+def word_unit(text: str, words: int) -> str:
+    """Returns "characters" if more than half of the words of a text are characters of scripts without spaces, otherwise
+    "words". `words` is the number of its words.
+    """
+    if text.isascii():
+        return "words"
+    return "characters" if 2 * sum(map(len, _UNSPACED_RUN.findall(text))) > words else "words"
+
+
+def plain_words(text: str) -> bytes:
+    """Returns the normalized words of a text separated by single spaces, in UTF-8 (`words_of_text`)."""
+    found = _spaced(text)
+    return b" ".join(found.split()) if isinstance(found, bytes) else " ".join(_WORD.findall(found)).encode("utf-8")
+
+
+def _spaced(text: str) -> bytes | str:
+    """Returns a text in normalized form, with all characters except letters and digits replaced by spaces.
+
+    Returns UTF-8 bytes, or a string if the text contains a script without spaces. For speed, ASCII is translated as
+    bytes, and each distinct other character is tested once.
+    """
+    if text.isascii():
+        return text.lower().encode("ascii").translate(_SPACES)
+    normalized = unicodedata.normalize("NFKC", text).casefold()
+    data = normalized.encode("utf-8", "replace").translate(_SPACES)
+    others = data.translate(None, _ASCII).decode("utf-8")
+    if _UNSPACED_RUN.search(others):
+        return SEPARATORS.sub(" ", normalized)
+    for character in set(others):
+        if not character.isalnum():
+            data = data.replace(character.encode("utf-8"), b" ")
+    return data
+
+
+# Polynomial rolling hashes of runs (sequences) of words, for many texts at a time.
+
+BATCH_BYTES = 1 << 17
+"""This many bytes of text are hashed at a time, because hashing is fastest at this size."""
+_BASE = 6364136223846793005
+_INVERSE = pow(_BASE, -1, 1 << 64)
+_MASK = (1 << 64) - 1
+_VALUES = tuple(int.from_bytes(sha256(bytes([byte])).digest()[:8], "big") for byte in range(256))
+_SPACE = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Runs:
+    """All sequences of a given number of adjacent words (runs) in some texts, as four Arrow arrays with one entry for
+    each run:
+
+    - the hash of the run;
+    - the index of its text;
+    - the position, in `HashedTexts.data`, of the space before the run;
+    - the position of the space after the run.
+    """
+
+    hashes: Any
+    texts: Any
+    starts: Any
+    ends: Any
+
+
+class HashedTexts:
+    """A batch of texts prepared for hashing their runs of words. The texts come from `plain_words`, and none is empty.
+    `data` contains all of them, with a NUL character as a separate word between two texts.
+    """
+
+    def __init__(self, texts: Sequence[bytes]) -> None:
+        pa, _ = import_arrow()
+        import pyarrow.compute as pc
+
+        self.data = b" %b " % b" \0 ".join(texts)
+        powers, self._inverses = _powers(max(BATCH_BYTES, 1 << len(self.data).bit_length()))
+        characters = pa.Array.from_buffers(pa.uint8(), len(self.data), [None, pa.py_buffer(self.data)])
+        self._spaces = pc.indices_nonzero(pc.equal(characters, pa.scalar(_SPACE, pa.uint8())))
+        values = pa.array(_VALUES, pa.uint64()).take(characters)
+        self._sums = pc.cumulative_sum(pc.multiply(values, powers.slice(0, len(self.data)))).take(self._spaces)
+        borders = pc.cumulative_sum(pc.cast(pc.equal(characters, pa.scalar(0, pa.uint8())), pa.uint32()))
+        self._numbers = borders.take(self._spaces)
+
+    def runs(self, words: int) -> Runs:
+        """Returns all runs of `words` adjacent words that lie within one text."""
+        import pyarrow.compute as pc
+
+        count = max(len(self._spaces) - words, 0)
+        first, last = (slice(0, count), slice(len(self._spaces) - count, None))
+        starts, ends, number = self._spaces[first], self._spaces[last], self._numbers[first]
+        hashes = pc.multiply(pc.subtract(self._sums[last], self._sums[first]), self._inverses.take(starts))
+        within = pc.equal(number, self._numbers[last])
+        return Runs(hashes.filter(within), number.filter(within), starts.filter(within), ends.filter(within))
+
+
+def run_hashes(text: str, words: int) -> list[int]:
+    """Returns the hashes of all runs of `words` adjacent words in a single text. For a short text this is faster than
+    HashedTexts.
+    """
+    data = plain_words(text)
+    if data.count(b" ") + 1 < words:
+        return []
+    total, power, inverse = 0, 1, 1
+    sums: list[tuple[int, int]] = []
+    for byte in b" %b " % data:
+        total += _VALUES[byte] * power
+        if byte == _SPACE:
+            sums.append((total, inverse))
+        power, inverse = power * _BASE & _MASK, inverse * _INVERSE & _MASK
+    return [(sums[at + words][0] - sums[at][0]) * sums[at][1] & _MASK for at in range(len(sums) - words)]
+
+
+class Bitmap:
+    """A fast filter for a set of 64-bit hashes. It accepts every hash that is in the set, and only few other hashes."""
+
+    _MOST_BITS = 27
+
+    def __init__(self, hashes: Any) -> None:
+        pa, _ = import_arrow()
+        import pyarrow.compute as pc
+
+        self._count = len(hashes)
+        order = min(self._MOST_BITS, max(10, len(hashes).bit_length() + 6))
+        self._shift = pa.scalar(64 - order, pa.uint64())
+        bits = bytearray(1 << order - 3)
+        for at in range(0, len(hashes), BATCH_BYTES):
+            for bit in pc.shift_right(hashes[at : at + BATCH_BYTES], self._shift).to_pylist():
+                bits[bit >> 3] |= 1 << (bit & 7)
+        self._bits = pa.Array.from_buffers(pa.bool_(), 1 << order, [None, pa.py_buffer(bits)])
+
+    def __len__(self) -> int:
+        return self._count
+
+    def may_contain(self, hashes: Any) -> Any:
+        """Returns an array with True for each hash that may be in the set, and False for each other hash."""
+        import pyarrow.compute as pc
+
+        return self._bits.take(pc.shift_right(hashes, self._shift))
+
+
+@cache
+def _powers(count: int) -> tuple[Any, Any]:
+    """Returns the first `count` powers of the rolling hash's base and of its inverse, modulo 2^64."""
+    pa, _ = import_arrow()
+    import pyarrow.compute as pc
+
+    out = []
+    for base in (_BASE, _INVERSE):
+        found = pa.array([1], pa.uint64())
+        while len(found) < count:
+            further = pa.scalar(pow(base, len(found), 1 << 64), pa.uint64())
+            found = pa.concat_arrays([found, pc.multiply(found, further)])
+        out.append(found)
+    return out[0], out[1]
+
+
+# N-grams.
 
 MAX_N = 5
 """An n-gram has at most this many words."""
@@ -184,8 +419,8 @@ class Ngrams:
                 batches, seen = [], []
 
     def _lines(self, seen: Any, batches: Sequence[bytes], kept: Any, left: Any) -> tuple[list[str], Any]:
-        """Returns the lines for the n-grams that were found in some batches of texts, and those of the hashes `left`
-        whose words have still not been found.
+        """Returns lines for those n-grams of the hashes `left` whose words were found in some batches of texts, and the
+        hashes whose words have still not been found.
 
         - `seen`: a table with the hash and the place of each n-gram in `batches`.
         - `kept`: a table with the hashes and counts of all n-grams to be listed.

@@ -1,4 +1,5 @@
-"""Chooses random samples of what would not be fetched otherwise: of known posts, and of pages that were set aside.
+"""Chooses random samples of pages that would not be fetched otherwise, and estimates from them how many posts have
+changed.
 
 The sample of known posts finds edits that no source announces. The number of sampled posts that had changed shows about
 how many of all posts have changed.
@@ -48,8 +49,8 @@ class Sampled:
     def eagerness(self) -> float:
         """Returns the factor, from 1 to 10, by which the sample grows and the revisit period shrinks.
 
-        It is 1 if fewer than two sampled posts had changed, since a single one may be chance. Otherwise it is 1 + 0.2
-        per percent of sampled posts that had changed, at most 10.
+        It is 1 if fewer than two sampled posts had changed, since a single one may be chance. Otherwise it is 1 plus
+        0.2 for each percent of the sampled posts that had changed.
         """
         if self.changed < _EAGER_FROM:
             return 1.0
@@ -167,9 +168,8 @@ OTHER_PATTERNS = "other patterns"
 
 
 def sample_size(pages: int, *, by_sources: bool = False) -> int:
-    """Returns the size of the sample of `pages` set-aside pages: 10, plus one for every 500 pages, but at most 20. If
-    the pages were set aside because a source lists all posts (`by_sources`), one page in ten is sampled, but at most 20
-    pages.
+    """Returns how many of `pages` set-aside pages are sampled: 10, plus one for every 500 pages, but at most 20. If the
+    pages were set aside because a source lists all posts (`by_sources`), it is one page in ten, but at most 20 pages.
     """
     return min(pages, _MOST, -(-pages // 10) if by_sources else _LEAST + pages // _MORE_PER)
 

@@ -1,4 +1,4 @@
-"""Prints the summary of a crawl, the health of sites, and the results of notifications."""
+"""Prints the summary of a crawl and advice after it, the health of sites, and the results of notifications."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from archiver.storage.locks import scheduler_process
 from archiver.storage.run_records_and_statistics import Counts
 from archiver.storage.sites_settings_and_rules import Mute, find_site, read_mute
 
-# Health, also as exit codes for monitoring
+# Health, also as exit codes for monitoring.
 
 STYLES: dict[Level, str] = {"green": "green", "amber": "yellow", "red": "bold red", "unknown": "dim"}
 EXIT_CODES: dict[Level, int] = {"green": 0, "unknown": 0, "amber": 1, "red": 2}
@@ -247,7 +247,9 @@ def format_run_summary(result: dict[str, Any], archive: str) -> list[str]:
 
 
 def _format_earlier_runs(result: dict[str, Any]) -> list[str]:
-    """Returns lines about what a run finished, or took back, of earlier runs."""
+    """Returns lines about earlier runs: that this run fetched what one had left, and how many of their edits it took
+    back.
+    """
     lines = []
     if result["continued_full"]:
         began = format_time(result["continued_full"])
@@ -348,8 +350,8 @@ def read_health_after_crawl(archive: str, sites: Iterable[str]) -> dict[str, dic
 
 
 def read_advice_after_crawl(archive: str, sites: Iterable[str]) -> dict[str, str]:
-    """Returns a dict with advice for those of these sites, by name, that seem to have moved to another address; {} if
-    the archive cannot be read.
+    """Returns advice for each of these sites that seems to have moved to another address, by the site's name; {} if the
+    archive cannot be read.
     """
     selected = set(sites)
     if not selected:
@@ -377,8 +379,9 @@ def format_health(health: dict[str, Any] | None) -> list[str]:
 
 
 def suggest_commands(archive: str, site: str, counts: Counts) -> list[str]:
-    """Returns lines with commands to try after a crawl of a site: up to three searches that find something of it after
-    the first crawl, and after a later one the command that shows its changes. Returns [] if it changed nothing.
+    """Returns lines with commands to try after a crawl of a site. After the first crawl, these are up to three searches
+    that find articles of the site; after a later one, the command that shows what the crawl changed. Returns [] if it
+    changed nothing.
     """
     if not (counts.new or counts.revised or counts.gone):
         return []

@@ -1,43 +1,81 @@
-"""The web pages by which readers keep articles and follow searches: collections, and feeds of any search.
+"""The web pages by which readers keep articles and follow searches: collections, exports, and feeds of any search.
 
-The server stores neither. A collection is a URL that contains its articles and notes; a feed is a search whose newest
-results are written as Atom (RFC 4287) or as JSON Feed 1.1.
+The server stores neither collections nor feeds. A collection is a URL that contains its articles and notes; a feed is
+a search whose newest results are written as Atom (RFC 4287) or as JSON Feed 1.1.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from types import MappingProxyType
+from typing import IO, Any, NamedTuple
+
+from sqlite_utils import Database
 
 from archiver.errors import ArticleNotFound, ArticleRemoved
+from archiver.fields import FIELDS
 from archiver.search.atom_and_json_feeds import TYPES, Feed, FeedFormat, changes_feed, write_atom, write_json_feed
 from archiver.search.citations import STYLE_NAMES, STYLES, build_citation
 from archiver.search.query_with_filters_and_sort import Query
+from archiver.search.search_hits_facets_and_similar_articles import matching_ids
 from archiver.storage.article_tables.article_record_reader import find_article, records
-from archiver.web.search_pages_and_exports import EXPORT_FORMATS
 from archiver.web.site_names_and_icons import identify_sites, name_sites
 from archiver.web.web_requests_responses_and_query_urls import (
     LONG,
     MANY,
     ArchiveRequest,
+    CannotAnswer,
+    Download,
     PageResponse,
     RawResponse,
-    collected_articles,
     format_query,
     make_search_link,
     parse_offset,
     parse_query,
 )
 
-# Collections.
+# Collections: lists of article IDs in a URL (`?id=7&id=12`).
+
+MAX_COLLECTED = 500
+"""A collection has at most this many articles, so that its URL does not get too long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """The articles of a collection. `ids` are in the requested order, each once. `missing` contains a message for each
+    requested article that is not available.
+    """
+
+    ids: tuple[int, ...]
+    missing: tuple[str, ...]
+
+
+def collected_articles(db: Database, named: Iterable[str]) -> Collection:
+    """Finds the articles of a collection. Each value of `named` is an ID or a URL, or several of them separated by
+    spaces or commas. Raises CannotAnswer for more than MAX_COLLECTED articles.
+    """
+    words = [word for text in named for word in text.replace(",", " ").split()]
+    if len(words) > MAX_COLLECTED:
+        raise CannotAnswer(
+            f"{len(words):,} articles", f"a collection has at most {MAX_COLLECTED}; save a search instead"
+        )
+    ids, missing = [], []
+    for word in dict.fromkeys(words):
+        try:
+            ids.append(find_article(db, word))
+        except (ArticleNotFound, ArticleRemoved) as error:
+            missing.append(str(error))
+    return Collection(tuple(dict.fromkeys(ids)), tuple(missing))
+
 
 MAX_NOTE = 2_000
 """A note in a collection has at most this many characters."""
 _NOTE = "note."
 _EDITS = ("without", "up", "down", "save")
-"""The arguments by which the form of the page changes a collection. The answer is a redirect to the changed one."""
+"""Arguments with which the form of the page changes a collection. The response redirects to the changed collection."""
 Pairs = list[tuple[str, Any]]
 
 
@@ -244,7 +282,7 @@ def _followed_query(request: ArchiveRequest) -> Query:
 
 
 def _describe(request: ArchiveRequest, query: Query) -> str:
-    """Returns the title of a feed: the archive and what is searched for."""
+    """Returns the title of a feed: the name of the archive and the query."""
     titles = identify_sites(request, query.site)
     filters = ", ".join(
         titles[value].title if name == "site" else value
@@ -252,3 +290,116 @@ def _describe(request: ArchiveRequest, query: Query) -> str:
         if name not in ("q", "stem", "fold", "recent")
     )
     return ": ".join(filter(None, (request.title, query.text or ("" if filters else "new articles"), filters)))
+
+
+# Exports of results and collections, in the formats of `archiver export` and `archiver cite`.
+
+
+Write = Callable[[Database, Sequence[int], IO[bytes]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ExportFormat:
+    """A format in which articles can be exported. `name` is used in URLs, `label` on pages. `ending` is the suffix of
+    the file name. `write` writes the file. `columns` are the columns to choose from, if the format has any.
+    """
+
+    name: str
+    label: str
+    media_type: str
+    ending: str
+    write: Write
+    columns: tuple[str, ...] = ()
+
+
+def _format_writer(name: str) -> Write:
+    def write(db: Database, ids: Sequence[int], out: IO[bytes]) -> None:
+        from archiver.datasets.export_formats_and_parquet_tables import FORMATS
+
+        FORMATS[name].write(records(db, ids), out)
+
+    return write
+
+
+def _write_csv(db: Database, ids: Sequence[int], out: IO[bytes], columns: tuple[str, ...] = ()) -> None:
+    """Writes articles as CSV that a spreadsheet can open without running anything; with all columns by default."""
+    from archiver.datasets.export_formats_and_parquet_tables import write_csv
+
+    write_csv(records(db, ids), out, columns or CSV_COLUMNS, harmless=True)
+
+
+def _citation_writer(name: str, titles: Mapping[str, str] = MappingProxyType({})) -> Write:
+    """Returns a function that writes citations in a style. They name each site by its title in `titles`, or else by its
+    name.
+    """
+
+    def write(db: Database, ids: Sequence[int], out: IO[bytes]) -> None:
+        cited = map(build_citation, records(db, ids))
+        named = [replace(one, site=titles.get(one.site, one.site)) for one in cited]
+        out.write(STYLES[name](named).encode("utf-8", "replace"))
+
+    return write
+
+
+def _site_titles(request: ArchiveRequest, ids: Sequence[int]) -> dict[str, str]:
+    """Returns the title of each site of these articles, by the site's name."""
+    sites = request.db.execute(
+        "select distinct site from articles where id in (select value from json_each(?))", [json.dumps(ids)]
+    ).fetchall()
+    known = identify_sites(request, [name for (name,) in sites], _MOST_SITES_NAMED)
+    return {name: one.title for name, one in known.items()}
+
+
+_MOST_SITES_NAMED = 100
+"""For a file of citations, at most this many home pages are read for the titles of sites."""
+CSV_COLUMNS = tuple(field.name for field in FIELDS)
+EXPORT_FORMATS: dict[str, ExportFormat] = {
+    kind.name: kind
+    for kind in (
+        ExportFormat("csv", "CSV", "text/csv; charset=utf-8; header=present", "csv", _write_csv, CSV_COLUMNS),
+        ExportFormat("jsonl", "JSON Lines", "application/jsonl; charset=utf-8", "jsonl", _format_writer("jsonl")),
+        ExportFormat("geojson", "GeoJSON", "application/geo+json; charset=utf-8", "geojson", _format_writer("geojson")),
+        ExportFormat("bibtex", "BibTeX", "application/x-bibtex; charset=utf-8", "bib", _citation_writer("bibtex")),
+        ExportFormat(
+            "ris", "RIS", "application/x-research-info-systems; charset=utf-8", "ris", _citation_writer("ris")
+        ),
+        ExportFormat(
+            "csl-json",
+            "CSL-JSON",
+            "application/vnd.citationstyles.csl+json; charset=utf-8",
+            "json",
+            _citation_writer("csl-json"),
+        ),
+    )
+}
+
+
+def find_ids(db: Database, query: Query) -> list[int]:
+    """Returns the IDs of all results of a search, in the order of the results page and with the same duplicates folded.
+    Raises BadQuery, SiteNotFound or IndexMissing.
+    """
+    return list(matching_ids(db, replace(query, limit=None, offset=0)))
+
+
+def export_page(request: ArchiveRequest) -> Download:
+    """Returns a file with the results of a search or, if the URL has arguments `id`, with the articles of a collection.
+    The argument `as` selects the format, such as `as=csv`; for CSV, the arguments `column` select the columns.
+    """
+    if (name := request.one("as")) not in EXPORT_FORMATS:
+        raise CannotAnswer(f"export as {name}", f"the formats are {', '.join(EXPORT_FORMATS)}")
+    kind = EXPORT_FORMATS[name]
+    columns = request.many("column")
+    if unknown := next((one for one in columns if one not in kind.columns), ""):
+        known = f"the columns are {', '.join(kind.columns)}" if kind.columns else "only CSV has columns to choose"
+        raise CannotAnswer(f"column {unknown}", known)
+    named = request.many("id")
+    ids = collected_articles(request.db, named).ids if named else find_ids(request.db, parse_query(request))
+    write_all = _citation_writer(name, _site_titles(request, ids)) if name in STYLES else kind.write
+
+    def write(db: Database, out: IO[bytes]) -> None:
+        if columns:
+            _write_csv(db, ids, out, columns)
+        else:
+            write_all(db, ids, out)
+
+    return Download(write, kind.media_type, f"{'collection' if named else 'search'}.{kind.ending}")

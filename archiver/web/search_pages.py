@@ -1,21 +1,17 @@
-"""The web pages related to search: results, concordance, trends, saved searches and exports."""
+"""The web pages related to search: results, concordance, trends and saved searches."""
 
 from __future__ import annotations
 
 import json
 import unicodedata
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import accumulate
-from types import MappingProxyType
-from typing import IO, Any
-
-from sqlite_utils import Database
+from typing import Any
 
 from archiver.errors import BadQuery
-from archiver.fields import FIELDS, OPTIONS
-from archiver.search.citations import STYLES, build_citation
+from archiver.fields import OPTIONS
 from archiver.search.concordance import MAX_WIDTH, WIDTH, concordance
 from archiver.search.histograms_trends_maps_and_charts import MAX_TERMS, UNITS, Trend, trend
 from archiver.search.query_compiler_and_stemming import has_ranking_terms
@@ -33,16 +29,15 @@ from archiver.search.search_hits_facets_and_similar_articles import (
     Hit,
     count_facets,
     hit_as_dict,
-    matching_ids,
     plan_query,
     run,
     sort_order,
 )
 from archiver.search.snippets_and_highlighting import highlight_line, highlight_terms
 from archiver.search.sorting_recency_and_duplicate_folding import FOLDS, Sort
-from archiver.storage.article_tables.article_record_reader import records
 from archiver.storage.page_requisite_records import captured_lead_image
 from archiver.web.archive_connections_and_cache import get_cached, strip_paging
+from archiver.web.collection_export_and_feed_pages import EXPORT_FORMATS
 from archiver.web.memento_addresses_and_safe_replay import build_memento_url, format_timestamp
 from archiver.web.search_charts_and_map import (
     FEW_ARTICLES,
@@ -69,12 +64,9 @@ from archiver.web.web_requests_responses_and_query_urls import (
     MAX_HITS,
     PAGE_SIZE,
     ArchiveRequest,
-    CannotAnswer,
-    Download,
     PageResponse,
     RawResponse,
     SearchLinks,
-    collected_articles,
     format_query,
     make_reading_link,
     make_search_link,
@@ -285,7 +277,7 @@ def _build_paging(request: ArchiveRequest, query: Query, total: int) -> dict[str
 
 LINES = 100
 _PAGE_WIDTH = 55
-"""The characters before and after a word that fit on a page."""
+"""The number of characters before and after a word that fit on a page."""
 CONCORDANCE_SORTS = (
     ("", "Newest"),
     ("date", "Oldest"),
@@ -544,114 +536,3 @@ def feed_page(request: ArchiveRequest) -> RawResponse:
         ),
         "application/atom+xml; charset=utf-8",
     )
-
-
-# Exports of results and collections, in the formats of `archiver export` and `archiver cite`.
-
-
-Write = Callable[[Database, Sequence[int], IO[bytes]], None]
-
-
-@dataclass(frozen=True, slots=True)
-class ExportFormat:
-    """A format in which articles can be exported. `name` is used in URLs, `label` on pages. `ending` is the suffix of
-    the file name. `write` writes the file. `columns` are the columns to choose from, if the format has any.
-    """
-
-    name: str
-    label: str
-    media_type: str
-    ending: str
-    write: Write
-    columns: tuple[str, ...] = ()
-
-
-def _format_writer(name: str) -> Write:
-    def write(db: Database, ids: Sequence[int], out: IO[bytes]) -> None:
-        from archiver.datasets.export_formats_and_parquet_tables import FORMATS
-
-        FORMATS[name].write(records(db, ids), out)
-
-    return write
-
-
-def _write_csv(db: Database, ids: Sequence[int], out: IO[bytes], columns: tuple[str, ...] = ()) -> None:
-    """Writes articles as CSV that a spreadsheet can open without running anything; with all columns by default."""
-    from archiver.datasets.export_formats_and_parquet_tables import write_csv
-
-    write_csv(records(db, ids), out, columns or CSV_COLUMNS, harmless=True)
-
-
-def _citation_writer(name: str, titles: Mapping[str, str] = MappingProxyType({})) -> Write:
-    """Returns the writer of a citation style. It names each site by its title in `titles`, or else by its name."""
-
-    def write(db: Database, ids: Sequence[int], out: IO[bytes]) -> None:
-        cited = map(build_citation, records(db, ids))
-        named = [replace(one, site=titles.get(one.site, one.site)) for one in cited]
-        out.write(STYLES[name](named).encode("utf-8", "replace"))
-
-    return write
-
-
-def _site_titles(request: ArchiveRequest, ids: Sequence[int]) -> dict[str, str]:
-    """Returns the titles of the sites of articles by the names of the sites."""
-    sites = request.db.execute(
-        "select distinct site from articles where id in (select value from json_each(?))", [json.dumps(ids)]
-    ).fetchall()
-    known = identify_sites(request, [name for (name,) in sites], _MOST_SITES_NAMED)
-    return {name: one.title for name, one in known.items()}
-
-
-_MOST_SITES_NAMED = 100
-"""For a file of citations, at most this many home pages are read for the titles of sites."""
-CSV_COLUMNS = tuple(field.name for field in FIELDS)
-EXPORT_FORMATS: dict[str, ExportFormat] = {
-    kind.name: kind
-    for kind in (
-        ExportFormat("csv", "CSV", "text/csv; charset=utf-8; header=present", "csv", _write_csv, CSV_COLUMNS),
-        ExportFormat("jsonl", "JSON Lines", "application/jsonl; charset=utf-8", "jsonl", _format_writer("jsonl")),
-        ExportFormat("geojson", "GeoJSON", "application/geo+json; charset=utf-8", "geojson", _format_writer("geojson")),
-        ExportFormat("bibtex", "BibTeX", "application/x-bibtex; charset=utf-8", "bib", _citation_writer("bibtex")),
-        ExportFormat(
-            "ris", "RIS", "application/x-research-info-systems; charset=utf-8", "ris", _citation_writer("ris")
-        ),
-        ExportFormat(
-            "csl-json",
-            "CSL-JSON",
-            "application/vnd.citationstyles.csl+json; charset=utf-8",
-            "json",
-            _citation_writer("csl-json"),
-        ),
-    )
-}
-
-
-def find_ids(db: Database, query: Query) -> list[int]:
-    """Returns the IDs of all results of a search, in the order of the results page and with the same duplicates folded.
-    Raises BadQuery, SiteNotFound or IndexMissing.
-    """
-    return list(matching_ids(db, replace(query, limit=None, offset=0)))
-
-
-def export_page(request: ArchiveRequest) -> Download:
-    """Returns a file with the results of a search or, if the URL has arguments `id`, with the articles of a collection.
-    The argument `as` selects the format, such as `as=csv`; for CSV, the arguments `column` select the columns.
-    """
-    if (name := request.one("as")) not in EXPORT_FORMATS:
-        raise CannotAnswer(f"export as {name}", f"the formats are {', '.join(EXPORT_FORMATS)}")
-    kind = EXPORT_FORMATS[name]
-    columns = request.many("column")
-    if unknown := next((one for one in columns if one not in kind.columns), ""):
-        known = f"the columns are {', '.join(kind.columns)}" if kind.columns else "only CSV has columns to choose"
-        raise CannotAnswer(f"column {unknown}", known)
-    named = request.many("id")
-    ids = collected_articles(request.db, named).ids if named else find_ids(request.db, parse_query(request))
-    write_all = _citation_writer(name, _site_titles(request, ids)) if name in STYLES else kind.write
-
-    def write(db: Database, out: IO[bytes]) -> None:
-        if columns:
-            _write_csv(db, ids, out, columns)
-        else:
-            write_all(db, ids, out)
-
-    return Download(write, kind.media_type, f"{'collection' if named else 'search'}.{kind.ending}")

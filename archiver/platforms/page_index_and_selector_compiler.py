@@ -125,9 +125,10 @@ class SelectorGroups:
     """Several selectors, grouped so that those which can match on a page are found quickly. A selector is given by its
     position among them.
 
-    `places` contains the positions by a key that a page must have for the selectors to match, such as (".", "entry").
-    `names` are the second parts of the keys by the first. `free` are the positions of selectors that need no key, and
-    may match on any page.
+    - `places`: for each key that a page must have for some selectors to match, such as (".", "entry"), the positions of
+      these selectors.
+    - `names`: the same keys, as a set of names for each first character: {".": {"entry"}}.
+    - `free`: the positions of selectors that need no key, and may match on any page.
     """
 
     names: Mapping[str, frozenset[str]]
@@ -417,7 +418,7 @@ class Index:
         return self._attrs.get(name, [])
 
     def sorted(self, elements: Collection[Element]) -> list[Element]:
-        """Returns elements in document order."""
+        """Returns some elements of the page, sorted in document order."""
         return sorted(elements, key=self.order.__getitem__) if elements else []
 
     def classes_with(self, hints: re.Pattern[str]) -> list[str]:
@@ -549,8 +550,8 @@ class Index:
         return found
 
     def _values(self, tag: str, attr: str) -> str:
-        """Returns the values of an attribute on all elements with this tag ("" for any tag), as one text with a value
-        on each line.
+        """Returns one text with the values of an attribute, a value on each line, from all elements with this tag (""
+        for any tag).
         """
         found = self._joined.get((tag, attr))
         if found is None:
