@@ -539,7 +539,7 @@ def _scores(script: str, sample: _Text) -> Iterator[tuple[str, float]]:
 _BEGINNING, _FEWEST_LETTERS = 200, 20
 """The language of a text is recognized from this many characters at its beginning, if they contain enough letters."""
 _ONE_LANGUAGE = {"wuu": "zh", "nb": "no", "nn": "no", "iw": "he", "in": "id", "ji": "yi", "fil": "tl", "hbs": "sh"}
-"""Codes that detectors and pages use for parts of a language, or used for it in earlier times."""
+"""Maps codes of varieties of a language, and former codes, to the code with which languages are compared."""
 Recognized = tuple[str | None, float | None]
 """The language of a text (ISO 639-1) and its probability; (None, None) if the text is too short."""
 

@@ -10,21 +10,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver import markup
+import archiver.lazy_regex as lazy_module
 from archiver.lazy_regex import compile_lazy_regexes, lazy_regex
 
 _PATTERN = r"(?P<word>[a-zß]+)-?(\d*)"
 _START = """
 import sys
 import archiver.cli.commands.crawl
-from archiver import markup
-print(sum(one._compiled is not None for one in markup._lazy_regexes), len(markup._lazy_regexes))
+import archiver.lazy_regex as lazy_module
+print(sum(one._compiled is not None for one in lazy_module._lazy_regexes), len(lazy_module._lazy_regexes))
 """
 
 
 def test_a_pattern_is_compiled_when_it_is_used() -> None:
     broken = lazy_regex("(")
-    markup._lazy_regexes.pop()
+    lazy_module._lazy_regexes.pop()
     with pytest.raises(re.error):
         broken.search("")
 
@@ -41,7 +41,7 @@ def test_it_answers_as_a_compiled_pattern_does(text: str) -> None:
 def test_all_can_be_compiled_before_a_fork() -> None:
     lazy = lazy_regex("a|b")
     compile_lazy_regexes()
-    assert markup._lazy_regexes[-1].compile() is lazy.search("a").re  # type: ignore[union-attr]
+    assert lazy_module._lazy_regexes[-1].compile() is lazy.search("a").re  # type: ignore[union-attr]
 
 
 def test_a_crawl_starts_without_compiling_the_patterns_of_pages() -> None:
