@@ -127,7 +127,7 @@ _SCROLL_SCRIPT = lazy_regex(
     r"infinite[-_]?scroll|load[-_]?more|IntersectionObserver[\s\S]*\bfetch\(|(?:fetch|get|ajax|open)\([^;]{0,80}[?&/]page\b",
     re.IGNORECASE,
 )
-_MAX_BUTTON, _MAX_DIGITS = 60, 3
+_MAX_BUTTON, _MAX_DIGITS, _MAX_SCRIPT = 60, 3, 20_000
 _MOST_NUMBERS = 15  # a pager shows at most this many numbers; a calendar shows more
 _LISTING_ENTRIES = 3
 _ZERO, _TAIL = lazy_regex(r"(?<!\d)0(?!\d)"), 20  # a page number is in the last characters of an address
@@ -146,8 +146,6 @@ class PageLinks:
     - `refresh`, `canonical`: absolute addresses, which may be out of scope.
     - `nofollow`: True if meta robots asks crawlers not to follow the page's links.
     - `is_listing`: True if the page itself is a listing of posts.
-    - `has_hidden_pages`: True if the listing continues on further pages to which no link leads: only a script requests
-      them, or a form with the method POST.
     - `traps`: addresses in scope that are crawl traps or are not worth fetching, and are therefore only recorded.
     - `titles`: the elements that are titles of entries, with the addresses to which they link.
     - `others`: the elements of other links that may lead to posts, with their addresses.
@@ -165,7 +163,6 @@ class PageLinks:
     traps: tuple[DiscoveredURL, ...] = ()
     titles: tuple[tuple[etree._Element, str], ...] = field(default=(), compare=False, repr=False)
     others: tuple[tuple[etree._Element, str], ...] = field(default=(), compare=False, repr=False)
-    has_hidden_pages: bool = False
 
     @property
     def all(self) -> tuple[DiscoveredURL, ...]:
@@ -200,6 +197,13 @@ def _has_class(element: etree._Element, pattern: re.Pattern[str]) -> bool:
     """Returns True if a class of an element, or of its nearest ancestors, matches a pattern."""
     near = (element, *islice(element.iterancestors(), 3))
     return any(pattern.search(one.get("class") or "") for one in near)
+
+
+def has_hidden_pages(index: Index, url: str, scope: Scope, links: PageLinks) -> bool:
+    """Returns True if a listing continues on further pages to which no link leads: only a script requests them, or a
+    form. `links` are the links of the page; the other parameters are those of `parse_links`.
+    """
+    return links.is_listing and not links.next_pages and _Page(index, url, scope, 2100).has_hidden_pages()
 
 
 def is_redirector(url: str) -> bool:
@@ -264,10 +268,9 @@ class _Page:
             tuple(self.traps.values()),
             tuple(self.titles),
             tuple(self.others),
-            is_listing and not following and self._has_hidden_pages(),
         )
 
-    def _has_hidden_pages(self) -> bool:
+    def has_hidden_pages(self) -> bool:
         """Returns True if the page has a button, or a link without an address, that shows further entries."""
         root, numbers = self.index.root, dict[etree._Element, set[int]]()
         for element in root.iter("button", "input", "a"):
@@ -288,7 +291,8 @@ class _Page:
                 return True
         if any({2, 3} <= found and len(found) <= _MOST_NUMBERS for found in numbers.values()):
             return True
-        return any(_SCROLL_SCRIPT.search(script.text) for script in root.iter("script") if script.text)
+        scripts = (script.text or "" for script in root.iter("script"))
+        return any(len(text) < _MAX_SCRIPT and _SCROLL_SCRIPT.search(text) for text in scripts)
 
     def _classify(self, href: str | None) -> ClassifiedLink | None:
         """Returns the classification of the link with this address (`href`, None if missing) if it leads to another

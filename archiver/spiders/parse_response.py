@@ -430,7 +430,11 @@ def _article_page(
         is_post and article.part_of and request.kind is not PageKind.PART and site.scope.contains(article.part_of)
     )
     final = _claimed_part(result, article) if is_claim else _with_outcome(result, article, request)
-    if links and links.has_hidden_pages and article.kind is PageKind.LISTING:
+    if (
+        links
+        and article.kind is PageKind.LISTING
+        and link_reader.has_hidden_pages(page.index, result.final_url, site.scope, links)
+    ):
         final = replace(final, reason=f"{final.reason}; {HIDDEN_PAGES}")
     return ParsedPage(final, platform=article.platform)
 
