@@ -425,7 +425,7 @@ def _is_unusual_since(db: Database, site_id: int, rule: HoldRule, start: str, ch
 
 
 _MOST_ANNOUNCED = 0.4
-_LOST_TEXT = (HoldRule.SHORTER, HoldRule.STUB, HoldRule.OTHER_TEXT, HoldRule.SHARED_TEXT)
+_LOST_TEXT = (HoldRule.SHORTER, HoldRule.STUB, HoldRule.OTHER_TEXT, HoldRule.SHARED_TEXT, HoldRule.NEW_TEXT)
 _MOST_READ = 40
 """At most this many edits of a period are compared with the states before them."""
 
@@ -825,7 +825,7 @@ def _rule_for_unannounced_text(db: Database, post: FetchedPost, old: Article, re
     assert result.article is not None
     if _is_sent_in_part(db, post, result):
         return HoldRule.CUT_OFF
-    is_new = is_replaced(old.body, result.article.body) and _is_long_known(post, result.at)
+    is_new = is_replaced(old.body, result.article.body) and _is_trusted(db, post, result.at)
     return HoldRule.NEW_TEXT if is_new else None
 
 
@@ -847,12 +847,19 @@ def _is_older_copy(db: Database, post: FetchedPost, earlier: dict[str, Any]) -> 
     return last_seen < changed <= current and _is_listed(db, post)
 
 
-def _is_long_known(post: FetchedPost, at: datetime) -> bool:
-    """Returns True if a post was stored before the last days. One that was first stored during a fault gets another
-    text when the fault is over.
+def _is_trusted(db: Database, post: FetchedPost, at: datetime) -> bool:
+    """Returns True if a post was not first stored just now, nor by a run that held pages. Such a post may get another
+    text for a good reason: its author replaces a placeholder, or the fault during which it was stored is over.
     """
-    first_seen = moment(post.row["first_seen"]) if post.row else None
-    return first_seen is not None and at - first_seen > TOGETHER
+    assert post.row is not None
+    first_seen = moment(post.row["first_seen"])
+    if first_seen is None or at - first_seen < LOOK_EVERY:
+        return False
+    first = db.execute(
+        "select r.held from revisions v join runs r on r.id = v.run_id where v.article_id = ? and v.revision = 1",
+        [post.row["id"]],
+    ).fetchone()
+    return first is None or not first[0]
 
 
 _MISSING_LETTERS = 20

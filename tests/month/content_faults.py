@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import timedelta
 from random import Random
 
-from tests.month.blogs import Blog, Post, View, byline, document, feed, healthy, html, sitemap, text_of
+from tests.month.blogs import Blog, Post, View, byline, document, feed, healthy, sitemap, text_of
 from tests.month.site_faults import SiteFault, at_path, change_each, is_post, with_theme, without_etag
 from tests.spiders.site_server import Answer
 
@@ -133,18 +133,6 @@ def _feed_of_titles(text: str) -> str:
     )
 
 
-def _amp(target: str, good: Answer, view: View) -> Answer:
-    """Each post a second time under /amp/, which the sitemap lists, too."""
-    if target == "/sitemap.xml":
-        text = good.body.decode()
-        for post in view.posts:
-            place = f"{view.url.rstrip('/')}{post.path}"
-            text = text.replace("</urlset>", f"<url><loc>{place}amp/</loc></url></urlset>")
-        return replace(good, body=text.encode())
-    post = next((one for one in view.posts if f"{one.path}amp/" == target), None)
-    return html(healthy(view.blog, post)) if post else good
-
-
 _ROBOTS_PAGE = Answer(
     b"<!doctype html><html><head><title>Welcome</title></head><body><h1>Welcome</h1><p>Disallow: /</p></body></html>",
     headers={"Content-Type": "text/html"},
@@ -176,6 +164,5 @@ CONTENT_FAULTS = (
         answer=_list("/sitemap.xml", lambda text: text.replace("http://127", "https://127")),
         reported="either",
     ),
-    SiteFault("amp", ("d",), answer=_amp, reported="either"),
     SiteFault("robots-page", ("a",), answer=at_path("/robots.txt", _ROBOTS_PAGE), reported="either"),
 )

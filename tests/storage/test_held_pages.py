@@ -352,12 +352,20 @@ def test_a_text_cut_off_on_one_page_for_two_days_is_accepted(site: Site) -> None
 ANNOUNCED = "feed has another text for it"
 
 
-@pytest.mark.parametrize(("day", "reason", "held"), [(5, "", 1), (5, ANNOUNCED, 0), (3, "", 0)])
+@pytest.mark.parametrize(("day", "reason", "held"), [(1, "", 1), (1, ANNOUNCED, 0), (0.5, "", 0)])
 def test_a_text_of_which_nothing_is_left_is_held_if_no_source_announced_it(
     site: Site, day: float, reason: str, held: int
 ) -> None:
-    """A post that was first stored in the last days may have been stored during a fault."""
+    """A post that was first stored just now may have had a placeholder."""
     assert site.crawl(day, [replace(post(3), body=SOON * 6)], reason).held == held
+
+
+def test_a_post_first_stored_by_a_run_that_held_pages_gets_its_text_at_once(site: Site) -> None:
+    """The fault of that run is over."""
+    site.crawl(1, [replace(post(3), body=SOON * 6), replace(post(20), body=SOON * 7)])
+    assert site.held() == ["new-text"]
+    site.crawl(2, [post(20)])
+    assert site.articles()[url_of(20)]["body"] == post(20).body
 
 
 def test_a_page_that_always_shows_another_text_is_believed(site: Site) -> None:
