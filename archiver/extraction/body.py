@@ -312,7 +312,7 @@ def text_blocks(
     """
     blocks = layout.blocks
     size = layout.prefix_sums([b.size for b in blocks])
-    intro = _intro_blocks(layout, lo, known.title, weights) if weights else []
+    intro = _intro_blocks(layout, lo, hi, known.title, weights) if weights else []
     excluded = bytearray(len(blocks))
     for a, z in [*boilerplate_spans(layout, lo, hi, size), *_byline_spans(layout, known, size, size[hi] - size[lo])]:
         excluded[a:z] = b"\1" * (z - a)
@@ -358,9 +358,9 @@ def _byline_spans(
     return [(a, z) for a, z in spans if size[z] - size[a] < 0.3 * whole]
 
 
-def _intro_blocks(layout: BlockLayout, lo: int, title: str, weights: list[float]) -> list[TextBlock]:
-    """Returns the blocks of prose between the title and a container whose first block is `lo`; [] if the title is not
-    above the container.
+def _intro_blocks(layout: BlockLayout, lo: int, hi: int, title: str, weights: list[float]) -> list[TextBlock]:
+    """Returns the blocks of prose between the title and a container, whose blocks are those from `lo` up to but not
+    including `hi`; [] if the title is not above the container. The first words of the container are not repeated.
 
     The first paragraph of a post is often outside the element with the rest of its text.
     """
@@ -370,6 +370,7 @@ def _intro_blocks(layout: BlockLayout, lo: int, title: str, weights: list[float]
     for i in range(lo - 1, max(-1, lo - 25), -1):
         if len(blocks[i].text) < 2 * len(title) + 20 and fold_text(blocks[i].text) == known:
             captions = set(_repeats_picture(layout, i + 1, lo))
+            begin = _letters(" ".join(b.text for b in blocks[lo : min(hi, lo + _START)]))
             return [
                 b
                 for n, b in enumerate(blocks[i + 1 : lo], i + 1)
@@ -378,6 +379,7 @@ def _intro_blocks(layout: BlockLayout, lo: int, title: str, weights: list[float]
                 and n not in captions
                 and not is_notice(b.text)
                 and not _is_in_caption(b)
+                and _letters(b.text) not in begin
             ]
     return []
 
@@ -939,17 +941,75 @@ def text_weights(layout: BlockLayout, hosts: tuple[str, ...] = ()) -> list[float
     most. `hosts` are the hosts of the page's own addresses.
     """
     blocks = layout.blocks
-    prose = layout.prefix_sums([b.size - b.linked if b.size > 80 and b.linked < 0.4 * b.size else 0.0 for b in blocks])
+    free = [b.size - b.linked if b.size > 80 and b.linked < 0.4 * b.size else 0.0 for b in blocks]
+    rows = _rows_of_teasers(layout, hosts)
+    for a, z in rows:
+        free[a:z] = [0.0] * (z - a)
+    prose = layout.prefix_sums(free)
     out = list(map(_block_weight, blocks))
     for word, spans in _spans_by_mark(layout, prose).items():
         # A mark does not count if its elements contain most of the page.
         if word in LONG or word == _COMMENTS or covered_total(spans, prose) <= 0.6 * prose[-1]:
             for a, z in spans:
                 out[a:z] = [0.0] * (z - a)
-    for a, z in related_lists(layout, 0, len(blocks), hosts):
+    for a, z in (*related_lists(layout, 0, len(blocks), hosts), *rows):
         if any(w > _HEAD for w in out[:a]):  # otherwise the list may be the only text on the page
             out[a:z] = [min(w, 0.0) for w in out[a:z]]
     return out
+
+
+def _rows_of_teasers(layout: BlockLayout, hosts: tuple[str, ...]) -> list[tuple[int, int]]:
+    """Returns the block ranges, as (first, end), of the columns and rows of boxes about other pages of the site that
+    have nothing else in them. A row has `_EXCERPTS` boxes or more with the same tag and class. Each begins with a
+    linked title, and unlinked lines follow.
+    """
+    found: list[tuple[int, int]] = []
+    blocks, i = layout.blocks, 0
+    while i < len(blocks):
+        end, boxes, targets = i, list[Element](), set[str]()
+        while (box := _teaser_at(layout, end, hosts)) is not None and _is_next_box(boxes, box.element):
+            if box.target in targets:
+                break
+            boxes.append(box.element)
+            targets.add(box.target)
+            end = box.hi
+        if len(boxes) >= _EXCERPTS and (outer := boxes[0].getparent()) is not None:
+            first, last = layout.spans.get(outer, (i, end))
+            if all(b.size <= _MAX_LABEL for b in (*blocks[first:i], *blocks[end:last])):
+                found.append((i, end))
+        i = max(end, i + 1)
+    return found
+
+
+def _is_next_box(boxes: list[Element], el: Element) -> bool:
+    if not boxes:
+        return True
+    last = boxes[-1]
+    return last.getparent() is el.getparent() and (last.tag, last.get("class")) == (el.tag, el.get("class"))
+
+
+def _teaser_at(layout: BlockLayout, i: int, hosts: tuple[str, ...]) -> _Card | None:
+    """Returns the box about another page of the site that begins with block `i`: a linked title and the unlinked lines
+    below it. Returns None if there is no such box.
+    """
+    blocks = layout.blocks
+    if i + 1 >= len(blocks) or blocks[i].linked <= 0.8 * blocks[i].size or blocks[i + 1].linked:
+        return None
+    links = {a.get("href") or "": a for a in _links_of(blocks[i])}
+    if len(links) != 1 or "" in links or not all(_is_on_site(a, hosts) for a in links.values()):
+        return None
+    at: Element | None = blocks[i].element
+    for _ in range(_CARD_LEVELS):
+        if at is None or at.tag in _NO_CARD - set(HEADINGS):
+            return None
+        lo, hi = layout.spans.get(at, (i, i + 1))
+        if lo != i or hi - lo > _CARD_LINES:
+            return None
+        if hi > i + 1:
+            is_plain = not any(b.linked or b.is_code or b.size > _MAX_TEASER for b in blocks[i + 1 : hi])
+            return _Card(at, lo, hi, next(iter(links))) if is_plain else None
+        at = at.getparent()
+    return None
 
 
 def _block_weight(b: TextBlock) -> float:
@@ -1316,14 +1376,16 @@ def _body_on_page(page: Page, post: Post, title: str, beside: BylineBlock) -> Bo
     if post.body is None and (cleared := _without_meta_blocks(post, plan, top)) is not plan:
         plan, weights = cleared, text_weights(cleared, page.hosts[:2])
         sums = plan.prefix_sums(weights)
+    best = _weight_of(plan, sums, top)
     if post.body is not None:
-        best, own = _weight_of(plan, sums, top), _weight_of(plan, sums, post.body)
+        own = _weight_of(plan, sums, post.body)
         if is_known and best <= 3 * own + 1_500:
             top, source, locator, confidence = post.body, "platform", post.body_rule, 0.95
         elif not is_known and best <= 1.4 * own + 400:
             top, source, locator, confidence = post.body, "class", post.body_rule, 0.85
     known = _known_boilerplate(page, title, beside, top)
-    text = _render_post(post, plan, top, known, weights if source != "platform" else None)
+    is_intro_text = source != "platform" or 2 * _weight_of(plan, sums, top) < best
+    text = _render_post(post, plan, top, known, weights if is_intro_text else None)
     if not text and len(bare := _render(page, lay_out(top, texts=page.index.texts), top, known)) > 200:
         text = bare  # one of the selectors for elements to drop had matched the text itself
     found = Body(text, source, locator, confidence)
