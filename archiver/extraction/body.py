@@ -1577,11 +1577,17 @@ def _part_below(post: Post, plan: BlockLayout, entry: Element, beside: BylineBlo
     if any(e.tag in _OWN_BLOCKS and not e.get("class") and _has_content(plan, e) for e in children):
         return entry
     parts = (e for e in children if e.tag in ("div", "section", "blockquote", "td") and not post.is_noise(e))
-    boxes = [e for e in parts if _has_content(plan, e) and not is_meta_block(e)]
+    boxes = [e for e in parts if _has_content(plan, e) and not is_meta_block(e) and not _consists_of(plan, e, lines)]
     if len(boxes) > 1 and _is_lede(plan, boxes[0]) and _holds_paragraphs(plan, boxes[1]):
         return entry
     named = [e for e in boxes if _is_named_text(found) and (e is found or is_below(found, e))]
     return next(iter(named or boxes), None)
+
+
+def _consists_of(plan: BlockLayout, box: Element, lines: set[Element]) -> bool:
+    """Returns True if a box contains at least one block, and each of its blocks is one of `lines`."""
+    lo, hi = plan.spans.get(box, (0, 0))
+    return lo < hi and all(block.element in lines for block in plan.blocks[lo:hi])
 
 
 def _is_lede(plan: BlockLayout, box: Element) -> bool:
