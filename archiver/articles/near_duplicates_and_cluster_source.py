@@ -396,8 +396,9 @@ def find_second_addresses(
     Two such posts are the same if their titles are, too, and their dates do not differ. One of them is a second address
     in any of these cases:
 
-    - Its URL alone names a print, AMP or mobile version, and no source or canonical URL prefers it.
-    - Both URLs end in the same step, and the other URL is preferred.
+    - Its URL alone names a print, AMP or mobile version, and no source or canonical URL prefers it. The numbers of the
+      two URLs agree.
+    - Both URLs end in the same step, their numbers agree, and the other URL is preferred.
     - Nearly all pages of its group (folder, last step of the path, or form) repeat posts outside the group, whose URLs
       are preferred.
     """
@@ -412,8 +413,9 @@ def find_second_addresses(
     for one, other in sorted(pairs, key=lambda pair: (_rank(pair[1]), pair[0].id)):
         is_marked = names_second_form(one.url) and not names_second_form(other.url) and _rank(other) < _rank(one)
         is_twin = _last_step(one) == _last_step(other) and (_rank(other) < _rank(one) or one.canonical == other.key)
+        is_same = (is_marked or is_twin) and _numbers_agree(one, other)
         is_member = any(group in copied and group not in other.groups for group in one.groups)
-        if (is_marked or is_twin or is_member) and one.id not in found and _end(found, other.id) != one.id:
+        if (is_same or is_member) and one.id not in found and _end(found, other.id) != one.id:
             found[one.id] = other.id
     return {one: _end(found, other) for one, other in found.items()}
 
@@ -429,6 +431,14 @@ def _are_one_post(one: SitePost, other: SitePost) -> bool:
         return False
     short, long = sorted((fold_words(one.title), fold_words(other.title)), key=len)
     return bool(short) and short in long
+
+
+def _numbers_agree(one: SitePost, other: SitePost) -> bool:
+    """Returns True if all numbers in one of two URLs are in the other, too. A series of posts may have one title and
+    nearly one text, such as the weather of each day; the days or IDs in their URLs then differ.
+    """
+    mine, theirs = (set(_DIGITS.findall(post.url)) for post in (one, other))
+    return mine <= theirs or theirs <= mine
 
 
 def _copied_groups(pairs: Iterable[tuple[SitePost, SitePost]], sizes: Mapping[str, int]) -> frozenset[str]:

@@ -109,6 +109,19 @@ def test_a_post_in_two_sections_has_one_address() -> None:
     assert copies([(post(1, "/sport/a-race", "A race"), post(2, "/town/a-race", "A race", given=True))]) == {1: 2}
 
 
+@pytest.mark.parametrize(
+    ("path", "next_path"),
+    [
+        ("/2024/05/07/weather/", "/2024/05/08/weather/"),
+        ("/index.php?id=31", "/index.php?id=32"),
+        ("/news/31/weather", "/news/32/weather"),
+        ("/news/31", "/print/32"),
+    ],
+)
+def test_a_series_with_one_title_and_nearly_one_text_has_no_copies(path: str, next_path: str) -> None:
+    assert copies([(post(1, path, "The weather", day=7), post(2, next_path, "The weather", day=8))]) == {}
+
+
 def test_a_copy_of_a_copy_leads_to_the_post() -> None:
     one, other, third = post(1, "/news/12", "A flood"), post(2, "/print/12", "A flood"), post(3, "/amp/12", "A flood")
     assert copies([(one, other), (one, third), (other, third)]) == {2: 1, 3: 1}
