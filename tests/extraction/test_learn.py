@@ -401,7 +401,7 @@ def test_another_text_beside_the_date_is_no_author(line: str, texts: tuple[str, 
 
 @pytest.mark.parametrize("number", ["%w", "%m"])
 def test_a_weekday_or_month_beside_the_date_is_no_author(number: str) -> None:
-    words = ("ስንደዶ", "ሰኞ", "ማክሰኞ", "ረቡዕ", "ሐሙስ", "ዓርብ", "ቅዳሜ", "ነሐሴ", "መስከረም", "ጥቅምት", "ኅዳር", "ታኅሣሥ", "ጥር")
+    words = ("रविवार", "सोमवार", "मंगलवार", "बुधवार", "गुरुवार", "शुक्रवार", "शनिवार", "कार्तिक", "मंसिर")
 
     def theme(post: SamplePost, others: object = ()) -> str:
         return dated(post, "{text} · {date}", (words[int(post.at.strftime(number))],))
