@@ -713,13 +713,14 @@ _MANY = 5
 
 def sites_at_midnight(db: Database) -> frozenset[str]:
     """Returns the sites on which at least five articles chosen for the dataset have a publication time, and all these
-    times are midnight. On such a site a time only stands for a date.
+    times are midnight, either as written or in UTC. On such a site a time only stands for a date: many programs take a
+    date without a time for midnight in UTC, and write it in the zone of the site.
     """
     return frozenset(
         row[0]
         for row in db.execute(
             "select site from temp.considered where chosen and published <> '' group by 1 having count(*) >= ? and "
-            "min(substr(published, 12, 8) = '00:00:00')",
+            "(min(substr(published, 12, 8) = '00:00:00') or min(time(published) = '00:00:00'))",
             [_MANY],
         )
     )

@@ -17,7 +17,7 @@ import json
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import Any, TypeVar
@@ -31,6 +31,7 @@ from archiver.discovery.source_hints_and_trust import (
     is_build_day,
     is_refetch_reason,
 )
+from archiver.discovery.url_classifier_and_patterns import page_number
 from archiver.frontier.fetch_order_and_revisits import DAY_ENDS, VOUCHING_SOURCES, next_day_end
 from archiver.frontier.page_samples_and_edit_estimates import (
     REMEMBERED_SAMPLES,
@@ -57,12 +58,15 @@ class ListChanges:
     - `due`: other removed posts, which are already due.
     - `fetched`: other removed posts, which this run has already fetched.
     - `again`: posts that are gone but still or again in the list, and posts that are listed at a former address.
+    - `has_moved_up`: True if the first posts of a later page of a list are now on the page before it, so that a post is
+      missing there or on an earlier page.
     """
 
     removed: tuple[int, ...] = ()
     due: tuple[int, ...] = ()
     fetched: tuple[int, ...] = ()
     again: tuple[int, ...] = ()
+    has_moved_up: bool = False
 
 
 def changes_of_list(db: Database, key: str, listed: ListedPosts, run_started: datetime) -> ListChanges:
@@ -98,7 +102,10 @@ def changes_of_list(db: Database, key: str, listed: ListedPosts, run_started: da
     for post in removed:
         if state := _state_of_missed(db, post, listed.others, since):
             missed[state] = (*missed.get(state, ()), post)
-    return replace(ListChanges(again=tuple(sorted(again))), **missed)
+    moved = not listed.is_first and before[0] not in entries and entries[0] in before
+    return ListChanges(
+        missed.get("removed", ()), missed.get("due", ()), missed.get("fetched", ()), tuple(sorted(again)), moved
+    )
 
 
 def _gone_pages(db: Database, page_ids: Iterable[int], since: str, gone_since: str = "") -> Iterator[int]:
@@ -198,6 +205,8 @@ def _shown_every_run(db: Database, site_id: int, page_ids: Sequence[int]) -> Ite
 
 _LONGEST_LISTS = 5
 _OLDER_REASON = "it shows most of the site's older posts"
+LAST_LIST_REASON = "it shows the site's oldest posts"
+"""Why the last page of a list is read. If a post is deleted anywhere in the list, the posts on this page move up."""
 _HAS_SITEMAP_OR_API = (
     "select 1 from pages where site_id = ? and kind in ('sitemap', 'api') and outcome = 'not-article' limit 1"
 )
@@ -206,7 +215,9 @@ _HAS_SITEMAP_OR_API = (
 def make_archive_list_due(db: Database, site_id: int) -> None:
     """Makes due the listing page that shows most of the site's older posts, if it shows at least half of them. Older
     posts are those that neither a feed nor the home page shows now. Many blogs have such a page ("Archive"), from which
-    a deleted post disappears. Does nothing if the site has a sitemap or an API, which show the same.
+    a deleted post disappears. If there is none, makes due the page that shows the oldest post: the last page of the
+    list, which changes if a post is deleted anywhere in it. Does nothing if the site has a sitemap or an API, which
+    show the same.
     """
     if db.execute(_HAS_SITEMAP_OR_API, [site_id]).fetchone():
         return
@@ -228,8 +239,42 @@ def make_archive_list_due(db: Database, site_id: int) -> None:
     ).fetchall()
     counts = {page_id: _count_posts(db, set(map(int, listed.split(","))) - shown) for page_id, listed in lists}
     best = max(counts, key=lambda page_id: counts[page_id], default=None)
-    if best is not None and older > 0 and 2 * counts[best] >= older:
+    if best is None or older <= 0:
+        return
+    if 2 * counts[best] >= older:
         make_pages_due(db, [best], _OLDER_REASON)
+    elif (last := _list_of_oldest_post(db, site_id)) is not None:
+        make_pages_due(db, [last], LAST_LIST_REASON)
+
+
+def recheck_after_last_list(db: Database, key: str, site_id: int, run_started: datetime) -> None:
+    """Makes due the posts that the last page of a list at this urlkey showed before it was gone, and the other pages of
+    lists: its posts are now on the page before it, or are gone, too.
+    """
+    row = db.execute("select url, listed from pages where urlkey = ?", [key]).fetchone()
+    if row and row[1]:
+        posts = [page.page_id for page in _listed_pages(db, map(int, row[1].split(","))).values() if page.is_post]
+        make_pages_due(db, posts, f"{row[0]} {NO_LONGER_LISTED}")
+    make_lists_due(db, site_id, (), run_started)
+
+
+def _list_of_oldest_post(db: Database, site_id: int) -> int | None:
+    """Returns the ID of the listing page with a page number that shows the oldest post; None if there is none. If
+    several show it, this is the one whose entries are the oldest.
+    """
+    rows = db.execute(
+        "select id, url, listed from pages where site_id = ? and kind = 'listing' and priority > 0 and listed > '' "
+        "and outcome in ('not-article', 'unchanged') order by priority, id limit 1000",
+        [site_id],
+    ).fetchall()
+    numbered = [(page_id, listed) for page_id, url, listed in rows if (page_number(url) or 1) > 1]
+    days: dict[int, list[date]] = {}
+    known = _listed_pages(db, {int(entry) for _, listed in numbered for entry in listed.split(",")})
+    for page_id, listed in numbered:
+        entries = (known.get(int(entry)) for entry in listed.split(","))
+        days[page_id] = sorted(entry.day for entry in entries if entry is not None and entry.day is not None)
+    dated = {page_id: found for page_id, found in days.items() if found}
+    return min(dated, key=lambda page_id: (dated[page_id][0], dated[page_id][-1]), default=None)
 
 
 def _count_posts(db: Database, page_ids: Iterable[int]) -> int:

@@ -339,7 +339,7 @@ def record(run: StoringRun, storing: Storing) -> None:
         run.forms.add(storing.known.id, result.form)
     if rule == crawl_exclusions.REDIRECT_LOOP_RULE:
         storing.counts.failed += crawl_exclusions.fail_redirect_loop(db, storing.key)
-    _recheck_vanished(run, storing.result)
+    _recheck_vanished(run, storing)
 
 
 STAGES: tuple[Stage, ...] = (enter, identify, guard, revise, record)
@@ -646,10 +646,13 @@ def _is_delisted(run: StoringRun, storing: Storing, effect: Effect) -> bool:
     return is_removed and not listed_posts.is_listed_since(run.db, storing.key, run.started)
 
 
-def _recheck_vanished(run: StoringRun, result: PageResult) -> None:
-    """Makes due the posts that a sitemap or API no longer lists, although it was read in full, since they may be
-    gone.
+def _recheck_vanished(run: StoringRun, storing: Storing) -> None:
+    """Makes due the posts that a sitemap or API no longer lists, although it was read in full, and those that the last
+    page of a list showed if this page is gone, since they may be gone.
     """
+    result = storing.result
+    if result.outcome is Outcome.GONE and storing.known.reason == listed_posts.LAST_LIST_REASON:
+        listed_posts.recheck_after_last_list(run.db, storing.key, run.site_id, run.started)
     source = {PageKind.SITEMAP: DiscoverySource.SITEMAP, PageKind.API: DiscoverySource.API}.get(result.kind)
     if source is None or result.status != 200 or result.rule in ("api changes", "api count"):
         return
@@ -667,6 +670,8 @@ def _recheck_list(run: StoringRun, url: str, key: str, listed: ListedPosts) -> N
     run.rechecked += len(changes.removed)
     listed_posts.note_delisted(run.db, changes, reason)
     pages.make_pages_due(run.db, changes.again, f"{url} lists it again")
+    if changes.has_moved_up:
+        listed_posts.make_lists_due(run.db, run.site_id, (), run.started)
 
 
 def _enter_requisites(run: StoringRun, storing: Storing, article_id: int, *, changed: bool) -> None:

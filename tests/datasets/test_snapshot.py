@@ -401,6 +401,25 @@ def test_times_are_typed(tmp_path: Path) -> None:
     assert lines[0]["published_at"] == "2024-02-29T23:30:00Z"
 
 
+@pytest.mark.parametrize(
+    ("times", "precision"),
+    [
+        ("2024-01-09T19:00:00-05:00 2024-07-10T20:00:00-04:00", "day"),  # midnight in UTC, by the clock of New York
+        ("2024-01-10T05:30:00+05:30 2024-01-11T00:00:00+00:00", "day"),
+        ("2024-01-10T00:00:00+02:00 2024-07-10T00:00:00+03:00", "day"),
+        ("2024-01-10T00:00:00Z 2024-07-10T00:00:00+00:00", "day"),
+        ("2024-01-10T09:00:00+02:00 2024-07-10T09:00:00+03:00", "second"),  # a post a day, at nine
+        ("2024-01-10T00:00:00+02:00 2024-07-10T02:00:00+02:00", "second"),  # each is midnight by another clock
+        ("2024-01-10T00:00:00+02:00 2024-07-10T00:00:01+03:00", "second"),
+    ],
+)
+def test_times_that_are_midnight_on_a_whole_site_stand_for_dates(tmp_path: Path, times: str, precision: str) -> None:
+    posts = [Post(n, published=time) for n, time in enumerate(times.split() * 3, start=1)]
+    archive = make(tmp_path / "archive" / "archive.db", posts)
+    assert publish(archive, str(tmp_path / "d"), "--version", "1.0.0", "--formats", "csv").exit_code == 0
+    assert {row["published_precision"] for row in rows(tmp_path / "d", "articles")} == {precision}
+
+
 def test_an_article_whose_page_differs_from_the_posts_of_its_site_is_flagged(tmp_path: Path) -> None:
     posts = [Post(1), Post(2), Post(3), Post(4, "https://ferry.example/")]
     archive = make(tmp_path / "archive" / "archive.db", posts)

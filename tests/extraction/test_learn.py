@@ -15,7 +15,14 @@ from archiver.extraction.article_extraction_with_site_rules import extract_page
 from archiver.extraction.page_parsing_and_javascript_check import parse_page
 from archiver.extraction.template.rule_induction import MIN_POSTS, learn_rules
 from archiver.extraction.template.site_rule_field_reader import read_field
-from archiver.extraction.template.site_rules_and_constants import BYLINE, Rule, SiteRules, from_toml, to_toml
+from archiver.extraction.template.site_rules_and_constants import (
+    BYLINE,
+    NAME_BESIDE_DATE,
+    Rule,
+    SiteRules,
+    from_toml,
+    to_toml,
+)
 from archiver.items import Article, PageKind, SourceHint
 from tests.small_sites import (
     AUTHORS,
@@ -318,6 +325,90 @@ def test_authors_in_the_line_below_the_heading_are_read_there() -> None:
         article = read(unmarked, post, rules)
         assert article.authors == (post.author,)
         assert {e.source for e in article.evidence if e.field == "authors"} == {"learned"}
+
+
+NAMES = {
+    "Amharic": ("አበበ ቢቂላ", "ሰላማዊት ተስፋዬ"),
+    "Arabic": ("أحمد", "سعاد حسني"),
+    "Burmese": ("မောင်မောင်", "ဒေါ်ခင်စိုး"),
+    "Georgian": ("ნინო", "გია ლომიძე"),
+    "Hebrew": ("דוד", "מירי כהן"),
+    "Hindi": ("सुनीता", "राम शर्मा"),
+    "Khmer": ("សុខា", "ចាន់ ដារ៉ា"),
+    "Lao": ("ສົມພອນ", "ບຸນມີ ວົງສາ"),
+    "Thai": ("สมชาย", "มาลี ใจดี"),
+    "Tibetan": ("བསོད་ནམས་", "སྐྱིད་པ་"),
+}
+
+
+def dated(post: SamplePost, line: str, texts: tuple[str, ...], head: str = "") -> str:
+    """Return the post's page with `line` below the heading, and in it one of the texts, in an irregular order."""
+    text = texts[(post.number * post.number + post.number // 4) % len(texts)]
+    body = "".join(f"<p>{paragraph}</p>" for paragraph in post.body.split("\n\n"))
+    line = line.format(date=f"{post.at:%Y-%m-%d}", time=f"{post.at:%H:%M}", text=text)
+    return (
+        f"<html><head><title>{post.title}</title></head><body class='day'>{head}<div class='z1'><h1>{post.title}</h1>"
+        f"<div>{line}</div><div class='text'>{body}</div></div></body></html>"
+    )
+
+
+def names_read(line: str, texts: tuple[str, ...], head: str = "") -> set[tuple[str, ...]]:
+    """Return the authors that learned rules find on the posts of a site with this line below the heading."""
+
+    def theme(post: SamplePost, others: object = ()) -> str:
+        return dated(post, line, texts, head)
+
+    posts = sample_posts(40)
+    rules = learned_rules(theme, posts[:25])
+    return {read(theme, post, rules).authors for post in posts[25:]}
+
+
+@pytest.mark.parametrize("names", NAMES.values(), ids=NAMES)
+@pytest.mark.parametrize(
+    "line", ["{text} · {date}", "{date} | {text}", "{date} – {text}", "{date} {text}", "{text} · {date} {time}"]
+)
+def test_a_name_without_letter_case_beside_the_date_is_read_if_it_differs_from_post_to_post(
+    line: str, names: tuple[str, ...]
+) -> None:
+    assert names_read(line, names) == {(name,) for name in names}
+
+
+def test_a_name_of_two_words_may_be_separated_from_the_date_by_a_comma() -> None:
+    names = ("अनिता राणा", "राम शर्मा")
+    assert names_read("{text}, {date}", names) == {(name,) for name in names}
+
+
+def test_the_rule_for_the_name_beside_the_date_is_written_and_read() -> None:
+    rules = SiteRules({"authors": Rule((NAME_BESIDE_DATE,))}, "generic", version="rules-1")
+    assert from_toml(to_toml(rules), "rules").fields["authors"].select == (NAME_BESIDE_DATE,)
+
+
+@pytest.mark.parametrize(
+    ("line", "texts", "head"),
+    [
+        ("{text}, {date}", ("काठमाडौं", "पोखरा"), ""),  # places
+        ("{text} · {date}", ("समाचार",), ""),  # the same text on all posts
+        ("{text} · {date}", ("राजनीति", "खेलकुद"), "<ul><li><a href='/p/'>राजनीति</a><li><a href='/k/'>खेलकुद</a></ul>"),
+        ("{date} {time} {text}", ("सुबह", "शाम"), ""),  # the part of the day
+        ("{text} · {date}", ("Курултай", "Наурыз"), ""),
+        ("{text} · {date} · 5 min", ("አበበ ቢቂላ", "ሰላማዊት ተስፋዬ"), ""),
+        ("{date} · እዚህ · {text}", ("አበበ ቢቂላ", "ሰላማዊት ተስፋዬ"), ""),
+    ],
+)
+def test_another_text_beside_the_date_is_no_author(line: str, texts: tuple[str, ...], head: str) -> None:
+    assert names_read(line, texts, head) == {()}
+
+
+@pytest.mark.parametrize("number", ["%w", "%m"])
+def test_a_weekday_or_month_beside_the_date_is_no_author(number: str) -> None:
+    words = ("रविवार", "सोमवार", "मंगलवार", "बुधवार", "गुरुवार", "शुक्रवार", "शनिवार", "कार्तिक", "मंसिर")
+
+    def theme(post: SamplePost, others: object = ()) -> str:
+        return dated(post, "{text} · {date}", (words[int(post.at.strftime(number))],))
+
+    posts = sample_posts(40)
+    rules = learned_rules(theme, posts[:25])
+    assert {read(theme, post, rules).authors for post in posts[25:]} == {()}
 
 
 def test_a_post_without_the_line_below_the_heading_is_searched_for_its_author() -> None:

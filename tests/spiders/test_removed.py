@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.small_sites import SamplePost, sample_posts
-from tests.spiders.crawling import crawl, rows
+from tests.spiders.crawling import archiver, crawl, rows
 from tests.spiders.site_server import Answer, Pages, home, page, serving
 
 NOTICE = Answer(
@@ -123,3 +123,44 @@ def test_a_list_that_still_shows_a_gone_post_has_it_fetched_at_once(tmp_path: Pa
             db.execute("update pages set fetched_at = '2024-01-01T00:00:00+00:00' where kind = 'listing'")
         crawl(site.url, archive=archive)
         assert rows(archive, state) == [(0,)]
+
+
+GONE = "select url from articles where gone_at is not null"
+
+
+def dated_lists(gone: frozenset[int] = frozenset()) -> Pages:
+    """Return a blog without a feed and a sitemap, whose lists show five posts a page, without the posts in `gone`."""
+    order = [n for n in range(len(POSTS) - 1, -1, -1) if n not in gone]
+    parts = [order[at : at + 5] for at in range(0, len(order), 5)]
+    pages = {f"/p/{number}/": shown(POSTS[number]) for number in order}
+    for n, part in enumerate(parts, 1):
+        items = "".join(
+            f"<article><h2><a href='/p/{k}/'>{POSTS[k].title}</a></h2><time>{POSTS[k].day}</time></article>"
+            for k in part
+        )
+        older = f"<a href='/page/{n + 1}/'>Older</a>" if n < len(parts) else ""
+        body = f"<html lang='en'><head><title>Towpath</title></head><body><h1>Towpath</h1>{items}{older}</body></html>"
+        pages["/" if n == 1 else f"/page/{n}/"] = Answer(body.encode())
+    return pages
+
+
+@pytest.mark.parametrize("gone", [18, 13, 2, 0], ids=["first page", "second page", "fourth page", "last page"])
+def test_a_post_that_leaves_any_page_of_the_lists_is_found_gone_by_the_next_crawl(gone: int, tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    with serving(dated_lists()) as site:
+        crawl(site.url, archive=archive)
+        archiver("sites", "set", site.url, "sample_posts=0", archive=archive)
+        site.pages.clear()
+        site.pages.update(dated_lists(frozenset({gone})))
+        crawl(site.url, archive=archive)
+    assert [row[0].endswith(f"/p/{gone}/") for row in rows(archive, GONE)] == [True]
+
+
+def test_a_crawl_reads_only_the_first_and_the_last_page_of_lists_that_are_as_before(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    with serving(dated_lists()) as site:
+        crawl(site.url, archive=archive)
+        archiver("sites", "set", site.url, "sample_posts=0", archive=archive)
+        site.requests.clear()
+        crawl(site.url, archive=archive)
+        assert [one for one in site.requests if not one.startswith(("/robots", "/.well"))] == ["/", "/page/5/"]

@@ -469,6 +469,13 @@ def test_status_says_what_was_withdrawn_and_what_looks_like_a_post(
     assert state["posts"]["archived"] == state["articles"]["all"]
     assert f"{state['withdrawn']} articles withdrawn" in archiver("status", "--long", archive=archive).stdout
     assert state["untaken"] == []
+    with crawled(with_undated_entry(), tmp_path) as (_, archive):
+        (state,) = json.loads(archiver("status", "--long", "--json", archive=archive).stdout)
+        assert [(one["pages"], one["example"][-10:]) for one in state["untaken"]] == [(1, "/d/90.html")]
+
+
+def with_undated_entry() -> Pages:
+    """Returns a site on which a list shows a page without a date, `/d/90.html`, among its posts."""
     diary = Diary()
     main = (
         '<div class="wpis"><h2 class="tytul">Not yet</h2><p class="kiedy">soon</p><div class="tresc"><p>Wait.</p></div>'
@@ -476,9 +483,17 @@ def test_status_says_what_was_withdrawn_and_what_looks_like_a_post(
     strange = diary.shell("Not yet", f'{main}<div class="pod"><a href="/d/1.html">later</a></div></div>')
     pages = {**diary.pages(), "/d/90.html": strange}
     pages["/m/3.html"] = diary.listing("Month 3", ["/d/90.html", "/d/21.html", "/d/22.html"])
-    with crawled(pages, tmp_path) as (_, archive):
-        (state,) = json.loads(archiver("status", "--long", "--json", archive=archive).stdout)
-        assert [(one["pages"], one["example"][-10:]) for one in state["untaken"]] == [(1, "/d/90.html")]
+    return pages
+
+
+def test_the_list_of_what_is_missing_names_the_pages_that_look_like_posts(tmp_path: Path) -> None:
+    with crawled(with_undated_entry(), tmp_path) as (_, archive):
+        shown = archiver("status", "--missing", archive=archive)
+        (state,) = json.loads(archiver("status", "--missing", "--json", archive=archive).stdout)
+    assert shown.returncode == 0
+    assert "0 URLs missing" in shown.stdout
+    assert re.search(r"fetched, so not missing: 1 page looks like a post .*/d/90\.html", " ".join(shown.stdout.split()))
+    assert [one["example"][-10:] for one in state["untaken"]] == ["/d/90.html"]
 
 
 def notebook(*, with_menu: bool) -> Pages:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -512,12 +512,23 @@ def _print_source_table(state: dict[str, Any]) -> None:
 
 
 def _print_all_missing(options: StatusOptions) -> None:
-    """Prints all missing URLs of the selected sites, by site. Exits with code 1 if there are any."""
+    """Prints all missing URLs of the selected sites, by site. Exits with code 1 if there are any.
+
+    Pages that look like posts but were not stored are named, too. They are not missing, since they were fetched.
+    """
     from archiver.storage.completeness_and_url_history import missing_pages
+    from archiver.storage.page_form_evidence_and_post_verdicts import untaken_pages
 
     with _open_sites(options) as (db, sites):
         has_sites = db.table("sites").count > 0
-        lists = [{"site": row["name"], "missing": missing_pages(db, row["id"])} for row in sites]
+        lists = [
+            {
+                "site": row["name"],
+                "missing": missing_pages(db, row["id"]),
+                "untaken": [asdict(one) for one in untaken_pages(db, row["id"])],
+            }
+            for row in sites
+        ]
     if options.as_json:
         print_json(lists)
     elif not lists:
@@ -530,23 +541,32 @@ def _print_all_missing(options: StatusOptions) -> None:
                     f"{row['url']}  {row['reason'] or 'not fetched yet'} ({', '.join(row['sources'])})", indent=2
                 )
                 for row in one["missing"]
-            )
+            ),
+            *(
+                styled_line(f"fetched, so not missing: {line} ('archiver why URL' explains it)", indent=2)
+                for line in _describe_untaken(one["untaken"])
+            ),
         )
     if any(one["missing"] for one in lists):
         sys.exit(1)
+
+
+def _describe_untaken(untaken: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Describes the pages that look like posts but were not stored, in one line for each rule that decided it."""
+    return [
+        count_noun(
+            one["pages"], "page looks like a post but was not stored", "pages look like posts but were not stored"
+        )
+        + f" ({one['rule']}): {one['example']}"
+        for one in untaken
+    ]
 
 
 def _format_judged(state: dict[str, Any]) -> list[Any]:
     """Returns lines about pages whose status is in doubt: withdrawn articles, pages that look like posts but were not
     stored, held pages, and posts that are no longer listed.
     """
-    lines = [
-        count_noun(
-            one["pages"], "page looks like a post but was not stored", "pages look like posts but were not stored"
-        )
-        + f" ({one['rule']}): {one['example']}"
-        for one in state["untaken"]
-    ]
+    lines = _describe_untaken(state["untaken"])
     if held := state["held"]:
         rules = Counter(one["reason"] for one in held)
         lines.append(

@@ -22,9 +22,10 @@ from archiver.extraction.authors.byline_splitting_and_person_names import (
     is_full_name,
     is_name,
     is_organization,
+    is_role,
     split_names,
 )
-from archiver.extraction.authors.heading_byline import BylineBlock
+from archiver.extraction.authors.heading_byline import BylineBlock, name_beside_date
 from archiver.extraction.category_and_tag_links import text_before
 from archiver.extraction.page_metadata_and_articles_in_scripts import Node, is_article_item, item_of, types
 from archiver.extraction.page_parsing_and_javascript_check import Page
@@ -183,6 +184,22 @@ def people_beside_heading(page: Page, post: Post, beside: BylineBlock) -> Names:
     declared = ({fold_text(name) for name in one.value} for one in _declared_candidates(page, post, site))
     is_in_doubt = any(people < more for more in declared) or (not beside.sure and _is_in_menu(page, found))
     return () if is_in_doubt else found
+
+
+def person_beside_date(page: Page, beside: BylineBlock) -> Names:
+    """Returns the name beside the date in the byline near the heading (`beside`), in a script without letter case.
+
+    Returns () if there is none, and if it is the name of the site, a label, an organization, or the text of a link that
+    does not lead to a person, such as a section.
+    """
+    name = name_beside_date(beside, page.date_language)
+    if not name or not is_name(name) or OTHER_PART.match(name) or is_role(name) or is_organization(name):
+        return ()
+    folded = fold_text(name)
+    if folded in map(fold_text, site_names(page)) or WEAK_ACCOUNTS.match(name):
+        return ()
+    links = (a for a in page.index.tag("a")[:_MAX_LINKS] if not author_markup.leads_to_person(a.get("href") or ""))
+    return () if any(fold_text(element_line(a)) == folded for a in links) else (name,)
 
 
 def _is_in_menu(page: Page, names: Iterable[str]) -> bool:

@@ -522,6 +522,43 @@ def _names_beside_date(one: Line, known: bool) -> list[str]:
     return out
 
 
+# Scripts without letter case. Georgian is among them, since its capitals are not used in names. Han, kana and Hangul
+# are left out, because their names are recognized by family names and length.
+_CASELESS = lazy_regex(
+    r"(?!.*[؟।॥።])[\u0590-\u109f\u10d0-\u10ff\u1200-\u139f\u1680-\u1c7f\u1cd0-\u1cff\u200c\u200d\u2d80-\u2ddf\ua800-\uabff"
+    r"\ufb1d-\ufdff\ufe70-\ufeff\s.'’\-]+"
+)
+_LEAST_LETTERS, _MOST_LETTERS, _MOST_WORDS = 3, 40, 4
+_BETWEEN = " \t|·•–—-/,،၊፣;؛"  # what may stand between a date and a name
+_COMMAS = frozenset(",،၊፣;؛")
+
+
+def name_beside_date(beside: BylineBlock, language: str) -> str:
+    """Returns the text that stands beside the date in the byline near the heading (`beside`) and may be a name in a
+    script without letter case; "" if there is none. `language` is the language of the page's dates.
+
+    The line must consist of only the date and this text. A section or a place looks the same, so only the other posts
+    of the site can show that it is a name. One word before or after a comma is left out: in a dateline it is a place,
+    and beside a time of day the part of the day or the day of the week.
+    """
+    if beside.names or beside.moment is None:
+        return ""
+    around = next(filter(None, (text_around_date(line, language) for line in beside.lines)), None)
+    if around is None:
+        return ""
+    before, after = (text.strip() for text in around)
+    if bool(name := before.strip(_BETWEEN)) == bool(other := after.strip(_BETWEEN)):
+        return ""
+    joint = before[len(before.rstrip(_BETWEEN)) :] if name else after[: len(after) - len(after.lstrip(_BETWEEN))]
+    name = name or other
+    words = name.split()
+    if not _LEAST_LETTERS <= len(name) <= _MOST_LETTERS or len(words) > _MOST_WORDS or not _CASELESS.fullmatch(name):
+        return ""
+    if not joint.strip() and beside.moment.precision != "day":
+        return ""
+    return "" if len(words) == 1 and not _COMMAS.isdisjoint(joint) else name
+
+
 def _looks_like_full_name(text: str) -> bool:
     """Returns True if a text looks like a full name: it consists of capitalized words or, in Han and kana, is as long
     as a name.

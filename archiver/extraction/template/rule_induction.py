@@ -15,7 +15,7 @@ from functools import cached_property
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction.authors.author_candidates import people_beside_heading
+from archiver.extraction.authors.author_candidates import people_beside_heading, person_beside_date
 from archiver.extraction.authors.heading_byline import BylineBlock, byline_beside_heading
 from archiver.extraction.body import render_container
 from archiver.extraction.body_blocks import text_width
@@ -34,7 +34,7 @@ from archiver.extraction.template.site_rule_field_reader import (
     read_field,
     select_by_index,
 )
-from archiver.extraction.template.site_rules_and_constants import BYLINE, JSON_LD, Rule, SiteRules
+from archiver.extraction.template.site_rules_and_constants import BYLINE, JSON_LD, NAME_BESIDE_DATE, Rule, SiteRules
 from archiver.extraction.text_normalization_and_formulas import element_line, fold_text
 from archiver.items import Article, SourceHint
 from archiver.lazy_regex import lazy_regex
@@ -542,22 +542,58 @@ def _learn_byline(samples: Sequence[Sample], fields: Mapping[str, Rule]) -> Rule
     """Returns a rule that reads the authors' names in the lines near the heading, if these are the authors of nearly
     all sample posts; otherwise None. `fields` are the learned rules, among them those for the title and the body.
     """
-    found = [_people_beside_heading(s.page, fields["title"], fields["body"]) for s in samples]
+    blocks = [_block_beside_heading(s.page, fields["title"], fields["body"]) for s in samples]
+    found = [people_beside_heading(s.page, *block) if block else () for s, block in zip(samples, blocks, strict=True)]
     share = 1 / len(samples)
     right = tuple(
         bool(names) and agrees_with("authors", names, s.article.authors)
         for names, s in zip(found, samples, strict=True)
     )
     rule = Rule((BYLINE,), coverage=sum(map(bool, found)) * share, agreement=sum(right) * share)
-    return rule if _is_accepted(_Trial(rule, right, sum(map(bool, found))), samples) else None
+    if _is_accepted(_Trial(rule, right, sum(map(bool, found))), samples):
+        return rule
+    return _name_beside_date_rule(
+        samples,
+        [person_beside_date(s.page, block[1]) if block else () for s, block in zip(samples, blocks, strict=True)],
+    )
 
 
-def _people_beside_heading(page: Page, title: Rule, body: Rule) -> tuple[str, ...]:
+def _block_beside_heading(page: Page, title: Rule, body: Rule) -> tuple[Post, BylineBlock] | None:
     top = body_container(page, body, select_by_index)
     if top is None:
-        return ()
+        return None
     post = post_with_title(page, element_of_rule(page, title), top)
-    return people_beside_heading(page, post, byline_beside_heading(page, post))
+    return post, byline_beside_heading(page, post)
+
+
+def _name_beside_date_rule(samples: Sequence[Sample], found: Sequence[tuple[str, ...]]) -> Rule | None:
+    """Returns a rule that reads the text beside the date near the heading as the author, if the texts of the sample
+    posts (`found`) can only be names; otherwise None.
+
+    Nearly all posts have such a text, it is not the same on all of them, and no post has another author. It is neither
+    a category or tag of a post nor determined by the date, as a weekday or the name of a month is.
+    """
+    terms = {fold_text(term) for s in samples for term in (*s.article.categories, *s.article.tags)}
+    pairs = [(s, fold_text(name)) for s, names in zip(samples, found, strict=True) for name in names]
+    names = {name for _, name in pairs}
+    share = len(pairs) / len(samples)
+    if share < _ALWAYS_FILLED or len(names) < 2 or not names.isdisjoint(terms) or _follow_from_dates(pairs):
+        return None
+    if any(s.article.authors and {fold_text(a) for a in s.article.authors} != {name} for s, name in pairs):
+        return None
+    return Rule((NAME_BESIDE_DATE,), coverage=share, agreement=share)
+
+
+def _follow_from_dates(pairs: Sequence[tuple[Sample, str]]) -> bool:
+    """Returns True if the texts beside the dates of sample posts are parts of the dates: each day of the week, or each
+    month of the year, has a text of its own.
+    """
+    dated = [(s.article.published, name) for s, name in pairs if s.article.published is not None]
+    names = {name for _, name in dated}
+    return any(
+        len(set(numbered)) == len({number for number, _ in numbered}) == len(names)
+        for numbered in ([(at.weekday(), name) for at, name in dated], [(at.month, name) for at, name in dated])
+    )
 
 
 def _slot_rule(trials: Sequence[_Trial], known: Sequence[Value], samples: Sequence[Sample]) -> Rule | None:

@@ -31,7 +31,14 @@ from archiver.extraction.date_candidates import date_of_element
 from archiver.extraction.date_parser import Moment, machine_date, url_date, visible_date
 from archiver.extraction.page_parsing_and_javascript_check import Page
 from archiver.extraction.post_locator import Post, locate_post, post_with_title
-from archiver.extraction.template.site_rules_and_constants import BY_HAND, BYLINE, JSON_LD, Rule, SiteRules
+from archiver.extraction.template.site_rules_and_constants import (
+    BY_HAND,
+    BYLINE,
+    JSON_LD,
+    NAME_BESIDE_DATE,
+    Rule,
+    SiteRules,
+)
 from archiver.extraction.text_normalization_and_formulas import clean_text, element_line, fold_text, has_text
 from archiver.extraction.title_candidates_and_site_names import heading_text, site_names, without_site
 from archiver.items import Candidate, Evidence, SourceHint, is_from_api
@@ -285,8 +292,8 @@ class SiteReader:
         rule = self.rules.rule(name)
         if rule is None:
             return None
-        is_byline = name == "authors" and BYLINE in rule.select
-        value = self._byline() if is_byline else read_field(self.page, name, rule)
+        is_byline = name == "authors" and not {BYLINE, NAME_BESIDE_DATE}.isdisjoint(rule.select)
+        value = self._byline(rule) if is_byline else read_field(self.page, name, rule)
         if value:
             self.note_rule(name, value, rule)
         elif rule.by_hand:
@@ -295,7 +302,9 @@ class SiteReader:
             self.is_strange = True
         return value
 
-    def _byline(self) -> Value:
+    def _byline(self, rule: Rule) -> Value:
+        if NAME_BESIDE_DATE in rule.select:
+            return _authors.person_beside_date(self.page, self.beside)
         return _authors.people_beside_heading(self.page, self.post, self.beside)
 
     def may_be_empty(self, name: str) -> bool:
@@ -340,7 +349,9 @@ def element_of_rule(page: Page, rule: Rule) -> Element | None:
     """
     if rule.attribute:
         return None
-    shown = (element_selector(selector) for selector in rule.select if selector not in (JSON_LD, BYLINE))
+    shown = (
+        element_selector(selector) for selector in rule.select if selector not in (JSON_LD, BYLINE, NAME_BESIDE_DATE)
+    )
     return next((e for selector in shown if selector for e in page.ask(selector) if not isinstance(e, str)), None)
 
 

@@ -21,7 +21,8 @@ to the site and not to its posts. Rules are written in TOML 1.0, so that people 
 
 Selectors are parsel's and are tried in order: CSS with `::text` and `::attr(name)`, or XPath. They find the same as
 `response.css()` and `response.xpath()` in `scrapy shell`. "ld+json" instead of a selector reads the property named by
-`attribute` from the page's JSON-LD. "byline beside the heading" reads the authors' names in the lines near the heading.
+`attribute` from the page's JSON-LD. "byline beside the heading" reads the authors' names in the lines near the heading,
+"name beside the date" the text beside the date there if its script has no letter case.
 
 Constants are found because many posts of the site share them. They may be a title, an image, a description, a tiny
 text, a section, a set of tags, or a part of <title>.
@@ -266,6 +267,7 @@ def body_key(text: str) -> str:
 
 JSON_LD = "ld+json"
 BYLINE = "byline beside the heading"
+NAME_BESIDE_DATE = "name beside the date"
 _OF_FIELD = {"body": ("drop", "lines"), "published": ("shown",)}
 _FIGURES = ("coverage", "agreement")
 _NUMBERS = (*_FIGURES, "learned_from")
