@@ -412,7 +412,9 @@ def find_second_addresses(
     found: dict[int, int] = {}
     for one, other in sorted(pairs, key=lambda pair: (_rank(pair[1]), pair[0].id)):
         is_marked = names_second_form(one.url) and not names_second_form(other.url) and _rank(other) < _rank(one)
-        is_twin = _last_step(one) == _last_step(other) and (_rank(other) < _rank(one) or one.canonical == other.key)
+        is_twin = last_step(one.url) == last_step(other.url) and (
+            _rank(other) < _rank(one) or one.canonical == other.key
+        )
         is_same = (is_marked or is_twin) and _numbers_agree(one, other)
         is_member = any(group in copied and group not in other.groups for group in one.groups)
         if (is_same or is_member) and one.id not in found and _end(found, other.id) != one.id:
@@ -465,8 +467,9 @@ def _mean_rank(posts: Iterable[SitePost]) -> tuple[float, ...]:
     return tuple(map(fmean, zip(*map(_rank, posts), strict=True)))
 
 
-def _last_step(post: SitePost) -> str:
-    return urlsplit(post.url).path.rstrip("/").rpartition("/")[2]
+def last_step(url: str) -> str:
+    """Returns the last step of a URL's path; "" for a home page."""
+    return urlsplit(url).path.rstrip("/").rpartition("/")[2]
 
 
 # Finding the origin of a cluster.

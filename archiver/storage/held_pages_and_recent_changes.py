@@ -47,7 +47,7 @@ from archiver.articles.suspicious_changes_and_impossible_values import (
     missing_end,
     suspicion,
 )
-from archiver.frontier.fetch_order_and_revisits import VOUCHING_SOURCES
+from archiver.frontier.fetch_order_and_revisits import VOUCHING_SOURCES, next_day_end
 from archiver.items import Article, Outcome, PageKind, PageResult, SourceHint
 from archiver.storage.article_tables.article_and_revision_rows import (
     article_from_revision,
@@ -826,7 +826,16 @@ def _rule_for_unannounced_text(db: Database, post: FetchedPost, old: Article, re
     if _is_sent_in_part(db, post, result):
         return HoldRule.CUT_OFF
     is_new = is_replaced(old.body, result.article.body) and _is_trusted(db, post, result.at)
-    return HoldRule.NEW_TEXT if is_new else None
+    return HoldRule.NEW_TEXT if is_new and not _may_be_edit_of_that_day(db, post) else None
+
+
+def _may_be_edit_of_that_day(db: Database, post: FetchedPost) -> bool:
+    """Returns True if the source gives only the day of a post's last change, and the post was last fetched before this
+    day had ended. An edit later that day is announced by this very day.
+    """
+    row = db.execute("select lastmod, fetched_at from pages where urlkey = ?", [post.key]).fetchone()
+    lastmod, fetched = map(moment, row)
+    return lastmod is not None and fetched is not None and next_day_end(lastmod, fetched) is not None
 
 
 def _is_older_copy(db: Database, post: FetchedPost, earlier: dict[str, Any]) -> bool:

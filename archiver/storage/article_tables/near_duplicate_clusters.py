@@ -34,6 +34,7 @@ from archiver.articles.near_duplicates_and_cluster_source import (
     differ_only_in_numbers,
     find_second_addresses,
     find_source,
+    last_step,
     minhash,
     near_duplicate,
     wording_of,
@@ -632,9 +633,9 @@ _SITE_POSTS = f"""select a.id, a.url, a.urlkey, a.title, a.published, coalesce(a
     exists (select 1 from pages p join page_discoveries d on d.page_id = p.id
         where p.urlkey = a.urlkey and d.source = 'listing')
     from json_each(:ids) j cross join articles a on a.id = j.value where a.site = :site and {_IS_LIVE_OR_COPY}"""
-_LINKED_FROM = """select q.article_id from pages p join page_discoveries d on d.page_id = p.id
-    join pages q on q.id = d.found_on_page_id
-    where p.urlkey = ? and q.article_id is not null and q.article_id <> ?"""
+_LINKED = f"""select a.id, a.url, b.id, b.url from articles a join pages p on p.urlkey = a.urlkey
+    join page_discoveries d on d.page_id = p.id join pages q on q.id = d.found_on_page_id
+    join articles b on b.id = q.article_id where a.site = ? and b.id <> a.id and {_IS_LIVE_OR_COPY}"""
 
 
 def second_addresses(db: Database, site: str) -> dict[int, int]:
@@ -642,7 +643,7 @@ def second_addresses(db: Database, site: str) -> dict[int, int]:
     article}: print, AMP and mobile versions, and pages that repeat posts of other forms.
     """
     pairs = {(one, other) for one, other in db.execute(_SIMILAR, {"site": site})}
-    pairs |= _linked_second_forms(db, site)
+    pairs |= _linked_copies(db, site)
     if not pairs:
         return {}
     ids = json.dumps(sorted({number for pair in pairs for number in pair}))
@@ -653,18 +654,16 @@ def second_addresses(db: Database, site: str) -> dict[int, int]:
     return {one: other for one, other in found.items() if one not in withdrawn and other not in withdrawn}
 
 
-def _linked_second_forms(db: Database, site: str) -> set[tuple[int, int]]:
-    """Returns the articles at URLs that name a print version or the like, each with the article that links to it, if
-    one of their texts repeats the other. This finds copies of texts that are too short for the clusters, too.
+def _linked_copies(db: Database, site: str) -> set[tuple[int, int]]:
+    """Returns the articles whose URLs name a print version or the like, or end as that of an article that links to
+    them, each with this article, if one of their texts repeats the other. This finds copies of texts that are too short
+    for the clusters, too.
     """
-    marked = [
-        (number, key)
-        for number, url, key in db.execute(
-            f"select a.id, a.url, a.urlkey from articles a where a.site = ? and {_IS_LIVE_OR_COPY}", [site]
-        )
-        if names_second_form(url)
-    ]
-    pairs = {(number, row[0]) for number, key in marked for row in db.execute(_LINKED_FROM, [key, number])}
+    pairs = {
+        (one, other)
+        for one, url, other, linked_from in db.execute(_LINKED, [site])
+        if names_second_form(url) or last_step(url) == last_step(linked_from)
+    }
     return {
         (one, other)
         for one, other in pairs
