@@ -261,7 +261,8 @@ def test_a_foreign_service_is_requested_slowly_whatever_delay_is_set(tmp_path: P
         assert done.code == 0, done.err
         assert service.requests[0] == "/robots.txt"
         assert len(service.requests) == 3
-        assert min(b - a for a, b in pairwise(service.times)) >= 2.4
+        # Nearly 2.5 s; a busy machine may record one request late. Without the limit, the delay would be 0.
+        assert min(b - a for a, b in pairwise(service.times)) >= 1.5
         assert done.rows["http://site.example/two/"][0] == "gone"
 
         service.pages = {"/robots.txt": text("User-agent: *\nDisallow: /cdx/\n")}
