@@ -57,6 +57,11 @@ REDIRECTS = frozenset({301, 302, 303, 307, 308})
 """The HTTP statuses of a redirect."""
 HIDDEN_PAGES = "only a script or a form requests its further pages"
 """The end of the reason of a listing that continues on pages to which no link leads."""
+UNDATED = "undated"
+"""The rule of a page that is no post, since nothing marks it as a post or as anything else."""
+LISTED_DATE = "dated in a list"
+"""The rule of a page that counts as a post only because a list of posts shows a date for it. The page itself shows
+none."""
 NEEDS_JAVASCRIPT = "needs-javascript"
 """Rule of the outcome of a page that has no content unless a browser runs its scripts."""
 EMPTY_SITEMAP = "empty sitemap"
@@ -265,7 +270,7 @@ class SourceHint:
       neither the page nor another source gives categories, and they do not show that the page is a post.
     - `listed_date`: the day, month or year ("2024-05-07", "2024-05", "2024") that a list of posts shows beside its link
       to the post. It is used only if neither the page nor another source gives a date. A page of text that shows no
-      date may be a post because of it (see `page_classifier.LISTED_DATE`).
+      date may be a post because of it (see `LISTED_DATE`).
     """
 
     title: str = ""

@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Self
 
-from archiver.extraction.page_classifier import LISTED_DATE, Answer, is_declared
+from archiver.extraction.page_classifier import Answer, is_declared
 from archiver.extraction.template.page_form_fingerprint_and_date_slot import HEAD_SLOT, date_slot, shows_one_date
-from archiver.items import Article, PageForm, PageKind
+from archiver.items import LISTED_DATE, Article, PageForm, PageKind
 from archiver.lazy_regex import lazy_regex
 
 POST_FORM_RULE = "form of the site's posts"

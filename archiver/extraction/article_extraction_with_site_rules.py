@@ -30,7 +30,6 @@ from archiver.extraction.date_parser import Moment, url_date, visible_date
 from archiver.extraction.geotags import geotag_evidence as geo_evidence
 from archiver.extraction.geotags import geotags, parse_place_key, with_publisher_role
 from archiver.extraction.page_classifier import (
-    UNDATED,
     Answer,
     PostLocator,
     asks_for_password,
@@ -54,7 +53,7 @@ from archiver.extraction.template.site_rule_field_reader import (
 from archiver.extraction.template.site_rules_and_constants import BY_HAND, DATED_BY_HAND, Rule, SiteRules
 from archiver.extraction.text_normalization_and_formulas import fold_text, has_text
 from archiver.fields import WEIGHED
-from archiver.items import CONSTANT, Article, Evidence, PageKind, SourceHint
+from archiver.items import CONSTANT, UNDATED, Article, Evidence, PageKind, SourceHint
 from archiver.markup.text_marks import captions_of
 from archiver.platforms import by_name
 from archiver.platforms.page_index_and_selector_compiler import is_below

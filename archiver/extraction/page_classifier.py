@@ -23,7 +23,7 @@ from archiver.extraction.page_metadata_and_articles_in_scripts import ARTICLE_TY
 from archiver.extraction.page_parsing_and_javascript_check import Page
 from archiver.extraction.post_locator import Post, locate_post, unshown_article
 from archiver.extraction.text_normalization_and_formulas import element_line
-from archiver.items import Candidate, PageKind, SourceHint, reports_post
+from archiver.items import LISTED_DATE, UNDATED, Candidate, PageKind, SourceHint, reports_post
 from archiver.lazy_regex import lazy_regex
 from archiver.platforms.page_index_and_selector_compiler import is_below
 from archiver.urls import may_name_post
@@ -354,11 +354,6 @@ def is_declared(rule: str) -> bool:
     return bool(rule) and rule not in GUESSES
 
 
-UNDATED = "undated"
-"""The rule of a page that is no post, since nothing marks it as a post or as anything else."""
-LISTED_DATE = "dated in a list"
-"""The rule of a page that counts as a post only because a list of posts shows a date for it. The page itself shows
-none."""
 _SINGLE_BUT_NO_KIND = ("single-format", "single-attachment", "single-author", "single-sidebar", "single-column")
 _ENTRY_TYPES = {"type-post": PageKind.POST, "type-page": PageKind.PAGE, "type-attachment": PageKind.OTHER}
 _ENTRY_CLASSES = ("hentry", "h-entry", "type-post", "wp-block-post")

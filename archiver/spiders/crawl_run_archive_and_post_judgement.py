@@ -26,7 +26,7 @@ from archiver.discovery.cdx_and_timemaps import query_url, service_address, site
 from archiver.discovery.soft404_and_walls import SoftNotFoundProfile
 from archiver.errors import ArchiverError, SiteMoved, SiteRemoved
 from archiver.extensions.crawl_log import log_as
-from archiver.extraction.page_classifier import LISTED_DATE, UNDATED, Answer
+from archiver.extraction.page_classifier import Answer
 from archiver.extraction.page_parsing_and_javascript_check import Page, parse_page
 from archiver.extraction.template.page_form_fingerprint_and_date_slot import page_form
 from archiver.extraction.template.site_rules_and_constants import SiteRules
@@ -34,7 +34,17 @@ from archiver.extraction.template.template_learning_and_checking import Template
 from archiver.frontier.page_samples_and_edit_estimates import DEFAULT_SAMPLE
 from archiver.frontier.pattern_budgets_redirects_and_equivalent_urls import RedirectForms
 from archiver.health.stored_health_inputs_and_accepted_findings import record_run_health
-from archiver.items import Article, Capture, DiscoveredURL, DiscoverySource, PageKind, SourceHint, reports_post
+from archiver.items import (
+    LISTED_DATE,
+    UNDATED,
+    Article,
+    Capture,
+    DiscoveredURL,
+    DiscoverySource,
+    PageKind,
+    SourceHint,
+    reports_post,
+)
 from archiver.maintenance.late_hint_and_constant_reextraction import (
     LateHintReading,
     LateHintTally,

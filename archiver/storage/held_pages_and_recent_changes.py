@@ -823,6 +823,8 @@ def _shows_text_of_site(db: Database, site_id: int, post: FetchedPost, new: Arti
 def _rule_for_unannounced_text(db: Database, post: FetchedPost, old: Article, result: PageResult) -> HoldRule | None:
     """Returns the rule by which the new text of a page is held because no source announced that it changed."""
     assert result.article is not None
+    if post.known.id is None:
+        return None  # it is not in the table of pages, so nothing would fetch it again to confirm its text
     if _is_sent_in_part(db, post, result):
         return HoldRule.CUT_OFF
     is_new = is_replaced(old.body, result.article.body) and _is_trusted(db, post, result.at)

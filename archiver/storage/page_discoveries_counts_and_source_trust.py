@@ -29,9 +29,18 @@ from archiver.discovery.source_hints_and_trust import (
     source_key,
 )
 from archiver.discovery.url_classifier_and_patterns import outcome_of_trap_rule, trap_reason
-from archiver.extraction.page_classifier import LISTED_DATE, UNDATED
 from archiver.frontier.fetch_order_and_revisits import VOUCHING_SOURCES, Believes, KnownPage, priority, refetch_reason
-from archiver.items import DiscoveredURL, DiscoverySource, ListedCategories, ListedDate, Outcome, PageKind, SourceHint
+from archiver.items import (
+    LISTED_DATE,
+    UNDATED,
+    DiscoveredURL,
+    DiscoverySource,
+    ListedCategories,
+    ListedDate,
+    Outcome,
+    PageKind,
+    SourceHint,
+)
 from archiver.storage.pages_and_source_hints import (
     EPOCH,
     LATEST_HINT,

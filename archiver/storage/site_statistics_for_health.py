@@ -14,9 +14,9 @@ from statistics import median
 
 from sqlite_utils import Database
 
-from archiver.extraction.page_classifier import UNDATED, is_declared
+from archiver.extraction.page_classifier import is_declared
 from archiver.fields import OWN_TEXTS
-from archiver.items import HIDDEN_PAGES, NEEDS_JAVASCRIPT
+from archiver.items import HIDDEN_PAGES, NEEDS_JAVASCRIPT, UNDATED
 from archiver.storage.column_values_and_completions import stored_time
 from archiver.storage.delisted_posts_and_edit_samples import unlisted_posts
 from archiver.storage.held_pages_and_recent_changes import HeldPage, held_pages

@@ -21,9 +21,8 @@ from archiver.articles.post_verdicts_by_page_form import (
     patterns_of_posts,
     similarity,
 )
-from archiver.extraction.page_classifier import LISTED_DATE
 from archiver.extraction.template.page_form_fingerprint_and_date_slot import HEAD_SLOT
-from archiver.items import Article, Evidence, PageForm, PageKind
+from archiver.items import LISTED_DATE, Article, Evidence, PageForm, PageKind
 
 SHELL = frozenset(range(1, 21))
 POSTS = SHELL | frozenset(range(100, 140))
