@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from html import escape, unescape
-from itertools import islice
+from itertools import islice, takewhile
 from typing import NamedTuple
 
 from lxml import etree
@@ -1267,8 +1267,17 @@ def render_container(
     `extra_drop` are selectors of further elements to leave out.
     """
     skip = _elements_to_skip(page, extra_drop) | _beside_text(post, top)
-    layout = lay_out(top, skip, page.index.texts_if_read)
+    around = top.getparent() if next(_footnotes_after(top), None) is not None else None
+    layout = lay_out(top if around is None else around, skip, page.index.texts_if_read)
     return _render_post(post, layout, top, _known_boilerplate(page, title, beside, top))
+
+
+def _footnotes_after(top: Element) -> Iterator[Element]:
+    """Yields the elements with footnotes that follow the element `top` directly, perhaps after a line (<hr>). Sphinx
+    and others put the footnotes of a text beside the element with the text.
+    """
+    following = (e for e in top.itersiblings() if isinstance(e.tag, str) and e.tag != "hr")
+    return takewhile(_is_footnote, following)
 
 
 def _beside_text(post: Post, top: Element) -> set[Element]:
@@ -1355,6 +1364,8 @@ def _render(
     page: Page, plan: BlockLayout, top: Element, known: KnownBoilerplate, weights: list[float] | None = None
 ) -> RenderedText:
     lo, hi = plan.spans.get(top, (0, 0))
+    for notes in _footnotes_after(top):
+        hi = max(hi, plan.spans.get(notes, (hi, hi))[1])
     blocks = text_blocks(plan, lo, hi, known, weights)
     return RenderedText(tidy_body(written_text(blocks, plan)), page, top, plan, tuple(blocks))
 
