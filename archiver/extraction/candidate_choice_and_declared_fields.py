@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from lxml.etree import _Element as Element
 
 from archiver.extraction.authors.byline_splitting_and_person_names import WEAK_ACCOUNTS, is_organization, is_person
+from archiver.extraction.body_markup import image_url
 from archiver.extraction.date_parser import AddressDate, Moment
 from archiver.extraction.page_parsing_and_javascript_check import Page, language_tag
 from archiver.extraction.post_locator import title_in_url, title_similarity
@@ -34,6 +35,7 @@ from archiver.items import (
     is_from_api,
 )
 from archiver.lazy_regex import lazy_regex
+from archiver.markup.text_marks import IMAGES
 
 T = TypeVar("T")
 Names = tuple[str, ...]
@@ -57,6 +59,8 @@ _IMAGES = ("og:image", "og:image:url", "og:image:secure_url", "twitter:image", "
 _TRUST = {"meta": 0.9, "head": 0.9, "json-ld": 0.9, "api": 0.97, "text": 0.6}
 _Found = tuple[str | None, str, str]  # value, source, locator
 _WHOLE_POST = frozenset({"article", "main", "section"})
+# Matches the address of a logo or icon: "/acme-logo-large.png", "/img/share.svg".
+_LOGO = lazy_regex(r"(?<![a-z])(?:logo|icon|avatar|share)s?(?![a-z])[^/]*$|\.svg(?:$|\?)", re.IGNORECASE)
 _POST_ID = lazy_regex(r"^(?:postid|post)-(\d+)$")
 
 
@@ -74,11 +78,13 @@ class DeclaredFields:
 class PostText:
     """The title and body of a post (`text`), and the element that contains the body or the title. They are used to test
     whether the language in the page's metadata is that of the post. `text` has no blocks of code, since code is in no
-    language, or in English.
+    language, or in English. `picture` is the address of the first picture in the body that is no logo or icon, "" if
+    there is none.
     """
 
     text: str
     element: Element | None
+    picture: str = ""
 
     @classmethod
     def of(cls, title: str, body: str, markup: Sequence[Mark], element: Element | None) -> PostText:
@@ -87,7 +93,9 @@ class PostText:
             if mark.kind == "pre" and mark.offset >= end:
                 pieces.append(body[end : mark.offset])
                 end = mark.offset + mark.length
-        return cls("".join([*pieces, body[end:]]), element)
+        pictures = (mark.value for mark in markup if mark.kind in IMAGES)
+        picture = next((url for url in pictures if url and not _LOGO.search(url)), "")
+        return cls("".join([*pieces, body[end:]]), element, picture)
 
 
 def declared_fields(page: Page, body: Element | None, hint: SourceHint | None, text: PostText) -> DeclaredFields:
@@ -99,6 +107,8 @@ def declared_fields(page: Page, body: Element | None, hint: SourceHint | None, t
     """
     found = {"language": _language(page, hint, text)}
     found |= {name: read(page, body, hint) for name, read in _READERS.items()}
+    if text.picture and found["image"][1] in ("", "text"):
+        found["image"] = (text.picture, "text", "img")
     return DeclaredFields(
         {name: value or ("" if BY_NAME[name].prose else None) for name, (value, _, _) in found.items()},
         tuple(
@@ -150,7 +160,7 @@ def _description(page: Page, _: Element | None, hint: SourceHint | None) -> _Fou
 
 def _image(page: Page, body: Element | None, hint: SourceHint | None) -> _Found:
     """Returns the address of the lead image: the image that the page declares, or else the image in a feed or API
-    (`hint`, None if there is no hint), or else the first image in the body (`body` is its element, None if unknown).
+    (`hint`, None if there is no hint), or else the first image in the element of the body (`body`, None if unknown).
     """
     data = page.data
     declared: list[_Found] = [(v, "meta", name) for name in _IMAGES for v in data.meta(name)]
@@ -164,8 +174,9 @@ def _image(page: Page, body: Element | None, hint: SourceHint | None) -> _Found:
     for value, source, locator in declared:
         if (url := page.join(value)) and url not in page.constants.images:
             return url, source, locator
-    if body is not None and (img := next(body.iter("img"), None)) is not None:
-        return page.join(img.get("src") or img.get("data-src")), "text", "img"
+    shown = (image_url(page, img) for img in body.iter("img")) if body is not None else ()
+    if first := next(filter(None, shown), ""):
+        return first, "text", "img"
     return "", "", ""
 
 

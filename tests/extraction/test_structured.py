@@ -179,3 +179,23 @@ def test_who_may_read_a_post_is_read_from_its_own_markup(head: str, access: str 
     text = "<p>" + "The ferry stayed at its berth for the third day in a row. " * 12 + "</p>"
     page = f"<html><head><title>Low water</title>{head}</head><body><article><h1>Low water</h1>{text}</article></body>"
     assert extract(page, URL).access == access
+
+
+@pytest.mark.parametrize(
+    "picture",
+    [
+        '<img src="/own.jpg">',
+        '<img lazyload src="/images/loading.svg" data-src="/own.jpg">',
+        '<img src="data:image/gif;base64,R0lGODlhAQABAAAAACw=" data-original="/own.jpg">',
+        '<img src="/count.gif" width="1" height="1"><img src="/own.jpg">',
+        '<img src="/wp-includes/images/smilies/icon_smile.gif" class="wp-smiley"><img src="/own.jpg">',
+        '<img srcset="/own-small.jpg 320w, /own.jpg 1280w">',
+        '<p><img src="/images/harbour-logo-large.png"></p><p><img src="/own.jpg"></p>',
+    ],
+)
+def test_the_lead_image_is_the_first_picture_of_the_text_and_no_placeholder(picture: str) -> None:
+    text = "<p>" + "The ferry stayed at its berth for the third day in a row. " * 12 + "</p>"
+    page = (
+        f"<html><head><title>Low water</title></head><body><article><h1>Low water</h1>{picture}{text}</article></body>"
+    )
+    assert extract(page, URL).image == "https://example.org/own.jpg"
