@@ -23,7 +23,14 @@ from archiver.datasets.export_formats_and_parquet_tables import import_arrow, mo
 from archiver.datasets.personal_data_removal import count_replacements
 from archiver.datasets.publication_rules_tiers_and_licences import Tier
 from archiver.datasets.snapshot_request_selection_and_statistics import NEWEST
-from archiver.datasets.withheld_text_and_leaked_passages import PASSAGE_WORDS, LeakedPassages, redact, sketch
+from archiver.datasets.withheld_text_and_leaked_passages import (
+    PASSAGE_WORDS,
+    LeakedPassages,
+    first_words,
+    parts_beyond,
+    redact,
+    sketch,
+)
 from archiver.datasets.word_counts_and_ngrams import count_words_and_sentences, word_unit, words_of_text
 from archiver.extraction.authors.byline_splitting_and_person_names import is_organization
 from archiver.extraction.text_language import Recognized, recognize_languages
@@ -766,17 +773,38 @@ def _quotable_texts(row: Row) -> Iterator[str]:
                     yield text
 
 
-def withheld_texts(db: Database, cutoff: str) -> Iterator[str]:
-    """Yields the bodies of all revisions up to the cut-off that are not published, not even as an excerpt."""
+def withheld_texts(db: Database, cutoff: str, change: Change) -> Iterator[str]:
+    """Yields the bodies of all revisions up to the cut-off that are not published. Of an article with an excerpt, those
+    passages are left out that the excerpt has. `change` removes personal data from a record.
+    """
     for query in (
         "select a.body from temp.considered c cross join articles a on a.id = c.article_id where c.chosen and "
         "c.tier < 2 and c.revision = a.revision",
         "select v.body from temp.considered c cross join articles a on a.id = c.article_id and a.revision > 1 "
         "cross join article_revisions v on v.article_id = a.id where c.chosen and c.tier < 2 and not v.is_current "
-        "and "
-        "substr(v.observed_at, 1, 19) <= :cutoff",
+        "and substr(v.observed_at, 1, 19) <= :cutoff",
     ):
         yield from (row[0] for row in db.execute(query, {"cutoff": cutoff or NEWEST}) if row[0])
+    for row in db.query(_EXCERPTED, {"cutoff": cutoff or NEWEST}):
+        bodies = (row["body"], *json.loads(row.pop("others") or "[]"))
+        row["authors"], row["markup"] = (json.loads(row[name] or "[]") for name in ("authors", "markup"))
+        excerpt = first_words(change(row)["body"]) or ""
+        for body in dict.fromkeys(filter(None, bodies)):
+            yield from parts_beyond(body, excerpt)
+
+
+_EXCERPTED = f"""
+    select c.id, c.site, c.url, {
+    ", ".join(
+        f"case when c.revision = a.revision then a.{name} else v.{name} end as {name}"
+        for name in ("title", "body", "markup", "authors", "language")
+    )
+},
+        case when a.revision > 1 then (select json_group_array(o.body) from article_revisions o where
+            o.article_id = a.id and o.revision <> c.revision and substr(o.observed_at, 1, 19) <= :cutoff) end as others
+    from temp.considered c cross join articles a on a.id = c.article_id
+    left join article_revisions v on v.article_id = a.id and v.revision = c.revision and c.revision <> a.revision
+    where c.chosen and c.tier = 2"""
 
 
 def revision_rows(

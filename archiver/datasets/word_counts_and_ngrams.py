@@ -15,7 +15,7 @@ import re
 import tempfile
 import unicodedata
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -117,6 +117,14 @@ def plain_words(text: str) -> bytes:
     return b" ".join(found.split()) if isinstance(found, bytes) else " ".join(_WORD.findall(found)).encode("utf-8")
 
 
+def spaced_words(text: str) -> bytes:
+    """Returns the normalized words of a text in UTF-8, separated by one or more spaces. For HashedTexts this is as good
+    as `plain_words`, and faster.
+    """
+    found = _spaced(text)
+    return found if isinstance(found, bytes) else " ".join(_WORD.findall(found)).encode("utf-8")
+
+
 def _spaced(text: str) -> bytes | str:
     """Returns a text in normalized form, with all characters except letters and digits replaced by spaces.
 
@@ -149,7 +157,7 @@ _SPACE = 32
 
 @dataclass(frozen=True, slots=True)
 class Runs:
-    """All sequences of a given number of adjacent words (runs) in some texts, as four Arrow arrays with one entry for
+    """All sequences of a given number of adjacent words (runs) in some texts, as four NumPy arrays with one entry for
     each run:
 
     - the hash of the run;
@@ -165,33 +173,36 @@ class Runs:
 
 
 class HashedTexts:
-    """A batch of texts prepared for hashing their runs of words. The texts come from `plain_words`, and none is empty.
-    `data` contains all of them, with a NUL character as a separate word between two texts.
+    """A batch of texts prepared for hashing their runs of words. The texts come from `plain_words` or `spaced_words`.
+    `data` contains all of them with single spaces, and a NUL character as a separate word between two texts.
     """
 
     def __init__(self, texts: Sequence[bytes]) -> None:
-        pa, _ = import_arrow()
-        import pyarrow.compute as pc
+        import numpy as np
 
-        self.data = b" %b " % b" \0 ".join(texts)
-        powers, self._inverses = _powers(max(BATCH_BYTES, 1 << len(self.data).bit_length()))
-        characters = pa.Array.from_buffers(pa.uint8(), len(self.data), [None, pa.py_buffer(self.data)])
-        self._spaces = pc.indices_nonzero(pc.equal(characters, pa.scalar(_SPACE, pa.uint8())))
-        values = pa.array(_VALUES, pa.uint64()).take(characters)
-        self._sums = pc.cumulative_sum(pc.multiply(values, powers.slice(0, len(self.data)))).take(self._spaces)
-        borders = pc.cumulative_sum(pc.cast(pc.equal(characters, pa.scalar(0, pa.uint8())), pa.uint32()))
-        self._numbers = borders.take(self._spaces)
+        codes = np.frombuffer(b" %b " % b" \0 ".join(texts), np.uint8)
+        is_space = codes == _SPACE
+        is_repeated = is_space[1:] & is_space[:-1]
+        if is_repeated.any():
+            codes = codes[1:][~is_repeated]
+            codes = np.concatenate((codes[:0], [np.uint8(_SPACE)], codes))
+            is_space = codes == _SPACE
+        self.data = codes.tobytes()
+        powers, self._inverses = _powers(max(BATCH_BYTES, 1 << len(codes).bit_length()))
+        self._spaces = np.flatnonzero(is_space)
+        self._sums = np.cumsum(_values()[codes] * powers[: len(codes)])[self._spaces]
+        borders = np.searchsorted(self._spaces, np.flatnonzero(codes == 0))
+        lengths = np.diff(borders, prepend=0, append=len(self._spaces))
+        self._numbers = np.repeat(np.arange(len(lengths), dtype=np.uint32), lengths)
 
     def runs(self, words: int) -> Runs:
         """Returns all runs of `words` adjacent words that lie within one text."""
-        import pyarrow.compute as pc
-
         count = max(len(self._spaces) - words, 0)
-        first, last = (slice(0, count), slice(len(self._spaces) - count, None))
-        starts, ends, number = self._spaces[first], self._spaces[last], self._numbers[first]
-        hashes = pc.multiply(pc.subtract(self._sums[last], self._sums[first]), self._inverses.take(starts))
-        within = pc.equal(number, self._numbers[last])
-        return Runs(hashes.filter(within), number.filter(within), starts.filter(within), ends.filter(within))
+        first, last = slice(0, count), slice(len(self._spaces) - count, None)
+        within = self._numbers[first] == self._numbers[last]
+        starts, ends = self._spaces[first][within], self._spaces[last][within]
+        hashes = (self._sums[last] - self._sums[first])[within] * self._inverses[starts]
+        return Runs(hashes, self._numbers[first][within], starts, ends)
 
 
 def run_hashes(text: str, words: int) -> list[int]:
@@ -211,48 +222,46 @@ def run_hashes(text: str, words: int) -> list[int]:
     return [(sums[at + words][0] - sums[at][0]) * sums[at][1] & _MASK for at in range(len(sums) - words)]
 
 
-class Bitmap:
-    """A fast filter for a set of 64-bit hashes. It accepts every hash that is in the set, and only few other hashes."""
+class HashFilter:
+    """A fast filter for a set of 64-bit hashes. It accepts every hash that is in the set, and few other hashes."""
 
-    _MOST_BITS = 27
+    _MOST_BITS = 25
 
-    def __init__(self, hashes: Any) -> None:
-        pa, _ = import_arrow()
-        import pyarrow.compute as pc
+    def __init__(self, parts: Iterable[Any], count: int) -> None:
+        """`parts` are NumPy arrays with the hashes, and `count` is their number."""
+        import numpy as np
 
-        self._count = len(hashes)
-        order = min(self._MOST_BITS, max(10, len(hashes).bit_length() + 6))
-        self._shift = pa.scalar(64 - order, pa.uint64())
-        bits = bytearray(1 << order - 3)
-        for at in range(0, len(hashes), BATCH_BYTES):
-            for bit in pc.shift_right(hashes[at : at + BATCH_BYTES], self._shift).to_pylist():
-                bits[bit >> 3] |= 1 << (bit & 7)
-        self._bits = pa.Array.from_buffers(pa.bool_(), 1 << order, [None, pa.py_buffer(bits)])
+        self._count = count
+        order = min(self._MOST_BITS, max(10, count.bit_length() + 6))
+        self._shift = np.uint64(64 - order)
+        self._is_set = np.zeros(1 << order, bool)
+        for hashes in parts:
+            self._is_set[hashes >> self._shift] = True
 
     def __len__(self) -> int:
         return self._count
 
     def may_contain(self, hashes: Any) -> Any:
-        """Returns an array with True for each hash that may be in the set, and False for each other hash."""
-        import pyarrow.compute as pc
+        """Returns a NumPy array with True for each hash that may be in the set, and False for each other hash."""
+        return self._is_set[hashes >> self._shift]
 
-        return self._bits.take(pc.shift_right(hashes, self._shift))
+
+@cache
+def _values() -> Any:
+    """Returns `_VALUES` as a NumPy array."""
+    import numpy as np
+
+    return np.array(_VALUES, np.uint64)
 
 
 @cache
 def _powers(count: int) -> tuple[Any, Any]:
     """Returns the first `count` powers of the rolling hash's base and of its inverse, modulo 2^64."""
-    pa, _ = import_arrow()
-    import pyarrow.compute as pc
+    import numpy as np
 
-    out = []
-    for base in (_BASE, _INVERSE):
-        found = pa.array([1], pa.uint64())
-        while len(found) < count:
-            further = pa.scalar(pow(base, len(found), 1 << 64), pa.uint64())
-            found = pa.concat_arrays([found, pc.multiply(found, further)])
-        out.append(found)
-    return out[0], out[1]
+    factors = (np.full(count, base, np.uint64) for base in (_BASE, _INVERSE))
+    powers, inverses = (np.concatenate(([np.uint64(1)], np.multiply.accumulate(one[1:]))) for one in factors)
+    return powers, inverses
 
 
 # N-grams.
@@ -322,8 +331,8 @@ class Ngrams:
         number, key = [], []
         for n in range(1, self._longest + 1):
             runs = texts.runs(n)
-            number.append(runs.texts)
-            key.append(self._keyed(runs.hashes, runs.texts, self._group_of, n))
+            number.append(pa.array(runs.texts))
+            key.append(pa.array(self._keyed(runs.hashes, runs.texts, self._group_of, n)))
         table = pa.table({"text": pa.chunked_array(number), "key": pa.chunked_array(key)})
         table = table.group_by(["text", "key"], use_threads=False).aggregate([([], "count_all")])
         self._buffer.append(table.select(["key", "count_all"]).rename_columns(["key", "times"]))
@@ -337,11 +346,9 @@ class Ngrams:
         """Mixes year, language and n-gram length `n` into hashes, so that each combination is counted separately.
         `number` contains the index of the text of each hash; `of` contains the group (year and language) of each text.
         """
-        pa, _ = import_arrow()
-        import pyarrow.compute as pc
+        import numpy as np
 
-        salts = pa.array([self._salts[group][n] for group in of], pa.uint64())
-        return pc.add(hashes, salts.take(number))
+        return hashes + np.array([self._salts[group][n] for group in of], np.uint64)[number]
 
     def _spill(self) -> None:
         pa, _ = import_arrow()
@@ -384,29 +391,28 @@ class Ngrams:
         lines for the table `ngrams`, each line with the words and counts of an n-gram.
         """
         pa, _ = import_arrow()
-        import pyarrow.compute as pc
+        import numpy as np
 
         left = kept["key"].combine_chunks()
-        bitmap = Bitmap(left)
+        accepted = _filter_of(left)
         batches: list[bytes] = []
         seen: list[Any] = []
         for last, data, of in self._texts:
             texts = HashedTexts(data)
-            rank = pa.array([ranks[group] for group in of], pa.uint32())
+            rank = np.array([ranks[group] for group in of], np.uint32)
+            here = len(batches) << 32
             for n in range(1, self._longest + 1):
                 runs = texts.runs(n)
                 key = self._keyed(runs.hashes, runs.texts, of, n)
-                here = pa.scalar(len(batches) << 32, pa.uint64())
-                found = pa.table(
-                    {
-                        "key": key,
-                        "start": pc.add(runs.starts, here),
-                        "end": pc.add(runs.ends, here),
-                        "rank": rank.take(runs.texts),
-                        "n": pa.repeat(pa.scalar(n, pa.uint8()), len(key)),
-                    }
-                )
-                seen.append(found.filter(bitmap.may_contain(key)))
+                at = np.flatnonzero(accepted.may_contain(key))
+                columns = {
+                    "key": key[at],
+                    "start": (runs.starts[at] + here).astype(np.uint64),
+                    "end": (runs.ends[at] + here).astype(np.uint64),
+                    "rank": rank[runs.texts[at]],
+                    "n": np.full(len(at), n, np.uint8),
+                }
+                seen.append(pa.table({name: pa.array(values) for name, values in columns.items()}))
             batches.append(texts.data)
             if last or len(batches) == _BATCHES or sum(map(len, seen)) > _BUFFER_ROWS // 2:
                 lines, left = self._lines(pa.concat_tables(seen), batches, kept, left)
@@ -414,8 +420,8 @@ class Ngrams:
                     yield lines
                 if not len(left):
                     return
-                if len(left) < 0.8 * len(bitmap):
-                    bitmap = Bitmap(left)
+                if len(left) < 0.8 * len(accepted):
+                    accepted = _filter_of(left)
                 batches, seen = [], []
 
     def _lines(self, seen: Any, batches: Sequence[bytes], kept: Any, left: Any) -> tuple[list[str], Any]:
@@ -444,6 +450,11 @@ class Ngrams:
             )
         ]
         return lines, left.filter(pc.invert(pc.is_in(left, value_set=keys)))
+
+
+def _filter_of(hashes: Any) -> HashFilter:
+    """Returns a filter for the hashes of an Arrow array."""
+    return HashFilter([hashes.to_numpy()], len(hashes))
 
 
 class _TextFile:
