@@ -75,31 +75,58 @@ _OTHER_ENDS = "…。！？｡।॥؟۔።՞։"
 _OTHER_CLOSING = "”’»“«"  # the last two close quotations in German
 
 
-def count_words_and_sentences(text: str) -> tuple[int, int]:
-    """Counts the words of a text and the ends of its sentences. A sentence ends at punctuation, in any script. A text
-    without any has one sentence, an empty text none.
+def count_words_and_sentences(texts: Sequence[str]) -> list[tuple[int, int]]:
+    """Returns for each text the number of its words and of the ends of its sentences. A sentence ends at punctuation,
+    in any script. A text without any has one sentence, an empty text none.
     """
-    if not text.strip():
-        return 0, 0
-    plain = text
-    if not text.isascii():
-        for sign in _OTHER_ENDS:
-            if sign in plain:
-                plain = plain.replace(sign, ". ")
-        for sign in _OTHER_CLOSING:
-            if sign in plain:
-                plain = plain.replace(sign, '"')
+    out: list[tuple[int, int]] = []
+    batch: list[str] = []
+    size = 0
+    for text in texts:
+        batch.append(text)
+        size += len(text)
+        if size > BATCH_BYTES:
+            out += _count_batch(batch)
+            batch, size = [], 0
+    return out + _count_batch(batch) if batch else out
+
+
+def _count_batch(texts: Sequence[str]) -> list[tuple[int, int]]:
     import numpy as np
 
-    signs = np.frombuffer(b" %b " % plain.encode("utf-8", "replace").translate(_SIGNS), np.uint8)
+    framed = [b" %b " % _with_plain_signs(text).encode("utf-8", "replace") for text in texts]
+    signs = np.frombuffer(b"".join(framed).translate(_SIGNS), np.uint8)
+    bounds = np.cumsum([0, *map(len, framed)])
+    is_letter = signs == _LETTER
+    words = _count_between(bounds, np.flatnonzero(is_letter[1:] > is_letter[:-1]))
     stops = np.flatnonzero(signs == _STOP)
     ends = stops[signs[stops + 1] == _SPACE_OR_CLOSING]
     # Several stops with spaces between them are one end.
-    sentences = len(ends) - int(np.count_nonzero(ends[1:] - ends[:-1] == 2))
+    repeated = ends[1:][ends[1:] - ends[:-1] == 2]
+    sentences = _count_between(bounds, ends) - _count_between(bounds, repeated)
+    return [
+        (count if text.isascii() else count_words(text), found or 1) if text and not text.isspace() else (0, 0)
+        for text, count, found in zip(texts, words.tolist(), sentences.tolist(), strict=True)
+    ]
+
+
+def _with_plain_signs(text: str) -> str:
+    """Returns a text with ASCII signs in the place of other signs that end sentences or close quotations."""
     if not text.isascii():
-        return count_words(text), sentences or 1
-    is_letter = signs == _LETTER
-    return int(np.count_nonzero(is_letter[1:] > is_letter[:-1])), sentences or 1
+        for sign in _OTHER_ENDS:
+            if sign in text:
+                text = text.replace(sign, ". ")
+        for sign in _OTHER_CLOSING:
+            if sign in text:
+                text = text.replace(sign, '"')
+    return text
+
+
+def _count_between(bounds: Any, positions: Any) -> Any:
+    """Returns how many of some ascending positions lie between each two neighbours of `bounds`, as a NumPy array."""
+    import numpy as np
+
+    return np.diff(np.searchsorted(positions, bounds))
 
 
 def word_unit(text: str, words: int) -> str:

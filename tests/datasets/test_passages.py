@@ -220,12 +220,20 @@ def test_copies_count_once_in_ngrams(tmp_path: Path) -> None:
     ]
 
 
-@given(st.text(st.characters(max_codepoint=0x2FF)) | st.text("ab1 .!?\n\"')-"))
+TEXTS = st.text(st.characters(max_codepoint=0x2FF)) | st.text("ab1 .!?\n\"')-")
+
+
+@given(TEXTS)
 def test_words_are_counted_as_they_are_split(text: str) -> None:
-    assert count_words_and_sentences(text)[0] == count_words(text) == len(words_of_text(text))
+    assert count_words_and_sentences([text])[0][0] == count_words(text) == len(words_of_text(text))
 
 
 @given(st.lists(st.sampled_from(["One two.", "Who?", 'He said: ("No!")', "Wait . . . what!", "今天。", "Fin…"])))
 def test_sentences_are_counted_by_their_ends(sentences: list[str]) -> None:
     ends = sum(2 if one.startswith("Wait") else 1 for one in sentences)
-    assert count_words_and_sentences(" ".join(sentences))[1] == ends
+    assert count_words_and_sentences([" ".join(sentences)])[0][1] == ends
+
+
+@given(st.lists(TEXTS | st.sampled_from([". .", "...", "! x", " .", "今天。"])))
+def test_texts_counted_together_do_not_affect_each_other(texts: list[str]) -> None:
+    assert count_words_and_sentences(texts) == [count_words_and_sentences([one])[0] for one in texts]
