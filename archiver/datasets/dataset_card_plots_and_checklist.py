@@ -723,7 +723,8 @@ def _limits(stats: SnapshotStatistics, about: DatasetAbout) -> str:
 
 def _personal(stats: SnapshotStatistics) -> str:
     sentences = [
-        "Authors are named as on their pages."
+        f"Authors are named as on their pages: {count_noun(len(stats.persons), 'name')} in the column `authors` that "
+        "are not known to be organizations."
         if not stats.request.pseudonymised
         else "Names of authors are replaced by keyed hashes (HMAC-SHA-256): the same name has the same hash, and the "
         "key is not in the dataset. Names of organizations are not replaced. Articles by others, and URLs, may still "
@@ -738,6 +739,13 @@ def _personal(stats: SnapshotStatistics) -> str:
             f"{telephones:,} telephone numbers by {TELEPHONE}. Others may have been missed: a number is replaced only "
             "if a label, a link, its international form or the lines beside it show that it is a telephone number, and "
             "code is left as it is."
+        )
+    else:
+        have = "has" if stats.with_emails == 1 else "have"
+        sentences.append(
+            "E-mail addresses and telephone numbers are left as they are: "
+            f"{count_noun(stats.with_emails, 'article')} {have} e-mail addresses with an at sign, {stats.emails:,} in "
+            "all. Telephone numbers, and e-mail addresses written in another way, were not counted."
         )
     sentences.append(
         "Texts mention people. A person or site may ask for a withdrawal, which applies to every version built "

@@ -28,6 +28,7 @@ from sqlite_utils import Database
 
 from archiver.articles.near_duplicates_and_cluster_source import HAN, SPACED, THAI, UnionFind
 from archiver.datasets.export_formats_and_parquet_tables import DATASET_FORMATS
+from archiver.datasets.personal_data_removal import count_emails
 from archiver.datasets.publication_rules_tiers_and_licences import (
     DISAGREEMENT,
     TIERS,
@@ -724,6 +725,8 @@ class SnapshotStatistics:
     - `filled`: for each column, the number of articles with a value in this column.
     - `spans`: the first and last day of publication of each site.
     - `contacts`: the number of e-mail addresses and telephone numbers that were replaced, by site and placeholder.
+    - `persons`: the hashes of the names of authors that are not organizations.
+    - `emails`: the number of e-mail addresses in the articles as published; `with_emails` is that of articles with any.
     - `words`: the number of words in published bodies.
     - `lengths`: the lengths of the articles in words, by the unit of `words`.
     - `visits`: the number of captures of each article; `visited` is the time of the first and last of them.
@@ -773,6 +776,9 @@ class SnapshotStatistics:
     withdrawn: dict[str, str] = field(default_factory=dict)
     previous_identifier: str = ""
     contacts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    persons: set[int] = field(default_factory=set)
+    emails: int = 0
+    with_emails: int = 0
     gone: int = 0
     revised: int = 0
     duplicates: int = 0
@@ -806,6 +812,11 @@ class SnapshotStatistics:
             self.detected[record["language"].partition("-")[0].lower(), record["language_detected"]] += 1
         self.lengths.setdefault(record["word_unit"], array("L")).append(record["words"])
         self.words += record["words"] if record["body"] else 0
+        organizations = record["author_organizations"]
+        self.persons.update(hash(name) for name in record["authors"] if name not in organizations)
+        if emails := count_emails(record):
+            self.emails += emails
+            self.with_emails += 1
 
     def count_captures(self, times: Sequence[datetime]) -> None:
         """Adds the captures of one article, given by their times in ascending order, to the statistics."""

@@ -262,3 +262,22 @@ def test_licence_that_programs_do_not_know_is_a_warning(tmp_path: Path, licence:
     _, said = built(tmp_path, [Post(1)], rule)
     assert ("the licence 'free for all' of 1 article is no SPDX identifier and no URL." in said) is warned
     assert said.count("Warning") == warned
+
+
+def test_personal_data_that_is_published_is_counted(tmp_path: Path) -> None:
+    """Of the e-mail addresses, those of withheld texts are not published, and a login is none."""
+    posts = (
+        Post(1, body=f"Ask keeper@harbour.example or pilot@harbour.example. {text(1)}", rights=(CC_BY,)),
+        Post(2, body=f"Copy it with scp log.txt root@harbour.example:/var/log. {text(2)}", rights=(CC_BY,)),
+        Post(
+            3,
+            body=f"Ask cook@harbour.example. {text(3)}",
+            authors=("Ben Holt", "The Desk"),
+            organizations=("The Desk",),
+        ),
+    )
+    archive = make(tmp_path / "archive" / "archive.db", posts)
+    assert publish(archive, str(tmp_path / "d"), "--version", "1.0.0").exit_code == 0
+    said = (tmp_path / "d" / "README.md").read_text()
+    assert "2 names in the column `authors` that are not known to be organizations." in said
+    assert "1 article has e-mail addresses with an at sign, 2 in all." in said
