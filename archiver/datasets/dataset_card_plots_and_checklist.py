@@ -431,7 +431,8 @@ articles = load_dataset("./", "articles", split="{next(iter(stats.files_of_split
         empty = stats.empty_splits
         yield (
             "## Splits\n\nEach split has its own files, and the column `split` its name: "
-            + ", ".join(f"{name} {count:,}" for name, count in sorted(stats.splits.items()))
+            + ", ".join(f"{name} {stats.splits[name]:,}" for name in stats.request.split_names if stats.splits[name])
+            + _asked_shares(stats)
             + (f". No article is in {' or '.join(empty)}, which therefore has no file" if empty else "")
             + (_SPLIT_BY_DATE.format(", ".join(stats.request.split_dates)) if stats.request.split_dates else _SPLIT)
         )
@@ -443,7 +444,7 @@ articles = load_dataset("./", "articles", split="{next(iter(stats.files_of_split
     yield _stated("Funding", stats.dataset.get("funding", ""))
     yield _stated("Maintenance", stats.dataset.get("maintenance", "")) + _MAINTENANCE
     yield _stated("Contact", about.contact)
-    yield "## Fields\n"
+    yield "## Fields\n\n`filled` is the share of articles whose value is neither empty nor 0.\n"
     for table in tables_present(stats):
         yield f"### {table.name}\n"
         filled = stats.filled if table.name == "articles" else {}
@@ -484,6 +485,12 @@ _QUALITY = (
 annotated pages of 767 hosts, without learned rules."""
 
 
+def _asked_shares(stats: SnapshotStatistics) -> str:
+    """Returns a phrase with the shares that were asked for, because those of the splits differ from them."""
+    shares = ", ".join(f"{name} {share} %" for name, share in stats.request.splits)
+    return f" (asked for: {shares}; a hash draws the split, so the shares are not exact)" if shares else ""
+
+
 def _stated(heading: str, text: str) -> str:
     """Returns a section of the card with the operator's statement `text` as one paragraph."""
     return f"## {heading}\n\n{single_line(text) or NOT_STATED}\n"
@@ -498,7 +505,7 @@ def _sampled_sites(stats: SnapshotStatistics) -> str:
     others = len(stats.sites) - len(described)
     intro = (
         f"The operator describes {len(described):,} of {count_noun(len(stats.sites), 'site')}. "
-        "The table `sites` has all.\n\n"
+        "The table `sites` lists them all.\n\n"
         if others
         else ""
     )
@@ -600,7 +607,7 @@ def _disagreements(stats: SnapshotStatistics) -> str:
     )
     return (
         f"- {count_noun(compared, 'article')} can be compared: a language is declared, and the text shows one with a "
-        f"probability of 0.9 or more. Of these, {total:,} {'is' if total == 1 else 'are'} in another one"
+        f"probability of 0.9 or more. Of these, {total:,} {'is' if total == 1 else 'are'} in another language"
         f"{f' ({examples})' if examples else ''}. `language` is declared by the "
         "page, `language_detected` recognized from the text by py3langid."
     )

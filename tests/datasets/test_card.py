@@ -185,7 +185,9 @@ def test_split_without_articles_is_named(tmp_path: Path, splits: str, empty: str
     assert [line for line in said.splitlines() if line.startswith("Warning: the split")] == [
         f"Warning: the split {name} has no article and no file." for name in named
     ]
-    assert (f"No article is in {empty}, which therefore has no file" in card_of(folder)) is bool(empty)
+    card = card_of(folder)
+    assert (f"No article is in {empty}, which therefore has no file" in card) is bool(empty)
+    assert ("(asked for: train 50 %, test 50 %; a hash draws the split" in card) is ("=" in splits)
 
 
 @pytest.mark.parametrize(
@@ -250,7 +252,7 @@ def test_sources_are_named_as_the_crawl_found_them(tmp_path: Path) -> None:
     package = json.loads((folder / "datapackage.json").read_text())
     assert package["sources"] == [{"title": "harbour.example", "path": "http://harbour.example/"}]
     collection = json.loads((folder / "croissant.json").read_text())["rai:dataCollection"]
-    assert collection == "Discovered through captures of other crawls of the sites; the responses are kept."
+    assert collection == "Discovered through captures of other crawls of the sites; the archive keeps the responses."
     assert "discovered through captures of other crawls of the sites, and" in card_of(folder)
 
 
