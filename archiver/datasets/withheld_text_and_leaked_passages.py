@@ -24,6 +24,7 @@ from archiver.datasets.word_counts_and_ngrams import (
     HashedTexts,
     HashFilter,
     count_words,
+    merge_distinct,
     run_hashes,
     spaced_words,
     words_of_text,
@@ -206,16 +207,6 @@ class _Passages:
                 data = self._file.read((bounds[number + 1] - bounds[number]) * _HASH_BYTES)
                 parts.append(np.frombuffer(data, np.uint64))
             yield merge_distinct(parts)
-
-
-def merge_distinct(parts: list[Any]) -> Any:
-    """Merges arrays of hashes into one without duplicates, in ascending order, and empties the list."""
-    import numpy as np
-
-    every = np.concatenate(parts) if parts else np.zeros(0, np.uint64)
-    parts.clear()
-    every.sort()  # in place, which takes less memory than `numpy.unique`
-    return every[np.concatenate(([True], every[1:] != every[:-1]))] if len(every) else every
 
 
 def passage_hashes(texts: Iterable[str]) -> Iterator[Any]:

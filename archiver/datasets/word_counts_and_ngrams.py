@@ -305,8 +305,6 @@ _PARTS = 256
 """The hashes are divided by their first byte into this many parts. The counts are added up one part at a time."""
 _QUERY_ROWS = 2_000_000
 """One pass over the texts searches for the words of at most this many n-grams."""
-_BATCHES = 128
-_LOW = (1 << 32) - 1
 _MAX_BYTES = 1 << 22
 """Only the words within this many bytes at the beginning of a text are counted."""
 
@@ -417,71 +415,80 @@ class Ngrams:
         counts. `ranks` gives the place of each group (year and language) in the order of the rows. Yields lists of
         lines for the table `ngrams`, each line with the words and counts of an n-gram.
         """
-        pa, _ = import_arrow()
-        import numpy as np
-
-        left = kept["key"].combine_chunks()
-        accepted = _filter_of(left)
-        batches: list[bytes] = []
-        seen: list[Any] = []
-        for last, data, of in self._texts:
+        wanted = _WantedNgrams(kept)
+        for data, of in self._texts:
             texts = HashedTexts(data)
-            rank = np.array([ranks[group] for group in of], np.uint32)
-            here = len(batches) << 32
             for n in range(1, self._longest + 1):
                 runs = texts.runs(n)
-                key = self._keyed(runs.hashes, runs.texts, of, n)
-                at = np.flatnonzero(accepted.may_contain(key))
-                columns = {
-                    "key": key[at],
-                    "start": (runs.starts[at] + here).astype(np.uint64),
-                    "end": (runs.ends[at] + here).astype(np.uint64),
-                    "rank": rank[runs.texts[at]],
-                    "n": np.full(len(at), n, np.uint8),
-                }
-                seen.append(pa.table({name: pa.array(values) for name, values in columns.items()}))
-            batches.append(texts.data)
-            if last or len(batches) == _BATCHES or sum(map(len, seen)) > _BUFFER_ROWS // 2:
-                lines, left = self._lines(pa.concat_tables(seen), batches, kept, left)
-                if lines:
-                    yield lines
-                if not len(left):
-                    return
-                if len(left) < 0.8 * len(accepted):
-                    accepted = _filter_of(left)
-                batches, seen = [], []
+                places, at = wanted.find(self._keyed(runs.hashes, runs.texts, of, n))
+                columns = (
+                    runs.texts[at],
+                    runs.starts[at],
+                    runs.ends[at],
+                    wanted.articles[places],
+                    wanted.times[places],
+                )
+                yield [
+                    f"{ranks[of[text]]:06}\t{n}\t{texts.data[start + 1 : end].decode()}\t{articles}\t{times}\n"
+                    for text, start, end, articles, times in zip(*(one.tolist() for one in columns), strict=True)
+                ]
+            if not wanted.left:
+                return
 
-    def _lines(self, seen: Any, batches: Sequence[bytes], kept: Any, left: Any) -> tuple[list[str], Any]:
-        """Returns lines for those n-grams of the hashes `left` whose words were found in some batches of texts, and the
-        hashes whose words have still not been found.
 
-        - `seen`: a table with the hash and the place of each n-gram in `batches`.
-        - `kept`: a table with the hashes and counts of all n-grams to be listed.
+class _WantedNgrams:
+    """The n-grams whose words are sought, with their counts `articles` and `times` in ascending order of their hashes.
+    `left` is the number of those that were not found yet.
+    """
+
+    def __init__(self, kept: Any) -> None:
+        """`kept` is a table with the hash (`key`) and the counts of each n-gram."""
+        import numpy as np
+
+        keys = kept["key"].to_numpy()
+        order = np.argsort(keys)
+        self._keys = keys[order]
+        self.articles, self.times = (kept[name].to_numpy()[order] for name in ("articles", "times"))
+        self._is_missing = np.ones(len(keys), bool)
+        self.left = len(keys)
+        self._accepted = HashFilter([self._keys], self.left)
+
+    def find(self, hashes: Any) -> tuple[Any, Any]:
+        """Returns the n-grams that were not found before and occur among some hashes, as two arrays: their places in
+        the order of all hashes, and the position in `hashes` at which each of them occurs first.
         """
-        import pyarrow.compute as pc
+        import numpy as np
 
-        found = seen.group_by("key", use_threads=False).aggregate(
-            [("start", "min"), ("end", "min"), ("rank", "min"), ("n", "min")]
-        )
-        found = found.filter(pc.is_in(found["key"], value_set=left))
-        if not len(found):
-            return [], left
-        keys = found["key"].combine_chunks()
-        counts = kept.take(pc.index_in(keys, value_set=kept["key"].combine_chunks()))
-        lines = [
-            f"{rank:06}\t{n}\t{batches[start >> 32][(start & _LOW) + 1 : end & _LOW].decode()}\t{articles}\t{times}\n"
-            for start, end, rank, n, articles, times in zip(
-                *(found[f"{name}_min"].to_pylist() for name in ("start", "end", "rank", "n")),
-                *(counts[name].to_pylist() for name in ("articles", "times")),
-                strict=True,
-            )
-        ]
-        return lines, left.filter(pc.invert(pc.is_in(left, value_set=keys)))
+        candidates = np.flatnonzero(self._accepted.may_contain(hashes))
+        hashes = hashes[candidates]
+        distinct = merge_distinct([hashes])
+        places = np.minimum(np.searchsorted(self._keys, distinct), len(self._keys) - 1)
+        is_new = (self._keys[places] == distinct) & self._is_missing[places]
+        new, places = distinct[is_new], places[is_new]
+        first = np.zeros(len(new), np.int64)
+        if len(new):
+            numbers = np.minimum(np.searchsorted(new, hashes), len(new) - 1)
+            matches = np.flatnonzero(new[numbers] == hashes)[::-1]
+            first[numbers[matches]] = candidates[matches]  # in reverse order, so that the first occurrence remains
+            self._is_missing[places] = False
+            self.left -= len(new)
+            if self.left < _REBUILT * len(self._accepted):
+                self._accepted = HashFilter([self._keys[self._is_missing]], self.left)
+        return places, first
 
 
-def _filter_of(hashes: Any) -> HashFilter:
-    """Returns a filter for the hashes of an Arrow array."""
-    return HashFilter([hashes.to_numpy()], len(hashes))
+_REBUILT = 0.8
+"""The filter of the wanted n-grams is made again if only this share of its n-grams is still sought."""
+
+
+def merge_distinct(parts: list[Any]) -> Any:
+    """Merges arrays of hashes into one without duplicates, in ascending order, and empties the list."""
+    import numpy as np
+
+    every = np.concatenate(parts) if parts else np.zeros(0, np.uint64)
+    parts.clear()
+    every.sort()  # in place, which takes less memory than `numpy.unique`
+    return every[np.concatenate(([True], every[1:] != every[:-1]))] if len(every) else every
 
 
 class _TextFile:
@@ -497,14 +504,12 @@ class _TextFile:
         self._file.writelines(batch)
         self._sizes.append((array("L", map(len, batch)), array("L", of)))
 
-    def __iter__(self) -> Iterator[tuple[bool, list[bytes], Sequence[int]]]:
-        """Yields the batches in the order in which they were added. Each is a tuple of three values: True if it is the
-        last batch, its texts, and the group of each text.
-        """
+    def __iter__(self) -> Iterator[tuple[list[bytes], Sequence[int]]]:
+        """Yields the batches in the order in which they were added: the texts of each, and the group of each text."""
         if self._file is not None:
             self._file.seek(0)
-            for left, (sizes, of) in zip(range(len(self._sizes))[::-1], self._sizes, strict=True):
-                yield not left, [self._file.read(size) for size in sizes], of
+            for sizes, of in self._sizes:
+                yield [self._file.read(size) for size in sizes], of
 
 
 class _CountFile:
