@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 Shape = Literal["text", "integer", "time", "texts", "geotags", "marks", "capture"]
@@ -590,6 +591,7 @@ QUOTING = names(lambda f: f.choice and f.shape in ("text", "texts") and not f.ad
 ADDRESSES = names(lambda f: f.address)
 
 
+@cache
 def published_from(tier: Tier) -> tuple[str, ...]:
     """Returns the fields for which `tier` is the lowest tier whose datasets contain them in full."""
     return names(lambda f: f.published == tier)

@@ -431,7 +431,8 @@ articles = load_dataset("./", "articles", split="{next(iter(stats.files_of_split
         empty = stats.empty_splits
         yield (
             "## Splits\n\nEach split has its own files, and the column `split` its name: "
-            + ", ".join(f"{name} {count:,}" for name, count in sorted(stats.splits.items()))
+            + ", ".join(f"{name} {stats.splits[name]:,}" for name in stats.request.split_names if stats.splits[name])
+            + _asked_shares(stats)
             + (f". No article is in {' or '.join(empty)}, which therefore has no file" if empty else "")
             + (_SPLIT_BY_DATE.format(", ".join(stats.request.split_dates)) if stats.request.split_dates else _SPLIT)
         )
@@ -443,7 +444,7 @@ articles = load_dataset("./", "articles", split="{next(iter(stats.files_of_split
     yield _stated("Funding", stats.dataset.get("funding", ""))
     yield _stated("Maintenance", stats.dataset.get("maintenance", "")) + _MAINTENANCE
     yield _stated("Contact", about.contact)
-    yield "## Fields\n"
+    yield "## Fields\n\n`filled` is the share of articles whose value is neither empty nor 0.\n"
     for table in tables_present(stats):
         yield f"### {table.name}\n"
         filled = stats.filled if table.name == "articles" else {}
@@ -478,10 +479,16 @@ _QUALITY = (
     ("the text", "F1 of shared word sequences", "95.7 %"),
     ("the headline", "equal, without case and punctuation", "91.7 %"),
     ("names of authors", "F1, on pages that name one", "85.8 %"),
-    ("date of publication", "the exact day", "88.7 %"),
+    ("date of publication", "the exact day", "88.9 %"),
 )
 """The quality of the extraction, as (what is extracted, measure, value). The figures are those of version 0.3.0 on 791
 annotated pages of 767 hosts, without learned rules."""
+
+
+def _asked_shares(stats: SnapshotStatistics) -> str:
+    """Returns a phrase with the shares that were asked for, because those of the splits differ from them."""
+    shares = ", ".join(f"{name} {share} %" for name, share in stats.request.splits)
+    return f" (asked for: {shares}; a hash draws the split, so the shares are not exact)" if shares else ""
 
 
 def _stated(heading: str, text: str) -> str:
@@ -498,7 +505,7 @@ def _sampled_sites(stats: SnapshotStatistics) -> str:
     others = len(stats.sites) - len(described)
     intro = (
         f"The operator describes {len(described):,} of {count_noun(len(stats.sites), 'site')}. "
-        "The table `sites` has all.\n\n"
+        "The table `sites` lists them all.\n\n"
         if others
         else ""
     )
@@ -600,7 +607,7 @@ def _disagreements(stats: SnapshotStatistics) -> str:
     )
     return (
         f"- {count_noun(compared, 'article')} can be compared: a language is declared, and the text shows one with a "
-        f"probability of 0.9 or more. Of these, {total:,} {'is' if total == 1 else 'are'} in another one"
+        f"probability of 0.9 or more. Of these, {total:,} {'is' if total == 1 else 'are'} in another language"
         f"{f' ({examples})' if examples else ''}. `language` is declared by the "
         "page, `language_detected` recognized from the text by py3langid."
     )
@@ -723,7 +730,8 @@ def _limits(stats: SnapshotStatistics, about: DatasetAbout) -> str:
 
 def _personal(stats: SnapshotStatistics) -> str:
     sentences = [
-        "Authors are named as on their pages."
+        f"Authors are named as on their pages: {count_noun(len(stats.persons), 'name')} in the column `authors` that "
+        "are not known to be organizations."
         if not stats.request.pseudonymised
         else "Names of authors are replaced by keyed hashes (HMAC-SHA-256): the same name has the same hash, and the "
         "key is not in the dataset. Names of organizations are not replaced. Articles by others, and URLs, may still "
@@ -738,6 +746,13 @@ def _personal(stats: SnapshotStatistics) -> str:
             f"{telephones:,} telephone numbers by {TELEPHONE}. Others may have been missed: a number is replaced only "
             "if a label, a link, its international form or the lines beside it show that it is a telephone number, and "
             "code is left as it is."
+        )
+    else:
+        have = "has" if stats.with_emails == 1 else "have"
+        sentences.append(
+            "E-mail addresses and telephone numbers are left as they are: "
+            f"{count_noun(stats.with_emails, 'article')} {have} e-mail addresses with an at sign, {stats.emails:,} in "
+            "all. Telephone numbers, and e-mail addresses written in another way, were not counted."
         )
     sentences.append(
         "Texts mention people. A person or site may ask for a withdrawal, which applies to every version built "

@@ -490,9 +490,11 @@ def croissant_json(
         "publisher": {"@type": "Organization", "name": about.publisher},
         "inLanguage": sorted(filter(None, stats.languages)),
         "isAccessibleForFree": True,
-        "rai:dataCollection": f"Discovered through {stats.sources_in_words} of the sites; the responses are kept.",
+        "rai:dataCollection": f"Discovered through {stats.sources_in_words} of the sites; the archive keeps the "
+        "responses.",
         "rai:personalSensitiveInformation": "Names of authors"
         + (", replaced by keyed hashes" if stats.request.pseudonymised else "")
+        + (f", e-mail addresses ({stats.emails:,})" if stats.emails else "")
         + ", and what the texts say about people.",
         "distribution": distribution,
         "recordSet": [_record_set(table, stats) for table in found],

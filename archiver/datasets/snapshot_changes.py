@@ -36,8 +36,8 @@ _SHOWN = tuple(
 _NAMED = ("captions", "credits", "links", "markdown")
 """Columns whose changes are listed without their values, which may be long."""
 _HIDDEN_BY_TIER = frozenset({"body", "description", *_NAMED})
-"""Columns of which a lower tier publishes less. If the tier of an article has changed, the changes that this causes in
-these columns are not listed."""
+"""Columns of which a lower tier publishes less. If the tier of an article has changed, changes in these columns are not
+listed, and of no column a change from or to no value: they only show that more or less is published."""
 _NEVER_PERSONAL = frozenset({"licence", "published"})
 _TEXT = ("body", "excerpt", "sketch", "characters", "content_digest")
 _COMPARED = (*("id", "url"), *("title", "gone_at"), *("tier", "split", "revision"), *_TEXT, *_SHOWN, *_NAMED)
@@ -56,6 +56,7 @@ _HEADINGS = {
     "removed": "No longer included",
 }
 """The kinds of changes with their headings in CHANGES.md, in its order."""
+_WITHHELD_HEADLINE = "the headline is withheld"
 _LEFT_OUT = "the value before is left out"
 """The reason of a change whose old value is not repeated."""
 _LISTED = 1_000
@@ -85,10 +86,14 @@ def compare_snapshots(
                 str(target), f"--previous {previous} has none of its articles; give the version before of this dataset"
             )
         db.execute("create table headlines (id text, title text, primary key (id, title)) without rowid")
-        db.executemany(
-            "insert or ignore into headlines values (?, ?)",
-            ((row["id"], row["title"]) for row in read_table(table_files(folder, REVISIONS), ("id", "title"))),
+        db.execute(
+            "create table edits (id text, revision integer, changed text, primary key (id, revision)) without rowid"
         )
+        for row in read_table(table_files(folder, REVISIONS), ("id", "title", "revision", "changed")):
+            db.execute("insert or ignore into headlines values (?, ?)", [row["id"], row["title"]])
+            if row["changed"]:
+                edit = row["id"], row["revision"], json.dumps(row["changed"])
+                db.execute("insert or ignore into edits values (?, ?, ?)", edit)
         is_divided = _have_splits(db)
         for name, before, now in db.execute(
             "select id, before.state, now.state from before full join now using (id) where before.state is not "
@@ -115,7 +120,7 @@ def _have_splits(db: sqlite3.Connection) -> bool:
 class _OldValues:
     """Decides which values that an article had in the previous version may be repeated in the list of changes.
 
-    - `db`: a database with the headlines of published revisions.
+    - `db`: a database with the headlines of the revisions in the new version, and the fields that they changed.
     - `name`: the identifier of the article.
     - `hiding`: how the new version hides names or contacts in a different way than the previous one; "" if it does not.
     """
@@ -127,6 +132,11 @@ class _OldValues:
     def headline(self, title: str | None) -> str | None:
         row = self.db.execute("select 1 from headlines where id = ? and title = ?", [self.name, title]).fetchone()
         return title if row else self.value(title)
+
+    def is_only_headline_edited(self, revision: int) -> bool:
+        """Returns True if the revisions after `revision` changed the headline, and not the text."""
+        rows = self.db.execute("select changed from edits where id = ? and revision > ?", [self.name, revision])
+        return {field for (changed,) in rows for field in json.loads(changed)} & {"title", "body"} == {"title"}
 
     def value(self, value: Any) -> str | None:
         """Returns an old value as text; None if it must not be repeated, because the new version hides more or because
@@ -192,7 +202,8 @@ def _changes_of(name: str, old: dict[str, Any], new: dict[str, Any], before: _Ol
         return
     changed = {field for field in (*_COMPARED, "text") if old.get(field) != new.get(field)}
     if "tier" in changed:
-        changed -= _HIDDEN_BY_TIER
+        empty = {field for field in ("title", *_SHOWN) if not (old.get(field) and new.get(field))}
+        changed -= _HIDDEN_BY_TIER | empty
     rows = [*_changes_of_values(name, old, new, changed, before), *_changes_of_state(name, old, new, changed)]
     yield from sorted(rows, key=lambda row: (row["what"], row["field"] or ""))
 
@@ -241,7 +252,9 @@ def _changes_of_values(
         yield _change(name, new, "published", field="body", reason=why)
     if "content_digest" in changed and ("title" not in changed or "text" in changed):
         digests = {"from": old["content_digest"], "to": new["content_digest"]}
-        yield _change(name, new, "text", field="content_digest", **digests)
+        is_headline = "text" not in changed and before.is_only_headline_edited(old["revision"])
+        kind = ("headline", _WITHHELD_HEADLINE) if is_headline else ("text", None)
+        yield _change(name, new, kind[0], field="content_digest", reason=kind[1], **digests)
 
 
 def _values(old: Any, new: Any, shown: str | None) -> dict[str, str | None]:
@@ -314,7 +327,9 @@ def _change_line(row: Mapping[str, Any]) -> str:
     about = ", ".join(single_line(part) for part in (row["title"], row["url"]) if part)
     field = row["field"] if row["what"] in ("fields", "published") else ""
     values = row["to"] or row["reason"]
-    if row["what"] in ("published", "text") or row["field"] in _NAMED:
+    if row["field"] == "content_digest":
+        values = row["reason"]
+    elif row["what"] == "published" or row["field"] in _NAMED:
         values = ""
     elif row["field"]:
         missing = "(left out)" if row["reason"] == _LEFT_OUT else "(not given)"

@@ -15,6 +15,7 @@ import hashlib
 import json
 import re
 from array import array
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -27,6 +28,7 @@ from sqlite_utils import Database
 
 from archiver.articles.near_duplicates_and_cluster_source import HAN, SPACED, THAI, UnionFind
 from archiver.datasets.export_formats_and_parquet_tables import DATASET_FORMATS
+from archiver.datasets.personal_data_removal import count_emails
 from archiver.datasets.publication_rules_tiers_and_licences import (
     DISAGREEMENT,
     TIERS,
@@ -34,6 +36,7 @@ from archiver.datasets.publication_rules_tiers_and_licences import (
     OperatorStatement,
     PublicationRule,
     PublicationRules,
+    Tier,
     decide_tier,
     limit_decision,
 )
@@ -309,20 +312,25 @@ def decide_tiers(
 
     The numbers of the rules that apply to any article are added to the set `matched`, if it is given.
     """
-    own = dict(_decisions(db, rules, cutoff, set() if matched is None else matched))
+    own = _OwnDecisions(_decisions(db, rules, cutoff, set() if matched is None else matched))
     limited = _limit_by_copies(db, own)
     not_chosen = {row[0] for row in db.execute("select article_id from temp.considered where not chosen")}
-    decided: Counter[Decision] = Counter()
+    stored: dict[int, tuple[Any, ...]] = {}  # by the identity of a decision, which many articles share
+    decided: Counter[int] = Counter()
     kept: dict[int, Decision] = {}
 
-    def rows() -> Iterator[tuple[int, str, str, str, bool, int]]:
+    def rows() -> Iterator[tuple[Any, ...]]:
         for number, first in own.items():
             decision = limited.get(number, first)
-            decided[decision] += number not in not_chosen
+            values = stored.get(id(decision))
+            if values is None:
+                source = decision.licence_source
+                values = int(decision.tier), decision.label[1], decision.licence, source, decision.geo
+                stored[id(decision)] = values
+            decided[id(decision)] += number not in not_chosen
             if number in keep:
                 kept[number] = decision
-            source = decision.licence_source
-            yield int(decision.tier), decision.label[1], decision.licence, source, decision.geo, number
+            yield *values, number
 
     db.conn.executemany(
         "update temp.considered set tier = ?, reason = ?, licence = ?, licence_source = ?, geo = ? "
@@ -330,16 +338,45 @@ def decide_tiers(
         rows(),
     )
     counts: Counter[tuple[str, str]] = Counter()
-    for decision, count in decided.items():
-        counts[decision.label] += count
+    for one, count in decided.items():
+        tier, reason, *_ = stored[one]
+        counts[Tier(tier).label, reason] += count
     return +counts, kept
 
 
-def _limit_by_copies(db: Database, own: dict[int, Decision]) -> dict[int, Decision]:
-    """Returns the decisions that become stricter because of a copy, by article ID. `own` are the decisions without
-    regard to copies. If one site does not permit a text to be published, the text is not published from any other site.
+class _OwnDecisions:
+    """The decisions on articles without regard to their copies. They take twelve bytes an article, because few
+    decisions differ.
     """
-    sites = dict(db.execute("select article_id, site from temp.considered"))
+
+    def __init__(self, found: Iterable[tuple[int, Decision]]) -> None:
+        """`found` are the decisions by article ID, in ascending order of the IDs."""
+        self._numbers, self._places = array("q"), array("I")
+        self._decisions: list[Decision] = []
+        places: dict[int, int] = {}
+        for number, decision in found:
+            if id(decision) not in places:
+                places[id(decision)] = len(self._decisions)
+                self._decisions.append(decision)
+            self._numbers.append(number)
+            self._places.append(places[id(decision)])
+
+    def __getitem__(self, number: int) -> Decision:
+        return self._decisions[self._places[bisect_left(self._numbers, number)]]
+
+    def items(self) -> Iterator[tuple[int, Decision]]:
+        return ((number, self._decisions[at]) for number, at in zip(self._numbers, self._places, strict=True))
+
+
+def _limit_by_copies(db: Database, own: _OwnDecisions) -> dict[int, Decision]:
+    """Returns the decisions that become stricter because of a copy, by article ID. If one site does not permit a text
+    to be published, the text is not published from any other site.
+    """
+    sites = dict(
+        db.execute(
+            f"select c.article_id, c.site from ({_SHARED}) s join temp.considered c on c.article_id = s.article_id"
+        )
+    )
     out: dict[int, Decision] = {}
     for group in duplicate_groups(db):
         least = min(own[number].tier for number in group)
@@ -688,6 +725,8 @@ class SnapshotStatistics:
     - `filled`: for each column, the number of articles with a value in this column.
     - `spans`: the first and last day of publication of each site.
     - `contacts`: the number of e-mail addresses and telephone numbers that were replaced, by site and placeholder.
+    - `persons`: the hashes of the names of authors that are not organizations.
+    - `emails`: the number of e-mail addresses in the articles as published; `with_emails` is that of articles with any.
     - `words`: the number of words in published bodies.
     - `lengths`: the lengths of the articles in words, by the unit of `words`.
     - `visits`: the number of captures of each article; `visited` is the time of the first and last of them.
@@ -737,6 +776,9 @@ class SnapshotStatistics:
     withdrawn: dict[str, str] = field(default_factory=dict)
     previous_identifier: str = ""
     contacts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    persons: set[int] = field(default_factory=set)
+    emails: int = 0
+    with_emails: int = 0
     gone: int = 0
     revised: int = 0
     duplicates: int = 0
@@ -770,6 +812,11 @@ class SnapshotStatistics:
             self.detected[record["language"].partition("-")[0].lower(), record["language_detected"]] += 1
         self.lengths.setdefault(record["word_unit"], array("L")).append(record["words"])
         self.words += record["words"] if record["body"] else 0
+        organizations = record["author_organizations"]
+        self.persons.update(hash(name) for name in record["authors"] if name not in organizations)
+        if emails := count_emails(record):
+            self.emails += emails
+            self.with_emails += 1
 
     def count_captures(self, times: Sequence[datetime]) -> None:
         """Adds the captures of one article, given by their times in ascending order, to the statistics."""

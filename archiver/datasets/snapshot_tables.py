@@ -23,7 +23,14 @@ from archiver.datasets.export_formats_and_parquet_tables import import_arrow, mo
 from archiver.datasets.personal_data_removal import count_replacements
 from archiver.datasets.publication_rules_tiers_and_licences import Tier
 from archiver.datasets.snapshot_request_selection_and_statistics import NEWEST
-from archiver.datasets.withheld_text_and_leaked_passages import PASSAGE_WORDS, LeakedPassages, redact, sketch
+from archiver.datasets.withheld_text_and_leaked_passages import (
+    PASSAGE_WORDS,
+    LeakedPassages,
+    first_words,
+    parts_beyond,
+    redact,
+    sketch,
+)
 from archiver.datasets.word_counts_and_ngrams import count_words_and_sentences, word_unit, words_of_text
 from archiver.extraction.authors.byline_splitting_and_person_names import is_organization
 from archiver.extraction.text_language import Recognized, recognize_languages
@@ -515,9 +522,23 @@ def article_rows(
     most = max(1, _CHUNK_ROWS // (1 + archives // 4))
     for rows in _chunks(db.execute(_query(limited=limited), {"cutoff": cutoff or NEWEST}), most):
         records = [_record_at_cutoff(row) for row in rows]
-        languages = [] if limited else recognize_languages([record["body"] or "" for record in records])
-        for row, record, language in zip_longest(rows, records, languages):
-            yield reader.read(row, record, language)
+        for row, record, facts in zip_longest(rows, records, () if limited else _text_facts(records)):
+            yield reader.read(row, record, facts)
+
+
+class _TextFacts(NamedTuple):
+    """The language of the body of an article, and its numbers of words and of ends of sentences."""
+
+    language: Recognized
+    words: int
+    sentences: int
+
+
+def _text_facts(records: Sequence[Row]) -> Iterator[_TextFacts]:
+    """Yields what is found out about the bodies of many articles at a time, because that is faster."""
+    bodies = [record["body"] or "" for record in records]
+    for language, counts in zip(recognize_languages(bodies), count_words_and_sentences(bodies), strict=True):
+        yield _TextFacts(language, *counts)
 
 
 _CHUNK_ROWS, _AVERAGE = 1_000, 4_000
@@ -554,9 +575,9 @@ class _ArticleReader(NamedTuple):
     of_other_form: frozenset[int]
     limited: bool
 
-    def read(self, row: Sequence[Any], record: Row, language: Recognized | None) -> ArticleRow:
-        """Returns the article of a row of the query. `record` is its record at the cut-off, and `language` the language
-        of its text, None if it must not be derived from the text.
+    def read(self, row: Sequence[Any], record: Row, facts: _TextFacts | None) -> ArticleRow:
+        """Returns the article of a row of the query. `record` is its record at the cut-off, and `facts` is what was
+        found out about its text, None if nothing may be derived from the text.
         """
         _fill_in_times(record, self.by_day)
         level, geo, group, reason, _, _, _, part, article_id = row[_BESIDE:]
@@ -564,8 +585,8 @@ class _ArticleReader(NamedTuple):
         body, places = record["body"] or "", record.pop("geotags")
         record["tier"], record["tier_reason"] = _LABELS[level], reason
         tokens: list[str] = []
-        if language is not None:
-            tokens = _fill_in_text_columns(record, body, language, is_counted or level < Tier.FULL)
+        if facts is not None:
+            tokens = _fill_in_text_columns(record, body, facts, is_counted or level < Tier.FULL)
         if article_id in self.of_other_form:
             record["flags"].append("other-form")
         if level == Tier.FULL:
@@ -679,17 +700,17 @@ def _marked_columns(
     return markdown, [link.url for link in links_of(body, marks)]
 
 
-def _fill_in_text_columns(record: Row, body: str, language: Recognized, counted: bool) -> list[str]:
+def _fill_in_text_columns(record: Row, body: str, facts: _TextFacts, counted: bool) -> list[str]:
     """Fills in the columns of a record that are derived from its body: digest, number of words and sketch. Returns the
     words of the body if `counted` is True (they are needed to count n-grams), otherwise [].
     """
     record["content_digest"] = hashlib.sha256(f"{record['title']}\n\n{body}".encode("utf-8", "replace")).hexdigest()
-    record["words"], record["sentences"] = count_words_and_sentences(body)
+    record["words"], record["sentences"] = facts.words, facts.sentences
     tokens: list[str] = []
     if counted:
         tokens = words_of_text(body)
         record["sketch"] = sketch(tokens)
-    record["language_detected"], record["language_score"] = language
+    record["language_detected"], record["language_score"] = facts.language
     unit = word_unit(body, record["words"])
     record["word_unit"], record["characters"] = unit, len(body)
     is_short = record["words"] < _SHORT[unit]
@@ -766,17 +787,38 @@ def _quotable_texts(row: Row) -> Iterator[str]:
                     yield text
 
 
-def withheld_texts(db: Database, cutoff: str) -> Iterator[str]:
-    """Yields the bodies of all revisions up to the cut-off that are not published, not even as an excerpt."""
+def withheld_texts(db: Database, cutoff: str, change: Change) -> Iterator[str]:
+    """Yields the bodies of all revisions up to the cut-off that are not published. Of an article with an excerpt, those
+    passages are left out that the excerpt has. `change` removes personal data from a record.
+    """
     for query in (
         "select a.body from temp.considered c cross join articles a on a.id = c.article_id where c.chosen and "
         "c.tier < 2 and c.revision = a.revision",
         "select v.body from temp.considered c cross join articles a on a.id = c.article_id and a.revision > 1 "
         "cross join article_revisions v on v.article_id = a.id where c.chosen and c.tier < 2 and not v.is_current "
-        "and "
-        "substr(v.observed_at, 1, 19) <= :cutoff",
+        "and substr(v.observed_at, 1, 19) <= :cutoff",
     ):
         yield from (row[0] for row in db.execute(query, {"cutoff": cutoff or NEWEST}) if row[0])
+    for row in db.query(_EXCERPTED, {"cutoff": cutoff or NEWEST}):
+        bodies = (row["body"], *json.loads(row.pop("others") or "[]"))
+        row["authors"], row["markup"] = (json.loads(row[name] or "[]") for name in ("authors", "markup"))
+        excerpt = first_words(change(row)["body"]) or ""
+        for body in dict.fromkeys(filter(None, bodies)):
+            yield from parts_beyond(body, excerpt)
+
+
+_EXCERPTED = f"""
+    select c.id, c.site, c.url, {
+    ", ".join(
+        f"case when c.revision = a.revision then a.{name} else v.{name} end as {name}"
+        for name in ("title", "body", "markup", "authors", "language")
+    )
+},
+        case when a.revision > 1 then (select json_group_array(o.body) from article_revisions o where
+            o.article_id = a.id and o.revision <> c.revision and substr(o.observed_at, 1, 19) <= :cutoff) end as others
+    from temp.considered c cross join articles a on a.id = c.article_id
+    left join article_revisions v on v.article_id = a.id and v.revision = c.revision and c.revision <> a.revision
+    where c.chosen and c.tier = 2"""
 
 
 def revision_rows(

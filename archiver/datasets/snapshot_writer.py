@@ -181,7 +181,7 @@ def write_tables(
     tiers = "select coalesce(min(tier), 3) from temp.considered where chosen"
     least = min(db.execute(tiers).fetchone()[0] for db in dbs)
     longest = (2 if least < Tier.FULL else 0) if request.ngrams is None else request.ngrams
-    leaked = _leaked(dbs, folder, stats, change) if least < Tier.EXCERPT else snapshot_tables.NO_PASSAGES
+    leaked = _leaked(dbs, folder, stats, change) if least < Tier.FULL else snapshot_tables.NO_PASSAGES
     counting, counted_groups = Ngrams(longest, folder), set[str]()
     digest = hashlib.sha256()
     firsts, sample = first_copies(dbs), _Sample()
@@ -282,15 +282,16 @@ def _leaked(
     dbs: Sequence[Database], folder: Path, stats: SnapshotStatistics, change: snapshot_tables.Change
 ) -> LeakedPassages:
     """Returns the passages of withheld texts that other records would publish after `change` has removed personal data
-    from them. Only texts of articles below the tier excerpt are withheld completely.
+    from them. Of a text with an excerpt, what the excerpt does not have is withheld.
     """
     in_full = not stats.dataset.get("keep_quotations", False)
-    return withheld_text.leaked_passages(
-        chain.from_iterable(snapshot_tables.published_texts(db, stats.cutoff, change, in_full=in_full) for db in dbs),
-        chain.from_iterable(snapshot_tables.withheld_texts(db, stats.cutoff) for db in dbs),
-        folder,
-        in_full=in_full,
+    published = chain.from_iterable(
+        snapshot_tables.published_texts(db, stats.cutoff, change, in_full=in_full) for db in dbs
     )
+    withheld = chain.from_iterable(snapshot_tables.withheld_texts(db, stats.cutoff, change) for db in dbs)
+    full = sum(count for (tier, _), count in stats.reasons.items() if tier == Tier.FULL.label) if in_full else 0
+    fewer, more = (published, withheld) if 2 * full < stats.reasons.total() else (withheld, published)
+    return withheld_text.leaked_passages(fewer, more, folder, in_full=in_full)
 
 
 def write_changes(folder: Path, stats: SnapshotStatistics, previous: Path, out: Path, progress: Progress) -> None:

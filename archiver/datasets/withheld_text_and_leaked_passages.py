@@ -13,20 +13,20 @@ import re
 import tempfile
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator
-from itertools import accumulate
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from archiver.datasets.export_formats_and_parquet_tables import import_arrow
 from archiver.datasets.publication_rules_tiers_and_licences import Tier
 from archiver.datasets.word_counts_and_ngrams import (
     BATCH_BYTES,
     UNSPACED,
     HashedTexts,
+    HashFilter,
     count_words,
-    plain_words,
+    merge_distinct,
     run_hashes,
+    spaced_words,
     words_of_text,
 )
 from archiver.fields import BY_NAME, QUOTING, published_from
@@ -63,7 +63,7 @@ def sketch(tokens: list[str]) -> str:
 _HASH_BYTES = 8
 _BUFFER_ROWS = 2_000_000
 """At most this many passages of 8 bytes are kept in memory before they are written to a file."""
-_SHARE_BITS = 6
+_SHARE_BITS = 8
 """Passages are divided by this many leading bits of their hashes, and one share of them is compared at a time."""
 
 
@@ -99,14 +99,13 @@ class LeakedPassages:
     """
 
     def __init__(self, found: Any = None, *, in_full: bool = True) -> None:
-        """`found` are the hashes of the passages, as an Arrow array in ascending order; None if there are no passages.
+        """`found` are the hashes of the passages, as a NumPy array in ascending order; None if there are no passages.
         If `in_full` is False, records of the tier full keep the passages.
         """
         self.in_full = in_full
         self._found = array("Q")
-        if found is not None and len(found):
-            start = found.offset * self._found.itemsize
-            self._found.frombytes(found.buffers()[1][start : start + len(found) * self._found.itemsize])
+        if found is not None:
+            self._found.frombytes(found.tobytes())
 
     def __bool__(self) -> bool:
         return bool(self._found)
@@ -138,82 +137,76 @@ class LeakedPassages:
 
 
 def leaked_passages(
-    published: Iterable[str],
-    withheld: Iterable[str],
+    fewer: Iterable[str],
+    more: Iterable[str],
     folder: Path,
     *,
     in_full: bool = True,
     buffer_rows: int = _BUFFER_ROWS,
 ) -> LeakedPassages:
-    """Returns the passages of the texts to be published (`published`) that also occur in the `withheld` texts. If
-    `in_full` is False, records of the tier full keep these passages.
+    """Returns the passages that the texts to be published and the withheld texts have in common. `fewer` are those of
+    the two that have fewer passages, and `more` are the others. If `in_full` is False, records of the tier full keep
+    these passages.
 
     Each text is read once. At most `buffer_rows` hashes are kept in memory; the others go into unnamed temporary files
-    in `folder`.
+    in `folder`. Of `more`, hardly any passages are kept that the texts in `fewer` do not have.
     """
-    pa, _ = import_arrow()
-    import pyarrow.compute as pc
+    import numpy as np
 
-    given, kept = _Passages(published, folder, buffer_rows), _Passages(withheld, folder, buffer_rows)
-    found = []
-    for number in range(1 << _SHARE_BITS):
-        both = pa.concat_arrays([given.share(number), kept.share(number)]).sort()
-        found.append(both[1:].filter(pc.equal(both[1:], both[:-1])) if len(both) > 1 else both[:0])
-    try:
-        return LeakedPassages(pa.concat_arrays(found), in_full=in_full)
-    finally:
-        found.clear()
-        pa.default_memory_pool().release_unused()
+    first = _Passages(passage_hashes(fewer), folder, buffer_rows)
+    accepted = HashFilter(first.shares(), len(first))
+    second = _Passages((hashes[accepted.may_contain(hashes)] for hashes in passage_hashes(more)), folder, buffer_rows)
+    common = [
+        np.intersect1d(one, other, assume_unique=True)
+        for one, other in zip(first.shares(), second.shares(), strict=True)
+    ]
+    return LeakedPassages(np.concatenate(common), in_full=in_full)
 
 
 class _Passages:
-    """The distinct passages of some texts, as hashes in shares by their leading bits."""
+    """The distinct passages of some texts, as hashes in shares by their leading bits. Its length is the number of
+    distinct hashes, and more if some of them went into the temporary file.
+    """
 
-    def __init__(self, texts: Iterable[str], folder: Path, buffer_rows: int) -> None:
+    def __init__(self, found: Iterable[Any], folder: Path, buffer_rows: int) -> None:
+        """`found` are arrays of hashes."""
         self._folder = folder
         self._file: IO[bytes] | None = None
-        self._spilled: list[tuple[int, tuple[int, ...]]] = []
+        self._spilled: list[tuple[int, Sequence[int]]] = []
         parts: list[Any] = []
-        for part in passage_hashes(texts):
+        self._count = rows = 0
+        for part in found:
             parts.append(part)
-            if sum(map(len, parts)) > buffer_rows:
+            rows += len(part)
+            if rows > buffer_rows:
                 self._spill(merge_distinct(parts))
-        self._last = _split_by_leading_bits(merge_distinct(parts))
+                rows = 0
+        self._last = merge_distinct(parts)
+        self._bounds = _bounds_of_shares(self._last)
+        self._count += len(self._last)
+
+    def __len__(self) -> int:
+        return self._count
 
     def _spill(self, hashes: Any) -> None:
         """Writes ascending hashes to the temporary file."""
         self._file = self._file or tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115
-        bounds = (0, *accumulate(map(len, _split_by_leading_bits(hashes))))
-        self._spilled.append((self._file.seek(0, os.SEEK_END), bounds))
-        start = hashes.offset * _HASH_BYTES
-        self._file.write(hashes.buffers()[1][start : start + len(hashes) * _HASH_BYTES])
+        self._spilled.append((self._file.seek(0, os.SEEK_END), _bounds_of_shares(hashes)))
+        self._file.write(hashes.tobytes())
+        self._count += len(hashes)
 
-    def share(self, number: int) -> Any:
-        """Returns one share of the hashes, each once, in ascending order."""
-        pa, _ = import_arrow()
-        parts = [self._last[number]]
-        for start, bounds in self._spilled:
-            assert self._file is not None
-            self._file.seek(start + bounds[number] * _HASH_BYTES)
-            count = bounds[number + 1] - bounds[number]
-            data = pa.py_buffer(self._file.read(count * _HASH_BYTES))
-            parts.append(pa.Array.from_buffers(pa.uint64(), count, [None, data]))
-        return merge_distinct(parts)
+    def shares(self) -> Iterator[Any]:
+        """Yields the shares of the hashes in order. In each, every hash is contained once, in ascending order."""
+        import numpy as np
 
-
-def merge_distinct(parts: list[Any]) -> Any:
-    """Merges arrays of hashes into one without duplicates, in ascending order. Sorting takes less memory than Arrow's
-    `unique`.
-    """
-    pa, _ = import_arrow()
-    import pyarrow.compute as pc
-
-    every = pa.concat_arrays(parts) if parts else pa.array([], pa.uint64())
-    parts.clear()
-    every = every.sort()
-    if len(every) < 2:
-        return every
-    return every.filter(pa.concat_arrays([pa.array([True]), pc.not_equal(every[1:], every[:-1])]))
+        for number in range(1 << _SHARE_BITS):
+            parts = [self._last[self._bounds[number] : self._bounds[number + 1]]]
+            for start, bounds in self._spilled:
+                assert self._file is not None
+                self._file.seek(start + bounds[number] * _HASH_BYTES)
+                data = self._file.read((bounds[number + 1] - bounds[number]) * _HASH_BYTES)
+                parts.append(np.frombuffer(data, np.uint64))
+            yield merge_distinct(parts)
 
 
 def passage_hashes(texts: Iterable[str]) -> Iterator[Any]:
@@ -221,7 +214,7 @@ def passage_hashes(texts: Iterable[str]) -> Iterator[Any]:
     batch: list[bytes] = []
     size = 0
     for text in texts:
-        for piece in _pieces(plain_words(text)):
+        for piece in _pieces(spaced_words(text)):
             if batch and size + len(piece) + 4 > BATCH_BYTES:
                 yield HashedTexts(batch).runs(PASSAGE_WORDS).hashes
                 batch, size = [], 0
@@ -236,6 +229,8 @@ def _pieces(data: bytes) -> Iterator[bytes]:
     previous one, so that no passage is lost at the border.
     """
     most = BATCH_BYTES // 2
+    if len(data) > most:
+        data = b" ".join(data.split())
     while len(data) > most:
         end = max(data.rfind(b" ", 0, most), 0) or most
         yield data[:end]
@@ -247,18 +242,15 @@ def _pieces(data: bytes) -> Iterator[bytes]:
         yield data
 
 
-def _split_by_leading_bits(hashes: Any) -> list[Any]:
-    """Splits an ascending array of hashes by their leading bits into shares."""
-    pa, _ = import_arrow()
-    import pyarrow.compute as pc
+def _bounds_of_shares(hashes: Any) -> Sequence[int]:
+    """Returns where each share of an ascending array of hashes begins, by their leading bits, and where the last one
+    ends.
+    """
+    import numpy as np
 
-    shares = pc.shift_right(hashes, pa.scalar(64 - _SHARE_BITS, pa.uint64()))
-    counts = {one["values"]: one["counts"] for one in pc.value_counts(shares).to_pylist()}
-    out, start = [], 0
-    for share in range(1 << _SHARE_BITS):
-        out.append(hashes[start : start + counts.get(share, 0)])
-        start += counts.get(share, 0)
-    return out
+    firsts = np.arange(1 << _SHARE_BITS, dtype=np.uint64) << np.uint64(64 - _SHARE_BITS)
+    bounds: list[int] = [*np.searchsorted(hashes, firsts).tolist(), len(hashes)]
+    return bounds
 
 
 # The values of a record that each tier publishes. Below the tier full, no value may quote a withheld text.
@@ -354,3 +346,17 @@ def first_words(text: str | None, share: int = SHARE) -> str | None:
         out = text[: min(most, 2 * WORDS)]
     out = " ".join(out.split())
     return f"{out} …" if out and len(out) < len(text.strip()) else out or None
+
+
+def parts_beyond(text: str, excerpt: str) -> Iterator[str]:
+    """Yields the parts of a text that together have all its passages which its excerpt does not have."""
+    tokens, allowed = words_of_text(text), set(runs(words_of_text(excerpt)))
+    firsts = {run.partition(" ")[0] for run in allowed}
+    count, start = len(tokens) - PASSAGE_WORDS + 1, 0
+    for at in range(count):
+        if tokens[at] in firsts and " ".join(tokens[at : at + PASSAGE_WORDS]) in allowed:
+            if at > start:
+                yield " ".join(tokens[start : at + PASSAGE_WORDS - 1])
+            start = at + 1
+    if start < count:
+        yield " ".join(tokens[start:])

@@ -15,7 +15,7 @@ import re
 import tempfile
 import unicodedata
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
@@ -75,31 +75,58 @@ _OTHER_ENDS = "…。！？｡।॥؟۔።՞։"
 _OTHER_CLOSING = "”’»“«"  # the last two close quotations in German
 
 
-def count_words_and_sentences(text: str) -> tuple[int, int]:
-    """Counts the words of a text and the ends of its sentences. A sentence ends at punctuation, in any script. A text
-    without any has one sentence, an empty text none.
+def count_words_and_sentences(texts: Sequence[str]) -> list[tuple[int, int]]:
+    """Returns for each text the number of its words and of the ends of its sentences. A sentence ends at punctuation,
+    in any script. A text without any has one sentence, an empty text none.
     """
-    if not text.strip():
-        return 0, 0
-    plain = text
-    if not text.isascii():
-        for sign in _OTHER_ENDS:
-            if sign in plain:
-                plain = plain.replace(sign, ". ")
-        for sign in _OTHER_CLOSING:
-            if sign in plain:
-                plain = plain.replace(sign, '"')
+    out: list[tuple[int, int]] = []
+    batch: list[str] = []
+    size = 0
+    for text in texts:
+        batch.append(text)
+        size += len(text)
+        if size > BATCH_BYTES:
+            out += _count_batch(batch)
+            batch, size = [], 0
+    return out + _count_batch(batch) if batch else out
+
+
+def _count_batch(texts: Sequence[str]) -> list[tuple[int, int]]:
     import numpy as np
 
-    signs = np.frombuffer(b" %b " % plain.encode("utf-8", "replace").translate(_SIGNS), np.uint8)
+    framed = [b" %b " % _with_plain_signs(text).encode("utf-8", "replace") for text in texts]
+    signs = np.frombuffer(b"".join(framed).translate(_SIGNS), np.uint8)
+    bounds = np.cumsum([0, *map(len, framed)])
+    is_letter = signs == _LETTER
+    words = _count_between(bounds, np.flatnonzero(is_letter[1:] > is_letter[:-1]))
     stops = np.flatnonzero(signs == _STOP)
     ends = stops[signs[stops + 1] == _SPACE_OR_CLOSING]
     # Several stops with spaces between them are one end.
-    sentences = len(ends) - int(np.count_nonzero(ends[1:] - ends[:-1] == 2))
+    repeated = ends[1:][ends[1:] - ends[:-1] == 2]
+    sentences = _count_between(bounds, ends) - _count_between(bounds, repeated)
+    return [
+        (count if text.isascii() else count_words(text), found or 1) if text and not text.isspace() else (0, 0)
+        for text, count, found in zip(texts, words.tolist(), sentences.tolist(), strict=True)
+    ]
+
+
+def _with_plain_signs(text: str) -> str:
+    """Returns a text with ASCII signs in the place of other signs that end sentences or close quotations."""
     if not text.isascii():
-        return count_words(text), sentences or 1
-    is_letter = signs == _LETTER
-    return int(np.count_nonzero(is_letter[1:] > is_letter[:-1])), sentences or 1
+        for sign in _OTHER_ENDS:
+            if sign in text:
+                text = text.replace(sign, ". ")
+        for sign in _OTHER_CLOSING:
+            if sign in text:
+                text = text.replace(sign, '"')
+    return text
+
+
+def _count_between(bounds: Any, positions: Any) -> Any:
+    """Returns how many of some ascending positions lie between each two neighbours of `bounds`, as a NumPy array."""
+    import numpy as np
+
+    return np.diff(np.searchsorted(positions, bounds))
 
 
 def word_unit(text: str, words: int) -> str:
@@ -115,6 +142,14 @@ def plain_words(text: str) -> bytes:
     """Returns the normalized words of a text separated by single spaces, in UTF-8 (`words_of_text`)."""
     found = _spaced(text)
     return b" ".join(found.split()) if isinstance(found, bytes) else " ".join(_WORD.findall(found)).encode("utf-8")
+
+
+def spaced_words(text: str) -> bytes:
+    """Returns the normalized words of a text in UTF-8, separated by one or more spaces. For HashedTexts this is as good
+    as `plain_words`, and faster.
+    """
+    found = _spaced(text)
+    return found if isinstance(found, bytes) else " ".join(_WORD.findall(found)).encode("utf-8")
 
 
 def _spaced(text: str) -> bytes | str:
@@ -149,7 +184,7 @@ _SPACE = 32
 
 @dataclass(frozen=True, slots=True)
 class Runs:
-    """All sequences of a given number of adjacent words (runs) in some texts, as four Arrow arrays with one entry for
+    """All sequences of a given number of adjacent words (runs) in some texts, as four NumPy arrays with one entry for
     each run:
 
     - the hash of the run;
@@ -165,33 +200,36 @@ class Runs:
 
 
 class HashedTexts:
-    """A batch of texts prepared for hashing their runs of words. The texts come from `plain_words`, and none is empty.
-    `data` contains all of them, with a NUL character as a separate word between two texts.
+    """A batch of texts prepared for hashing their runs of words. The texts come from `plain_words` or `spaced_words`.
+    `data` contains all of them with single spaces, and a NUL character as a separate word between two texts.
     """
 
     def __init__(self, texts: Sequence[bytes]) -> None:
-        pa, _ = import_arrow()
-        import pyarrow.compute as pc
+        import numpy as np
 
-        self.data = b" %b " % b" \0 ".join(texts)
-        powers, self._inverses = _powers(max(BATCH_BYTES, 1 << len(self.data).bit_length()))
-        characters = pa.Array.from_buffers(pa.uint8(), len(self.data), [None, pa.py_buffer(self.data)])
-        self._spaces = pc.indices_nonzero(pc.equal(characters, pa.scalar(_SPACE, pa.uint8())))
-        values = pa.array(_VALUES, pa.uint64()).take(characters)
-        self._sums = pc.cumulative_sum(pc.multiply(values, powers.slice(0, len(self.data)))).take(self._spaces)
-        borders = pc.cumulative_sum(pc.cast(pc.equal(characters, pa.scalar(0, pa.uint8())), pa.uint32()))
-        self._numbers = borders.take(self._spaces)
+        codes = np.frombuffer(b" %b " % b" \0 ".join(texts), np.uint8)
+        is_space = codes == _SPACE
+        is_repeated = is_space[1:] & is_space[:-1]
+        if is_repeated.any():
+            codes = codes[1:][~is_repeated]
+            codes = np.concatenate((codes[:0], [np.uint8(_SPACE)], codes))
+            is_space = codes == _SPACE
+        self.data = codes.tobytes()
+        powers, self._inverses = _powers(max(BATCH_BYTES, 1 << len(codes).bit_length()))
+        self._spaces = np.flatnonzero(is_space)
+        self._sums = np.cumsum(_values()[codes] * powers[: len(codes)])[self._spaces]
+        borders = np.searchsorted(self._spaces, np.flatnonzero(codes == 0))
+        lengths = np.diff(borders, prepend=0, append=len(self._spaces))
+        self._numbers = np.repeat(np.arange(len(lengths), dtype=np.uint32), lengths)
 
     def runs(self, words: int) -> Runs:
         """Returns all runs of `words` adjacent words that lie within one text."""
-        import pyarrow.compute as pc
-
         count = max(len(self._spaces) - words, 0)
-        first, last = (slice(0, count), slice(len(self._spaces) - count, None))
-        starts, ends, number = self._spaces[first], self._spaces[last], self._numbers[first]
-        hashes = pc.multiply(pc.subtract(self._sums[last], self._sums[first]), self._inverses.take(starts))
-        within = pc.equal(number, self._numbers[last])
-        return Runs(hashes.filter(within), number.filter(within), starts.filter(within), ends.filter(within))
+        first, last = slice(0, count), slice(len(self._spaces) - count, None)
+        within = self._numbers[first] == self._numbers[last]
+        starts, ends = self._spaces[first][within], self._spaces[last][within]
+        hashes = (self._sums[last] - self._sums[first])[within] * self._inverses[starts]
+        return Runs(hashes, self._numbers[first][within], starts, ends)
 
 
 def run_hashes(text: str, words: int) -> list[int]:
@@ -211,48 +249,46 @@ def run_hashes(text: str, words: int) -> list[int]:
     return [(sums[at + words][0] - sums[at][0]) * sums[at][1] & _MASK for at in range(len(sums) - words)]
 
 
-class Bitmap:
-    """A fast filter for a set of 64-bit hashes. It accepts every hash that is in the set, and only few other hashes."""
+class HashFilter:
+    """A fast filter for a set of 64-bit hashes. It accepts every hash that is in the set, and few other hashes."""
 
-    _MOST_BITS = 27
+    _MOST_BITS = 25
 
-    def __init__(self, hashes: Any) -> None:
-        pa, _ = import_arrow()
-        import pyarrow.compute as pc
+    def __init__(self, parts: Iterable[Any], count: int) -> None:
+        """`parts` are NumPy arrays with the hashes, and `count` is their number."""
+        import numpy as np
 
-        self._count = len(hashes)
-        order = min(self._MOST_BITS, max(10, len(hashes).bit_length() + 6))
-        self._shift = pa.scalar(64 - order, pa.uint64())
-        bits = bytearray(1 << order - 3)
-        for at in range(0, len(hashes), BATCH_BYTES):
-            for bit in pc.shift_right(hashes[at : at + BATCH_BYTES], self._shift).to_pylist():
-                bits[bit >> 3] |= 1 << (bit & 7)
-        self._bits = pa.Array.from_buffers(pa.bool_(), 1 << order, [None, pa.py_buffer(bits)])
+        self._count = count
+        order = min(self._MOST_BITS, max(10, count.bit_length() + 6))
+        self._shift = np.uint64(64 - order)
+        self._is_set = np.zeros(1 << order, bool)
+        for hashes in parts:
+            self._is_set[hashes >> self._shift] = True
 
     def __len__(self) -> int:
         return self._count
 
     def may_contain(self, hashes: Any) -> Any:
-        """Returns an array with True for each hash that may be in the set, and False for each other hash."""
-        import pyarrow.compute as pc
+        """Returns a NumPy array with True for each hash that may be in the set, and False for each other hash."""
+        return self._is_set[hashes >> self._shift]
 
-        return self._bits.take(pc.shift_right(hashes, self._shift))
+
+@cache
+def _values() -> Any:
+    """Returns `_VALUES` as a NumPy array."""
+    import numpy as np
+
+    return np.array(_VALUES, np.uint64)
 
 
 @cache
 def _powers(count: int) -> tuple[Any, Any]:
     """Returns the first `count` powers of the rolling hash's base and of its inverse, modulo 2^64."""
-    pa, _ = import_arrow()
-    import pyarrow.compute as pc
+    import numpy as np
 
-    out = []
-    for base in (_BASE, _INVERSE):
-        found = pa.array([1], pa.uint64())
-        while len(found) < count:
-            further = pa.scalar(pow(base, len(found), 1 << 64), pa.uint64())
-            found = pa.concat_arrays([found, pc.multiply(found, further)])
-        out.append(found)
-    return out[0], out[1]
+    factors = (np.full(count, base, np.uint64) for base in (_BASE, _INVERSE))
+    powers, inverses = (np.concatenate(([np.uint64(1)], np.multiply.accumulate(one[1:]))) for one in factors)
+    return powers, inverses
 
 
 # N-grams.
@@ -269,8 +305,6 @@ _PARTS = 256
 """The hashes are divided by their first byte into this many parts. The counts are added up one part at a time."""
 _QUERY_ROWS = 2_000_000
 """One pass over the texts searches for the words of at most this many n-grams."""
-_BATCHES = 128
-_LOW = (1 << 32) - 1
 _MAX_BYTES = 1 << 22
 """Only the words within this many bytes at the beginning of a text are counted."""
 
@@ -322,8 +356,8 @@ class Ngrams:
         number, key = [], []
         for n in range(1, self._longest + 1):
             runs = texts.runs(n)
-            number.append(runs.texts)
-            key.append(self._keyed(runs.hashes, runs.texts, self._group_of, n))
+            number.append(pa.array(runs.texts))
+            key.append(pa.array(self._keyed(runs.hashes, runs.texts, self._group_of, n)))
         table = pa.table({"text": pa.chunked_array(number), "key": pa.chunked_array(key)})
         table = table.group_by(["text", "key"], use_threads=False).aggregate([([], "count_all")])
         self._buffer.append(table.select(["key", "count_all"]).rename_columns(["key", "times"]))
@@ -337,11 +371,9 @@ class Ngrams:
         """Mixes year, language and n-gram length `n` into hashes, so that each combination is counted separately.
         `number` contains the index of the text of each hash; `of` contains the group (year and language) of each text.
         """
-        pa, _ = import_arrow()
-        import pyarrow.compute as pc
+        import numpy as np
 
-        salts = pa.array([self._salts[group][n] for group in of], pa.uint64())
-        return pc.add(hashes, salts.take(number))
+        return hashes + np.array([self._salts[group][n] for group in of], np.uint64)[number]
 
     def _spill(self) -> None:
         pa, _ = import_arrow()
@@ -383,67 +415,80 @@ class Ngrams:
         counts. `ranks` gives the place of each group (year and language) in the order of the rows. Yields lists of
         lines for the table `ngrams`, each line with the words and counts of an n-gram.
         """
-        pa, _ = import_arrow()
-        import pyarrow.compute as pc
-
-        left = kept["key"].combine_chunks()
-        bitmap = Bitmap(left)
-        batches: list[bytes] = []
-        seen: list[Any] = []
-        for last, data, of in self._texts:
+        wanted = _WantedNgrams(kept)
+        for data, of in self._texts:
             texts = HashedTexts(data)
-            rank = pa.array([ranks[group] for group in of], pa.uint32())
             for n in range(1, self._longest + 1):
                 runs = texts.runs(n)
-                key = self._keyed(runs.hashes, runs.texts, of, n)
-                here = pa.scalar(len(batches) << 32, pa.uint64())
-                found = pa.table(
-                    {
-                        "key": key,
-                        "start": pc.add(runs.starts, here),
-                        "end": pc.add(runs.ends, here),
-                        "rank": rank.take(runs.texts),
-                        "n": pa.repeat(pa.scalar(n, pa.uint8()), len(key)),
-                    }
+                places, at = wanted.find(self._keyed(runs.hashes, runs.texts, of, n))
+                columns = (
+                    runs.texts[at],
+                    runs.starts[at],
+                    runs.ends[at],
+                    wanted.articles[places],
+                    wanted.times[places],
                 )
-                seen.append(found.filter(bitmap.may_contain(key)))
-            batches.append(texts.data)
-            if last or len(batches) == _BATCHES or sum(map(len, seen)) > _BUFFER_ROWS // 2:
-                lines, left = self._lines(pa.concat_tables(seen), batches, kept, left)
-                if lines:
-                    yield lines
-                if not len(left):
-                    return
-                if len(left) < 0.8 * len(bitmap):
-                    bitmap = Bitmap(left)
-                batches, seen = [], []
+                yield [
+                    f"{ranks[of[text]]:06}\t{n}\t{texts.data[start + 1 : end].decode()}\t{articles}\t{times}\n"
+                    for text, start, end, articles, times in zip(*(one.tolist() for one in columns), strict=True)
+                ]
+            if not wanted.left:
+                return
 
-    def _lines(self, seen: Any, batches: Sequence[bytes], kept: Any, left: Any) -> tuple[list[str], Any]:
-        """Returns lines for those n-grams of the hashes `left` whose words were found in some batches of texts, and the
-        hashes whose words have still not been found.
 
-        - `seen`: a table with the hash and the place of each n-gram in `batches`.
-        - `kept`: a table with the hashes and counts of all n-grams to be listed.
+class _WantedNgrams:
+    """The n-grams whose words are sought, with their counts `articles` and `times` in ascending order of their hashes.
+    `left` is the number of those that were not found yet.
+    """
+
+    def __init__(self, kept: Any) -> None:
+        """`kept` is a table with the hash (`key`) and the counts of each n-gram."""
+        import numpy as np
+
+        keys = kept["key"].to_numpy()
+        order = np.argsort(keys)
+        self._keys = keys[order]
+        self.articles, self.times = (kept[name].to_numpy()[order] for name in ("articles", "times"))
+        self._is_missing = np.ones(len(keys), bool)
+        self.left = len(keys)
+        self._accepted = HashFilter([self._keys], self.left)
+
+    def find(self, hashes: Any) -> tuple[Any, Any]:
+        """Returns the n-grams that were not found before and occur among some hashes, as two arrays: their places in
+        the order of all hashes, and the position in `hashes` at which each of them occurs first.
         """
-        import pyarrow.compute as pc
+        import numpy as np
 
-        found = seen.group_by("key", use_threads=False).aggregate(
-            [("start", "min"), ("end", "min"), ("rank", "min"), ("n", "min")]
-        )
-        found = found.filter(pc.is_in(found["key"], value_set=left))
-        if not len(found):
-            return [], left
-        keys = found["key"].combine_chunks()
-        counts = kept.take(pc.index_in(keys, value_set=kept["key"].combine_chunks()))
-        lines = [
-            f"{rank:06}\t{n}\t{batches[start >> 32][(start & _LOW) + 1 : end & _LOW].decode()}\t{articles}\t{times}\n"
-            for start, end, rank, n, articles, times in zip(
-                *(found[f"{name}_min"].to_pylist() for name in ("start", "end", "rank", "n")),
-                *(counts[name].to_pylist() for name in ("articles", "times")),
-                strict=True,
-            )
-        ]
-        return lines, left.filter(pc.invert(pc.is_in(left, value_set=keys)))
+        candidates = np.flatnonzero(self._accepted.may_contain(hashes))
+        hashes = hashes[candidates]
+        distinct = merge_distinct([hashes])
+        places = np.minimum(np.searchsorted(self._keys, distinct), len(self._keys) - 1)
+        is_new = (self._keys[places] == distinct) & self._is_missing[places]
+        new, places = distinct[is_new], places[is_new]
+        first = np.zeros(len(new), np.int64)
+        if len(new):
+            numbers = np.minimum(np.searchsorted(new, hashes), len(new) - 1)
+            matches = np.flatnonzero(new[numbers] == hashes)[::-1]
+            first[numbers[matches]] = candidates[matches]  # in reverse order, so that the first occurrence remains
+            self._is_missing[places] = False
+            self.left -= len(new)
+            if self.left < _REBUILT * len(self._accepted):
+                self._accepted = HashFilter([self._keys[self._is_missing]], self.left)
+        return places, first
+
+
+_REBUILT = 0.8
+"""The filter of the wanted n-grams is made again if only this share of its n-grams is still sought."""
+
+
+def merge_distinct(parts: list[Any]) -> Any:
+    """Merges arrays of hashes into one without duplicates, in ascending order, and empties the list."""
+    import numpy as np
+
+    every = np.concatenate(parts) if parts else np.zeros(0, np.uint64)
+    parts.clear()
+    every.sort()  # in place, which takes less memory than `numpy.unique`
+    return every[np.concatenate(([True], every[1:] != every[:-1]))] if len(every) else every
 
 
 class _TextFile:
@@ -459,14 +504,12 @@ class _TextFile:
         self._file.writelines(batch)
         self._sizes.append((array("L", map(len, batch)), array("L", of)))
 
-    def __iter__(self) -> Iterator[tuple[bool, list[bytes], Sequence[int]]]:
-        """Yields the batches in the order in which they were added. Each is a tuple of three values: True if it is the
-        last batch, its texts, and the group of each text.
-        """
+    def __iter__(self) -> Iterator[tuple[list[bytes], Sequence[int]]]:
+        """Yields the batches in the order in which they were added: the texts of each, and the group of each text."""
         if self._file is not None:
             self._file.seek(0)
-            for left, (sizes, of) in zip(range(len(self._sizes))[::-1], self._sizes, strict=True):
-                yield not left, [self._file.read(size) for size in sizes], of
+            for sizes, of in self._sizes:
+                yield [self._file.read(size) for size in sizes], of
 
 
 class _CountFile:

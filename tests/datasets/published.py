@@ -223,10 +223,10 @@ def all_words(folder: Path) -> str:
     return "\n".join(_URL.sub(" ", one) for one in out)
 
 
-def leaked(body: str, output: str) -> list[str]:
-    """Return the passages (eight words) of a text that occur in the output."""
-    plain = f" {' '.join(words_of_text(output))} "
-    return [run for run in runs(words_of_text(body)) if f" {run} " in plain]
+def leaked(body: str, output: str, excerpt: str | None = None) -> list[str]:
+    """Return the passages (eight words) of a text that occur in the output, without those of its excerpt."""
+    plain, allowed = f" {' '.join(words_of_text(output))} ", {*runs(words_of_text(excerpt or ""))}
+    return [run for run in runs(words_of_text(body)) if run not in allowed and f" {run} " in plain]
 
 
 def edited(post: Post, **changes: Any) -> Post:

@@ -185,7 +185,9 @@ def test_split_without_articles_is_named(tmp_path: Path, splits: str, empty: str
     assert [line for line in said.splitlines() if line.startswith("Warning: the split")] == [
         f"Warning: the split {name} has no article and no file." for name in named
     ]
-    assert (f"No article is in {empty}, which therefore has no file" in card_of(folder)) is bool(empty)
+    card = card_of(folder)
+    assert (f"No article is in {empty}, which therefore has no file" in card) is bool(empty)
+    assert ("(asked for: train 50 %, test 50 %; a hash draws the split" in card) is ("=" in splits)
 
 
 @pytest.mark.parametrize(
@@ -250,7 +252,7 @@ def test_sources_are_named_as_the_crawl_found_them(tmp_path: Path) -> None:
     package = json.loads((folder / "datapackage.json").read_text())
     assert package["sources"] == [{"title": "harbour.example", "path": "http://harbour.example/"}]
     collection = json.loads((folder / "croissant.json").read_text())["rai:dataCollection"]
-    assert collection == "Discovered through captures of other crawls of the sites; the responses are kept."
+    assert collection == "Discovered through captures of other crawls of the sites; the archive keeps the responses."
     assert "discovered through captures of other crawls of the sites, and" in card_of(folder)
 
 
@@ -262,3 +264,22 @@ def test_licence_that_programs_do_not_know_is_a_warning(tmp_path: Path, licence:
     _, said = built(tmp_path, [Post(1)], rule)
     assert ("the licence 'free for all' of 1 article is no SPDX identifier and no URL." in said) is warned
     assert said.count("Warning") == warned
+
+
+def test_personal_data_that_is_published_is_counted(tmp_path: Path) -> None:
+    """Of the e-mail addresses, those of withheld texts are not published, and a login is none."""
+    posts = (
+        Post(1, body=f"Ask keeper@harbour.example or pilot@harbour.example. {text(1)}", rights=(CC_BY,)),
+        Post(2, body=f"Copy it with scp log.txt root@harbour.example:/var/log. {text(2)}", rights=(CC_BY,)),
+        Post(
+            3,
+            body=f"Ask cook@harbour.example. {text(3)}",
+            authors=("Ben Holt", "The Desk"),
+            organizations=("The Desk",),
+        ),
+    )
+    archive = make(tmp_path / "archive" / "archive.db", posts)
+    assert publish(archive, str(tmp_path / "d"), "--version", "1.0.0").exit_code == 0
+    said = (tmp_path / "d" / "README.md").read_text()
+    assert "2 names in the column `authors` that are not known to be organizations." in said
+    assert "1 article has e-mail addresses with an at sign, 2 in all." in said

@@ -15,6 +15,7 @@ from archiver.datasets.withheld_text_and_leaked_passages import (
     LeakedPassages,
     leaked_passages,
     merge_distinct,
+    parts_beyond,
     runs,
 )
 from archiver.datasets.word_counts_and_ngrams import count_words, count_words_and_sentences, run_hashes, words_of_text
@@ -102,6 +103,40 @@ def test_cut_leaves_no_passage(whole: str) -> None:
     assert leaks.cut_from(whole) is None
 
 
+SNIPPET = (CC_BY, UsageStatement("meta", "robots", "max-snippet: 99"))
+
+
+def test_nothing_beyond_an_excerpt_is_published(tmp_path: Path) -> None:
+    """Headlines and a text quote the beginning of a text with an excerpt, and a later sentence of it. It repeats its
+    beginning, and an earlier revision differs from it after the beginning.
+    """
+    body, quoted = f"{text(1)}\n\n{text(1).partition('.')[0]}.", text(1).replace("\n\n", " ").split(". ")
+    posts = [
+        Post(1, body=f"{quoted[0]}. {text(2)}", rights=SNIPPET),
+        Post(1, day=1, body=body, rights=SNIPPET, description=quoted[3]),
+        Post(3, title=f"On {quoted[0]}", site=OTHER),
+        Post(4, title=f"On {quoted[3]}", site=OTHER),
+        Post(5, title=f"On {text(2).partition('.')[0]}", site=OTHER),
+        Post(6, body=f"{text(6)} {quoted[5]}. {quoted[0]}.", rights=(CC_BY,), site=OTHER),
+    ]
+    archive = make(tmp_path / "archive" / "archive.db", posts)
+    assert publish(archive, str(tmp_path / "d"), "--version", "1.0.0").exit_code == 0
+    found = {row["url"].rsplit("/", 1)[1]: row for row in rows(tmp_path / "d", "articles")}
+    assert found["1"]["tier"] == "excerpt"
+    assert found["1"]["excerpt"].startswith(quoted[0])
+    assert found["1"]["description"] is None
+    assert [found[number]["title"] is None for number in "345"] == [False, True, True]
+    assert found["6"]["body"] == f"{text(6)} […] {quoted[0]}."
+    said = all_words(tmp_path / "d")
+    assert [leaked(post.text, said, found["1"]["excerpt"]) for post in posts[:2]] == [[], []]
+
+
+@given(st.text("ab ", max_size=120), st.text("ab ", max_size=60))
+def test_parts_beyond_an_excerpt_have_all_other_passages(whole: str, excerpt: str) -> None:
+    beyond = {run for part in parts_beyond(whole, excerpt) for run in runs(words_of_text(part))}
+    assert beyond == {*runs(words_of_text(whole))} - {*runs(words_of_text(excerpt))}
+
+
 def test_list_that_spells_out_a_passage_is_left_out(tmp_path: Path) -> None:
     """A text ends with its tags, which form a passage in JSON Lines."""
     tags = tuple(text(70).split()[:9])
@@ -146,7 +181,7 @@ def test_only_values_that_quote_a_passage_are_left_out(folder: Path) -> None:
 def test_batched_hashes_equal_single_hashes(batch: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(withheld_text, "BATCH_BYTES", batch)
     texts = [text(n, random.Random(n).choice((1, 2, 30))) for n in range(40)] + ["", "one two", CHINESE, "ÀÉ " * 20]
-    together = {one for part in withheld_text.passage_hashes(texts) for one in part.to_pylist()}
+    together = {one for part in withheld_text.passage_hashes(texts) for one in part.tolist()}
     assert together == {one for whole in texts for one in run_hashes(whole, PASSAGE_WORDS)}
     assert len(together) == len({run for whole in texts for run in runs(words_of_text(whole))})
 
@@ -160,6 +195,8 @@ def test_passages_are_found_with_any_buffer_size(
     asked = [passage(n, n % 7) for n in range(0, 60, 2)]
     shown = leaked_passages(asked, texts, tmp_path, buffer_rows=buffer_rows)
     assert [shown.occur_in(one) for one in asked] == [n < 30 for n in range(0, 60, 2)]
+    turned = leaked_passages(texts, asked, tmp_path, buffer_rows=buffer_rows)
+    assert [turned.occur_in(one) for one in asked] == [n < 30 for n in range(0, 60, 2)]
     assert not leaked_passages(asked, [], tmp_path, buffer_rows=buffer_rows)
     assert not leaked_passages([], texts, tmp_path, buffer_rows=buffer_rows)
 
@@ -183,12 +220,20 @@ def test_copies_count_once_in_ngrams(tmp_path: Path) -> None:
     ]
 
 
-@given(st.text(st.characters(max_codepoint=0x2FF)) | st.text("ab1 .!?\n\"')-"))
+TEXTS = st.text(st.characters(max_codepoint=0x2FF)) | st.text("ab1 .!?\n\"')-")
+
+
+@given(TEXTS)
 def test_words_are_counted_as_they_are_split(text: str) -> None:
-    assert count_words_and_sentences(text)[0] == count_words(text) == len(words_of_text(text))
+    assert count_words_and_sentences([text])[0][0] == count_words(text) == len(words_of_text(text))
 
 
 @given(st.lists(st.sampled_from(["One two.", "Who?", 'He said: ("No!")', "Wait . . . what!", "今天。", "Fin…"])))
 def test_sentences_are_counted_by_their_ends(sentences: list[str]) -> None:
     ends = sum(2 if one.startswith("Wait") else 1 for one in sentences)
-    assert count_words_and_sentences(" ".join(sentences))[1] == ends
+    assert count_words_and_sentences([" ".join(sentences)])[0][1] == ends
+
+
+@given(st.lists(TEXTS | st.sampled_from([". .", "...", "! x", " .", "今天。"])))
+def test_texts_counted_together_do_not_affect_each_other(texts: list[str]) -> None:
+    assert count_words_and_sentences(texts) == [count_words_and_sentences([one])[0] for one in texts]

@@ -62,12 +62,31 @@ def test_every_kind_of_change_is_a_row(tmp_path: Path, old: Path) -> None:
         (2, "headline"): ["title", "Day 2", "Another headline"],
         (3, "fields"): ["tags", '["tides"]', '["waves"]'],
         (5, "tier"): ["tier", "full", "reference"],
-        (5, "headline"): ["title", "Day 5", None],
-        (5, "fields"): ["tags", '["tides"]', "[]"],
         (7, "removed"): [None, None, None],
         (8, "removed"): [None, None, None],
         (9, "added"): [None, None, None],
     }
+
+
+def test_tier_change_repeats_no_values_that_it_withholds(tmp_path: Path, old: Path) -> None:
+    posts = [*BEFORE, replace(BEFORE[4], day=2, rights=RESERVED)]
+    new = build(tmp_path, make(tmp_path / "new" / "archive.db", posts), "1.1.0", FREE, "--previous", str(old))
+    assert changes_of(new) == [(5, "tier", "tier", "full", "reference")]
+    assert "Day 5" not in all_words(new)
+
+
+@pytest.mark.parametrize(("edit", "what"), [({"title": "Another headline"}, "headline"), ({"body": text(50)}, "text")])
+def test_edit_of_a_withheld_article_is_named(tmp_path: Path, edit: dict[str, str], what: str) -> None:
+    """Neither the headline nor the text of the article is in the dataset."""
+    first = [Post(1, rights=RESERVED), Post(2)]
+    old = build(tmp_path, make(tmp_path / "old" / "archive.db", first), "1.0.0")
+    archive = make(tmp_path / "new" / "archive.db", [*first, replace(first[0], day=2, **edit)])
+    new = build(tmp_path, archive, "1.1.0", FREE, "--previous", str(old))
+    [change] = rows(new, "changes")
+    assert (change["what"], change["field"], change["title"]) == (what, "content_digest", None)
+    said = (new / "CHANGES.md").read_text()
+    assert f" changed: 1\n\n- {change['id']}: https://harbour.example/1" in said
+    assert ("the headline is withheld" in said) is (what == "headline")
 
 
 def test_changes_are_listed_for_people(tmp_path: Path, old: Path) -> None:
