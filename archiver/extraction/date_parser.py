@@ -43,7 +43,7 @@ MODIFIED = lazy_regex(
 PUBLISHED = lazy_regex(
     r"\b(?:publi(?:shed|sh\s+date|cation\s+date|ée?|ca[dt][oa]|cerad|ziert)|date\s+of\s+publication|posted|"
     r"post\s+(?:date|time)|created|released?|written\s+on|originally|uploaded|"
-    r"veröffentlicht|erschienen|erstellt|gepostet|geschrieben\s+(?:am|von)|eingestellt\s+am|"
+    r"veröffentlicht|erschienen|erstellt|gepostet|geschrieben\s+(?:am|von|und)|eingestellt\s+am|"
     r"pubblicat[oa]|postato|inserito\s+il|data\s+di\s+pubblicazione|fecha\s+de\s+publicaci[oó]n|"
     r"data\s+de\s+publicaç[aã]o|postad[oa]|date\s+de\s+publication|mise?\s+en\s+ligne|paru\s+le|rédigé\s+(?:le|par)|"
     r"geplaatst|gepubliceerd|opublikowan|dodan[oy]|data\s+publikacji|udgivet|offentliggjort|oprettet|publisert|"
@@ -58,12 +58,21 @@ PUBLISHED = lazy_regex(
     r"เผยแพร่|โพสต์|प्रकाशित|প্রকাশ|வெளியிட|ప్రచురించ|გამოქვეყნ|հրապարակվ",
     re.IGNORECASE,
 )
-# Words that, right before a date, label it as the day on which a journal received or accepted a paper, or as that of an
-# event. "Submitted" is not among them, since some systems write it in the sense of "posted".
+# Words that, right before a date, label it as the day of something other than publication: the day on which a journal
+# received or accepted a paper, that of an event, the last day of something, or the day on which a quoted page was read.
+# "Submitted" is not among them, since some systems write it in the sense of "posted".
 SENT = lazy_regex(
     r"(?:\b(?:received|accepted|eingegangen|angenommen|reçue?|acceptée?|recibido|aceptado|recebido|aceite|aceito|ricevuto|"
-    r"accettato|when|wann|quand|cu[aá]ndo|quando|termin|deadline|когда|поступила(?:\s+в\s+редакцию)?|принята\s+к\s+(?:публикации|печати))(?:\s+(?:on|am|le|el|em|il))?|"
-    r"收稿日?期?|录用日?期?|接受日期|受付日?|受理日?|開催日時?|日時|행사일|접수일?|게재확정일?)[\s:：]*$",
+    r"accettato|when|wann|quand|cu[aá]ndo|quando|termin|deadline|когда|поступила(?:\s+в\s+редакцию)?|"
+    r"принята\s+к\s+(?:публикации|печати)|"
+    r"until|till|valid\s+(?:to|through)|bis(?:\s+zum)?|jusqu['’]au|hasta|até|fino\s+al|entro\s+il|tot(?:\s+en\s+met)?|"
+    r"t/m|do\s+dnia|до|til(?:l)?\s+(?:og|och)\s+med|indtil|până\s+(?:la|pe)|μέχρι|έως|đến\s+(?:hết\s+)?ngày|hingga|"
+    r"sampai|retrieved|accessed|last\s+visited|abgerufen|aufgerufen|consultée?s?|consultad[oa]|consultat[oa]|acess(?:o|ado)|"
+    r"geraadpleegd|dostęp|data\s+dostępu|citováno|hämtad|hentet|besøgt|viitattu|erişim(?:\s+tarihi)?|дата\s+обращения|"
+    r"проверено|дата\s+звернення|посетен|truy\s+cập|diakses)"
+    r"(?:\s+(?:on|am|le|el|em|il|op|dnia|den|ngày|pada))?|"
+    r"收稿日?期?|录用日?期?|接受日期|受付日?|受理日?|開催日時?|日時|행사일|접수일?|게재확정일?|截[至止](?:日期)?|访问日期|檢索於|检索于|"
+    r"閲覧日?|접속일|تاریخ\s+دسترسی|حتى|تا\s+تاریخ)[\s:：]*$",
     re.IGNORECASE,
 )
 # Words before or after a date that label it as the day on which the site or its publisher was founded, as many footers
