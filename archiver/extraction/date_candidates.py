@@ -314,8 +314,8 @@ def _add_last_resort(
         out.add(one.moment, "shown", f"changed, {one.where} {_element_name(one.element)}", 0.4, True)
     for moment, source, locator, confidence in _declared_changes(page):
         out.add(moment, source, locator, confidence)
-        if _day_near_heading(page, post, AddressDate(moment.day.year, moment.day.month, moment.day.day)):
-            out.add(replace(moment, precision="day"), "shown", f"day of {locator}", _DAY_OF_CHANGE, True)
+        on_this_day = AddressDate(moment.day.year, moment.day.month, moment.day.day)
+        out.add(_day_near_heading(page, post, on_this_day), "shown", f"day of {locator}", _DAY_OF_CHANGE, True)
     _add_from_other_data(page, post, out)
     images = page.data.meta("og:image", "twitter:image")[:1]
     if post.body is not None:

@@ -893,8 +893,8 @@ class _TitleSearch:
 
         An element that equals a declared title is chosen. If there is none and the values that belong to the site (its
         constants) are known, the first element is chosen. Otherwise the only element whose class says "title" is chosen
-        or, if there is none, the only one from which the address was made or, if the page declares no title except
-        <title>, the only element at all.
+        or, if there is none and the page declares no title except <title>, the only one from which the address was made
+        or the only element at all.
         """
         left = list(other_headings(self.post))
         if same := self._equal_to_declared(left):
@@ -902,9 +902,8 @@ class _TitleSearch:
         if self.refuses:
             return next(iter(left), None)
         named = [e for e in left if any(map(_POST_TITLE_NAME.fullmatch, (e.get("class") or "").split()))]
-        named = named or [e for e in left if title_in_url(element_line(e), self.post.page.path) >= ALIKE]
         if not named and len(self.declared) <= 1:
-            named = left
+            named = [e for e in left if title_in_url(element_line(e), self.post.page.path) >= ALIKE] or left
         return named[0] if len(named) == 1 else None
 
     def _equal_to_declared(self, headings: list[Element]) -> list[Element]:
