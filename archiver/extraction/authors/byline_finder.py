@@ -458,7 +458,7 @@ class _BylineReader:
 
     def _kind_by_surroundings(self, at: _Spot) -> str:
         text = at.chunk.text
-        if self.pictures and not text.endswith(".") and fold_text(text) in self.pictures:  # a caption ends like this
+        if self.pictures and not text.endswith((".", "）")) and fold_text(text) in self.pictures:  # captions end so
             return "avatar"
         if at.is_before_role():
             return "role"
@@ -570,6 +570,8 @@ def find_signatures(
     many = len({s.names for s in sure if s.place == "below"}) > _MANY
     if many or not (agreed or any(s.folded in declared for s in sure)):
         out += _bylines_after(page, post, end, top)
+    title = {fold_text(element_line(top))} if top is not None else set()
+    out = [s for s in out if s.kind != "date" or s.folded != title]  # the title again
     return sorted((s for s in out if not many or s.line < _TOP), key=lambda s: -s.confidence), many
 
 
