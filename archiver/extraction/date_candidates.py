@@ -38,13 +38,15 @@ from archiver.platforms import by_name
 # "publishedAt":"2024-...", \"datePublished\":..., publishDate: '...'.
 _FRAGMENTS = (
     "ublish", "ublication", "ubDate", "ub_date", "ubTime", "ub_time", "ubtime", "ostDate", "ost_date", "ostedAt",
+    "rticleDate", "rticle_date",
 )  # fmt: skip
 # Each pattern begins with a literal, since the engine finds a literal much faster than one of several fragments.
-_FIND_FRAGMENTS = (lazy_regex("ub(?:lish|lication|Date|_date|Time|_time|time)"), lazy_regex("ost(?:Date|_date|edAt)"))
+_FIND_FRAGMENTS = (lazy_regex("ub(?:lish|lication|Date|_date|Time|_time|time)"), lazy_regex("ost(?:Date|_date|edAt)"),
+                   lazy_regex("rticle(?:Date|_date)"))  # fmt: skip
 _STATE_PUBLISHED = lazy_regex(
     r"(?<![A-Za-z])((?:[a-z]{1,12}_?)?(?:first_?|original_?|initial_?)?(?:date_?)?publi(?:sh(?:ed|ing)?|cation)_?"
-    r"(?:at|on|date|time(?:stamp)?|datetime)?|pub_?(?:date|time)|post_?date|posted_?at)(?:\\*[\"']|&quot;)?\s*[:=]\s*"
-    r"(?:\\*[\"']|&quot;)?(\d{4}-\d\d-\d\d[^\"'\\&<,}]{0,30}|1\d{9}(?:\d{3})?(?!\d)|\d{8}(?!\d))",
+    r"(?:at|on|date|time(?:stamp)?|datetime)?|pub_?(?:date|time)|(?:post|article)_?date(?:_?time)?|posted_?at)"
+    r"(?:\\*[\"']|&quot;)?\s*[:=]\s*(?:\\*[\"']|&quot;)?(\d{4}-\d\d-\d\d[^\"'\\&<,}]{0,30}|1\d{9}(?:\d{3})?(?!\d)|\d{8}(?!\d))",
     re.IGNORECASE,
 )
 _CHANGED = lazy_regex(r"updat|modif|unpublish", re.IGNORECASE)

@@ -802,7 +802,7 @@ class _TitleSearch:
         """Sets the title to the first of these that the page has:
 
         - a heading that is the page's permalink;
-        - an <h2> that is the declared title and in the address, below an <h1> unlike it, such as "News";
+        - a smaller heading that is the declared title and in the address, below an <h1> unlike it, such as "News";
         - an <h1>;
         - an <h2> like a declared title;
         - an element whose class says "title";
@@ -923,21 +923,21 @@ class _TitleSearch:
         return [h for h in dict.fromkeys(found) if element_line(h) and not self.post.is_noise(h)]
 
     def _second_instead_of(self, headings: list[Element]) -> list[Element]:
-        """Returns the <h2> elements that equal a declared title from which the address was made, if all of `headings`,
-        the page's <h1> elements, are short and unlike the declared titles.
+        """Returns the <h2> and <h3> elements that equal a declared title from which the address was made, if all of
+        `headings`, the page's <h1> elements, are short and unlike the declared titles.
         """
         if not headings or self._like_declared(headings) or not all(map(_is_short, headings)):
             return []
         path = self.post.page.path
         return [
             e
-            for e in self._equal_to_declared(self._second_headings())
+            for e in self._equal_to_declared(self._second_headings("h2", "h3"))
             if title_in_url(element_line(e), path) >= ALIKE and not leads_home(self.post.page, e)
         ]
 
-    def _second_headings(self) -> list[Element]:
+    def _second_headings(self, *tags: str) -> list[Element]:
         body = self.post.body
-        clear = [e for e in self.index.tag("h2")[:_HEADINGS] if self.is_clear(e)]
+        clear = [e for e in self.index.tag(*(tags or ("h2",)))[:_HEADINGS] if self.is_clear(e)]
         return [e for e in clear if body is None or not is_below(e, body) or is_at_start_of(self.post.page, body, e)]
 
 

@@ -39,6 +39,7 @@ from archiver.platforms import by_name
 Names = tuple[str, ...]
 _MAX_COUNT, _MAX_LABEL = 12, 60
 _ADDRESS = lazy_regex(r"(?:https?://)?www\.([\w.-]+)|https?://([\w.-]+)")
+_FIRST_TIMES = 3
 _MAX_LINKS = 400  # at most this many links are compared with a name
 _WRITTEN_BY = lazy_regex(
     r"writ|author|por$|par$|von$|verfasst|écrit|escrito|autor|作者|著者|執筆|автор|написано|viết bởi|bởi|بقلم|كتب|נכתב|"
@@ -142,6 +143,7 @@ def author_candidates(
     if end:
         add(list(end), "byline", "end of the post", 0.96, visible=True)
     _add_visible(page, post, add)
+    add(_names_in_nextra(page, post), "platform", "time in .not-prose", 0.8, visible=True)
     declared = _declared_candidates(page, post, site)
     named = {frozenset(map(fold_text, c.value)) for c in declared}
     agreed = any(c.visible and frozenset(map(fold_text, c.value)) in named for c in out)
@@ -154,6 +156,20 @@ def author_candidates(
     if beside.names and not many and (beside.sure or not _is_in_menu(page, beside.names)):
         add(list(beside.names), "byline", "beside the heading", 0.84 if beside.sure else 0.6, visible=True)
     return downgrade_doubtful_authors(out, page, site, text)
+
+
+def _names_in_nextra(page: Page, post: Post) -> list[str]:
+    """Returns the names before the date in the meta line of Nextra's theme for blogs, which has no element for them:
+    <div class="not-prose">Ada, <time>. They may be of one word.
+    """
+    for el in page.index.tag("time")[:_FIRST_TIMES]:
+        line = el.getparent()
+        if line is None or el.getprevious() is not None or post.is_noise(el):
+            continue
+        before = clean_text(line.text)
+        if before.endswith(",") and any(c.endswith("not-prose") for c in (line.get("class") or "").split()):
+            return split_names(before.rstrip(" ,"))
+    return []
 
 
 def _declared_candidates(page: Page, post: Post, site: set[str]) -> list[Candidate[Names]]:
