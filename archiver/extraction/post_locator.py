@@ -256,6 +256,9 @@ _POST_TITLE_NAME = lazy_regex(
 _NAMED_TAGS = frozenset({"div", "p", "span", "strong", "b", "td", "font", "dt"})
 _MAX_TITLE, _MAX_DATE = 200, 40
 _LEAST_LINE, _LARGE, _USUAL_SIZE = 8, 4, 3
+# Between Han characters, a space may be the separator, too.
+_SEPARATOR = lazy_regex(r"[-_–—|｜]+|(?<=[\u3400-\u9fff】》」！？])\s+(?=[\u3400-\u9fff])")
+_LEAST_BEGINNING = 6
 _PLAIN = frozenset({"div", "p", "span", "strong", "b", "td", "h2", "h3", "h4", "font", "header"})
 _HEADINGS = 20
 _ADDRESS_ATTRIBUTE = lazy_regex(r"^data-.*(?:url|href|link)$")
@@ -891,13 +894,16 @@ class _TitleSearch:
     def _only_heading_left(self) -> Element | None:
         """Returns the element among `other_headings` that is the title; None if none is certain.
 
-        An element that equals a declared title is chosen. If there is none and the values that belong to the site (its
-        constants) are known, the first element is chosen. Otherwise the only element whose class says "title" is chosen
-        or, if there is none and the page declares no title except <title>, the only one from which the address was made
-        or the only element at all.
+        An element that equals a declared title or the beginning of <title> is chosen. If there is none and the values
+        that belong to the site (its constants) are known, the first element is chosen. Otherwise the only element whose
+        class says "title" is chosen or, if there is none and the page declares no title except <title>, the only one
+        from which the address was made or the only element at all.
         """
         left = list(other_headings(self.post))
         if same := self._equal_to_declared(left):
+            return same[0]
+        begins = _beginnings(self.post.page.head_title) - self.site
+        if same := [e for e in left if fold_text(element_line(e)) in begins]:
             return same[0]
         if self.refuses:
             return next(iter(left), None)
@@ -1007,18 +1013,27 @@ def _is_date(text: str, language: str) -> bool:
     return around is not None and not any(c.isalnum() for c in "".join(around))
 
 
+def _beginnings(title: str) -> set[str]:
+    """Returns the beginnings of a <title> that end before a separator, as `fold_text` returns them. Chinese systems put
+    no spaces around it: "post_section_site", "post-site".
+    """
+    found = {fold_text(title[: m.start()]) for m in _SEPARATOR.finditer(title)}
+    return {beginning for beginning in found if len(beginning) >= _LEAST_BEGINNING}
+
+
 def _named_title(post: Post) -> Element | None:
     """Returns an element whose class says "title" and whose text is the beginning of the page's <title> or og:title;
     None if there is none.
 
-    Chinese systems separate the parts of a <title> with "_": "post_section_site". If the site's name precedes the title
-    without a separator, it is recognized because the heading with the link to the home page contains it.
+    If the site's name precedes the title without a separator, it is recognized because the heading with the link to the
+    home page contains it.
     """
     page = post.page
     titles = [*page.data.meta("og:title")[:1], page.head_title]
     site = [element_line(h) for h in page.index.tag("h1", "h2")[:_HEADINGS] if leads_home(page, h)]
     titles += [t.removeprefix(name).removesuffix(name) for t in titles for name in site if name]
-    begins = {fold_text(part) for t in titles if t for part in (t, TITLE_PARTS.split(t)[0], t.split("_")[0])} - {""}
+    begins = {fold_text(part) for t in titles if t for part in (t, TITLE_PARTS.split(t)[0])} - {""}
+    begins.update(beginning for t in titles for beginning in _beginnings(t))
     names = filter(_TITLE_NAME.search, page.index.classes_with(_TITLE_HINTS))
     named = (e for n in names for e in page.index.with_class(n)[:_HEADINGS])
     for el in islice(named, 3 * _HEADINGS):
