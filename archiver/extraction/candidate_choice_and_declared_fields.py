@@ -433,7 +433,7 @@ def resolve_published(
         return in_month
     url_day = address.date if address else None
     other_changes = changed_days - {first.value.day}
-    shown = [c for c in usable if c.visible and c.confidence >= 0.5 and c.value.day not in other_changes]
+    shown = [c for c in usable if c.visible and c.confidence >= _SHOWN and c.value.day not in other_changes]
     return (
         _on_day_of_address(first, usable, url_day)
         or _on_day_shown(first, shown)
@@ -461,12 +461,22 @@ def _in_month_of_address(first: When, found: list[When], address: AddressDate | 
 def _on_day_of_address(first: When, usable: list[When], url_day: date | None) -> When | None:
     """Returns the date of publication on `url_day`, the day in the page's address, if `first` is on another day, and
     one of the candidates `usable` is on `url_day`; otherwise None.
+
+    Publishers make addresses on the day of writing, so an address alone does not contradict the next day if the page
+    shows that day.
     """
     if url_day is None or first.value.day == url_day:
         return None
     agreeing = [c for c in usable if c.value.day == url_day]
+    is_alone = all(c.source == "address" for c in agreeing)
+    if is_alone and (first.value.day - url_day).days == 1 and _is_shown(first.value.day, usable):
+        return None
     near = [c for c in agreeing if _days_apart(c.value, first.value) <= 1]
     return _with_day_shown(first, near or agreeing) if agreeing else None
+
+
+def _is_shown(day: date, usable: list[When]) -> bool:
+    return any(c.visible and c.confidence >= _SHOWN and c.value.day == day for c in usable)
 
 
 def _on_day_shown(first: When, shown: list[When]) -> When | None:
@@ -523,7 +533,7 @@ _SOURCE_GROUPS = {
 }  # fmt: skip
 _HARDLY_TRUSTED = 0.5
 _ONE_PROGRAM, _MARKED = {"json-ld", "meta"}, ("platform", "class", "microdata", "rdfa")
-_PER_GROUP, _NEAR_HEADING, _DECLARED, _CHANGED = 0.1, 0.7, 0.84, 0.8
+_PER_GROUP, _NEAR_HEADING, _DECLARED, _CHANGED, _SHOWN = 0.1, 0.7, 0.84, 0.8, 0.5
 
 
 def _most_supported(found: list[When], changed: set[date]) -> When | None:
@@ -539,6 +549,9 @@ def _most_supported(found: list[When], changed: set[date]) -> When | None:
     - No other group confirms the declared date.
     - Only JSON-LD and meta elements give it (one program writes both), and the byline shows the earlier day in an
       element made for dates.
+
+    If JSON-LD and meta elements contradict each other, the day that the page shows in an element made for the date of
+    publication is returned.
     """
 
     def support(one: When) -> float:
@@ -552,11 +565,23 @@ def _most_supported(found: list[When], changed: set[date]) -> When | None:
     kinds = {_source_group(c) for c in found if _same_day(first.value, c.value)}
     if len(kinds) > 1 and kinds - _ONE_PROGRAM:
         return first
+    if shown := _shown_if_contradicted(first, found, changed):
+        return max(shown, key=support)
     earlier = [c for c in found if _is_earlier_line(c, first, changed)]
     if len(kinds) > 1:
         marked = {c.value.day for c in found if c.source in _MARKED}
         earlier = [c for c in earlier if c.source == "byline" and c.value.day in marked]
     return max(earlier, key=support, default=first)
+
+
+def _shown_if_contradicted(first: When, found: list[When], changed: set[date]) -> list[When]:
+    """Returns the dates that readers see in markup for the date of publication if the page declares several days of
+    publication, `first` among them; otherwise []. `changed` are days on which the page says it was modified.
+    """
+    declared = [c.value for c in found if _source_group(c) in _ONE_PROGRAM and c.confidence >= _DECLARED]
+    if not any(_days_apart(one, first.value) > 1 for one in declared):
+        return []
+    return [c for c in found if c.visible and c.source in _MARKED and c.value.day not in changed]
 
 
 def _is_earlier_line(one: When, first: When, changed: set[date]) -> bool:

@@ -7,7 +7,7 @@ import re
 from bisect import bisect
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from urllib.parse import unquote
 
 from lxml.etree import _Element as Element
@@ -36,13 +36,17 @@ from archiver.platforms import by_name
 
 # Parts of the names of date properties, which are searched first, and the form of such a property:
 # "publishedAt":"2024-...", \"datePublished\":..., publishDate: '...'.
-_FRAGMENTS = ("ublish", "ublication", "ubDate", "ub_date", "ostDate", "ost_date", "ostedAt")
+_FRAGMENTS = (
+    "ublish", "ublication", "ubDate", "ub_date", "ubTime", "ub_time", "ubtime", "ostDate", "ost_date", "ostedAt",
+    "rticleDate", "rticle_date",
+)  # fmt: skip
 # Each pattern begins with a literal, since the engine finds a literal much faster than one of several fragments.
-_FIND_FRAGMENTS = (lazy_regex("ub(?:lish|lication|Date|_date)"), lazy_regex("ost(?:Date|_date|edAt)"))
+_FIND_FRAGMENTS = (lazy_regex("ub(?:lish|lication|Date|_date|Time|_time|time)"), lazy_regex("ost(?:Date|_date|edAt)"),
+                   lazy_regex("rticle(?:Date|_date)"))  # fmt: skip
 _STATE_PUBLISHED = lazy_regex(
     r"(?<![A-Za-z])((?:[a-z]{1,12}_?)?(?:first_?|original_?|initial_?)?(?:date_?)?publi(?:sh(?:ed|ing)?|cation)_?"
-    r"(?:at|on|date|time(?:stamp)?|datetime)?|pub_?date|post_?date|posted_?at)(?:\\*[\"']|&quot;)?\s*[:=]\s*"
-    r"(?:\\*[\"']|&quot;)?(\d{4}-\d\d-\d\d[^\"'\\&<,}]{0,30}|1\d{9}(?:\d{3})?(?!\d)|\d{8}(?!\d))",
+    r"(?:at|on|date|time(?:stamp)?|datetime)?|pub_?(?:date|time)|(?:post|article)_?date(?:_?time)?|posted_?at)"
+    r"(?:\\*[\"']|&quot;)?\s*[:=]\s*(?:\\*[\"']|&quot;)?(\d{4}-\d\d-\d\d[^\"'\\&<,}]{0,30}|1\d{9}(?:\d{3})?(?!\d)|\d{8}(?!\d))",
     re.IGNORECASE,
 )
 _CHANGED = lazy_regex(r"updat|modif|unpublish", re.IGNORECASE)
@@ -71,7 +75,7 @@ def state_date(page: Page, post: Post) -> StateDate | None:
     """
     found = _dates_in_text(page.text)
     if not found:
-        return None
+        return _date_of_wechat(page.text)
     if len({one.moment.day for one in found.values()}) == 1:
         return next(iter(found.values()))
     own = script_article(post).get("datePublished", ())
@@ -80,6 +84,22 @@ def state_date(page: Page, post: Post) -> StateDate | None:
     slug = unquote(page.path.rstrip("/").rsplit("/", 1)[-1]).removesuffix(".html")
     nearest = _nearest_position(page.text, slug, sorted(found)) if len(slug) >= _MIN_SLUG_LENGTH else None
     return replace(found[nearest], sure=False) if nearest is not None else None
+
+
+def _date_of_wechat(text: str) -> StateDate | None:
+    """Returns the date of publication in the script of a WeChat article, whose visible date is filled in by this
+    script. The time `ct` is in seconds since 1970, and readers see it in Chinese time.
+    """
+    m = _WECHAT.search(text) if "rich_media" in text else None
+    moment = machine_date(m[2]) if m else None
+    if m is None or moment is None:
+        return None
+    local = replace(moment, at=moment.at.astimezone(_CHINESE_TIME)) if moment.zoned else moment
+    return StateDate(local, m[1], True)
+
+
+_WECHAT = lazy_regex(r"\bvar (ct|createTime)\s*=\s*[\"'](1\d{9}|\d{4}-\d\d-\d\d \d\d:\d\d)[\"']")
+_CHINESE_TIME = timezone(timedelta(hours=8))
 
 
 def _dates_in_text(text: str) -> dict[int, StateDate]:
@@ -158,7 +178,7 @@ _MODIFIED = (
 _KNOWN_METAS = frozenset(name for names, _ in _PUBLISHED for name in names)
 # Matches other names of meta elements with the date of publication, such as "x:publishdate" and "page-date".
 _META_PUBLISHED = lazy_regex(
-    r"publi(?:sh|cation)|posted|pub_?(?:date|time)|(?:^|[:._-])date$|(?:creat|releas)(?:e|ed|ion)[_-]?(?:at|date|time|on)|"
+    r"publi(?:sh|cation)|posted|pub[_:-]?(?:date|time)|(?:^|[:._-])date$|(?:creat|releas)(?:e|ed|ion)[_-]?(?:at|date|time|on)|"
     r"date[._-]?(?:created|issued|released|creation)|article[_-]?date",
     re.IGNORECASE,
 )
@@ -169,7 +189,7 @@ _NO_POSTS = frozenset(
     ("comment", "review", "videoobject", "imageobject", "webpage", "event", "jobposting", "product", "answer", "book")
 )
 _IMAGES, _OTHERS = 10, 3
-_CHANGED_AT_SECOND_LOOK, _MONTH_OF_ADDRESS = 0.36, 0.34
+_CHANGED_AT_SECOND_LOOK, _MONTH_OF_ADDRESS, _DAY_OF_CHANGE = 0.36, 0.34, 0.45
 _DAY_ABOVE, _DAY_BELOW, _DATELINE_LENGTH = 20, 60, 60
 _REACTIONS = frozenset(("comment", "review", "answer", "event", "jobposting"))
 # Matches an attribute of an element that contains a date.
@@ -294,17 +314,30 @@ def _add_last_resort(
     out.add(beside.modified, "byline", CHANGED_BESIDE_HEADING, 0.42, True)
     for one in changed[:1]:
         out.add(one.moment, "shown", f"changed, {one.where} {_element_name(one.element)}", 0.4, True)
-    for key in _MODIFIED:
-        for text in page.data.meta(key)[:1]:
-            out.add(machine_date(text), "meta", key, 0.3)
-    for text in page.data.texts(page.data.article(page.addresses), "dateModified")[:1]:
-        out.add(machine_date(text), "json-ld", "dateModified", 0.32)
+    for moment, source, locator, confidence in _declared_changes(page):
+        out.add(moment, source, locator, confidence)
+        on_this_day = AddressDate(moment.day.year, moment.day.month, moment.day.day)
+        out.add(_day_near_heading(page, post, on_this_day), "shown", f"day of {locator}", _DAY_OF_CHANGE, True)
     _add_from_other_data(page, post, out)
     images = page.data.meta("og:image", "twitter:image")[:1]
     if post.body is not None:
         images += [img.get("src") or img.get("data-src") or "" for img in post.body.iter("img")][:_IMAGES]
     if m := next(filter(None, map(_IMAGE_DAY.search, images)), None):
         out.add(machine_date(f"{m[1]}-{m[3]}-{m[4]}"), "address", "image", 0.2)
+
+
+def _declared_changes(page: Page) -> Iterator[tuple[Moment, str, str, float]]:
+    """Yields the dates of the last change that the page declares, each with its source, locator and confidence as a
+    date of publication.
+    """
+    texts = [(text, "meta", key, 0.3) for key in _MODIFIED for text in page.data.meta(key)[:1]]
+    updated = page.index.select("meta[itemprop~=dateUpdate]")[:1]
+    texts.extend((el.get("content") or "", "microdata", "dateUpdate", 0.3) for el in updated)
+    declared = page.data.texts(page.data.article(page.addresses), "dateModified")[:1]
+    texts.extend((text, "json-ld", "dateModified", 0.32) for text in declared)
+    for text, source, locator, confidence in texts:
+        if (moment := machine_date(text)) is not None:
+            yield moment, source, locator, confidence
 
 
 def _add_from_second_look(page: Page, post: Post, out: _DateCandidates) -> None:
@@ -336,14 +369,14 @@ def refused_dates(post: Post) -> list[Evidence]:
 
 def _day_near_heading(page: Page, post: Post, month: AddressDate) -> Moment | None:
     """Returns the first date near the heading that is in the given month and written without a year, such as "March 5",
-    at the beginning of a text; None if there is none.
+    at the beginning of a text; None if there is none. If `month` has a day, the date must be on this day.
     """
     index, language = page.index, page.date_language
     start = index.order[post.title] if post.title is not None else 0
     for el in index.elements[max(0, start - _DAY_ABOVE) : start + _DAY_BELOW]:
         for text in index.texts[el]:
             moment = day_in_month(text.strip()[:_DATELINE_LENGTH], month, language) if text.strip() else None
-            if moment is not None and not post.is_noise(el):
+            if moment is not None and month.day in (None, moment.day.day) and not post.is_noise(el):
                 return moment
     return None
 

@@ -43,7 +43,7 @@ MODIFIED = lazy_regex(
 PUBLISHED = lazy_regex(
     r"\b(?:publi(?:shed|sh\s+date|cation\s+date|ée?|ca[dt][oa]|cerad|ziert)|date\s+of\s+publication|posted|"
     r"post\s+(?:date|time)|created|released?|written\s+on|originally|uploaded|"
-    r"veröffentlicht|erschienen|erstellt|gepostet|geschrieben\s+(?:am|von)|eingestellt\s+am|"
+    r"veröffentlicht|erschienen|erstellt|gepostet|geschrieben\s+(?:am|von|und)|eingestellt\s+am|"
     r"pubblicat[oa]|postato|inserito\s+il|data\s+di\s+pubblicazione|fecha\s+de\s+publicaci[oó]n|"
     r"data\s+de\s+publicaç[aã]o|postad[oa]|date\s+de\s+publication|mise?\s+en\s+ligne|paru\s+le|rédigé\s+(?:le|par)|"
     r"geplaatst|gepubliceerd|opublikowan|dodan[oy]|data\s+publikacji|udgivet|offentliggjort|oprettet|publisert|"
@@ -58,12 +58,21 @@ PUBLISHED = lazy_regex(
     r"เผยแพร่|โพสต์|प्रकाशित|প্রকাশ|வெளியிட|ప్రచురించ|გამოქვეყნ|հրապարակվ",
     re.IGNORECASE,
 )
-# Words that, right before a date, label it as the day on which a journal received or accepted a paper, or as that of an
-# event. "Submitted" is not among them, since some systems write it in the sense of "posted".
+# Words that, right before a date, label it as the day of something other than publication: the day on which a journal
+# received or accepted a paper, that of an event, the last day of something, or the day on which a quoted page was read.
+# "Submitted" is not among them, since some systems write it in the sense of "posted".
 SENT = lazy_regex(
     r"(?:\b(?:received|accepted|eingegangen|angenommen|reçue?|acceptée?|recibido|aceptado|recebido|aceite|aceito|ricevuto|"
-    r"accettato|when|wann|quand|cu[aá]ndo|quando|termin|deadline|когда|поступила(?:\s+в\s+редакцию)?|принята\s+к\s+(?:публикации|печати))(?:\s+(?:on|am|le|el|em|il))?|"
-    r"收稿日?期?|录用日?期?|接受日期|受付日?|受理日?|開催日時?|日時|행사일|접수일?|게재확정일?)[\s:：]*$",
+    r"accettato|when|wann|quand|cu[aá]ndo|quando|termin|deadline|когда|поступила(?:\s+в\s+редакцию)?|"
+    r"принята\s+к\s+(?:публикации|печати)|"
+    r"until|till|valid\s+(?:to|through)|bis(?:\s+zum)?|jusqu['’]au|hasta|até|fino\s+al|entro\s+il|tot(?:\s+en\s+met)?|"
+    r"t/m|do\s+dnia|до|til(?:l)?\s+(?:og|och)\s+med|indtil|până\s+(?:la|pe)|μέχρι|έως|đến\s+(?:hết\s+)?ngày|hingga|"
+    r"sampai|retrieved|accessed|last\s+visited|abgerufen|aufgerufen|consultée?s?|consultad[oa]|consultat[oa]|acess(?:o|ado)|"
+    r"geraadpleegd|dostęp|data\s+dostępu|citováno|hämtad|hentet|besøgt|viitattu|erişim(?:\s+tarihi)?|дата\s+обращения|"
+    r"проверено|дата\s+звернення|посетен|truy\s+cập|diakses)"
+    r"(?:\s+(?:on|am|le|el|em|il|op|dnia|den|ngày|pada))?|"
+    r"收稿日?期?|录用日?期?|接受日期|受付日?|受理日?|開催日時?|(?<![\u3400-\u9fff])日時|행사일|접수일?|게재확정일?|截[至止](?:日期)?|访问日期|檢索於|检索于|"
+    r"閲覧日?|접속일|تاریخ\s+دسترسی|حتى|تا\s+تاریخ)[\s:：]*$",
     re.IGNORECASE,
 )
 # Words before or after a date that label it as the day on which the site or its publisher was founded, as many footers
@@ -386,6 +395,8 @@ _YMD = lazy_regex(r"(?<![\d/.])(\d{4})\s?[/.]\s?(\d{1,2})\s?[/.]\s?(\d{1,2})(?![
 _DMY = lazy_regex(
     r"(?<![\d/.])(\d{1,2})(?:\s?/\s?|(?:\.\s?|-)(?!\d{1,2}\s?/))(\d{1,2})(?:\s?/\s?|\.\s?|-)(\d{4}|\d{2})(?![\d/])"
 )
+# A year of the Republic of China: 113-05-12.
+_MINGUO = lazy_regex(r"(?<![\d/.-])(1[0-3]\d)([-/.])(\d{1,2})\2(\d{1,2})(?![\d/.-])")
 _VI_MONTH = r"(\d{1,2}|mười hai|mười một|một|hai|ba|tư|năm|sáu|bảy|tám|chín|mười|giêng|chạp)"
 _VI = lazy_regex(rf"(?:ngày\s+)?(\d{{1,2}})\s*(?:,\s*)?tháng\s+{_VI_MONTH}\s*(?:,|năm)*\s*(\d{{4}})", re.IGNORECASE)
 _VI_MONTH_FIRST = lazy_regex(rf"tháng\s+{_VI_MONTH}\s+(\d{{1,2}})\s*,\s*(\d{{4}})", re.IGNORECASE)
@@ -400,7 +411,7 @@ _DAY_FIRST = lazy_regex(
     re.IGNORECASE,
 )
 _DAY_YEAR = lazy_regex(
-    r"[\s.,/-](\d{1,2})(?:st|nd|rd|th|º|er)?(?:\s*[,،]\s*|\s+|[-/])(?:de\s+)?(?:(\d{4})(?!\d)|['’](\d{2})(?!\d))",
+    r"[\s.,/-](\d{1,2})(?:st|nd|rd|th|º|er)?(?:\s*[,،၊]\s*|\s+|[-/.])(?:de\s+)?(?:(\d{4})(?!\d)|['’](\d{2})(?!\d))",
     re.IGNORECASE,
 )
 _WORD_BEFORE = lazy_regex(r"(?<![^\W\d_])" + _WORD + r"[\s.,/-]*$")
@@ -423,13 +434,14 @@ _CLOCK = lazy_regex(
     # "12.30" is a time only if a word before or after it says so.
     r"(?:\s?[:hH点點時时시]\s?|(?<=\b(?:kl|om|um)\s\d\d)\.|(?<=\b(?:ore|klo|kl\.)\s\d\d)\.|(?<=\balle\s\d\d)\.|"
     r"\.(?=\d\d\s?(?:Uhr|uur|WI(?:B|TA?)|GMT|BST|CES?T|E[DS]T|[ap]\.?m)\b))(?P<m>\d{2})(?!\d)"
-    r"(?:[:分분]\s?(?P<s>\d{2})[秒초]?|[分분])?\s*(?P<half>a\.?m\.?|p\.?m\.?|ص|م|SA|CH)?(?!\w)\s*"
+    r"(?:[:分분]\s?(?P<s>\d{2})[秒초]?|[分분])?(?:\s?h(?:oras|rs?|s)?(?!\w))?\s*"
+    r"(?P<half>a\.?m\.?|p\.?m\.?|ص|م|SA|CH|π\.?μ\.?|μ\.?μ\.?|pagi|petang|malam)?(?!\w)\s*"
     r"(?P<zone>\(?(?:GMT|UTC)\s?[+-]?\s?\d{0,2}:?\d{0,2}\)?|Z(?!\w)|[+-]\d{2}:?\d{2}(?!\d)|E[SD]T|C[SE]?[SD]?T|P[SD]T|"
     r"M[SD]T|CEST|CET|MSK|JST|KST|IST|BST)?",
     re.IGNORECASE,
 )
-_AFTERNOON = frozenset(("pm", "ch", "م", "下午", "午後", "오후", "晚上"))
-_MORNING = frozenset(("am", "sa", "ص", "上午", "午前", "오전", "凌晨", "早上"))
+_AFTERNOON = frozenset(("pm", "ch", "م", "μμ", "petang", "malam", "下午", "午後", "오후", "晚上"))
+_MORNING = frozenset(("am", "sa", "ص", "πμ", "pagi", "上午", "午前", "오전", "凌晨", "早上"))
 # Languages whose months are in the tables. For texts in these languages, dateparser would find no date that the tables
 # miss.
 _KNOWN = frozenset(re.split(
@@ -620,6 +632,10 @@ def _numeric_date(text: str, language: str) -> _WrittenDate | None:
         m = pattern.search(text)
         if m and (written := next(_date_of_match(int(m[1]), int(m[2]), int(m[3]), m), None)):
             return written
+    if language[:2] == "zh":
+        for m in _MINGUO.finditer(text):
+            if written := next(_date_of_match(ERAS["民國"] + int(m[1]), int(m[3]), int(m[4]), m), None):
+                return written
     for m in _DMY.finditer(text):
         first, second, year = int(m[1]), int(m[2]), int(m[3])
         if len(m[3]) == 2 and language[:2] in _YEAR_FIRST_LANGS and second <= 12 and year <= 31:

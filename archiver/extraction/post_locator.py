@@ -161,14 +161,18 @@ def names_in_headings(page: Page) -> list[str]:
     """Returns the headings of a page that are the site's name, although they do not link to its home page. Such a name
     is also in <title>, before or after the title of the post.
 
-    Only the first <h1> and headings above the site's menu may be the name.
+    Only the first <h1> and headings above the site's menu may be the name, and none that is marked as a headline or
+    declared as that of the article.
     """
+    headlines = page.data.texts(page.data.article(page.addresses), "headline")[:1]
     first = next(iter(page.index.tag("h1")), None)
     headings = [(text, e) for e in page.index.tag("h1", "h2")[:_NAMES] if (text := element_line(e))]
     out: list[str] = []
     for number, (name, el) in enumerate(headings):
         title = without_name_behind(page.head_title, name) or without_name_before(page.head_title, name)
         if not title or not (el is first or _is_above_menu(el)):
+            continue
+        if name in headlines or "headline" in (el.get("itemprop") or ""):
             continue
         wanted = {fold_text(title), fold_text(TITLE_PARTS.split(title)[0])}
         same = [n for n, (text, _) in enumerate(headings) if n != number and fold_text(text) in wanted]
@@ -252,6 +256,9 @@ _POST_TITLE_NAME = lazy_regex(
 _NAMED_TAGS = frozenset({"div", "p", "span", "strong", "b", "td", "font", "dt"})
 _MAX_TITLE, _MAX_DATE = 200, 40
 _LEAST_LINE, _LARGE, _USUAL_SIZE = 8, 4, 3
+# Between Han characters, a space may be the separator, too.
+_SEPARATOR = lazy_regex(r"[-_–—|｜]+|(?<=[\u3400-\u9fff】》」！？])\s+(?=[\u3400-\u9fff])")
+_LEAST_BEGINNING = 6
 _PLAIN = frozenset({"div", "p", "span", "strong", "b", "td", "h2", "h3", "h4", "font", "header"})
 _HEADINGS = 20
 _ADDRESS_ATTRIBUTE = lazy_regex(r"^data-.*(?:url|href|link)$")
@@ -696,6 +703,9 @@ def _only_heading(el: Element) -> Element:
     return inside[0] if len(inside) == 1 else el
 
 
+_MAX_SECTION, _SECTION_WORDS = 30, 3
+
+
 class _TitleSearch:
     """Finds the element with a post's title and stores it in `post.title`. The titles that the page declares and the
     names of the site show which heading is the title.
@@ -715,7 +725,8 @@ class _TitleSearch:
             return
         headings = self.headings("h1")
         clear = [e for e in headings if self.is_clear(e)]
-        if same := [e for e in clear if fold_text(element_line(e)) in self.names]:
+        if same := self._equal_to_declared(clear) or self._equal_to_declared(self._outside_header(headings)):
+            # A layout may have its heading in what looks like a sidebar.
             self.post.title, self.post.title_rule = same[0], "h1"
         elif self.post.title is None:
             self.settle_by_look(headings, clear)
@@ -794,6 +805,7 @@ class _TitleSearch:
         """Sets the title to the first of these that the page has:
 
         - a heading that is the page's permalink;
+        - a smaller heading that is the declared title and in the address, below an <h1> unlike it, such as "News";
         - an <h1>;
         - an <h2> like a declared title;
         - an element whose class says "title";
@@ -809,7 +821,9 @@ class _TitleSearch:
         headings = [e for e in headings if not leads_home(self.post.page, e)]
         # The class of a heading over a large picture may say "masthead". If the heading is like a declared title, it
         # belongs to the post nevertheless.
-        if usable := clear or self._like_declared(headings) or self._outside_header(headings):
+        if usable := self._second_instead_of(headings):
+            self.take(usable, "h2")
+        elif usable := clear or self._like_declared(headings) or self._outside_header(headings):
             self.take(usable, "h1")
         elif alike := self._like_declared(second := self._second_headings()):
             self.take(alike, "h2")
@@ -880,19 +894,26 @@ class _TitleSearch:
     def _only_heading_left(self) -> Element | None:
         """Returns the element among `other_headings` that is the title; None if none is certain.
 
-        An element that equals a declared title is chosen. If there is none and the values that belong to the site (its
-        constants) are known, the first element is chosen. Otherwise the only element whose class says "title" is chosen
-        or, if the page declares no title except <title>, the only element at all.
+        An element that equals a declared title or the beginning of <title> is chosen. If there is none and the values
+        that belong to the site (its constants) are known, the first element is chosen. Otherwise the only element whose
+        class says "title" is chosen or, if there is none and the page declares no title except <title>, the only one
+        from which the address was made or the only element at all.
         """
         left = list(other_headings(self.post))
-        if same := [e for e in left if fold_text(element_line(e)) in self.names]:
+        if same := self._equal_to_declared(left):
+            return same[0]
+        begins = _beginnings(self.post.page.head_title) - self.site
+        if same := [e for e in left if fold_text(element_line(e)) in begins]:
             return same[0]
         if self.refuses:
             return next(iter(left), None)
         named = [e for e in left if any(map(_POST_TITLE_NAME.fullmatch, (e.get("class") or "").split()))]
         if not named and len(self.declared) <= 1:
-            named = left
+            named = [e for e in left if title_in_url(element_line(e), self.post.page.path) >= ALIKE] or left
         return named[0] if len(named) == 1 else None
+
+    def _equal_to_declared(self, headings: list[Element]) -> list[Element]:
+        return [e for e in headings if fold_text(element_line(e)) in self.names]
 
     def _outside_header(self, headings: list[Element]) -> list[Element]:
         return [e for e in headings if not is_in_site_header(self.post.page, e)]
@@ -907,10 +928,29 @@ class _TitleSearch:
         found = (h for a in own for h in islice(a.iterancestors(), 2) if h.tag in _HEADING_TAGS)
         return [h for h in dict.fromkeys(found) if element_line(h) and not self.post.is_noise(h)]
 
-    def _second_headings(self) -> list[Element]:
+    def _second_instead_of(self, headings: list[Element]) -> list[Element]:
+        """Returns the <h2> and <h3> elements that equal a declared title from which the address was made, if all of
+        `headings`, the page's <h1> elements, are short and unlike the declared titles.
+        """
+        if not headings or self._like_declared(headings) or not all(map(_is_short, headings)):
+            return []
+        path = self.post.page.path
+        return [
+            e
+            for e in self._equal_to_declared(self._second_headings("h2", "h3"))
+            if title_in_url(element_line(e), path) >= ALIKE and not leads_home(self.post.page, e)
+        ]
+
+    def _second_headings(self, *tags: str) -> list[Element]:
         body = self.post.body
-        clear = [e for e in self.index.tag("h2")[:_HEADINGS] if self.is_clear(e)]
+        clear = [e for e in self.index.tag(*(tags or ("h2",)))[:_HEADINGS] if self.is_clear(e)]
         return [e for e in clear if body is None or not is_below(e, body) or is_at_start_of(self.post.page, body, e)]
+
+
+def _is_short(heading: Element) -> bool:
+    """Returns True if a heading may be the name of a section, such as "News" or "From the harbour"."""
+    text = element_line(heading)
+    return len(text) <= _MAX_SECTION and len(text.split()) <= _SECTION_WORDS
 
 
 def _begins_one(text: str, names: set[str]) -> bool:
@@ -973,18 +1013,27 @@ def _is_date(text: str, language: str) -> bool:
     return around is not None and not any(c.isalnum() for c in "".join(around))
 
 
+def _beginnings(title: str) -> set[str]:
+    """Returns the beginnings of a <title> that end before a separator, as `fold_text` returns them. Chinese systems put
+    no spaces around it: "post_section_site", "post-site".
+    """
+    found = {fold_text(title[: m.start()]) for m in _SEPARATOR.finditer(title)}
+    return {beginning for beginning in found if len(beginning) >= _LEAST_BEGINNING}
+
+
 def _named_title(post: Post) -> Element | None:
     """Returns an element whose class says "title" and whose text is the beginning of the page's <title> or og:title;
     None if there is none.
 
-    Chinese systems separate the parts of a <title> with "_": "post_section_site". If the site's name precedes the title
-    without a separator, it is recognized because the heading with the link to the home page contains it.
+    If the site's name precedes the title without a separator, it is recognized because the heading with the link to the
+    home page contains it.
     """
     page = post.page
     titles = [*page.data.meta("og:title")[:1], page.head_title]
     site = [element_line(h) for h in page.index.tag("h1", "h2")[:_HEADINGS] if leads_home(page, h)]
     titles += [t.removeprefix(name).removesuffix(name) for t in titles for name in site if name]
-    begins = {fold_text(part) for t in titles if t for part in (t, TITLE_PARTS.split(t)[0], t.split("_")[0])} - {""}
+    begins = {fold_text(part) for t in titles if t for part in (t, TITLE_PARTS.split(t)[0])} - {""}
+    begins.update(beginning for t in titles for beginning in _beginnings(t))
     names = filter(_TITLE_NAME.search, page.index.classes_with(_TITLE_HINTS))
     named = (e for n in names for e in page.index.with_class(n)[:_HEADINGS])
     for el in islice(named, 3 * _HEADINGS):

@@ -321,6 +321,21 @@ def restore_lost_characters(text: str, declared: list[str]) -> str:
     return text
 
 
+def with_sign_after_kicker(text: str, heading: Element, declared: list[str]) -> str:
+    """Returns the declared title in place of a heading that only lacks the sign after its kicker, because styles set
+    the two apart: "Transport The ferry moves" becomes "Transport: The ferry moves".
+    """
+    first = next((line for child in heading if isinstance(child.tag, str) and (line := element_line(child))), "")
+    if not first or not text.startswith(f"{first} "):
+        return text
+    rest = text[len(first) :].lstrip()
+    found = (one for one in declared if one.startswith(first) and one.endswith(rest) and len(one) > len(text))
+    return next((one for one in found if _ONLY_SIGN.fullmatch(one[len(first) : len(one) - len(rest)])), text)
+
+
+_ONLY_SIGN = lazy_regex(r"\s?[:：–—-]\s|[:：]")
+
+
 def restore_lost_tags(text: str, heading: Element, declared: list[str]) -> str:
     """Returns the declared title in place of a heading from which a word in angle brackets is missing, because the page
     does not escape it and it became a tag. Otherwise returns the heading unchanged.
@@ -421,6 +436,7 @@ def _shown_title(
         return None
     text = _clean_title(restore_lost_characters(text, [c.value for c in declared]))
     text = restore_lost_tags(text, el, [c.value for c in declared])
+    text = with_sign_after_kicker(text, el, [c.value for c in declared])
     if rule in platform.title and platform.name != "generic":
         return Candidate(text, "platform", rule, 0.95, True)
     return Candidate(text, "heading", rule, 0.7 if rule in ("h1", "largest font") else 0.85, True)

@@ -349,8 +349,13 @@ def _read_holder(el: Element, places: _Places, post: Post) -> _Holder | None:
     is_labelled = in_sidebar and date_label(_words_before(el) + " " + text[:30]) == "published"
     if in_sidebar and (not is_labelled or post.is_beside_main(el)):
         return None
-    named = el.tag == "time" or any(map(names_a_date, _names(el)))
+    named = el.tag == "time" or any(map(names_a_date, _names(el))) or _is_dated_abbreviation(el)
     return _Holder(el, text, where, named, in_sidebar, not named and _is_relative(el, places))
+
+
+def _is_dated_abbreviation(el: Element) -> bool:
+    """Returns True for the time of old microformats: <abbr title="2011-08-25T01:40:40Z">1 hour ago</abbr>."""
+    return el.tag == "abbr" and machine_date(el.get("title")) is not None
 
 
 def _is_relative(el: Element, places: _Places) -> bool:
@@ -377,7 +382,11 @@ def _holders(post: Post, places: _Places, near: bool) -> list[Element]:
     begin, end = places.around_heading(len(index.elements)) if near else (0, len(index.elements))
     if near:
         around = index.elements[begin:end]
-        found = {e: index.order[e] for e in around if e.tag == "time" or any(map(names_a_date, _names(e)))}
+        found = {
+            e: index.order[e]
+            for e in around
+            if e.tag == "time" or _is_dated_abbreviation(e) or any(map(names_a_date, _names(e)))
+        }
     else:
         found = {
             e: index.order[e]
@@ -386,6 +395,7 @@ def _holders(post: Post, places: _Places, near: bool) -> list[Element]:
             for e in index.with_class(name)[:40]
         }
         found.update((e, index.order[e]) for e in index.tag("time")[:60])
+        found.update((e, index.order[e]) for e in index.tag("abbr")[:60] if machine_date(e.get("title")))
     dated: list[tuple[Element, str]] = []
     first, last = places.start_of_text() if post.page.captured_at is not None else (0, 0)
     has_digit, looks_absolute = _DIGIT.search, _LOOKS.search
@@ -668,7 +678,7 @@ _SEPARATE = frozenset(
 )  # styles set these apart, even without a space in the source
 _HARD_NOISE = lazy_regex(
     r"(?:^|[\s_-])(?:comment\w*|respond|disqus|repl(?:y|ies)|related\w*|recommend\w*|popular|trending|latest|recent|"
-    r"most-?\w+|more-?\w+|also-?like|archives?|menu|nav\w*|prev\w*|next|sidebar\d*|"
+    r"most-?\w+|more(?:[-_]\w+|posts?|news|articles?|stories|links?|topics?)|also-?like|archives?|menu|nav\w*|prev\w*|next|sidebar\d*|"
     r"side|carousel|slider|swiper|ticker|breadcrumbs?|newsletter|subscribe|reviews|ads?|advert\w*|promo|teasers?|cards?|"
     r"tag-?cloud|blogroll|widgets?|modal|popup|cookie\w*)(?=$|[\s_-])",
     re.IGNORECASE,

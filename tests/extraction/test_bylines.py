@@ -187,7 +187,8 @@ NO_BYLINES = [
     ("hu", "Belföldi Hírek"), ("sv", "Lokala Nyheter"), ("fi", "Kotimaan Uutiset"), ("tr", "Son Dakika"),
     ("vi", "Đời Sống Xã Hội"), ("ru", "Новости Региона"), ("el", "Τοπικά Νέα"), ("ar", "أخبار محلية"),
     ("he", "חדשות מקומיות"), ("zh", "责任编辑：李大伟"), ("zh", "作者： 来源：港口日报"), ("zh", "高清大图"),
-    ("zh", "作者：佚名"), ("ja", "社会"), ("ja", "写真：山田太郎"), ("ko", "경제"), ("ko", "작성자: 관리자"),
+    ("zh", "作者：佚名"), ("zh", "记者了解到，渡船下周停航。"), ("zh", "记者注意到，从港口的数据来看，渡船较少"),
+    ("ja", "社会"), ("ja", "写真：山田太郎"), ("ko", "경제"), ("ko", "작성자: 관리자"),
 ]  # fmt: skip
 
 
@@ -224,6 +225,32 @@ def test_the_outlet_after_its_authors_in_a_meta_element_is_none(host: str, names
     head = f'<title>{title}</title><meta name="author" content="Ann Lee, {last}">'
     html = f"<head>{head}</head><article><h1>{title}</h1><time>{date}</time><p>{text} {text}</p></article>"
     assert extract_page(parse_page(html, f"https://{host}/ferry")).authors == names
+
+
+@pytest.mark.parametrize(
+    ("author", "names"),
+    [
+        ("Quay Online, Hamburg, Germany", ()),
+        ("Sailmaker GmbH, Hamburg", ("Sailmaker GmbH",)),
+        ("Quay Online, Ann Lee", ("Ann Lee",)),
+        ("Sailmaker d.o.o. - www.sailmaker.example", ()),
+        ("Ann Lee - www.quay.example", ("Ann Lee",)),
+    ],
+)
+def test_the_place_of_an_outlet_and_the_builder_of_its_site_in_a_meta_element_are_none(
+    author: str, names: tuple[str, ...]
+) -> None:
+    title, text, date = TEXTS["en"]
+    head = f'<title>{title}</title><meta name="author" content="{author}">'
+    html = f"<head>{head}</head><article><h1>{title}</h1><time>{date}</time><p>{text} {text}</p></article>"
+    assert extract_page(parse_page(html, "https://quay.example/ferry")).authors == names
+
+
+@pytest.mark.parametrize(("title", "names"), [("Come Together", ()), ("The ferry", ("Come Together",))])
+def test_the_title_beside_the_date_is_no_author(title: str, names: tuple[str, ...]) -> None:
+    _, text, date = TEXTS["en"]
+    html = f"<title>{title}</title><h1>{title}</h1><p>{date}</p><p>Come Together</p><div><p>{text} {text}</p></div>"
+    assert extract_page(parse_page(html, "https://quay.example/ferry")).authors == names
 
 
 def test_a_name_after_a_heading_that_is_a_label() -> None:

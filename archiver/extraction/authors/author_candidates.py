@@ -38,6 +38,8 @@ from archiver.platforms import by_name
 
 Names = tuple[str, ...]
 _MAX_COUNT, _MAX_LABEL = 12, 60
+_ADDRESS = lazy_regex(r"(?:https?://)?www\.([\w.-]+)|https?://([\w.-]+)")
+_FIRST_TIMES = 3
 _MAX_LINKS = 400  # at most this many links are compared with a name
 _WRITTEN_BY = lazy_regex(
     r"writ|author|por$|par$|von$|verfasst|écrit|escrito|autor|作者|著者|執筆|автор|написано|viết bởi|bởi|بقلم|كتب|נכתב|"
@@ -141,6 +143,7 @@ def author_candidates(
     if end:
         add(list(end), "byline", "end of the post", 0.96, visible=True)
     _add_visible(page, post, add)
+    add(_names_in_nextra(page, post), "platform", "time in .not-prose", 0.8, visible=True)
     declared = _declared_candidates(page, post, site)
     named = {frozenset(map(fold_text, c.value)) for c in declared}
     agreed = any(c.visible and frozenset(map(fold_text, c.value)) in named for c in out)
@@ -153,6 +156,20 @@ def author_candidates(
     if beside.names and not many and (beside.sure or not _is_in_menu(page, beside.names)):
         add(list(beside.names), "byline", "beside the heading", 0.84 if beside.sure else 0.6, visible=True)
     return downgrade_doubtful_authors(out, page, site, text)
+
+
+def _names_in_nextra(page: Page, post: Post) -> list[str]:
+    """Returns the names before the date in the meta line of Nextra's theme for blogs, which has no element for them:
+    <div class="not-prose">Ada, <time>. They may be of one word.
+    """
+    for el in page.index.tag("time")[:_FIRST_TIMES]:
+        line = el.getparent()
+        if line is None or el.getprevious() is not None or post.is_noise(el):
+            continue
+        before = clean_text(line.text)
+        if before.endswith(",") and any(c.endswith("not-prose") for c in (line.get("class") or "").split()):
+            return split_names(before.rstrip(" ,"))
+    return []
 
 
 def _declared_candidates(page: Page, post: Post, site: set[str]) -> list[Candidate[Names]]:
@@ -394,12 +411,38 @@ def _add_metas(page: Page, add: Add) -> None:
         for key in keys:
             found: list[str] = []
             for value in page.data.meta(key):
-                if not value.startswith(("http", "//", "www.")) and "facebook.com" not in value:
-                    found += split_names(given_name_first(value) if "citation" in key or "dc" in key else value)
+                if not (
+                    value.startswith(("http", "//", "www.")) or "facebook.com" in value or _is_of_agency(value, page)
+                ):
+                    found += _names_of_meta(
+                        given_name_first(value) if "citation" in key or "dc" in key else value, hosts
+                    )
             if len(found) > 1 and fold_text(found[-1]) in hosts:
                 found.pop()  # the outlet after its authors
             add(found, "meta", key, confidence)
     _add_twitter_labels(page, add)
+
+
+def _is_of_agency(value: str, page: Page) -> bool:
+    """Returns True if a meta element's author is given with an address on another host, as the company that built the
+    site gives it.
+    """
+    address = _ADDRESS.search(value)
+    return address is not None and (address[1] or address[2]).casefold() not in page.hosts[:2]
+
+
+def _names_of_meta(value: str, hosts: set[str]) -> list[str]:
+    """Returns the names in a meta element. If the first of several is an organization, such as the outlet, those after
+    it that are not full names are its place: "Harbour Online, Hamburg, Germany".
+    """
+    found = split_names(value)
+    first, comma, _ = value.partition(",")
+    if not comma:
+        return found
+    if is_organization(first) or any(fold_text(first).startswith(host) for host in hosts):
+        people = [name for name in found if is_full_name(name) and name != first.strip()]
+        return people or [name for name in found if is_organization(name)]
+    return found
 
 
 def _add_twitter_labels(page: Page, add: Add) -> None:

@@ -39,7 +39,7 @@ from archiver.extraction.authors.byline_splitting_and_person_names import (
 from archiver.extraction.boilerplate import opens_comments
 from archiver.extraction.category_and_tag_links import has_count
 from archiver.extraction.page_parsing_and_javascript_check import Page
-from archiver.extraction.post_locator import Post
+from archiver.extraction.post_locator import Post, declared_titles
 from archiver.extraction.text_normalization_and_formulas import clean_text, element_line, fold_text
 from archiver.lazy_regex import lazy_regex
 
@@ -458,7 +458,7 @@ class _BylineReader:
 
     def _kind_by_surroundings(self, at: _Spot) -> str:
         text = at.chunk.text
-        if self.pictures and not text.endswith(".") and fold_text(text) in self.pictures:  # a caption ends like this
+        if self.pictures and not text.endswith((".", "）")) and fold_text(text) in self.pictures:  # captions end so
             return "avatar"
         if at.is_before_role():
             return "role"
@@ -570,6 +570,8 @@ def find_signatures(
     many = len({s.names for s in sure if s.place == "below"}) > _MANY
     if many or not (agreed or any(s.folded in declared for s in sure)):
         out += _bylines_after(page, post, end, top)
+    titles = set(map(fold_text, [*declared_titles(page), *([element_line(top)] if top is not None else [])]))
+    out = [s for s in out if s.kind != "date" or not s.folded <= titles]  # the title again
     return sorted((s for s in out if not many or s.line < _TOP), key=lambda s: -s.confidence), many
 
 

@@ -54,7 +54,7 @@ _PHRASES = (
     r"skrevet\s+(?:av|af)|skriven\s+av|publicerad\s+av|publisert\s+av|skribent\s*:|forfatter\s*:|författare\s*:|"
     r"kirjoittanut|kirjoittaja\s*:?|teksti\s*:|írta\s*:?|szerző\s*:?|scris\s+de|publicat\s+de|napsal[a]?\s*:?|piše\s*:|"
     r"συντάκτης\s*:?|συντάκτρια\s*:?|γράφ(?:ει|ουν)\s*(?:ο|η|οι|:)|του/της|escrit\s+per|לפי",
-    r"(?:文章作者|本文作者|作者|撰文|撰稿|文字|文|记者|記者|本报记者|发布者|發佈者|发布人|投稿者|著者|執筆者?|筆者|ライター|"
+    r"(?:文章作者|本文作者|作者|撰文|撰稿|文字|文|记者|記者|本报记者|通讯员|通訊員|发布者|發佈者|发布人|投稿者|著者|執筆者?|筆者|ライター|"
     r"取材・文|この記事を書いた人|글쓴이|작성자|글|기자)\s*[:：/／|｜・]?",
     r"(?:بقلم|الكاتب|الكاتبة|كتبه|كتبها|كتب|كتبت|نشر\s+بواسطة|بواسطة|تحرير|نویسنده|نوشته|به\s+قلم)\s*:?",
     r"(?:מאת|כתב(?:ה)?|פורסם\s+על\s+ידי|נכתב\s+על\s+ידי|פורסם\s+ע[\"״]י|נכתב\s+ע[\"״]י)\s*:?",
@@ -74,9 +74,18 @@ _PHRASES = (
     r"(?:ارسال|نوشته)\s+شده\s+توسط|張貼者)\s*:?|(?:লেখক|எழுதியவர்|ავტორი|հեղինակ)\s*:",
 )
 _SHORT = r"por|par|von|di|da|door|przez|bởi|af|av|text(?=\s*[:：])|от|από|του|της|των|de(?=\s\w+\s\w+(?:\s\w+)?\W*$)"
-# The Chinese word for a reporter or author is often written without a space before the name: 记者张三.
+# The Chinese word for a reporter or author is often written without a space before the name: 记者张三. The word for a
+# reporter also begins sentences: 记者了解到. So only a common family name may follow it, and no word that begins like
+# one.
+_SURNAME_CHARACTERS = (
+    "王李张張刘劉陈陳杨楊黄黃赵趙吴吳周徐孙孫马馬朱胡郭何高林罗羅郑鄭梁谢謝宋唐许許韩韓冯馮邓鄧曹彭曾肖蕭田董袁潘于於蒋蔣"
+    "蔡余杜叶葉程苏蘇魏吕呂丁任沈姚卢盧姜崔钟鐘譚谭陆陸汪范范金石廖贾賈夏韦韋付方白邹鄒孟熊秦邱江尹薛闫閻段雷侯龙龍史陶黎贺賀"
+    "顾顧毛郝龚龔邵万萬钱錢严嚴覃武戴莫孔向汤湯"
+)
 _HAN_LABEL = (
-    r"(?:本报|本報|本网|本站|本刊|特约|特約|见习|實習|实习|首席)*(?:记者|記者|作者|撰文|通讯员|通訊員)"
+    r"(?:本报|本報|本网|本站|本刊|特约|特約|见习|實習|实习|首席)*"
+    rf"(?:(?:记者|記者|通讯员|通訊員)(?=[{_SURNAME_CHARACTERS}欧歐司诸諸上皇东東令慕宇尤聂聶甘常傅康倪霍俞章柳洪梅盛童詹关關柯戚阮柴翁申祁])"
+    r"(?!从|從|向(?:其|他|她|该|該|有)|于是|任何|高度|方面|金融)|作者|撰文)"
     r"(?=[\u4e00-\u9fff]{2,4}(?:$|[\s,，、;；|/／（(]))"
 )
 _SIGNS = r"[\s|·•⋅—–\-:✍🖊👤]*"
@@ -149,6 +158,7 @@ NOT_A_NAME = CaselessPattern(
     r"sponsored|in|on|for|to|of|the|and|a|at|with|is|an|our|we|you|your|this|that|"
     r"(?:mon|tues|wednes|thurs|fri|satur|sun)day|mon|tue|tues|wed|thu|thur|thurs|fri|sat|today|yesterday|"
     r"редакция сайта|作者|编辑|記者|记者|管理员|管理者|管理人|本站|本网|网络|網絡|網路|互联网|原创|转载|佚名|網站編輯|"
+    r"(?:网络|網絡|网上|本站|综合)整理|(?:版权|版權|免责|免責)(?:声明|聲明)|"
     r"字[号體体].*|"
     r"관리자|운영자|기사입력|최종수정|입력|수정|最終更新日?|更新日|公開日|会員限定|有料記事|"
     r"leer más|ver más|lire (?:aussi|plus|la suite)|lesen sie auch|leggi (?:anche|tutto)|leia (?:mais|também)|"
@@ -260,11 +270,12 @@ def is_organization(text: str) -> bool:
 
 
 # Text in brackets belongs to the name ("Mei Tan (May)", "Jon Reed (Acme Labs)"), unless it is a handle, an address, a
-# job title or an agency. This pattern matches only these exceptions.
+# job title, an agency or the initials of an editor. This pattern matches only these exceptions.
 _PAREN = lazy_regex(
     r"[\[【][^\]】]{0,80}[\]】]|[(（](?=[^)）]*(?:@|https?:|www\.|\d|\b(?:author|editor|writer|reporter|guest|staff|he|"
     r"she|they|him|her|Reuters|AP|AFP|dpa|CNN|BBC|now|earlier|jetzt|zuvor|vorher|früher|maintenant|plus tôt|ahora|"
-    r"antes|adesso|prima|agora|nu|eerder|tidigare|tidligere|teraz|wcześniej|сейчас|ранее)\b))[^)）]{0,80}[)）]|[(（]\s*[)）]",
+    r"antes|adesso|prima|agora|nu|eerder|tidigare|tidligere|teraz|wcześniej|сейчас|ранее)\b))[^)）]{0,80}[)）]|[(（]\s*[)）]|"
+    r"\((?-i:[a-zäöü]{2,3})\)",
     re.IGNORECASE,
 )
 _HANDLE = lazy_regex(r"(?<!\w)@[\w.]+|\S+@\S+\.\w+|https?://\S+|www\.\S+")
@@ -424,11 +435,7 @@ _LEAK = lazy_regex(
     r"[<>{}=\\$%#®©™]|\[object|^[\w-]+(?:\.[\w-]+){3,}$|^\w+_\w+\.\w+$|^\W|\w{4}[.!?]\s|[。！？:：]|[?!]$"
 )
 _HAN = lazy_regex(r"^[\u4e00-\u9fff·]{2,4}$")
-_SURNAMES = frozenset(
-    "王李张張刘劉陈陳杨楊黄黃赵趙吴吳周徐孙孫马馬朱胡郭何高林罗羅郑鄭梁谢謝宋唐许許韩韓冯馮邓鄧曹彭曾肖蕭田董袁潘于於蒋蔣"
-    "蔡余杜叶葉程苏蘇魏吕呂丁任沈姚卢盧姜崔钟鐘譚谭陆陸汪范范金石廖贾賈夏韦韋付方白邹鄒孟熊秦邱江尹薛闫閻段雷侯龙龍史陶黎贺賀"
-    "顾顧毛郝龚龔邵万萬钱錢严嚴覃武戴莫孔向汤湯"
-)
+_SURNAMES = frozenset(_SURNAME_CHARACTERS)
 _CJK = lazy_regex(r"[\u3040-\u30ff\u3400-\u9fff々・\s]{2,12}")
 _CJK_LABEL = lazy_regex(
     r"[于於在日期时時更新发發布表类類签標阅閱读讀钟鐘前后後评評论論次数數字首页頁档檔的了是]|カテゴリ|タグ|投稿|公開|コメント|"
@@ -653,12 +660,20 @@ def _in_mixed_case(piece: str) -> str:
 
 
 def _bare_name(piece: str) -> str:
-    """Returns the name in a piece of a byline, without quotes, a degree, or a job title after a full name."""
+    """Returns the name in a piece of a byline, without quotes, a degree, or an agency or job title after a full
+    name.
+    """
     piece = _without_signs(_strip_by(piece)) if piece.strip(" .") else ""
     piece = _SUFFIX.sub("", piece).replace(_JOINED, " & ")
+    name, _, agency = piece.rpartition(" ")
+    if fold_text(agency) in KNOWN_AGENCIES - AMBIGUOUS and _FULL_WORDS.fullmatch(name) and is_full_name(name):
+        piece = name
     if (m := _ROLE_END.match(piece)) and (is_full_name(m["name"]) or _HANGUL.fullmatch(m["name"])):
         piece = m["name"].rstrip(" ,-–—")
     return piece + "." if re.search(r"\b(?:Jr|Sr)$", piece) else piece
+
+
+_FULL_WORDS = lazy_regex(r"\S{3,} (?:\S+ )*\S{3,}")
 
 
 def _without_signs(piece: str) -> str:
@@ -687,7 +702,7 @@ def _split_pieces(text: str, one: bool) -> list[str]:
     """
     text = re.sub(r",\s*(Jr|Sr|II|III|IV)\b\.?", r" \1", text)
     text = _COMPANY_JOINT.sub(_JOINED, _COMMA_BEFORE_FORM.sub(" ", text))
-    pieces = [_without_place(p.strip()) for p in AND.split(text) if p and p.strip()]
+    pieces = [_without_place(p.strip()) for p in AND.split(_without_long_roles(text)) if p and p.strip()]
     if len(pieces) == 1:
         return _chinese_names(text) or pieces
     kept = [p for p in pieces if not is_role(p.strip(" ."))]
@@ -699,6 +714,15 @@ def _split_pieces(text: str, one: bool) -> list[str]:
     return (
         kept if people else [p for part in re.split(r"\s*[,;、，|/]\s*", text) if part for p in _people_of_part(part)]
     )
+
+
+def _without_long_roles(text: str) -> str:
+    """Returns a byline without the job titles between its commas that contain "and", such as "Professor of European and
+    Global Governance".
+    """
+    parts = re.split(r"\s*[,;|]\s*", text)
+    kept = [p for p in parts if not (is_role(p) and len(AND.split(p)) > 1)]
+    return ", ".join(kept) if kept and len(kept) < len(parts) else text
 
 
 def _people_of_part(part: str) -> list[str]:
