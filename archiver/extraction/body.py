@@ -300,6 +300,8 @@ _STANDFIRST_NAME = lazy_regex(
     r"manchet|underrubrik|zajawka|podtytul|perex|podtitul|podnaslov|alcim|spot-?metin|podzagolovok|sapo)(?:$|[\s_-])",
     re.IGNORECASE,
 )
+_MIN_TWICE = 60.0
+"""A heading, an item of a list or some lines of a song may occur twice if they have fewer letters than this."""
 _SHORTEST_STANDFIRST, _SHORTEST_INTRO = 20.0, 60.0
 _ABSOLUTE = lazy_regex(r"(?:https?:)?//", re.IGNORECASE)
 _HOST = lazy_regex(r"(?:https?:)?//[^/?#:]+", re.IGNORECASE)
@@ -898,6 +900,8 @@ def _letters(text: str) -> str:
 
 
 def _may_repeat(b: TextBlock) -> bool:
+    if b.size < _MIN_TWICE and not b.linked and (b.element.tag in HEADINGS or b.element.tag == "li" or "\n" in b.text):
+        return True
     return b.is_code or b.element.tag == "tr" or _is_formula(b.element)
 
 
@@ -1720,8 +1724,17 @@ def _part_below(post: Post, plan: BlockLayout, entry: Element, beside: BylineBlo
     boxes = [e for e in parts if _has_content(plan, e) and not is_meta_block(e) and not _consists_of(plan, e, lines)]
     if len(boxes) > 1 and _is_lede(plan, boxes[0]) and _holds_paragraphs(plan, boxes[1]):
         return entry
-    named = [e for e in boxes if _is_named_text(found) and (e is found or is_below(found, e))]
-    return next(iter(named or boxes), None)
+    around = [e for e in boxes if e is found or is_below(found, e)]
+    if around and (_is_named_text(found) or _has_only_links(plan, boxes[0])):
+        return around[0]
+    return next(iter(boxes), None)
+
+
+def _has_only_links(plan: BlockLayout, box: Element) -> bool:
+    """Returns True if a box contains links, such as one to the author's page, and hardly any other text."""
+    blocks = plan.blocks[slice(*plan.spans.get(box, (0, 0)))]
+    is_short = all(b.linked > 0.8 * b.size or b.size < _SHORTEST_STANDFIRST for b in blocks)
+    return is_short and any(b.linked for b in blocks)
 
 
 def _consists_of(plan: BlockLayout, box: Element, lines: set[Element]) -> bool:

@@ -175,6 +175,8 @@ GENERIC = Platform(
         ".wpulike",
         ".wp_ulike_general_class",
         ".likebtn-wrapper",
+        "em.img_desc",
+        "span.img_desc",
         ".jetpack-likes-widget-wrapper",
         ".like-button",
         ".sharedaddy",
