@@ -63,7 +63,9 @@ from archiver.platforms.page_index_and_selector_compiler import is_below
 _ASCII_SIGNS = bytes(n for n in range(128) if not chr(n).isalnum())
 HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 _DROP_TAGS = frozenset({"nav", "footer", "form", "aside", "button", "figcaption"})
-_TEMPLATE = lazy_regex(r"\{\{.*\}\}|\{%.*%\}|\[/?[\w-]+(?:[ =\"'][^\[\]]*)?\]|<[\w-]+[^>]*>", re.DOTALL)
+_TEMPLATE = lazy_regex(
+    r"\{\{.*\}\}|\{%.*%\}|(?:\{/[\w-]+\}\s*)+|\[/?[\w-]+(?:[ =\"'][^\[\]]*)?\]|<[\w-]+[^>]*>", re.DOTALL
+)
 # Matches a caption to which the text refers: "Figure 3.", "Fig. 3", "Abb. 3", "图3".
 _FIGURE = lazy_regex(
     r"(?:fig(?:ure|\.)?|table|chart|abb(?:ildung|\.)|tab(?:elle|\.)|рис(?:унок|\.)|hình|şekil|[图圖図表])\s*#?\d",
@@ -1146,7 +1148,7 @@ def _is_beside_or_below(el: Element, word: str, above: float) -> bool:
     """
     if word in _SIDEBARS:
         return above >= _ABOVE_SIDEBAR
-    return el.tag == "footer" or is_footer_name(el.get("class") or "") or is_footer_name(el.get("id") or "")
+    return el.tag == "footer" or any((names := el.get(name)) and is_footer_name(names) for name in ("class", "id"))
 
 
 def heaviest_container(layout: BlockLayout, sums: list[float], title: Element | None = None) -> Element:
@@ -1169,11 +1171,21 @@ def heaviest_container(layout: BlockLayout, sums: list[float], title: Element | 
     named = [
         one
         for one in inside
-        if (one.element in around or _is_named_text(one.element))
+        if (_is_named_text(one.element) or (one.element in around and _is_column(one, sums)))
         and one.weight >= 0.9 * _weight_of_same_class(one, found)
     ]
     close = [one for one in inside if one.weight >= KEEP * best.weight]
     return min([*close, *named], key=lambda one: one.hi - one.lo).element
+
+
+def _is_column(one: _Span, sums: list[float]) -> bool:
+    """Returns True if an element around the heading may be the column with the whole text: it has several blocks of
+    prose, and is not the header above the text. `sums` are the prefix sums of the blocks' weights.
+    """
+    el = one.element
+    if el.tag == "header" or _HEADER_NAME.search(f"{el.get('class') or ''} {el.get('id') or ''}"):
+        return False
+    return sum(sums[i + 1] - sums[i] > _HEAD for i in range(one.lo, one.hi)) > 1
 
 
 def _is_named_text(el: Element) -> bool:

@@ -175,6 +175,7 @@ GENERIC = Platform(
         ".wpulike",
         ".wp_ulike_general_class",
         ".likebtn-wrapper",
+        "#wm-ipp-base",
         "em.img_desc",
         "span.img_desc",
         ".jetpack-likes-widget-wrapper",
