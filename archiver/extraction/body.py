@@ -35,6 +35,7 @@ from archiver.extraction.boilerplate import (
     ends_the_post,
     heads_other_pages,
     heads_related_posts,
+    is_footer_name,
     is_notice,
     is_picture_name,
     names_neighbour,
@@ -62,7 +63,9 @@ from archiver.platforms.page_index_and_selector_compiler import is_below
 _ASCII_SIGNS = bytes(n for n in range(128) if not chr(n).isalnum())
 HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 _DROP_TAGS = frozenset({"nav", "footer", "form", "aside", "button", "figcaption"})
-_TEMPLATE = lazy_regex(r"\{\{.*\}\}|\{%.*%\}|\[/?[\w-]+(?:[ =\"'][^\[\]]*)?\]|<[\w-]+[^>]*>", re.DOTALL)
+_TEMPLATE = lazy_regex(
+    r"\{\{.*\}\}|\{%.*%\}|(?:\{/[\w-]+\}\s*)+|\[/?[\w-]+(?:[ =\"'][^\[\]]*)?\]|<[\w-]+[^>]*>", re.DOTALL
+)
 # Matches a caption to which the text refers: "Figure 3.", "Fig. 3", "Abb. 3", "图3".
 _FIGURE = lazy_regex(
     r"(?:fig(?:ure|\.)?|table|chart|abb(?:ildung|\.)|tab(?:elle|\.)|рис(?:унок|\.)|hình|şekil|[图圖図表])\s*#?\d",
@@ -88,15 +91,18 @@ _NEIGHBOUR_RELS = frozenset({"prev", "next", "previous"})
 _HASHTAGS = lazy_regex(r"(?:#[^\W\d_][^\s#]*[\s,]*){2,}")
 _TOOL_ADDRESS = lazy_regex(
     r"^mailto:|^javascript:|^#(?:top|up|oben|haut|arriba|topo|inicio|verkh|gora)?$|#(?:comments?|respond|disqus_thread|kommentare?|commentaires?|comentarios?|komentarze?)\b|"
-    r"(?:^|[/?&=_.-])(?:print|printer|mailto|email|sendmail|send|drucken|imprimir|imprimer|stampa|yazdir|pechat|drukuj|"
+    r"/(?:feed|trackback)/?$|(?:^|[/?&=_.-])(?:print|printer|mailto|email|sendmail|send|drucken|imprimir|imprimer|stampa|yazdir|pechat|drukuj|"
     r"tisk|nyomtat|afdrukken|skriv-?ut|tulosta)\b|^print",
     re.IGNORECASE,
 )
-"""Matches the addresses of links that are tools of the page: to the comments, the print view or the top, or for sending
-the page by mail."""
+"""Matches the addresses of links that are tools of the page: to the comments, their feed, the print view or the top, or
+for sending the page by mail."""
 _WHOLE_SENTENCE = lazy_regex(r"\w{2,}[.?。？؟।][\"'”’»)」』]*$")
 _LETTER = lazy_regex(r"[^\W_]")
 """Matches a letter or digit."""
+_WORD = lazy_regex(r"[\u0e00-\u0e7f\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]|[^\W_]+")
+"""Matches a word, or one character of a script without spaces between words."""
+_FEW_LABEL_WORDS = 3
 _QUOTES = frozenset({"blockquote", "aside", "figure"})
 _START = 8
 _OWN_TEXT = frozenset({"code", "pre", "td", "th", "tr", "table", "tbody", "body", "main", "article", *HEADINGS})
@@ -111,6 +117,8 @@ class KnownBoilerplate:
     - `people`: the authors' names.
     - `is_titled_above`: True if an <h1> with the title stands above the element whose text is read.
     - `hosts`: the hosts of the page's own addresses.
+    - `descriptions`: the folded texts with which the page describes the post in its metadata. A line with such a text
+      below the title is the standfirst.
     """
 
     title: str = ""
@@ -119,6 +127,7 @@ class KnownBoilerplate:
     people: tuple[str, ...] = ()
     is_titled_above: bool = False
     hosts: tuple[str, ...] = ()
+    descriptions: tuple[str, ...] = ()
 
 
 def boilerplate_spans(
@@ -136,7 +145,9 @@ def boilerplate_spans(
     for el, (a, z) in layout.spans.items():
         if a == z or a < lo or z > hi or (a == lo and z == hi and el.tag != "figcaption"):
             continue
-        if el.tag in _OWN_TEXT and not _is_caption_cell(el) and not _is_comment(layout, el):
+        if el.tag in _OWN_TEXT and not (
+            _is_caption_cell(el) or _is_comment(layout, el) or _is_box_of_links(layout, el)
+        ):
             continue
         why = _boilerplate_mark(layout, el)
         if not why and z - a <= _CAPTION_LINES and size[z] - size[a] <= _MAX_CAPTION and _is_picture_box(el):
@@ -189,6 +200,11 @@ def _is_below_text(why: str, above: float) -> bool:
 def _is_comment(layout: BlockLayout, el: Element) -> bool:
     """Returns True if the class or id of an <article> says that it is a comment on the post."""
     return el.tag == "article" and layout.boilerplate_word(el) == "comment"
+
+
+def _is_box_of_links(layout: BlockLayout, el: Element) -> bool:
+    """Returns True if a <table> is the box of links to other pages that wikis have."""
+    return el.tag == "table" and layout.boilerplate_word(el) == "navbox"
 
 
 def _is_comment_form(form: Element) -> bool:
@@ -279,6 +295,16 @@ def _is_footnote(el: Element) -> bool:
     )
 
 
+# The names of a standfirst in classes, in the languages of websites.
+_STANDFIRST_NAME = lazy_regex(
+    r"(?:^|[\s_-])(?:stand-?first|sub-?title|sub-?head(?:line|ing)?|sub-?deck|dek|deck|excerpt|vorspann|unter(?:titel|zeile)|"
+    r"chap[oô]|bajada|copete|entradilla|sub-?titulo|subtítulo|linha-?fina|sottotitolo|occhiello|catenaccio|ingress|"
+    r"manchet|underrubrik|zajawka|podtytul|perex|podtitul|podnaslov|alcim|spot-?metin|podzagolovok|sapo)(?:$|[\s_-])",
+    re.IGNORECASE,
+)
+_MIN_TWICE = 60.0
+"""A heading, an item of a list or some lines of a song may occur twice if they have fewer letters than this."""
+_SHORTEST_STANDFIRST, _SHORTEST_INTRO = 20.0, 60.0
 _ABSOLUTE = lazy_regex(r"(?:https?:)?//", re.IGNORECASE)
 _HOST = lazy_regex(r"(?:https?:)?//[^/?#:]+", re.IGNORECASE)
 _LISTS = frozenset({"ul", "ol", "dl", "table", "div", "section"})
@@ -312,7 +338,7 @@ def text_blocks(
     """
     blocks = layout.blocks
     size = layout.prefix_sums([b.size for b in blocks])
-    intro = _intro_blocks(layout, lo, hi, known.title, weights) if weights else []
+    intro = _intro_blocks(layout, lo, hi, known, weights)
     excluded = bytearray(len(blocks))
     for a, z in [*boilerplate_spans(layout, lo, hi, size), *_byline_spans(layout, known, size, size[hi] - size[lo])]:
         excluded[a:z] = b"\1" * (z - a)
@@ -331,6 +357,7 @@ def text_blocks(
             excluded[i] = 1
     _drop_date_lines(blocks, start, end, excluded)
     _drop_link_lists(blocks, start, end, excluded)
+    _drop_link_labels(blocks, start, end, excluded, known.hosts)
     _drop_rows(blocks, start, end, excluded)
     _drop_repeated(blocks, start, end, excluded)
     _drop_author_notes(blocks, start, end, excluded, size, known.people)
@@ -358,30 +385,49 @@ def _byline_spans(
     return [(a, z) for a, z in spans if size[z] - size[a] < 0.3 * whole]
 
 
-def _intro_blocks(layout: BlockLayout, lo: int, hi: int, title: str, weights: list[float]) -> list[TextBlock]:
-    """Returns the blocks of prose between the title and a container, whose blocks are those from `lo` up to but not
-    including `hi`; [] if the title is not above the container. The first words of the container are not repeated.
+def _intro_blocks(
+    layout: BlockLayout, lo: int, hi: int, known: KnownBoilerplate, weights: list[float] | None
+) -> list[TextBlock]:
+    """Returns the standfirst between the title and a container and, if `weights` are given, the blocks of prose there;
+    [] if the title is not above the container. The container's blocks are those from `lo` up to but not including `hi`,
+    and its first words are not repeated.
 
     The first paragraph of a post is often outside the element with the rest of its text.
     """
-    known, blocks = fold_text(title), layout.blocks
-    if not known:
+    title, blocks = fold_text(known.title), layout.blocks
+    if not title:
         return []
     for i in range(lo - 1, max(-1, lo - 25), -1):
-        if len(blocks[i].text) < 2 * len(title) + 20 and fold_text(blocks[i].text) == known:
+        if len(blocks[i].text) < 2 * len(known.title) + 20 and fold_text(blocks[i].text) == title:
             captions = set(_repeats_picture(layout, i + 1, lo))
             begin = _letters(" ".join(b.text for b in blocks[lo : min(hi, lo + _START)]))
             return [
                 b
                 for n, b in enumerate(blocks[i + 1 : lo], i + 1)
-                if weights[n] >= 60
-                and b.element.tag in ("p", "div")
+                if (_is_standfirst(b, known.descriptions) or (weights and _is_intro(b, weights[n])))
                 and n not in captions
                 and not is_notice(b.text)
                 and not _is_in_caption(b)
                 and _letters(b.text) not in begin
             ]
     return []
+
+
+def _is_intro(b: TextBlock, weight: float) -> bool:
+    return weight >= _SHORTEST_INTRO and b.element.tag in ("p", "div")
+
+
+def _is_standfirst(b: TextBlock, descriptions: tuple[str, ...]) -> bool:
+    """Returns True if a block below the title is the standfirst: its class says so, or it has the text with which the
+    page describes the post.
+    """
+    if b.linked or not _SHORTEST_STANDFIRST <= b.size <= _MAX_TEASER or _is_date_line(b.text):
+        return False
+    around = (b.element, *islice(b.element.iterancestors(), 1))
+    if any(_STANDFIRST_NAME.search(e.get("class") or "") for e in around):
+        return True
+    text = fold_text(b.text)
+    return any(text == known or (len(text) > _MAX_LABEL and known.startswith(text)) for known in descriptions)
 
 
 def _is_in_caption(b: TextBlock) -> bool:
@@ -458,7 +504,7 @@ def _is_boilerplate(b: TextBlock, by_paragraphs: bool, meta: set[str]) -> bool:
         return False
     if not _LETTER.search(b.text) or _TEMPLATE.fullmatch(b.text):
         return True
-    if _is_label(b, by_paragraphs) or (meta and len(b.text) < 260 and fold_text(b.text) in meta):
+    if (by_paragraphs and _is_label(b)) or (meta and len(b.text) < 260 and fold_text(b.text) in meta):
         return True
     return is_notice(b.text) or (b.linked > 0 and (points_to_other_page(b.text) or _is_labelled_links(b)))
 
@@ -471,15 +517,39 @@ def _is_labelled_links(b: TextBlock) -> bool:
     return bool(below) and b.linked > 0.8 * text_width(below) and heads_related_posts(label)
 
 
-def _is_label(b: TextBlock, by_paragraphs: bool) -> bool:
-    """Returns True if a block is a label and not text: a short <div> among paragraphs that is no footnote, or a short
-    <p> that is only a link and no sentence.
+def _is_label(b: TextBlock) -> bool:
+    """Returns True if a block among paragraphs is a label and not text: a short <div> that is no footnote."""
+    is_short = b.size < 60 or (b.size < 120 and b.linked > 0.6 * b.size)
+    return b.element.tag == "div" and is_short and not _is_footnote(b.element)
+
+
+def _drop_link_labels(blocks: list[TextBlock], lo: int, hi: int, excluded: bytearray, hosts: tuple[str, ...]) -> None:
+    """Excludes short paragraphs that are only a link and no sentence from the text, such as "Watch the video". A link
+    of several words that leads to another site, whose hosts are not `hosts`, is text, unless it is repeated or an
+    advertisement. The text is in the blocks from `lo` up to but not including `hi`; sets the bytes of the excluded ones
+    in `excluded` to 1.
     """
-    if b.element.tag == "div":
-        is_short = b.size < 60 or (b.size < 120 and b.linked > 0.6 * b.size)
-        return by_paragraphs and is_short and not _is_footnote(b.element)
-    is_link = b.element.tag == "p" and b.size < 60 and b.linked > 0.8 * b.size and not _in_list(b.element)
-    return is_link and not _WHOLE_SENTENCE.search(b.text)
+    found = [i for i in range(lo, hi) if not excluded[i] and _is_link_label(blocks[i])]
+    counts = Counter(blocks[i].text for i in found)
+    for i in found:
+        if counts[blocks[i].text] > 1 or not _leads_elsewhere(blocks[i], hosts):
+            excluded[i] = 1
+
+
+def _is_link_label(b: TextBlock) -> bool:
+    is_link = b.element.tag == "p" and b.size < 60 and b.linked > 0.8 * b.size and not b.is_code
+    return is_link and not _in_list(b.element) and not _WHOLE_SENTENCE.search(b.text)
+
+
+def _leads_elsewhere(b: TextBlock, hosts: tuple[str, ...]) -> bool:
+    """Returns True if the links of a block lead to other sites and have several words."""
+    links = list(_links_of(b))
+    if b.size < _SHORTEST_STANDFIRST or len(_WORD.findall(b.text)) < _FEW_LABEL_WORDS or _is_in_quote(b.element):
+        return False
+    return bool(links) and all(
+        _ABSOLUTE.match(a.get("href") or "") and not _is_on_site(a, hosts) and "sponsored" not in (a.get("rel") or "")
+        for a in links
+    )
 
 
 def _drop_rows(blocks: list[TextBlock], lo: int, hi: int, excluded: bytearray) -> None:
@@ -510,11 +580,16 @@ def _drop_date_lines(blocks: list[TextBlock], lo: int, hi: int, excluded: bytear
         b = blocks[i]
         if len(b.text) > _DATE_LINE_LENGTH or b.is_code or not _CLOCK.search(b.text):
             continue
-        rest, count = b.text, 0
-        while count < _DATE_LINES and (around := text_around_date(rest)) is not None:
-            rest, count = " ".join(around), count + 1
-        if count and sum(map(str.isalpha, rest)) <= _DATE_LINE_LETTERS:
+        if _is_date_line(b.text):
             excluded[i] = 1
+
+
+def _is_date_line(text: str) -> bool:
+    """Returns True if a text consists of one or several dates and a few words, such as "updated"."""
+    rest, count = text, 0
+    while count < _DATE_LINES and (around := text_around_date(rest)) is not None:
+        rest, count = " ".join(around), count + 1
+    return count > 0 and sum(map(str.isalpha, rest)) <= _DATE_LINE_LETTERS
 
 
 def _drop_link_lists(blocks: list[TextBlock], lo: int, hi: int, excluded: bytearray) -> None:
@@ -827,6 +902,8 @@ def _letters(text: str) -> str:
 
 
 def _may_repeat(b: TextBlock) -> bool:
+    if b.size < _MIN_TWICE and not b.linked and (b.element.tag in HEADINGS or b.element.tag == "li" or "\n" in b.text):
+        return True
     return b.is_code or b.element.tag == "tr" or _is_formula(b.element)
 
 
@@ -909,11 +986,16 @@ def _heads_picture(layout: BlockLayout, i: int, hi: int) -> bool:
 # negative one.
 
 _SENTENCE_END = lazy_regex(r"[.!?…。！？؟۔।։።:;][\"'”’»)\]）」』]*\s*$")
+_SENTENCE_SIGN, _LONGEST = lazy_regex(r"[.!?…。！？،؟۔।։]"), 20_000.0
 _NO_TEXT = frozenset({"nav", "aside", "footer", "form"})
 _CONTAINERS = frozenset({"body", "main", "article", *HEADINGS})
 _PART = frozenset({"p", "li", "ul", "ol", "dl", "table", "tbody", "tr", "blockquote", "figure", "pre", *HEADINGS})
 _LINKS, _LABEL, _HEAD = -10.0, -4.0, 5.0
-KEEP, NAMED = 0.9, 0.6
+KEEP, NAMED, _MENUS = 0.9, 0.6, 0.85
+_BESIDE, _ABOVE_FOOTER, _ABOVE_SIDEBAR = "beside or below the text", 80.0, 500.0
+_SIDEBARS = frozenset({"aside", "sidebar", "sidebars", "widget area"})
+"""A footer or sidebar is not the text of a post, however long it is, if there are so many letters of prose between the
+heading and it. `_BESIDE` is the mark of both."""
 _TEXT_NAME = lazy_regex(
     r"(?:^|[\s_-])(?:article|post|entry|story|blog|news|content|detail|page)[\s_-]*(?:body|content|text|copy|main|"
     r"detail|inner)"
@@ -949,7 +1031,7 @@ def text_weights(layout: BlockLayout, hosts: tuple[str, ...] = ()) -> list[float
     out = list(map(_block_weight, blocks))
     for word, spans in _spans_by_mark(layout, prose).items():
         # A mark does not count if its elements contain most of the page.
-        if word in LONG or word == _COMMENTS or covered_total(spans, prose) <= 0.6 * prose[-1]:
+        if word in LONG or word in (_COMMENTS, _BESIDE) or covered_total(spans, prose) <= 0.6 * prose[-1]:
             for a, z in spans:
                 out[a:z] = [0.0] * (z - a)
     for a, z in (*related_lists(layout, 0, len(blocks), hosts), *rows):
@@ -990,7 +1072,7 @@ def _is_next_box(boxes: list[Element], el: Element) -> bool:
 
 def _teaser_at(layout: BlockLayout, i: int, hosts: tuple[str, ...]) -> _Card | None:
     """Returns the box about another page of the site that begins with block `i`: a linked title and the unlinked lines
-    below it. Returns None if there is no such box.
+    below it, perhaps with a second link to the page ("Read more"). Returns None if there is no such box.
     """
     blocks = layout.blocks
     if i + 1 >= len(blocks) or blocks[i].linked <= 0.8 * blocks[i].size or blocks[i + 1].linked:
@@ -1006,8 +1088,11 @@ def _teaser_at(layout: BlockLayout, i: int, hosts: tuple[str, ...]) -> _Card | N
         if lo != i or hi - lo > _CARD_LINES:
             return None
         if hi > i + 1:
-            is_plain = not any(b.linked or b.is_code or b.size > _MAX_TEASER for b in blocks[i + 1 : hi])
-            return _Card(at, lo, hi, next(iter(links))) if is_plain else None
+            target = next(iter(links))
+            is_plain = not any(b.is_code or b.size > _MAX_TEASER for b in blocks[i + 1 : hi])
+            others = (a.get("href") or "" for b in blocks[i + 1 : hi] if b.linked for a in _links_of(b))
+            is_about_one = all(href.partition("?")[0] == target.partition("?")[0] for href in others)
+            return _Card(at, lo, hi, target) if is_plain and is_about_one else None
         at = at.getparent()
     return None
 
@@ -1019,6 +1104,8 @@ def _block_weight(b: TextBlock) -> float:
     if b.element.tag in HEADINGS:
         return _HEAD
     is_prose = free >= 80 or (free >= 30 and _SENTENCE_END.search(b.text))
+    if free > _LONGEST and not _SENTENCE_SIGN.search(b.text):
+        return _LABEL  # a list of search words, which some sites hide on their pages
     return free if is_prose else _LABEL
 
 
@@ -1030,6 +1117,7 @@ def _spans_by_mark(layout: BlockLayout, prose: list[float]) -> dict[str, list[tu
     amounts of prose.
     """
     heads = layout.prefix_sums([float(b.element.tag == "h1") for b in layout.blocks])
+    below = _prose_below_heading(layout, prose)
     found: dict[str, list[tuple[int, int]]] = {}
     for el, (a, z) in layout.spans.items():
         if a < z and heads[a] == heads[z] and (el.tag not in _CONTAINERS or _is_comment(layout, el)):
@@ -1037,14 +1125,36 @@ def _spans_by_mark(layout: BlockLayout, prose: list[float]) -> dict[str, list[tu
             most = 0.5 if word in LONG else 0.3
             if el.tag == "form" and _is_comment_form(el):
                 word, most = _COMMENTS, 1.0
+            elif below[a] >= _ABOVE_FOOTER and _is_beside_or_below(el, word, below[a]):
+                word, most = _BESIDE, 1.0
             if word and (prose[z] - prose[a] <= most * prose[-1] or _is_below_text(word, prose[a])):
                 found.setdefault(word, []).append((a, z))
     return found
 
 
-def heaviest_container(layout: BlockLayout, sums: list[float]) -> Element:
+def _prose_below_heading(layout: BlockLayout, prose: list[float]) -> list[float]:
+    """Returns for each block how much prose is between it and the last <h1> above it; 0 if there is none."""
+    out, start = [], -1.0
+    for block, above in zip(layout.blocks, prose, strict=False):
+        if block.element.tag == "h1":
+            start = above
+        out.append(above - start if start >= 0 else 0.0)
+    return out
+
+
+def _is_beside_or_below(el: Element, word: str, above: float) -> bool:
+    """Returns True if an element is the footer of a page, or a sidebar below enough prose. `word` is what marks the
+    element as boilerplate, and `above` is the number of letters of prose between the heading and the element.
+    """
+    if word in _SIDEBARS:
+        return above >= _ABOVE_SIDEBAR
+    return el.tag == "footer" or any((names := el.get(name)) and is_footer_name(names) for name in ("class", "id"))
+
+
+def heaviest_container(layout: BlockLayout, sums: list[float], title: Element | None = None) -> Element:
     """Returns the element that contains the text: the smallest one that has at least 90 % of the weight of the heaviest
-    element. If its class or id is commonly used for the text, 60 % are enough.
+    element. If its class or id is commonly used for the text, or if it contains the heading of the post, `title`, 60 %
+    are enough, since the rest may be the other columns of the page.
 
     The weight of an element is the sum of the weights of its blocks (see `text_weights`); `sums` are their prefix sums.
     """
@@ -1057,11 +1167,25 @@ def heaviest_container(layout: BlockLayout, sums: list[float]) -> Element:
         return layout.top
     best = max(found, key=lambda one: one.weight)
     inside = [one for one in found if one.lo >= best.lo and one.hi <= best.hi and one.weight >= NAMED * best.weight]
+    around = set(title.iterancestors()) if title is not None else set()
     named = [
-        one for one in inside if _is_named_text(one.element) and one.weight >= 0.9 * _weight_of_same_class(one, found)
+        one
+        for one in inside
+        if (_is_named_text(one.element) or (one.element in around and _is_column(one, sums)))
+        and one.weight >= 0.9 * _weight_of_same_class(one, found)
     ]
     close = [one for one in inside if one.weight >= KEEP * best.weight]
     return min([*close, *named], key=lambda one: one.hi - one.lo).element
+
+
+def _is_column(one: _Span, sums: list[float]) -> bool:
+    """Returns True if an element around the heading may be the column with the whole text: it has several blocks of
+    prose, and is not the header above the text. `sums` are the prefix sums of the blocks' weights.
+    """
+    el = one.element
+    if el.tag == "header" or _HEADER_NAME.search(f"{el.get('class') or ''} {el.get('id') or ''}"):
+        return False
+    return sum(sums[i + 1] - sums[i] > _HEAD for i in range(one.lo, one.hi)) > 1
 
 
 def _is_named_text(el: Element) -> bool:
@@ -1350,7 +1474,10 @@ def _known_boilerplate(page: Page, title: str, beside: BylineBlock, top: Element
     authors = page.data.texts(page.data.article(page.addresses), "author")
     people = (*beside.names, *page.data.meta(*_AUTHOR_METAS), *authors)
     names = tuple(n for n in people if len(n) > 5)
-    return KnownBoilerplate(title, beside.lines, elements, names, _is_titled_above(page, title, top), page.hosts[:2])
+    told = page.data.meta("description", "og:description", "twitter:description")
+    descriptions = tuple({fold_text(text.rstrip(" .…[]")) for text in told} - {""})
+    is_above = _is_titled_above(page, title, top)
+    return KnownBoilerplate(title, beside.lines, elements, names, is_above, page.hosts[:2], descriptions)
 
 
 def _is_titled_above(page: Page, title: str, top: Element) -> bool:
@@ -1382,17 +1509,17 @@ def _body_on_page(page: Page, post: Post, title: str, beside: BylineBlock) -> Bo
     if sum(w for w in weights if w > _HEAD) < _FEW_WORDS:
         weights = [w if w != _HEAD else 0.0 for w in weights]  # the text is so short that a heading could outweigh it
     sums = plan.prefix_sums(weights)
-    top = heaviest_container(plan, sums)
+    top = heaviest_container(plan, sums, post.title)
     source, locator, confidence = "density", f"<{top.tag}>", 0.7
     if post.body is None and (cleared := _without_meta_blocks(post, plan, top)) is not plan:
         plan, weights = cleared, text_weights(cleared, page.hosts[:2])
         sums = plan.prefix_sums(weights)
     best = _weight_of(plan, sums, top)
-    if post.body is not None:
+    if post.body is not None and not _is_beside_column(post, top, 2 * _weight_of(plan, sums, post.body) < best):
         own = _weight_of(plan, sums, post.body)
         if is_known and best <= 3 * own + 1_500:
             top, source, locator, confidence = post.body, "platform", post.body_rule, 0.95
-        elif not is_known and best <= 1.4 * own + 400:
+        elif not is_known and best <= 1.4 * own + 400 and not (own < _MENUS * best and is_below(top, post.body)):
             top, source, locator, confidence = post.body, "class", post.body_rule, 0.85
     known = _known_boilerplate(page, title, beside, top)
     is_intro_text = source != "platform" or 2 * _weight_of(plan, sums, top) < best
@@ -1403,7 +1530,7 @@ def _body_on_page(page: Page, post: Post, title: str, beside: BylineBlock) -> Bo
     if source != "density" or len(text) >= _SHORT:
         return found
     boxed = _text_below_title(post, plan, title, beside, top)
-    if boxed is not None and (len(text) < len(boxed) + _LITTLE or not _has_prose(plan, weights, top)):
+    if boxed is not None and _is_better_box(plan, weights, boxed, found.rendered):
         return Body(boxed, "position", "below the title", 0.6)
     if (column := _column_of_meta_block(post, plan, top)) is not None:
         plan = _without_meta_blocks(post, plan, column)
@@ -1413,6 +1540,35 @@ def _body_on_page(page: Page, post: Post, title: str, beside: BylineBlock) -> Bo
         texts = [text for el in tried if (text := _render_post(post, plan, el, known))]
         return Body(texts[0] if texts else RenderedText("", page, column, plan), "position", f"<{column.tag}>", 0.6)
     return _text_of_entry(post, plan, title, beside, found, top)
+
+
+def _is_better_box(plan: BlockLayout, weights: list[float], boxed: RenderedText, found: RenderedText) -> bool:
+    """Returns True if the text in the box below the title (`boxed`) is preferred to the text of the heaviest container
+    (`found`). `weights` are the weights of the blocks in `plan`.
+
+    If the box has menus or much other text around that container, but no prose, this is not part of the post.
+    """
+    assert found.top is not None
+    if not _has_prose(plan, weights, found.top):
+        return True
+    if boxed.top is not None and boxed.top is not found.top and is_below(found.top, boxed.top):
+        (lo, hi), (a, z) = plan.spans.get(boxed.top, (0, 0)), plan.spans.get(found.top, (0, 0))
+        beside = (*weights[lo:a], *weights[z:hi])
+        has_menus = sum(beside) < (_MENUS - 1) * sum(weights[a:z])
+        if not any(w > _HEAD for w in beside) and (has_menus or len(boxed) > 2 * len(found) + _LITTLE):
+            return False
+    return len(found) < len(boxed) + _LITTLE
+
+
+def _is_beside_column(post: Post, top: Element, is_small: bool) -> bool:
+    """Returns True if the element for which the page has a rule, `post.body`, has much less text than `top`
+    (`is_small`), and is in another column of the page than `top` and the heading.
+    """
+    title = post.title
+    if post.body is None or title is None or not is_small or is_below(top, post.body):
+        return False
+    column = next((el for el in (top, *top.iterancestors()) if is_below(title, el)), None)
+    return column is not None and not is_below(post.body, column)
 
 
 _LINE_TAGS = ("div", "p", "span", "ul", "dl", "header", "h4", "h5", "h6")
@@ -1591,8 +1747,17 @@ def _part_below(post: Post, plan: BlockLayout, entry: Element, beside: BylineBlo
     boxes = [e for e in parts if _has_content(plan, e) and not is_meta_block(e) and not _consists_of(plan, e, lines)]
     if len(boxes) > 1 and _is_lede(plan, boxes[0]) and _holds_paragraphs(plan, boxes[1]):
         return entry
-    named = [e for e in boxes if _is_named_text(found) and (e is found or is_below(found, e))]
-    return next(iter(named or boxes), None)
+    around = [e for e in boxes if e is found or is_below(found, e)]
+    if around and (_is_named_text(found) or _has_only_links(plan, boxes[0])):
+        return around[0]
+    return next(iter(boxes), None)
+
+
+def _has_only_links(plan: BlockLayout, box: Element) -> bool:
+    """Returns True if a box contains links, such as one to the author's page, and hardly any other text."""
+    blocks = plan.blocks[slice(*plan.spans.get(box, (0, 0)))]
+    is_short = all(b.linked > 0.8 * b.size or b.size < _SHORTEST_STANDFIRST for b in blocks)
+    return is_short and any(b.linked for b in blocks)
 
 
 def _consists_of(plan: BlockLayout, box: Element, lines: set[Element]) -> bool:

@@ -100,7 +100,7 @@ _CODE_WRAPPERS = frozenset({"div", "figure", "table", "tbody", "tr", "td", "code
 _MAX_WRAPPERS = 8
 _SOURCES = ("data-src", "data-lazy-src", "data-original", "data-lazyload", "data-full-url", "src")
 _SOURCE_SETS = ("srcset", "data-srcset", "data-lazy-srcset")
-_CAPTION_CLASS = lazy_regex(r"(?:^|[\s_-])caption(?:$|[\s_-])", re.IGNORECASE)
+_CAPTION_CLASS = lazy_regex(r"(?:^|[\s_-])caption(?:$|[\s_-])|(?:^|\s)img_desc(?:$|\s)", re.IGNORECASE)
 _ICON_CLASS = lazy_regex(
     r"(?:^|[\s_-])(?:emoji|smil(?:ey|ies)|wp-smiley|avatar|gravatar|icon|spinner|pixel)(?:$|[\s_-])", re.IGNORECASE
 )
@@ -760,7 +760,7 @@ def _caption_element(around: Element) -> Element | None:
     for caption in islice(around.iter("figcaption"), _MAX_CAPTIONS):
         if next(caption.iterancestors("figure"), around) is around:
             return caption
-    inside = around.iterdescendants("p", "div", "span", "dd", "td") if len(_shown_images(around)) == 1 else ()
+    inside = around.iterdescendants("p", "div", "span", "em", "dd", "td") if len(_shown_images(around)) == 1 else ()
     return next((e for e in inside if _CAPTION_CLASS.search(e.get("class") or "")), None)
 
 

@@ -19,7 +19,7 @@ _COMMENT_NAMES = frozenset(
         "usercomments", "readercomments", "fbcomments", "talkback", "talkbacks",
         "kommentare", "leserkommentare", "lesermeinungen", "leserbeitraege", "commentaires", "comentarios", "commenti",
         "reacties", "kommentarer", "kommentit", "komentarze", "komentare", "komentari", "komentarji", "comentarii",
-        "hozzaszolasok", "kommentarii", "otzyvy", "yorumlar", "binhluan", "pinglun",
+        "hozzaszolasok", "kommentarii", "otzyvy", "yorumlar", "binhluan", "pinglun", "divforum",
     }
 )  # fmt: skip
 # The names of a caption in classes and ids, in the languages of websites.
@@ -91,6 +91,7 @@ _NEVER = frozenset(
         "recommendations",
         "outbrain",
         "taboola",
+        "tuijian",
         "mgid",
         "zergnet",
         "nrelate",
@@ -122,6 +123,7 @@ _NEVER = frozenset(
         "sidebars",
         "nav",
         "navbar",
+        "navbox",
         "navigation",
         "navigate",
         "menu",
@@ -484,6 +486,11 @@ _LINE = _compile_any(
     r"twitter|linkedin|"
     r"pinterest|reddit|telegram|copy(?: link)?|link copied.{0,20}|save|bookmark|follow(?: us)?(?: on .{0,60})?|"
     r"compartir|partager|teilen|condividi|paylaş|chia sẻ|поделиться|分享到?|シェア(?:する)?|공유하기|شارك|שתפו?",
+    r"(?:comparte|compartí|compartir|compartilhe|compartilhar|partilhar?|partager?|partagez|teilen?|condividi|deel|dela|"
+    r"jaa|udostępnij|sdílet|zdieľať|megosztás|distribuie|podijeli|podeli|сподели|поделиться|поделитесь|поширити|"
+    r"κοινοποίηση|paylaş|bagikan|chia sẻ|شارك|साझा करें|শেয়ার করুন|แชร์)(?: .{0,30})? "
+    r"(?:facebook|twitter|x|whatsapp|telegram|linkedin|messenger|e-?mail|pinterest)",
+    r"分享(?:到|至|给|給).{0,12}|(?:使?用|打开|打開)?微信(?:扫|掃).{0,8}(?:二维码|二維碼)?|(?:扫描|掃描|扫|掃)(?:一扫|一掃)?二[维維][码碼].{0,12}",
     r"(?:jump|skip) to .{0,40}|back to (?:the )?top|(?:top|open|close|menu|search|previous|next|prev|back|expand|"
     r"collapse|"
     r"show (?:more|less)|see (?:more|all)|view (?:more|all)|load more|read more|learn more|more|loading\.*|play|"
@@ -677,7 +684,8 @@ _RELATED_WORDS = {
     r"(?:vous aimerez|à lire|cela (?:peut|pourrait) (?:aussi )?vous intéresser)(?: aussi| également)?|les plus lus|"
     r"dans la même (?:rubrique|catégorie)",
     "es": r"(?:artículos|entradas|noticias|notas|contenidos?|posts?) (?:relacionad[oa]s?|similares|recientes|"
-    r"recomendad[oa]s)|también te puede (?:interesar|gustar)|lo más (?:leído|visto)|te recomendamos",
+    r"recomendad[oa]s)|también te puede (?:interesar|gustar)|lo más (?:leído|visto)|te recomendamos|"
+    r"(?:seguí|sigue|siga|seguir|continúa|continuar) leyendo",
     "ca": r"(?:articles|notícies|entrades) (?:relacionats|relacionades|similars)|també et pot interessar|el més llegit",
     "pt": r"(?:posts?|artigos|notícias|matérias|conteúdos?) (?:relacionad[oa]s?|semelhantes|recentes|recomendad[oa]s)|"
     r"(?:você )?(?:também )?pode (?:gostar|interessar)(?: também)?|(?:as )?mais lid[oa]s|ver também|ler também",
@@ -704,7 +712,8 @@ _RELATED_WORDS = {
     "id": r"(?:artikel|berita|posting(?:an)?) (?:terkait|lainnya|serupa|terbaru)|terpopuler",
     "vi": r"bài viết (?:liên quan|cùng chủ đề|khác|mới)|tin (?:cùng chuyên mục|khác|mới)|có thể bạn quan tâm",
     "zh": r"(?:相关|相關|推荐|推薦|热门|熱門|最新|更多)(?:文章|阅读|閱讀|推荐|推薦|新闻|新聞|资讯|報導|报道)|"
-    r"猜你喜欢|猜你喜歡",
+    r"(?:为你|为您|為你|為您|编辑|編輯|小编|精彩|今日|热点|熱點)推[荐薦]|推[荐薦](?:给你|给您|給你|給您)?|猜你喜欢|猜你喜歡|"
+    r"大家都在看|(?:图片|圖片|精彩)故事|(?:新闻|新聞|热门|熱門|点击|點擊)排行(?:榜)?",
     "ja": r"(?:おすすめ|人気|新着|最新|最近|関連)の?(?:記事|投稿|ニュース)|こちらも(?:おすすめ|お読みください)",
     "ko": r"(?:관련|추천|인기|최신|다른) ?(?:글|기사|뉴스)",
     "ar": r"(?:مقالات|مواضيع|أخبار) (?:ذات صلة|مشابهة|أخرى)|قد يعجبك(?: أيضا)?|الأكثر قراءة",
@@ -791,6 +800,12 @@ _END = _compile_any(
     r"benzer (?:yazılar|haberler|içerikler)|ilgili (?:yazılar|haberler|içerikler)|bunlar da ilginizi çekebilir|"
     r"yorumlar|yorum (?:yap|yaz|bırak).{0,12}|"
     r"yazar hakkında|bir (?:yanıt|cevap) (?:yazın|bırakın).{0,10}|diğer (?:yazılar|haberler)",
+    r"schlagw(?:orte?|örter)|stichw(?:orte?|örter)|themen|mots[- ]clés|étiquettes|etiquetas|temas|palabras clave|"
+    r"palavras-chave|assuntos|argomenti|parole chiave|trefwoorden|onderwerpen|taggar|ämnen|emner|emneord|avainsanat|"
+    r"tagi|tematy|słowa kluczowe|štítky|témata|címkék|kulcsszavak|etichete|cuvinte cheie|oznake|теги|темы|метки|"
+    r"ключевые слова|ключові слова|етикети|ετικέτες|etiketler|konular|kata kunci|topik|từ khóa|"
+    r"(?:文章)?(?:关键词|關鍵[詞字]|标签|標籤)|タグ|キーワード|태그|키워드|الوسوم|"
+    r"الكلمات (?:المفتاحية|الدلالية)|كلمات دلالية|برچسب.?ها|תגיות|टैग्स?|ট্যাগ|แท็ก|ป้ายกำกับ",
 )
 
 

@@ -260,7 +260,7 @@ _LEAST_LINE, _LARGE, _USUAL_SIZE = 8, 4, 3
 _SEPARATOR = lazy_regex(r"[-_–—|｜]+|(?<=[\u3400-\u9fff】》」！？])\s+(?=[\u3400-\u9fff])")
 _LEAST_BEGINNING = 6
 _PLAIN = frozenset({"div", "p", "span", "strong", "b", "td", "h2", "h3", "h4", "font", "header"})
-_HEADINGS = 20
+_HEADINGS, _ARTICLES = 20, 60
 _ADDRESS_ATTRIBUTE = lazy_regex(r"^data-.*(?:url|href|link)$")
 _PICTURE_DEPTH = 4
 _MIN_BODY = 25  # an element with fewer characters than this is taken for the body only if no other element is found
@@ -1058,6 +1058,8 @@ def other_articles(post: Post) -> list[Element]:
     begins with an <h1> of its own, and is an <article>, has an address, or contains a date as the post does.
     """
     title = post.title
+    if named := _articles_beside_named(post):
+        return named
     heads = post.page.index.tag("h1")
     if title is None or title.tag != "h1" or len(heads) < 2:
         return []
@@ -1071,6 +1073,33 @@ def other_articles(post: Post) -> list[Element]:
             if _is_like(other, mine) and is_at_start_of(post.page, other, head) and _is_article(post, other, mine):
                 found[other] = None
     return list(found)
+
+
+def _articles_beside_named(post: Post) -> list[Element]:
+    """Returns the <article> elements beside the one whose heading is the declared title of the page. On such pages, the
+    <h1> may be the name of the list in which all the articles are.
+
+    The elements are like that one, and have another heading, and either contain a date as it does, or have an id where
+    its id is the last step of the page's address.
+    """
+    articles = [el for el in islice(post.page.index.tag("article"), _ARTICLES) if not post.is_noise(el)]
+    if len(articles) < 2:
+        return []
+    known = {fold_text(title) for title in declared_titles(post.page)} - {""}
+    titles = {el: _own_heading(el) for el in articles}
+    own = [el for el in articles if titles[el] in known]
+    if len(own) != 1:
+        return []
+    steps = {unquote(url).rpartition("/")[2] for url in post.page.addresses}
+    others = [el for el in articles if el.getparent() is own[0].getparent() and _is_like(el, own[0])]
+    has_date, has_id = _contains_date(own[0]), (own[0].get("id") or "") in steps - {""}
+    return [el for el in others if (has_id and el.get("id")) or (has_date and _contains_date(el))]
+
+
+def _own_heading(el: Element) -> str:
+    """Returns the folded text of the first heading in an element; "" if there is none."""
+    head = next(el.iter("h1", "h2", "h3"), None)
+    return fold_text(element_line(head)) if head is not None else ""
 
 
 def _is_like(one: Element, other: Element) -> bool:
