@@ -20,6 +20,7 @@ from archiver.extraction.text_normalization_and_formulas import (
     element_line,
     has_longer_line,
     has_text,
+    line_up_to,
     tidy_body,
 )
 from archiver.urls import normalize
@@ -125,6 +126,7 @@ def test_whether_a_line_is_long_is_known_from_its_beginning(pieces: list[tuple[s
     html = "".join(f"<{tag} {attr}>{text}" for tag, attr, text in pieces)
     for el in parse_page(f"<body>{html}</body>", "https://example.org/a").root.iter("*"):
         assert has_longer_line(el, length) == (len(element_line(el)) > length)
+        assert line_up_to(el, length) == (None if has_longer_line(el, length) else element_line(el))
         assert has_text(el, length + 1) == (sum(len(text.strip()) for text in el.itertext()) > length)
 
 
