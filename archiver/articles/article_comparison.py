@@ -154,7 +154,7 @@ def _hash(data: bytes) -> str:
     return hashlib.blake2b(data, digest_size=16).hexdigest()
 
 
-@lru_cache(maxsize=8)  # cached because it is called three times for each stored article
+@lru_cache(maxsize=64)  # cached because it is called when a page is read, and twice when its article is stored
 def content_digest(body: str) -> str:
     """Returns the digest of a post's text, which is equal for equal texts; "" if the text is too short to tell posts
     apart.

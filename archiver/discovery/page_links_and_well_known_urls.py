@@ -206,6 +206,11 @@ def has_hidden_pages(index: Index, url: str, scope: Scope, links: PageLinks) -> 
     return links.is_listing and not links.next_pages and _Page(index, url, scope, 2100).has_hidden_pages()
 
 
+@lru_cache(maxsize=256)  # the pages of a site share most of their scripts
+def _loads_entries(script: str) -> bool:
+    return _SCROLL_SCRIPT.search(script) is not None
+
+
 def is_redirector(url: str) -> bool:
     """Returns True if a URL is on a host that, like FeedBurner, only redirects to the posts of a site."""
     return (urlsplit(url).hostname or "") in _REDIRECTORS
@@ -291,8 +296,8 @@ class _Page:
                 return True
         if any({2, 3} <= found and len(found) <= _MOST_NUMBERS for found in numbers.values()):
             return True
-        scripts = (script.text or "" for script in root.iter("script"))
-        return any(len(text) < _MAX_SCRIPT and _SCROLL_SCRIPT.search(text) for text in scripts)
+        scripts = (script.text for script in self.index.tag("script"))
+        return any(text and len(text) < _MAX_SCRIPT and _loads_entries(text) for text in scripts)
 
     def _classify(self, href: str | None) -> ClassifiedLink | None:
         """Returns the classification of the link with this address (`href`, None if missing) if it leads to another

@@ -12,7 +12,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from urllib.parse import unquote, urljoin, urlsplit
 
 from lxml import etree
@@ -31,6 +31,7 @@ _MIN_WORDS = 5
 address, so it does not prove that an address is gone."""
 _UNSHOWN = frozenset({"script", "style", "noscript", "template", "head"})
 _WORD = lazy_regex(r"[^\W_]+")
+_SHORT = 120  # the words of texts with at most this many characters are cached
 
 
 def probe_url(start_url: str, scope: Scope, token: str) -> str:
@@ -75,15 +76,24 @@ def _texts(root: etree._Element) -> Iterable[str]:
 
 def _words(texts: Iterable[str]) -> list[str]:
     """Returns the words of texts in NFKC and casefolded, without punctuation."""
-    # Texts in ASCII, and words without punctuation, are most of a page. They need no slow functions.
-    normal = (text if text.isascii() else unicodedata.normalize("NFKC", text) for text in texts)
     words: list[str] = []
-    for word in "\n".join(normal).casefold().split():
+    for text in texts:
+        words += _words_of_short(text) if len(text) <= _SHORT else _words_of(text)
+    return words
+
+
+def _words_of(text: str) -> list[str]:
+    # Texts in ASCII, and words without punctuation, are most of a page. They need no slow functions.
+    words: list[str] = []
+    for word in (text if text.isascii() else unicodedata.normalize("NFKC", text)).casefold().split():
         if word.isalnum():
             words.append(word)
         else:
             words += _WORD.findall(word)
     return words
+
+
+_words_of_short = lru_cache(maxsize=8_192)(_words_of)  # the pages of a site share the texts of their menus
 
 
 @dataclass(frozen=True, slots=True)

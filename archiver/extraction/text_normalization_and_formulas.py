@@ -188,8 +188,15 @@ def has_longer_line(el: Element, length: int) -> bool:
     """Returns True if `element_line` of an element has more than `length` characters. A long element is read only as
     far as necessary.
     """
+    return line_up_to(el, length) is None
+
+
+def line_up_to(el: Element, length: int) -> str | None:
+    """Returns `element_line` of an element; None if it has more than `length` characters. A long element is read only
+    as far as necessary.
+    """
     if el.tag in _UNREAD:
-        return False
+        return ""
     enough = length + _MOST_LOST
     parts: list[str] = []
     count = 0
@@ -199,9 +206,12 @@ def has_longer_line(el: Element, length: int) -> bool:
         if count > enough:
             start = "".join(parts)
             if "&" not in start and len(clean_text(start)) > enough:
-                return True
+                return None
+            line = element_line(el)
             break
-    return len(element_line(el)) > length
+    else:
+        line = clean_text("".join(parts))
+    return line if len(line) <= length else None
 
 
 def _text_parts(el: Element) -> Iterator[str]:
@@ -264,7 +274,8 @@ _UNDELIMITED = frozenset({"inline", "display", "math-inline", "math-display", "k
 _IMAGE_CLASSES = frozenset({"latex", "tex", "ql-img-inline-formula", "ql-img-displayed-equation", "mathtex"})
 _DISPLAYED = frozenset({"display", "katex-display", "math-display", "MathJax_Display", "ql-img-displayed-equation"})
 _DRAWN_BEFORE = lazy_regex(r"(?:^|\s)(?:MathJax|MJX)")
-_FORMULA_IMAGE = lazy_regex(r"latex\.php|latex\.codecogs|/(?:mathtex|mimetex)\.cgi|[?&]cht=tx\b", re.IGNORECASE)
+_FORMULA_ADDRESSES = ("latex.php", "latex.codecogs", "/mathtex.cgi", "/mimetex.cgi")
+_FORMULA_QUERY = lazy_regex(r"[?&]cht=tx\b")
 _DELIMITED = lazy_regex(r"\\\((.+)\\\)|\$([^$]+)\$|\\\[(.+)\\\]|\$\$(.+)\$\$", re.DOTALL)
 _CDATA = lazy_regex(r"%?\s*<!\[CDATA\[|%?\s*\]\]>")
 _NO_FORMULA = lazy_regex(r"https?:|rendered by", re.IGNORECASE)
@@ -311,8 +322,10 @@ def _is_formula_image(img: Element) -> bool:
         return True
     if source is None:
         return False
-    low = source.lower()
-    return ("tex" in low or "cht=tx" in low) and _FORMULA_IMAGE.search(source) is not None
+    low = source.lower()  # the address of an image may be the image itself, in a million characters
+    return any(part in low for part in _FORMULA_ADDRESSES) or (
+        "cht=tx" in low and _FORMULA_QUERY.search(low) is not None
+    )
 
 
 def _formula_of(el: Element) -> tuple[str, bool] | None:

@@ -33,7 +33,7 @@ from archiver.extraction.date_parser import (
 )
 from archiver.extraction.page_parsing_and_javascript_check import Page
 from archiver.extraction.post_locator import Post
-from archiver.extraction.text_normalization_and_formulas import clean_text, element_line, has_longer_line
+from archiver.extraction.text_normalization_and_formulas import clean_text, element_line, line_up_to
 from archiver.lazy_regex import lazy_regex
 
 # Lines with dates: deciding which one is the day of publication, and which one is the day of the last change.
@@ -1033,12 +1033,16 @@ class _EntryReader:
             return []
         places = [("before", list(self._before(at))), ("after", list(self._after(at)))]
         # A date may be in several elements: <b>5</b> <i>May</i> 2024.
-        if self._owners.get(parent) is not None and not self._is_longer(parent, len(title) + _LINE + 2):
-            places.append(("in parts", [_Line(element_line(parent).replace(title, "", 1).strip())]))
+        if (
+            self._owners.get(parent) is not None
+            and (line := self._short_line(parent, len(title) + _LINE + 2)) is not None
+        ):
+            places.append(("in parts", [_Line(line.replace(title, "", 1).strip())]))
         return places
 
-    def _is_longer(self, el: Element, length: int) -> bool:
-        return self._page.index.text_length(el) > length and has_longer_line(el, length)
+    def _short_line(self, el: Element, length: int) -> str | None:
+        """Returns the text of an element as one line; None if it has more than `length` characters."""
+        return element_line(el) if self._page.index.text_length(el) <= length else line_up_to(el, length)
 
     def _entries(self, places: list[tuple[str, list[_Line]]], at: Element, tag: str) -> list[_DatedEntry]:
         """Returns, for each place beside the element `at`, an entry with the first complete date there. If no place has

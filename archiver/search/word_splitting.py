@@ -11,17 +11,18 @@ Any part of a run is then found as a phrase of its pairs (`lookup_words`), and a
 
 from __future__ import annotations
 
-import re
 import sys
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
+from operator import add
 
 from archiver.lazy_regex import lazy_regex
 
 # Marks each letter of a run in a translated text, so that one split yields words and runs.
 _IN_RUN = "\x01"
+_RUN_PARTS = lazy_regex(f"((?:{_IN_RUN}[^{_IN_RUN}])+)")
 _RUNS = lazy_regex(
     "[\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u312f\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
     "\ua000-\ua4cf\uac00-\ud7a3\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff]"
@@ -104,10 +105,11 @@ def _token_words(token: str) -> Iterator[str]:
     """Yields the words of a token that contains runs (see the module): the ordinary words, and for each run its pairs
     of letters and its last letter.
     """
-    for part in re.split(f"((?:{_IN_RUN}[^{_IN_RUN}])+)", token):
+    for part in _RUN_PARTS.split(token):
         if part.startswith(_IN_RUN):
             run = part.replace(_IN_RUN, "")
-            yield from (run[i : i + 2] for i in range(len(run)))
+            yield from map(add, run, run[1:])
+            yield run[-1]
         elif part:
             yield part
 

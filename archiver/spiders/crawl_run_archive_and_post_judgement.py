@@ -560,8 +560,9 @@ class CrawlRun:
                 continue
             after = self.learner.again(sample)
             if sample.article is not None and after is not None:
-                before, page = sample.article, sample.page()
+                before = sample.article
                 if self.page_objects.of(sample.url):  # the learner extracts without page objects
+                    page = sample.page()
                     before, after = self.page_objects.apply(before, page), self.page_objects.apply(after, page)
                 read.append((before, drop_impossible_values(after, sample.captured_at or self.started)[0]))
         if read:

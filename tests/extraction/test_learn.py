@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -105,6 +106,13 @@ def test_repeated_paragraphs_are_dropped_but_headings_are_kept() -> None:
     ):
         assert heading in body.split("\n\n")
     assert all(p in body for p in posts[30].paragraphs)
+
+
+def test_white_space_before_a_title_does_not_count_as_its_text() -> None:
+    def indented(post: SamplePost, others: Sequence[SamplePost] = ()) -> str:
+        return silent(post, others).replace('<h1 class="z9">', f'<h1 class="z9">{" " * 700}')
+
+    assert learned_rules(indented, sample_posts(25)).fields["title"].select == ("h1.z9",)
 
 
 def test_a_repeated_sentence_that_the_source_reports_is_kept() -> None:

@@ -635,9 +635,12 @@ def _is_in_figure(el: Element) -> bool:
 
 def _is_at_right(el: Element) -> bool:
     """Returns True if the markup of an element aligns its text with the right margin."""
-    if el.get("align", "").lower() == "right" or _RIGHT_STYLE.search(el.get("style") or ""):
+    if (align := el.get("align")) and align.lower() == "right":
         return True
-    return _RIGHT_CLASS.search(el.get("class") or "") is not None
+    if (style := el.get("style")) and _RIGHT_STYLE.search(style):
+        return True
+    classes = el.get("class")
+    return bool(classes and ("right" in classes or "end" in classes) and _RIGHT_CLASS.search(classes))
 
 
 _LABEL_TAGS = ("h2", "h3", "h4", "h5", "h6", "dt", "th")

@@ -466,7 +466,8 @@ def _names_in(one: Line, rest: str, dated: bool, known: bool = False) -> list[st
 
     `rest` is the line without its date. `known` is True if the line is known to be a byline.
     """
-    if m := _LABELLED.search(one.text):
+    has_label = ":" in one.text or "：" in one.text  # a quick test, since the expression tries every position
+    if has_label and (m := _LABELLED.search(one.text)):
         return [x for x in split_names(m[1]) if may_sign(x)]
     opening = BY.match(one.text)
     if (m := opening or BY.match(rest)) and m.end() > 0:

@@ -743,7 +743,7 @@ class _ShortElement:
     def __init__(self, el: Element) -> None:
         self.element = el
         text = "".join(el.itertext()) if len(el) else el.text or ""  # type: ignore[arg-type]
-        self.text = text[:_MOST_READ].strip()
+        self.text = text.strip()[:_MOST_READ]
         self._folded: str | None = None
         self._folded_line: str | None = None
 
