@@ -253,6 +253,25 @@ def test_the_title_beside_the_date_is_no_author(title: str, names: tuple[str, ..
     assert extract_page(parse_page(html, "https://quay.example/ferry")).authors == names
 
 
+@pytest.mark.parametrize(
+    ("address", "names"),
+    [
+        ("/author/ann/", ("Mary River",)),
+        ("/mary-river/", ("Mary River",)),
+        ("https://maryriver.example/", ("Mary River",)),
+        ("mailto:mr@quay.example", ("Mary River",)),
+        ("/about/", ("Mary River",)),
+        ("/offers#all", ()),
+        ("https://builder.example/", ()),
+    ],
+)
+def test_a_plain_name_beside_the_date_is_no_author_if_its_link_leads_elsewhere(
+    address: str, names: tuple[str, ...]
+) -> None:
+    form = f'<div>{{date}}</div><div><a href="{address}">{{line}}</a></div>'
+    assert read("en", "Mary River", form).authors == names
+
+
 def test_a_name_after_a_heading_that_is_a_label() -> None:
     facts = "<p>{date}</p><aside><h3>{line}</h3><ul><li><a href='/x?p=1'>Ann Lee</a></li><li>Bo Reed</li></ul></aside>"
     assert read("en", "Author(s)", facts.replace("aside", "section")).authors == ("Ann Lee", "Bo Reed")

@@ -462,7 +462,30 @@ class _BylineReader:
             return "avatar"
         if at.is_before_role():
             return "role"
+        if at.chunk.href and not _may_lead_to_person(at.chunk.href, text):
+            return ""
         return "date" if at.is_beside_date() and all(map(is_plain_name, split_names(text))) else ""
+
+
+def _may_lead_to_person(href: str, name: str) -> bool:
+    """Returns True if a link may lead to a person: its address looks like that of an author's page, contains a word of
+    the name, is for mail, or is that of this site's home or "about" page. Names with other letters than those of
+    addresses may be in any address.
+    """
+    if (
+        not name.isascii()
+        or author_markup.leads_to_person(href)
+        or href.startswith(("mailto:", "#"))
+        or _HOME_OR_ABOUT.fullmatch(href)
+    ):
+        return True
+    address = fold_text(href)
+    return any(word in address for word in map(fold_text, name.split()[-1:]) if word)
+
+
+_HOME_OR_ABOUT = lazy_regex(
+    r"\.*/?(?:about|about-me|ueber-mich|a-propos|acerca|chi-sono|sobre|o-mne|o-mnie)?/?(?:\.html?)?", re.I
+)
 
 
 def _kind_by_markup(chunk: MarkedText) -> str:
