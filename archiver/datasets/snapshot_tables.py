@@ -603,6 +603,7 @@ class _ArticleReader(NamedTuple):
         published["withheld"] = [
             *_withheld_columns(changed, published),
             *_withheld_marks(changed["body"] or "", published, marks),
+            *(["excerpt"] if level == Tier.EXCERPT and body and published["excerpt"] is None else ()),
             *(["places"] if places and not given else ()),
         ]
         contacts = count_replacements(record, published) if changed is not record else {}
