@@ -89,11 +89,19 @@ def compare_snapshots(
         db.execute(
             "create table edits (id text, revision integer, changed text, primary key (id, revision)) without rowid"
         )
-        for row in read_table(table_files(folder, REVISIONS), ("id", "title", "revision", "changed")):
-            db.execute("insert or ignore into headlines values (?, ?)", [row["id"], row["title"]])
-            if row["changed"]:
-                edit = row["id"], row["revision"], json.dumps(row["changed"])
-                db.execute("insert or ignore into edits values (?, ?, ?)", edit)
+        files = table_files(folder, REVISIONS)
+        db.executemany(
+            "insert or ignore into headlines values (?, ?)",
+            ((row["id"], row["title"]) for row in read_table(files, ("id", "title"))),
+        )
+        db.executemany(
+            "insert or ignore into edits values (?, ?, ?)",
+            (
+                (row["id"], row["revision"], json.dumps(row["changed"]))
+                for row in read_table(files, ("id", "revision", "changed"))
+                if row["changed"]
+            ),
+        )
         is_divided = _have_splits(db)
         for name, before, now in db.execute(
             "select id, before.state, now.state from before full join now using (id) where before.state is not "

@@ -96,6 +96,7 @@ _ORGANIZATIONS = Column(
     "those of the authors that are organizations (news agencies, desks, companies) and not persons",
 )
 
+_ZONED = "in ISO 8601 and the time zone of the page, or in UTC if it gives none"
 _DESCRIBED_HERE: dict[str, tuple[Column, ...]] = {
     "id": (ID,),
     "body": (
@@ -116,12 +117,12 @@ _DESCRIBED_HERE: dict[str, tuple[Column, ...]] = {
         Column("links", "texts", "URLs to which the body links, in its order; only if the tier is full"),
     ),
     "published": (
-        Column("published", "text", BY_NAME["published"].doc, BY_NAME["published"].schema_org),
+        Column("published", "text", f"{BY_NAME['published'].doc}, {_ZONED}", BY_NAME["published"].schema_org),
         Column("published_at", "time", "the same in UTC; the start of the period if the precision is a day or more"),
         Column("published_date", "date", "the day on which it was published, in the time zone of the page"),
     ),
     "modified": (
-        Column("modified", "text", BY_NAME["modified"].doc, BY_NAME["modified"].schema_org),
+        Column("modified", "text", f"{BY_NAME['modified'].doc}, {_ZONED}", BY_NAME["modified"].schema_org),
         Column("modified_at", "time", "the same in UTC"),
         Column("modified_precision", "text", "second, or day if the page gives midnight"),
     ),
@@ -603,6 +604,7 @@ class _ArticleReader(NamedTuple):
         published["withheld"] = [
             *_withheld_columns(changed, published),
             *_withheld_marks(changed["body"] or "", published, marks),
+            *(["excerpt"] if level == Tier.EXCERPT and body and published["excerpt"] is None else ()),
             *(["places"] if places and not given else ()),
         ]
         contacts = count_replacements(record, published) if changed is not record else {}

@@ -258,10 +258,15 @@ class HashFilter:
         """`parts` are NumPy arrays with the hashes, and `count` is their number."""
         import numpy as np
 
-        self._count = count
         order = min(self._MOST_BITS, max(10, count.bit_length() + 6))
         self._shift = np.uint64(64 - order)
         self._is_set = np.zeros(1 << order, bool)
+        self.replace(parts, count)
+
+    def replace(self, parts: Iterable[Any], count: int) -> None:
+        """Makes this a filter for other hashes, which are fewer."""
+        self._count = count
+        self._is_set[:] = False
         for hashes in parts:
             self._is_set[hashes >> self._shift] = True
 
@@ -389,11 +394,11 @@ class Ngrams:
         names = dict(enumerate(sorted(self._groups)))
         ranks = {self._groups[group]: rank for rank, group in names.items()}
         runs, lines = [], list[str]()
-        for kept in self._counts.kept(_QUERY_ROWS):
-            for found in self._find_words(kept, ranks):
+        for wanted in map(_WantedNgrams, self._counts.kept(_QUERY_ROWS)):
+            for found in self._find_words(wanted, ranks):
                 lines += found
                 if (
-                    len(lines) > self._buffer_rows // 4
+                    len(lines) > self._buffer_rows // 8
                 ):  # several batches are merged into one file, to limit the number of open files
                     runs.append(_SortedLines(self._folder, lines))
                     lines = []
@@ -410,12 +415,11 @@ class Ngrams:
                 "occurrences": int(times),
             }
 
-    def _find_words(self, kept: Any, ranks: dict[int, int]) -> Iterator[list[str]]:
-        """Reads all texts again to find the words of the n-grams in the table `kept`, which contains their hashes and
-        counts. `ranks` gives the place of each group (year and language) in the order of the rows. Yields lists of
-        lines for the table `ngrams`, each line with the words and counts of an n-gram.
+    def _find_words(self, wanted: _WantedNgrams, ranks: dict[int, int]) -> Iterator[list[str]]:
+        """Reads all texts again to find the words of the `wanted` n-grams. `ranks` gives the place of each group (year
+        and language) in the order of the rows. Yields lists of lines for the table `ngrams`, each line with the words
+        and counts of an n-gram.
         """
-        wanted = _WantedNgrams(kept)
         for data, of in self._texts:
             texts = HashedTexts(data)
             for n in range(1, self._longest + 1):
@@ -473,7 +477,7 @@ class _WantedNgrams:
             self._is_missing[places] = False
             self.left -= len(new)
             if self.left < _REBUILT * len(self._accepted):
-                self._accepted = HashFilter([self._keys[self._is_missing]], self.left)
+                self._accepted.replace([self._keys[self._is_missing]], self.left)
         return places, first
 
 
@@ -556,10 +560,9 @@ class _CountFile:
             )
             parts.append(table.filter(pc.greater_equal(table["articles"], MIN_ARTICLES)))
             if sum(map(len, parts)) > most:
-                yield pa.concat_tables(parts)
-                parts = []
+                yield _joined(parts)
         if any(map(len, parts)):
-            yield pa.concat_tables(parts)
+            yield _joined(parts)
 
     def _read(self, start: int, bounds: array[int], part: int) -> Any | None:
         pa, _ = import_arrow()
@@ -574,6 +577,14 @@ class _CountFile:
             columns.append(pa.Array.from_buffers(kind, last - first, [None, pa.py_buffer(data)]))
             start += bounds[-1] * width
         return pa.table(columns, ["key", "times"])
+
+
+def _joined(parts: list[Any]) -> Any:
+    """Joins tables into one and empties the list, so that nothing else keeps their rows in memory."""
+    pa, _ = import_arrow()
+    table = pa.concat_tables(parts)
+    parts.clear()
+    return table
 
 
 class _SortedLines:

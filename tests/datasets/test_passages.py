@@ -124,6 +124,7 @@ def test_nothing_beyond_an_excerpt_is_published(tmp_path: Path) -> None:
     found = {row["url"].rsplit("/", 1)[1]: row for row in rows(tmp_path / "d", "articles")}
     assert found["1"]["tier"] == "excerpt"
     assert found["1"]["excerpt"].startswith(quoted[0])
+    assert "excerpt" not in found["1"]["withheld"]
     assert found["1"]["description"] is None
     assert [found[number]["title"] is None for number in "345"] == [False, True, True]
     assert found["6"]["body"] == f"{text(6)} […] {quoted[0]}."
@@ -169,6 +170,7 @@ def test_only_values_that_quote_a_passage_are_left_out(folder: Path) -> None:
     assert (place["latitude"], place["placename"], place["region"]) == (50.0, None, None)
     assert found[11]["tier"] == "excerpt"
     assert found[11]["excerpt"] is None
+    assert "excerpt" in found[11]["withheld"]
     assert found[11]["description"] is None
     assert found[12]["title"] is None
     assert found[12]["body"] == f"He wrote: […] {text(12)}"
