@@ -304,7 +304,7 @@ _STANDFIRST_NAME = lazy_regex(
 )
 _MIN_TWICE = 60.0
 """A heading, an item of a list or some lines of a song may occur twice if they have fewer letters than this."""
-_SHORTEST_STANDFIRST, _SHORTEST_INTRO = 20.0, 60.0
+_SHORTEST_STANDFIRST, _SHORTEST_INTRO, _STANDFIRST_LEVELS = 20.0, 60.0, 2
 _ABSOLUTE = lazy_regex(r"(?:https?:)?//", re.IGNORECASE)
 _HOST = lazy_regex(r"(?:https?:)?//[^/?#:]+", re.IGNORECASE)
 _LISTS = frozenset({"ul", "ol", "dl", "table", "div", "section"})
@@ -835,16 +835,25 @@ def _is_on_site(a: Element, hosts: tuple[str, ...]) -> bool:
 
 def _is_tag_row(b: TextBlock) -> bool:
     """Returns True if a block consists of hashtags, or only of links to tags, categories, comments or the print view,
-    or for sending the page by mail.
+    or for sending the page by mail, perhaps with a notice such as "Comments are closed" among them.
     """
     if b.size > 300 or b.element.tag in HEADINGS:
         return False
     if b.text.startswith("#") and _HASHTAGS.fullmatch(b.text):
         return True
-    if b.linked < 0.7 * b.size:
+    if not b.linked:
         return False
     links = list(_links_of(b))
-    return bool(links) and all(_is_term_link(a) or _TOOL_ADDRESS.search(a.get("href") or "") for a in links)
+    if not links or not all(_is_term_link(a) or _TOOL_ADDRESS.search(a.get("href") or "") for a in links):
+        return False
+    return b.linked >= 0.7 * b.size or is_notice(_without_links(b.text, links))
+
+
+def _without_links(text: str, links: list[Element]) -> str:
+    """Returns a text without the texts of its links and the signs between them."""
+    for a in links:
+        text = text.replace(element_line(a), "", 1)
+    return text.strip(" \n|·•,;/–—-")
 
 
 def _is_term_link(a: Element) -> bool:
@@ -1460,13 +1469,18 @@ def _beside_main_content(page: Page) -> Iterator[Element]:
                 yield el
 
 
+def _descriptions(page: Page) -> tuple[str, ...]:
+    """Returns the folded texts with which a page describes itself in its metadata."""
+    told = page.data.meta("description", "og:description", "twitter:description")
+    return tuple({fold_text(text.rstrip(" .…[]")) for text in told} - {""})
+
+
 def _known_boilerplate(page: Page, title: str, beside: BylineBlock, top: Element) -> KnownBoilerplate:
     elements = tuple(e for e in beside.elements if e is not top and not is_below(top, e))
     authors = page.data.texts(page.data.article(page.addresses), "author")
     people = (*beside.names, *page.data.meta(*_AUTHOR_METAS), *authors)
     names = tuple(n for n in people if len(n) > 5)
-    told = page.data.meta("description", "og:description", "twitter:description")
-    descriptions = tuple({fold_text(text.rstrip(" .…[]")) for text in told} - {""})
+    descriptions = _descriptions(page)
     is_above = _is_titled_above(page, title, top)
     return KnownBoilerplate(title, beside.lines, elements, names, is_above, page.hosts[:2], descriptions)
 
@@ -1488,7 +1502,8 @@ def _render(
 
 def _body_on_page(page: Page, post: Post, title: str, beside: BylineBlock) -> Body:
     is_known = post.body_rule in page.platform.body and page.platform.name != "generic"
-    if post.body is not None and is_known and 3 * page.index.text_length(post.body) > page.text_length:
+    is_long = post.body is not None and 3 * page.index.text_length(post.body) > page.text_length
+    if post.body is not None and is_known and is_long and not _has_standfirst_above(page, post, post.body):
         text = render_container(page, post, post.body, title, beside)
         if 3 * len(text) > page.text_length:  # nothing else on the page can be much longer
             return Body(text, "platform", post.body_rule, 0.95)
@@ -1529,6 +1544,20 @@ def _body_on_page(page: Page, post: Post, title: str, beside: BylineBlock) -> Bo
         texts = [text for el in tried if (text := _render_post(post, plan, el, known))]
         return Body(texts[0] if texts else RenderedText("", page, column, plan), "position", f"<{column.tag}>", 0.6)
     return _text_of_entry(post, plan, title, beside, found, top)
+
+
+def _has_standfirst_above(page: Page, post: Post, body: Element) -> bool:
+    """Returns True if an element between the heading and the body of the post has the text with which the page
+    describes the post.
+    """
+    if post.title is None or is_below(post.title, body):
+        return False
+    told = _descriptions(page)
+    order, start = page.index.order, post.title
+    around = (start, *islice(start.iterancestors(), _STANDFIRST_LEVELS))
+    beside = (el for at in around for el in islice(at.itersiblings("*"), _TRIED) if order[el] < order[body])
+    texts = (fold_text(element_line(el)) for el in beside if page.index.text_length(el) <= _MAX_TEASER)
+    return any(text in told for text in texts)
 
 
 def _is_better_box(plan: BlockLayout, weights: list[float], boxed: RenderedText, found: RenderedText) -> bool:
