@@ -1000,7 +1000,7 @@ _NO_TEXT = frozenset({"nav", "aside", "footer", "form"})
 _CONTAINERS = frozenset({"body", "main", "article", *HEADINGS})
 _PART = frozenset({"p", "li", "ul", "ol", "dl", "table", "tbody", "tr", "blockquote", "figure", "pre", *HEADINGS})
 _LINKS, _LABEL, _HEAD = -10.0, -4.0, 5.0
-KEEP, NAMED, _MENUS = 0.9, 0.6, 0.85
+KEEP, NAMED, _MENUS, _MENU_LINKS = 0.9, 0.6, 0.85, 10
 _BESIDE, _ABOVE_FOOTER, _ABOVE_SIDEBAR = "beside or below the text", 80.0, 500.0
 _SIDEBARS = frozenset({"aside", "sidebar", "sidebars", "widget area"})
 """A footer or sidebar is not the text of a post, however long it is, if there are so many letters of prose between the
@@ -1122,14 +1122,16 @@ def _spans_by_mark(layout: BlockLayout, prose: list[float]) -> dict[str, list[tu
     """Returns the block ranges of boilerplate elements, as (first, end). They are grouped by what marks the elements as
     boilerplate: a word in their class or id, or their tag.
 
-    Elements that contain an <h1> or a large share of the prose are left out. `prose` are prefix sums of the blocks'
-    amounts of prose.
+    Elements that contain an <h1> or a large share of the prose are left out, but not a menu beside another <h1>.
+    `prose` are prefix sums of the blocks' amounts of prose.
     """
     heads = layout.prefix_sums([float(b.element.tag == "h1") for b in layout.blocks])
     below = _prose_below_heading(layout, prose)
     found: dict[str, list[tuple[int, int]]] = {}
     for el, (a, z) in layout.spans.items():
-        if a < z and heads[a] == heads[z] and (el.tag not in _CONTAINERS or _is_comment(layout, el)):
+        if el.tag == "nav" and heads[z] - heads[a] < heads[-1] and _is_menu(layout.blocks[a:z]):
+            found.setdefault(_BESIDE, []).append((a, z))
+        elif a < z and heads[a] == heads[z] and (el.tag not in _CONTAINERS or _is_comment(layout, el)):
             word = layout.boilerplate_word(el) or (el.tag if el.tag in _NO_TEXT else "")
             most = 0.5 if word in LONG else 0.3
             if el.tag == "form" and _is_comment_form(el):
@@ -1139,6 +1141,11 @@ def _spans_by_mark(layout: BlockLayout, prose: list[float]) -> dict[str, list[tu
             if word and (prose[z] - prose[a] <= most * prose[-1] or _is_below_text(word, prose[a])):
                 found.setdefault(word, []).append((a, z))
     return found
+
+
+def _is_menu(blocks: list[TextBlock]) -> bool:
+    """Returns True if the blocks of a <nav> are a menu, which may have teasers beside its links."""
+    return sum(b.linked > 0.8 * b.size for b in blocks) >= _MENU_LINKS
 
 
 def _prose_below_heading(layout: BlockLayout, prose: list[float]) -> list[float]:
