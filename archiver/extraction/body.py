@@ -529,7 +529,7 @@ def _drop_link_labels(blocks: list[TextBlock], lo: int, hi: int, excluded: bytea
     advertisement. The text is in the blocks from `lo` up to but not including `hi`; sets the bytes of the excluded ones
     in `excluded` to 1.
     """
-    found = [i for i in range(lo, hi) if not excluded[i] and _is_link_label(blocks[i])]
+    found = [i for i in range(lo, hi) if blocks[i].linked and not excluded[i] and _is_link_label(blocks[i])]
     counts = Counter(blocks[i].text for i in found)
     for i in found:
         if counts[blocks[i].text] > 1 or not _leads_elsewhere(blocks[i], hosts):
@@ -1136,7 +1136,7 @@ def _spans_by_mark(layout: BlockLayout, prose: list[float]) -> dict[str, list[tu
             most = 0.5 if word in LONG else 0.3
             if el.tag == "form" and _is_comment_form(el):
                 word, most = _COMMENTS, 1.0
-            elif below[a] >= _ABOVE_FOOTER and _is_beside_or_below(el, word, below[a]):
+            elif below[a] >= _ABOVE_FOOTER and el.tag not in _PART and _is_beside_or_below(el, word, below[a]):
                 word, most = _BESIDE, 1.0
             if word and (prose[z] - prose[a] <= most * prose[-1] or _is_below_text(word, prose[a])):
                 found.setdefault(word, []).append((a, z))
@@ -1164,7 +1164,8 @@ def _is_beside_or_below(el: Element, word: str, above: float) -> bool:
     """
     if word in _SIDEBARS:
         return above >= _ABOVE_SIDEBAR
-    return el.tag == "footer" or any((names := el.get(name)) and is_footer_name(names) for name in ("class", "id"))
+    names, ident = el.get("class"), el.get("id")
+    return el.tag == "footer" or bool((names and is_footer_name(names)) or (ident and is_footer_name(ident)))
 
 
 def heaviest_container(layout: BlockLayout, sums: list[float], title: Element | None = None) -> Element:
