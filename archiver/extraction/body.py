@@ -306,7 +306,7 @@ _STANDFIRST_NAME = lazy_regex(
 )
 _MIN_TWICE = 60.0
 """A heading, an item of a list or some lines of a song may occur twice if they have fewer letters than this."""
-_SHORTEST_STANDFIRST, _SHORTEST_INTRO = 20.0, 60.0
+_SHORTEST_STANDFIRST, _SHORTEST_INTRO, _STANDFIRST_LEVELS = 20.0, 60.0, 2
 _ABSOLUTE = lazy_regex(r"(?:https?:)?//", re.IGNORECASE)
 _HOST = lazy_regex(r"(?:https?:)?//[^/?#:]+", re.IGNORECASE)
 _LISTS = frozenset({"ul", "ol", "dl", "table", "div", "section"})
@@ -531,7 +531,7 @@ def _drop_link_labels(blocks: list[TextBlock], lo: int, hi: int, excluded: bytea
     advertisement. The text is in the blocks from `lo` up to but not including `hi`; sets the bytes of the excluded ones
     in `excluded` to 1.
     """
-    found = [i for i in range(lo, hi) if not excluded[i] and _is_link_label(blocks[i])]
+    found = [i for i in range(lo, hi) if blocks[i].linked and not excluded[i] and _is_link_label(blocks[i])]
     counts = Counter(blocks[i].text for i in found)
     for i in found:
         if counts[blocks[i].text] > 1 or not _leads_elsewhere(blocks[i], hosts):
@@ -837,16 +837,25 @@ def _is_on_site(a: Element, hosts: tuple[str, ...]) -> bool:
 
 def _is_tag_row(b: TextBlock) -> bool:
     """Returns True if a block consists of hashtags, or only of links to tags, categories, comments or the print view,
-    or for sending the page by mail.
+    or for sending the page by mail, perhaps with a notice such as "Comments are closed" among them.
     """
     if b.size > 300 or b.element.tag in HEADINGS:
         return False
     if b.text.startswith("#") and _HASHTAGS.fullmatch(b.text):
         return True
-    if b.linked < 0.7 * b.size:
+    if not b.linked:
         return False
     links = list(_links_of(b))
-    return bool(links) and all(_is_term_link(a) or _TOOL_ADDRESS.search(a.get("href") or "") for a in links)
+    if not links or not all(_is_term_link(a) or _TOOL_ADDRESS.search(a.get("href") or "") for a in links):
+        return False
+    return b.linked >= 0.7 * b.size or is_notice(_without_links(b.text, links))
+
+
+def _without_links(text: str, links: list[Element]) -> str:
+    """Returns a text without the texts of its links and the signs between them."""
+    for a in links:
+        text = text.replace(element_line(a), "", 1)
+    return text.strip(" \n|·•,;/–—-")
 
 
 def _is_term_link(a: Element) -> bool:
@@ -993,7 +1002,7 @@ _NO_TEXT = frozenset({"nav", "aside", "footer", "form"})
 _CONTAINERS = frozenset({"body", "main", "article", *HEADINGS})
 _PART = frozenset({"p", "li", "ul", "ol", "dl", "table", "tbody", "tr", "blockquote", "figure", "pre", *HEADINGS})
 _LINKS, _LABEL, _HEAD = -10.0, -4.0, 5.0
-KEEP, NAMED, _MENUS = 0.9, 0.6, 0.85
+KEEP, NAMED, _MENUS, _MENU_LINKS = 0.9, 0.6, 0.85, 10
 _BESIDE, _ABOVE_FOOTER, _ABOVE_SIDEBAR = "beside or below the text", 80.0, 500.0
 _SIDEBARS = frozenset({"aside", "sidebar", "sidebars", "widget area"})
 """A footer or sidebar is not the text of a post, however long it is, if there are so many letters of prose between the
@@ -1115,23 +1124,30 @@ def _spans_by_mark(layout: BlockLayout, prose: list[float]) -> dict[str, list[tu
     """Returns the block ranges of boilerplate elements, as (first, end). They are grouped by what marks the elements as
     boilerplate: a word in their class or id, or their tag.
 
-    Elements that contain an <h1> or a large share of the prose are left out. `prose` are prefix sums of the blocks'
-    amounts of prose.
+    Elements that contain an <h1> or a large share of the prose are left out, but not a menu beside another <h1>.
+    `prose` are prefix sums of the blocks' amounts of prose.
     """
     heads = layout.prefix_sums([float(b.element.tag == "h1") for b in layout.blocks])
     below = _prose_below_heading(layout, prose)
     found: dict[str, list[tuple[int, int]]] = {}
     for el, (a, z) in layout.spans.items():
-        if a < z and heads[a] == heads[z] and (el.tag not in _CONTAINERS or _is_comment(layout, el)):
+        if el.tag == "nav" and heads[z] - heads[a] < heads[-1] and _is_menu(layout.blocks[a:z]):
+            found.setdefault(_BESIDE, []).append((a, z))
+        elif a < z and heads[a] == heads[z] and (el.tag not in _CONTAINERS or _is_comment(layout, el)):
             word = layout.boilerplate_word(el) or (el.tag if el.tag in _NO_TEXT else "")
             most = 0.5 if word in LONG else 0.3
             if el.tag == "form" and _is_comment_form(el):
                 word, most = _COMMENTS, 1.0
-            elif below[a] >= _ABOVE_FOOTER and _is_beside_or_below(el, word, below[a]):
+            elif below[a] >= _ABOVE_FOOTER and el.tag not in _PART and _is_beside_or_below(el, word, below[a]):
                 word, most = _BESIDE, 1.0
             if word and (prose[z] - prose[a] <= most * prose[-1] or _is_below_text(word, prose[a])):
                 found.setdefault(word, []).append((a, z))
     return found
+
+
+def _is_menu(blocks: list[TextBlock]) -> bool:
+    """Returns True if the blocks of a <nav> are a menu, which may have teasers beside its links."""
+    return sum(b.linked > 0.8 * b.size for b in blocks) >= _MENU_LINKS
 
 
 def _prose_below_heading(layout: BlockLayout, prose: list[float]) -> list[float]:
@@ -1150,7 +1166,8 @@ def _is_beside_or_below(el: Element, word: str, above: float) -> bool:
     """
     if word in _SIDEBARS:
         return above >= _ABOVE_SIDEBAR
-    return el.tag == "footer" or any((names := el.get(name)) and is_footer_name(names) for name in ("class", "id"))
+    names, ident = el.get("class"), el.get("id")
+    return el.tag == "footer" or bool((names and is_footer_name(names)) or (ident and is_footer_name(ident)))
 
 
 def heaviest_container(layout: BlockLayout, sums: list[float], title: Element | None = None) -> Element:
@@ -1498,13 +1515,18 @@ def _beside_main_content(page: Page) -> Iterator[Element]:
                 yield el
 
 
+def _descriptions(page: Page) -> tuple[str, ...]:
+    """Returns the folded texts with which a page describes itself in its metadata."""
+    told = page.data.meta("description", "og:description", "twitter:description")
+    return tuple({fold_text(text.rstrip(" .…[]")) for text in told} - {""})
+
+
 def _known_boilerplate(page: Page, title: str, beside: BylineBlock, top: Element) -> KnownBoilerplate:
     elements = tuple(e for e in beside.elements if e is not top and not is_below(top, e))
     authors = page.data.texts(page.data.article(page.addresses), "author")
     people = (*beside.names, *page.data.meta(*_AUTHOR_METAS), *authors)
     names = tuple(n for n in people if len(n) > 5)
-    told = page.data.meta("description", "og:description", "twitter:description")
-    descriptions = tuple({fold_text(text.rstrip(" .…[]")) for text in told} - {""})
+    descriptions = _descriptions(page)
     is_above = _is_titled_above(page, title, top)
     return KnownBoilerplate(title, beside.lines, elements, names, is_above, page.hosts[:2], descriptions)
 
@@ -1528,7 +1550,8 @@ def _render(
 
 def _body_on_page(page: Page, post: Post, title: str, beside: BylineBlock) -> Body:
     is_known = post.body_rule in page.platform.body and page.platform.name != "generic"
-    if post.body is not None and is_known and 3 * page.index.text_length(post.body) > page.text_length:
+    is_long = post.body is not None and 3 * page.index.text_length(post.body) > page.text_length
+    if post.body is not None and is_known and is_long and not _has_standfirst_above(page, post, post.body):
         text = render_container(page, post, post.body, title, beside)
         if 3 * len(text) > page.text_length:  # nothing else on the page can be much longer
             return Body(text, "platform", post.body_rule, 0.95)
@@ -1569,6 +1592,20 @@ def _body_on_page(page: Page, post: Post, title: str, beside: BylineBlock) -> Bo
         texts = [text for el in tried if (text := _render_post(post, plan, el, known))]
         return Body(texts[0] if texts else RenderedText("", page, column, plan), "position", f"<{column.tag}>", 0.6)
     return _text_of_entry(post, plan, title, beside, found, top)
+
+
+def _has_standfirst_above(page: Page, post: Post, body: Element) -> bool:
+    """Returns True if an element between the heading and the body of the post has the text with which the page
+    describes the post.
+    """
+    if post.title is None or is_below(post.title, body):
+        return False
+    told = _descriptions(page)
+    order, start = page.index.order, post.title
+    around = (start, *islice(start.iterancestors(), _STANDFIRST_LEVELS))
+    beside = (el for at in around for el in islice(at.itersiblings("*"), _TRIED) if order[el] < order[body])
+    texts = (fold_text(element_line(el)) for el in beside if page.index.text_length(el) <= _MAX_TEASER)
+    return any(text in told for text in texts)
 
 
 def _is_better_box(plan: BlockLayout, weights: list[float], boxed: RenderedText, found: RenderedText) -> bool:
