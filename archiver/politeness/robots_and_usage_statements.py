@@ -19,7 +19,6 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cache
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
@@ -307,25 +306,13 @@ def statements_of_page(root: etree._Element, url: str) -> tuple[UsageStatement, 
     return _kept(_of_page(root, url))
 
 
-@cache
-def _may_state() -> etree.XPath:
-    """Returns an XPath for the <meta> elements and, of the many links on a page, those whose `rel` may be "license"."""
-    from lxml import etree
-
-    return etree.XPath(
-        "descendant-or-self::*[self::meta or ((self::link or self::a) and "
-        "contains(translate(@rel, 'LICENSE', 'license'), 'license'))]"
-    )
-
-
 def _of_page(root: etree._Element, url: str) -> Iterator[UsageStatement]:
-    found: list[etree._Element] = _may_state()(root)  # type: ignore[assignment]
-    for element in found:
+    for element in root.iter("meta", "link", "a"):
         if element.tag == "meta":
             yield from _of_meta(
                 (element.get("name") or "").strip().lower(), (element.get("content") or "").strip(), url
             )
-        elif "license" in (element.get("rel") or "").lower().split() and (href := element.get("href")):
+        elif (rel := element.get("rel")) and "license" in rel.lower().split() and (href := element.get("href")):
             yield UsageStatement("link", "license", _absolute(url, href))
 
 
