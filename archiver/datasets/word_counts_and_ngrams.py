@@ -306,8 +306,10 @@ _BUFFER_ROWS = 1_000_000
 """At most this many rows are kept in memory before they are written to a file. Each row is the count of an n-gram in an
 article, and takes about 24 bytes.
 """
-_PARTS = 256
-"""The hashes are divided by their first byte into this many parts. The counts are added up one part at a time."""
+_PART_BITS = 11
+"""The hashes are divided into parts by this many bits at their beginning."""
+_ADDED_ROWS = 250_000
+"""The counts of neighbouring parts with about this many rows are added up at a time."""
 _QUERY_ROWS = 2_000_000
 """One pass over the texts searches for the words of at most this many n-grams."""
 _MAX_BYTES = 1 << 22
@@ -517,8 +519,8 @@ class _TextFile:
 
 
 class _CountFile:
-    """A temporary file with the count of each n-gram in each article. It is split into parts by the first byte of the
-    n-gram's hash, and the parts are added up one at a time.
+    """A temporary file with the count of each n-gram in each article. It is split into parts by the first bits of the
+    n-gram's hash, and a few parts are added up at a time.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -532,10 +534,11 @@ class _CountFile:
         import pyarrow.compute as pc
 
         self._file = self._file or tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115
-        part = pc.cast(pc.shift_right(table["key"], pa.scalar(56, pa.uint64())), pa.uint8()).combine_chunks()
+        shift = pa.scalar(64 - _PART_BITS, pa.uint64())
+        part = pc.cast(pc.shift_right(table["key"], shift), pa.uint16()).combine_chunks()
         order = pc.sort_indices(part)
         counts = {one["values"]: one["counts"] for one in pc.value_counts(part).to_pylist()}
-        bounds = array("Q", accumulate((counts.get(number, 0) for number in range(_PARTS)), initial=0))
+        bounds = array("I", accumulate((counts.get(number, 0) for number in range(1 << _PART_BITS)), initial=0))
         self._spilled.append((self._file.seek(0, 2), bounds))
         for name, kind in (("key", pa.uint64()), ("times", pa.uint32())):
             self._file.write(pc.cast(table[name], kind).combine_chunks().take(order).buffers()[1])
@@ -548,10 +551,8 @@ class _CountFile:
         import pyarrow.compute as pc
 
         parts: list[Any] = []
-        for part in range(_PARTS):
-            found = [one for spilled in self._spilled if (one := self._read(*spilled, part)) is not None]
-            if not found:
-                continue
+        for first, last in self._spans():
+            found = [one for spilled in self._spilled if (one := self._read(*spilled, first, last)) is not None]
             table = (
                 pa.concat_tables(found)
                 .group_by("key", use_threads=False)
@@ -564,10 +565,21 @@ class _CountFile:
         if any(map(len, parts)):
             yield _joined(parts)
 
-    def _read(self, start: int, bounds: array[int], part: int) -> Any | None:
+    def _spans(self) -> Iterator[tuple[int, int]]:
+        """Yields ranges of parts, as (first, end), that together have about `_ADDED_ROWS` rows, and not none."""
+        first, rows = 0, 0
+        for part in range(1 << _PART_BITS):
+            rows += sum(bounds[part + 1] - bounds[part] for _, bounds in self._spilled)
+            if rows > _ADDED_ROWS:
+                yield first, part + 1
+                first, rows = part + 1, 0
+        if rows:
+            yield first, 1 << _PART_BITS
+
+    def _read(self, start: int, bounds: array[int], first_part: int, end_part: int) -> Any | None:
         pa, _ = import_arrow()
         assert self._file is not None
-        first, last = bounds[part], bounds[part + 1]
+        first, last = bounds[first_part], bounds[end_part]
         if first == last:
             return None
         columns = []

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from archiver.datasets import word_counts_and_ngrams
 from archiver.datasets.publication_rules_tiers_and_licences import (
     OperatorStatement,
     Tier,
@@ -260,6 +261,21 @@ def test_ngrams_are_exact_with_any_buffer_and_rare_ones_are_left_out(tmp_path: P
     assert counts["and the quay"] == (6, 6)
     assert "7" not in counts
     assert "the tower 2" not in counts
+
+
+@pytest.mark.parametrize("rows", [1, 20, 1_000_000])
+def test_ngrams_are_the_same_whatever_number_of_rows_is_added_up_at_a_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
+    monkeypatch.setattr(word_counts_and_ngrams, "_ADDED_ROWS", rows)
+    counting = Ngrams(2, tmp_path, 5)
+    for n in range(9):
+        counting.add("2024", "en", words_of_text(f"the lamp of the tower {'and the quay' * (n % 2)}"))
+    found = {row["ngram"]: (row["articles"], row["occurrences"]) for row in counting.rows()}
+    assert found == {
+        **dict.fromkeys(("lamp", "of", "tower", "the lamp", "lamp of", "of the", "the tower"), (9, 9)),
+        "the": (9, 22),
+    }
 
 
 @pytest.mark.parametrize(
