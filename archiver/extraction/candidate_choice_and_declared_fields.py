@@ -59,8 +59,8 @@ _IMAGES = ("og:image", "og:image:url", "og:image:secure_url", "twitter:image", "
 _TRUST = {"meta": 0.9, "head": 0.9, "json-ld": 0.9, "api": 0.97, "text": 0.6}
 _Found = tuple[str | None, str, str]  # value, source, locator
 _WHOLE_POST = frozenset({"article", "main", "section"})
-# Matches the address of a logo or icon: "/acme-logo-large.png", "/img/share.svg".
-_LOGO = lazy_regex(r"(?<![a-z])(?:logo|icon|avatar|share)s?(?![a-z])[^/]*$|\.svg(?:$|\?)", re.IGNORECASE)
+# Matches the address of a logo or icon: "/acme-logo-large.png", "/img/share.png", "/img/menu.svg".
+_LOGO = lazy_regex(r"(?<![a-z])(?:logo|icon|avatar)s?(?![a-z])[^/]*$|/share\.\w+$|\.svg(?:$|\?)", re.IGNORECASE)
 _POST_ID = lazy_regex(r"^(?:postid|post)-(\d+)$")
 
 

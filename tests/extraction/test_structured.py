@@ -199,3 +199,10 @@ def test_the_lead_image_is_the_first_picture_of_the_text_and_no_placeholder(pict
         f"<html><head><title>Low water</title></head><body><article><h1>Low water</h1>{picture}{text}</article></body>"
     )
     assert extract(page, URL).image == "https://example.org/own.jpg"
+
+
+@pytest.mark.parametrize("name", ["market-share-2024.png", "iconic-bridge.jpg", "shared-boat.jpg"])
+def test_a_picture_whose_name_only_resembles_that_of_an_icon_may_be_the_lead_image(name: str) -> None:
+    text = "<p>" + "The ferry stayed at its berth for the third day in a row. " * 12 + "</p>"
+    page = f"<html><body><article><h1>Low water</h1>{text}<p><img src='/{name}'></p>{text}</article></body></html>"
+    assert extract(page, URL).image == f"https://example.org/{name}"
