@@ -23,6 +23,7 @@ from archiver.extraction.authors.byline_splitting_and_person_names import (
     is_name,
     is_organization,
     is_role,
+    may_sign,
     split_names,
 )
 from archiver.extraction.authors.heading_byline import BylineBlock, name_beside_date
@@ -41,6 +42,7 @@ _MAX_COUNT, _MAX_LABEL = 12, 60
 _ADDRESS = lazy_regex(r"(?:https?://)?www\.([\w.-]+)|https?://([\w.-]+)")
 _FIRST_TIMES = 3
 _MAX_LINKS = 400  # at most this many links are compared with a name
+_ENDS_WITH_SEPARATOR = lazy_regex(r"\w\s*[·•⋅|/–—]$")
 _WRITTEN_BY = lazy_regex(
     r"writ|author|por$|par$|von$|verfasst|écrit|escrito|autor|作者|著者|執筆|автор|написано|viết bởi|bởi|بقلم|كتب|נכתב|"
     r"yazan|scritto|geschreven|napisane|oleh",
@@ -344,9 +346,23 @@ def names_of_element(el: Element) -> list[str]:
         return split_names(el.get("content") or "", one=True)
     if el.tag == "a" or "fn" in (el.get("class") or "").split() or "name" in (el.get("itemprop") or "").split():
         return split_names(element_line(el), one=True)
-    return [
-        n for a in el.iter("a") if _leads_to_author(a) for n in split_names(element_line(a), one=True)
-    ] or split_names(element_line(el))
+    return (
+        [n for a in el.iter("a") if _leads_to_author(a) for n in split_names(element_line(a), one=True)]
+        or _names_before_separator(el)
+        or split_names(element_line(el))
+    )
+
+
+def _names_before_separator(el: Element) -> list[str]:
+    """Returns the names in the text at the beginning of an element, if a separator divides this text from an inner
+    element about something else: <span class="author">Ada · <span>Category: ...</span></span>. They may be of one word.
+    Returns [] if there is no such text.
+    """
+    text = clean_text(el.text) if len(el) else ""
+    mark = author_markup.author_mark(el.get("class") or "")
+    if mark != author_markup.AUTHOR or not _ENDS_WITH_SEPARATOR.search(text):
+        return []
+    return [name for name in split_names(text) if may_sign(name) and not is_role(name)]
 
 
 def _leads_to_author(a: Element) -> bool:

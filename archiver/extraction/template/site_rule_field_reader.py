@@ -286,8 +286,9 @@ class SiteReader:
     def by_rule(self, name: str) -> Value:
         """Returns the value that the field's rule finds; None if the field has no rule.
 
-        Sets `is_strange` if a learned rule that found something on every sample finds nothing. If a hand-written rule
-        finds nothing, this is recorded as evidence.
+        Sets `is_strange` if a learned rule that found something on every sample finds nothing. The place of the author
+        may also show something other than a person ("Editorial"): then only the authors are searched without rules. If
+        a hand-written rule finds nothing, this is recorded as evidence.
         """
         rule = self.rules.rule(name)
         if rule is None:
@@ -299,8 +300,14 @@ class SiteReader:
         elif rule.by_hand:
             self.note_unmatched(name, rule)
         elif rule.coverage >= _ALWAYS and not is_byline:
-            self.is_strange = True
+            self.is_strange |= name != "authors" or not self._has_match(rule)
         return value
+
+    def _has_match(self, rule: Rule) -> bool:
+        """Returns True if a selector of the rule finds an element or a text on the page, whether or not the rule can
+        read it.
+        """
+        return any(_found(self.page, one, rule.attribute, select_by_parsel) for one in rule.select)
 
     def _byline(self, rule: Rule) -> Value:
         if NAME_BESIDE_DATE in rule.select:
