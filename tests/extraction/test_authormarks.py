@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from lxml import html
 
+from archiver.extraction.authors.author_candidates import names_of_element
 from archiver.extraction.authors.author_markup_and_marked_lines import (
     author_mark,
     leads_to_person,
@@ -57,3 +58,20 @@ def test_urls_of_authors_are_recognised() -> None:
 )
 def test_a_name_is_read_from_the_alt_text_of_a_picture(alt: str, expected: str) -> None:
     assert name_in_picture(html.fromstring(f'<img alt="{alt}">')) == expected
+
+
+@pytest.mark.parametrize(
+    ("markup", "expected"),
+    [
+        ('<span class="author">Ada &middot; <span>Topic: <a href="/t/">Tar</a></span> &middot;</span>', ["Ada"]),
+        ('<p class="byline">Ada | <a href="/t/">Tar</a></p>', ["Ada"]),
+        ('<p class="byline">Ada Low and Bo Roe – <i>Tar</i></p>', ["Ada Low", "Bo Roe"]),
+        ('<span class="author">Redaktion · <span>Topic: Tar</span></span>', []),
+        ('<span class="author">Ada, <span>Topic: Tar</span></span>', []),
+        ('<span class="meta">Ada · <span>Topic: Tar</span></span>', []),
+    ],
+)
+def test_a_separator_ends_the_names_in_an_element_that_also_shows_something_else(
+    markup: str, expected: list[str]
+) -> None:
+    assert names_of_element(html.fromstring(markup)) == expected

@@ -14,7 +14,7 @@ import pytest
 
 from archiver.extraction.article_extraction_with_site_rules import extract_page
 from archiver.extraction.page_parsing_and_javascript_check import parse_page
-from archiver.extraction.template.rule_induction import MIN_POSTS, learn_rules
+from archiver.extraction.template.rule_induction import MIN_POSTS, Sample, learn_rules
 from archiver.extraction.template.site_rule_field_reader import read_field
 from archiver.extraction.template.site_rules_and_constants import (
     BYLINE,
@@ -234,6 +234,36 @@ def test_a_rule_gives_nothing_if_its_element_is_missing() -> None:
     assert article.read_by == ""
     assert article.authors == (posts[30].author,)
     assert not [e for e in article.evidence if e.source == "learned"]
+
+
+def signed_below_title(post: SamplePost, author: str) -> str:
+    text = "".join(f"<p>{paragraph}</p>" for paragraph in post.paragraphs)
+    return (
+        f'<html lang="de"><head><title>{post.title}</title></head><body class="single"><h1>{post.title}</h1>'
+        f'<p class="meta">{post.at:%d/%m/%Y} &middot; <span class="author">{author} &middot; <span>Thema: '
+        f'<a rel="category tag" href="/category/boats/">Boats</a></span></span></p><div class="entry">{text}</div>'
+        "</body></html>"
+    )
+
+
+def test_first_names_before_a_separator_are_learned_and_another_word_there_is_no_strange_page() -> None:
+    posts, names = sample_posts(30), ("Ada", "Bo", "Cleo")
+    found = []
+    for n, post in enumerate(posts[:25]):
+        html = signed_below_title(post, names[n % 3])
+        made = (parse_page(html, f"https://low.example{post.path}") for _ in range(2))
+        found.append(Sample(next(made), extract_page(next(made), None, PageKind.POST)))
+    rules = learn_rules(found)
+    assert rules is not None
+    assert rules.fields["authors"].select == ("span.author",)
+
+    def authors(author: str) -> tuple[bool, tuple[str, ...]]:
+        page = parse_page(signed_below_title(posts[28], author), f"https://low.example{posts[28].path}")
+        article = extract_page(page, None, PageKind.POST, rules=replace(rules, version="rules-1"))
+        return article.read_by == "rules-1", article.authors
+
+    assert authors("Dora") == (True, ("Dora",))
+    assert authors("Redaktion") == (True, ())
 
 
 def test_a_hand_rule_wins_and_general_extraction_fills_in() -> None:

@@ -228,7 +228,7 @@ READERS: dict[str, tuple[Reader, Value]] = {
 
 # A whole page.
 
-_ALWAYS = 0.999  # a rule with at least this coverage found a value on every page from which it was learned
+ALWAYS = 0.999  # a rule with at least this coverage found a value on every page from which it was learned
 _MOST = 0.5  # if the coverage of a rule is lower than this, most posts of the template do not have the field
 
 
@@ -299,7 +299,7 @@ class SiteReader:
             self.note_rule(name, value, rule)
         elif rule.by_hand:
             self.note_unmatched(name, rule)
-        elif rule.coverage >= _ALWAYS and not is_byline:
+        elif rule.coverage >= ALWAYS and not is_byline:
             self.is_strange |= name != "authors" or not self._has_match(rule)
         return value
 
