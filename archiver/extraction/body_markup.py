@@ -177,30 +177,32 @@ class _Container:
 
 @dataclass(slots=True)
 class _Line:
-    """The text of a block, which is being put together from its pieces. `marks` are the inline marks in the text, by
-    their elements.
+    """The text of a block, which is being put together from its pieces.
+
+    - `marks`: the inline marks in the text, by their elements.
+    - `inline`: the elements that become inline marks (see `_inline_elements`), by the element of a piece in them.
     """
 
     size: int = 0
     parts: list[str] = field(default_factory=list)
     marks: dict[Element | int, _OpenMark] = field(default_factory=dict)
+    inline: dict[Element, list[Element]] = field(default_factory=dict)
     needs_space: bool = False
 
     def take(self, text: str) -> tuple[int, int]:
         """Adds a piece of text, with its white space cleaned like that of the block. Returns the positions in the line
         at which the piece starts and ends.
         """
-        cleaned = clean_line(text)
+        cleaned, start = clean_line(text), self.size
         if not cleaned:
             self.needs_space |= text != "" and text.isspace()
-            return self.size, self.size
-        if (self.needs_space or text[:1].isspace()) and self.size and not self.ends_line:
+            return start, start
+        if start and (self.needs_space or text[0].isspace()) and self.parts[-1] != "\n":
             self.parts.append(" ")
-            self.size += 1
-        start = self.size
+            start += 1
         self.parts.append(cleaned)
-        self.size += len(cleaned)
-        self.needs_space = text[-1:].isspace()
+        self.size = start + len(cleaned)
+        self.needs_space = text[-1].isspace()
         return start, self.size
 
     def end_line(self) -> None:
@@ -510,10 +512,10 @@ class _MarkupReader:
     # -- text in a line
 
     def _read_line(self, block: TextBlock, start: int, end: int) -> None:
-        if not block.linked and all(origin is block.element for origin in block.origins):
+        element = block.element
+        if not block.linked and all([origin is element for origin in block.origins]):
             return  # the text has no inline elements
-        paragraphs = list(_paragraphs(block.texts, block.origins))
-        for pieces in paragraphs:
+        for pieces in list(_paragraphs(block.texts, block.origins)):
             line = self._assemble(pieces, block.element)
             if line.text == self.body[start:end]:
                 self._add_inline(line, start, end)
@@ -584,7 +586,10 @@ class _MarkupReader:
         start, end = line.take(text)
         if start == end:
             return
-        for el in reversed(self._inline_elements(origin, block)):
+        inline = line.inline.get(origin)
+        if inline is None:
+            inline = line.inline[origin] = self._inline_elements(origin, block)
+        for el in reversed(inline):
             mark = line.marks.get(el)
             if mark is None:
                 kind = _INLINE_KINDS.get(str(el.tag), "code")
