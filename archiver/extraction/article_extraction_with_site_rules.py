@@ -79,24 +79,20 @@ class _Text:
 
 
 def read_by_rules(
-    page: Page,
-    rules: SiteRules,
-    hint: SourceHint | None = None,
-    known: PageKind = PageKind.UNKNOWN,
-    decided: Answer | None = None,
+    reader: SiteReader, known: PageKind = PageKind.UNKNOWN, decided: Answer | None = None
 ) -> Article | None:
-    """Returns the article of a page as the site's rules read it; None if the rules do not fit the page, which must then
-    be extracted without them.
+    """Returns the article of the page of `reader` as the site's rules read it; None if the rules do not fit the page,
+    which must then be extracted without them.
 
     The rules do not fit if the page is not a post, or if something is missing that they find on other posts, for
     example because the template has changed. The parameters are explained at `extract_page` (`known` is its
     `known_kind`).
     """
+    page, rules = reader.page, reader.rules
     if rules.rule("title") is None or rules.rule("body") is None:
         return None
     if rules.platform:
         page.assume(by_name(rules.platform))
-    reader = SiteReader(page, rules, hint)
     kind = decided[1] if decided is not None else _post_rule(reader, known)
     title = _read_title(reader) if kind is not None else ""
     if kind is None or not title or reader.top is None or (decided is None and asks_for_password(reader.top)):
@@ -294,7 +290,7 @@ def _post_rule(reader: SiteReader, known: PageKind) -> str | None:
     signs = rules.signs
     if signs is not None and all(map(page.ask, signs.present)) and len(page.ask(signs.single)) == 1:
         return signs.rule
-    kind, rule = classify_page(page, reader.hint, known, reader)
+    reader.answer = kind, rule = classify_page(page, reader.hint, known, reader)
     return rule if kind is PageKind.POST else None
 
 
@@ -407,21 +403,25 @@ def garbage_collection_paused() -> Iterator[None]:
 def _extract(
     page: Page, hint: SourceHint | None, known_kind: PageKind, options: _Options, rules: SiteRules | None
 ) -> Article:
+    located = PostLocator(page)
     if rules is None:
-        return _extract_generally(page, hint, known_kind, options)
+        return _extract_generally(located, hint, known_kind, options)
     page.constants = rules.constants
+    answer = options.decided
     if not options.part_of:
-        article = read_by_rules(page, rules, hint, known_kind, options.decided)
+        reader = SiteReader(page, rules, hint, located)
+        article = read_by_rules(reader, known_kind, answer)
         if article is not None:
             return article
-    article = _extract_generally(page, hint, known_kind, options)
+        answer = answer or reader.answer
+    article = _extract_generally(located, hint, known_kind, replace(options, decided=answer))
     hand = rules.by_hand()
     if hand is None:
         return article
     if article.kind is not PageKind.POST and not options.part_of and options.decided is None:
         answer = kind_by_hand(article, page, hand, hint, known_kind)
         if answer is not None:
-            article = _extract_generally(page, hint, known_kind, replace(options, decided=answer))
+            article = _extract_generally(located, hint, known_kind, replace(options, decided=answer))
     if article.kind is not PageKind.POST and options.posts_only:
         return article
     if rules.constants and article.kind is PageKind.POST:
@@ -429,11 +429,13 @@ def _extract(
     return apply_hand_rules(article, page, rules)
 
 
-def _extract_generally(page: Page, hint: SourceHint | None, known_kind: PageKind, options: _Options) -> Article:
-    """Extracts the article of a page without site rules. `hint` is what a feed or an API says about the post, None if
-    nothing; `known_kind` is the kind of page that its source suggests.
+def _extract_generally(
+    located: PostLocator, hint: SourceHint | None, known_kind: PageKind, options: _Options
+) -> Article:
+    """Extracts the article of a page without site rules. `located` locates the post on it, `hint` is what a feed or an
+    API says about the post, None if nothing; `known_kind` is the kind of page that its source suggests.
     """
-    located = PostLocator(page)
+    page = located.page
     kind, rule = options.decided or classify_page(page, hint, known_kind, located)
     if options.posts_only and kind is not PageKind.POST:
         return Article(url=page.url, kind=kind, kind_rule=rule, platform=page.platform.name)

@@ -513,7 +513,7 @@ class _MarkupReader:
 
     def _read_line(self, block: TextBlock, start: int, end: int) -> None:
         element = block.element
-        if not block.linked and all([origin is element for origin in block.origins]):
+        if not block.linked and all(origin is element for origin in block.origins):
             return  # the text has no inline elements
         for pieces in list(_paragraphs(block.texts, block.origins)):
             line = self._assemble(pieces, block.element)

@@ -11,6 +11,7 @@ from archiver.errors import BadRules
 from archiver.extraction.article_extraction_with_site_rules import extract_page, read_by_rules
 from archiver.extraction.page_parsing_and_javascript_check import Page, parse_page
 from archiver.extraction.template.rule_induction import Sample, learn_rules
+from archiver.extraction.template.site_rule_field_reader import SiteReader
 from archiver.extraction.template.site_rules_and_constants import PostSigns, Rule, SiteRules, from_toml, to_toml
 from archiver.items import Article, PageKind
 from tests.small_sites import SamplePost, sample_posts
@@ -55,7 +56,7 @@ def learned(others: Sequence[Page], more: str = NEXT, day: bool = True) -> SiteR
 
 
 def read(one: Page, rules: SiteRules) -> Article | None:
-    return read_by_rules(one, rules)
+    return read_by_rules(SiteReader(one, rules, None))
 
 
 def test_what_all_posts_and_no_list_have_is_a_sign_of_a_post() -> None:

@@ -29,8 +29,9 @@ from archiver.extraction.category_and_tag_links import (
 )
 from archiver.extraction.date_candidates import date_of_element
 from archiver.extraction.date_parser import Moment, machine_date, url_date, visible_date
+from archiver.extraction.page_classifier import Answer, PostLocator
 from archiver.extraction.page_parsing_and_javascript_check import Page
-from archiver.extraction.post_locator import Post, locate_post, post_with_title
+from archiver.extraction.post_locator import Post, post_with_title
 from archiver.extraction.template.site_rules_and_constants import (
     BY_HAND,
     BYLINE,
@@ -250,10 +251,16 @@ class SiteReader:
     - `is_strange`: True if a rule that found a value on every sample post finds nothing on this page.
     - `is_whole`: True if the body is the whole text from a feed or API.
     - `top`: the element of the body, once it is known.
+    - `answer`: the kind of the page and the rule that decided it, if the page was classified; otherwise None.
     """
 
-    def __init__(self, page: Page, rules: SiteRules, hint: SourceHint | None) -> None:
+    def __init__(
+        self, page: Page, rules: SiteRules, hint: SourceHint | None, located: PostLocator | None = None
+    ) -> None:
         self.page, self.rules, self.hint = page, rules, hint
+        self.located = located or PostLocator(page)
+        self.answer: Answer | None = None
+        self._is_located_without_rules = False
         self.api = hint if hint is not None and is_from_api(hint) else None
         self.evidence: list[Evidence] = []
         self.is_strange = self.is_whole = False
@@ -264,11 +271,15 @@ class SiteReader:
         """The post on the page. It is located by the title and body that the rules found, or else as on a site without
         rules.
         """
-        return post_with_title(self.page, self._title(), self.top) if self.top is not None else locate_post(self.page)
+        if self.top is None:
+            self._is_located_without_rules = True
+            return self.located.post
+        return post_with_title(self.page, self._title(), self.top)
 
     @cached_property
     def beside(self) -> BylineBlock:
-        return byline_beside_heading(self.page, self.post)
+        post = self.post
+        return self.located.beside if self._is_located_without_rules else byline_beside_heading(self.page, post)
 
     @cached_property
     def wider(self) -> Post | None:
@@ -276,7 +287,7 @@ class SiteReader:
         What is not found in `post` is searched here, since the footer of a post may be outside the elements that the
         rules find.
         """
-        found = locate_post(self.page) if self.top is not None else self.post
+        found = self.located.post
         return None if found.holder is self.post.holder and found.body is self.post.body else found
 
     def _title(self) -> Element | None:
@@ -377,7 +388,7 @@ def read_authors(reader: SiteReader, text: str) -> tuple[str, ...]:
     site = {fold_text(n) for n in site_names(reader.page)}
     candidates = _authors.author_candidates(reader.page, reader.post, reader.hint, site, reader.beside, text=text)
     if not candidates and reader.wider is not None:
-        beside = byline_beside_heading(reader.page, reader.wider)
+        beside = reader.located.beside
         candidates = _authors.author_candidates(reader.page, reader.wider, reader.hint, site, beside, text=text)
     reader.note_candidates("authors", candidates)
     found = candidate_choice.resolve_authors(candidates)
