@@ -251,6 +251,8 @@ class SiteReader:
     - `is_strange`: True if a rule that found a value on every sample post finds nothing on this page.
     - `is_whole`: True if the body is the whole text from a feed or API.
     - `top`: the element of the body, once it is known.
+    - `is_located_without_rules`: True if `post` is the post as it is located on a site without rules, because the page
+      was classified, or would have been without its signs of a post.
     - `answer`: the kind of the page and the rule that decided it, if the page was classified; otherwise None.
     """
 
@@ -260,7 +262,7 @@ class SiteReader:
         self.page, self.rules, self.hint = page, rules, hint
         self.located = located or PostLocator(page)
         self.answer: Answer | None = None
-        self._is_located_without_rules = False
+        self.is_located_without_rules = False
         self.api = hint if hint is not None and is_from_api(hint) else None
         self.evidence: list[Evidence] = []
         self.is_strange = self.is_whole = False
@@ -268,18 +270,18 @@ class SiteReader:
 
     @cached_property
     def post(self) -> Post:
-        """The post on the page. It is located by the title and body that the rules found, or else as on a site without
-        rules.
+        """The post on the page. It is located by the title and body that the rules found, or as on a site without rules
+        (see `is_located_without_rules`).
         """
-        if self.top is None:
-            self._is_located_without_rules = True
+        if self.top is None or self.is_located_without_rules:
+            self.is_located_without_rules = True
             return self.located.post
         return post_with_title(self.page, self._title(), self.top)
 
     @cached_property
     def beside(self) -> BylineBlock:
         post = self.post
-        return self.located.beside if self._is_located_without_rules else byline_beside_heading(self.page, post)
+        return self.located.beside if self.is_located_without_rules else byline_beside_heading(self.page, post)
 
     @cached_property
     def wider(self) -> Post | None:
