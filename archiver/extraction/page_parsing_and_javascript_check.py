@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from copy import copy
 from datetime import datetime
 from functools import cached_property, lru_cache
 from itertools import chain, islice
@@ -281,6 +282,16 @@ class Page:
     @cached_property
     def platform(self) -> Platform:
         return detect_platform(self.index, self.data.meta_first("generator"))
+
+    def without_rules(self) -> Page:
+        """Returns the same page without what a site's rules set, its platform and its constants, so that it can be
+        extracted with other rules. The tree and what was read from it are shared.
+        """
+        _ = self.index
+        page = copy(self)
+        page.constants, page.names = SiteConstants(), None
+        page.__dict__.pop("platform", None)
+        return page
 
     def assume(self, platform: Platform) -> None:
         """Sets the page's platform to the one that the site's rules name, unless a platform has already been

@@ -467,7 +467,7 @@ def learn_rules(samples: Sequence[Sample], others: Iterable[Page] = ()) -> SiteR
     return SiteRules(
         fields,
         Counter(s.article.platform for s in samples).most_common(1)[0][0] or "generic",
-        _post_marks(samples, list(others), fields),
+        _post_marks(samples, others, fields),
         len(samples),
         ("api" if by_api else "feed") if 2 * taught >= len(samples) else "agreement",
         tuple(sorted(format_place_key(p) for p in places)),
@@ -822,9 +822,10 @@ class _SearchedPage:
         ]
 
 
-def _post_marks(samples: Sequence[Sample], others: Sequence[Page], fields: dict[str, Rule]) -> tuple[str, ...]:
+def _post_marks(samples: Sequence[Sample], others: Iterable[Page], fields: dict[str, Rule]) -> tuple[str, ...]:
     """Returns a selector that matches on every sample post and on none of the pages `others`, as a tuple; () if there
-    is none, or if `others` is empty. The selectors of the rules `fields` are among those tried.
+    is none, or if `others` is empty. The selectors of the rules `fields` are among those tried. No more pages are
+    taken from `others` than are needed.
     """
     first = samples[0].page.index
     options: list[str] = []
@@ -836,8 +837,12 @@ def _post_marks(samples: Sequence[Sample], others: Sequence[Page], fields: dict[
         s for name in ("published", "title", "body") if name in fields for s in fields[name].select[:1] if s != JSON_LD
     ]
     everywhere = [o for o in dict.fromkeys(options) if all(select_by_index(s.page, o) for s in samples)]
-    apart = [o for o in everywhere if not any(select_by_index(p, o) for p in others)]
-    return tuple(apart[:1]) if others else ()
+    apart, is_compared = everywhere, False
+    for page in others:
+        apart, is_compared = [o for o in apart if not select_by_index(page, o)], True
+        if not apart:
+            break
+    return tuple(apart[:1]) if is_compared else ()
 
 
 def reports_whole_post(hint: SourceHint | None) -> bool:
