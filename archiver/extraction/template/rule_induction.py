@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from lxml.etree import _Element as Element
 
@@ -81,22 +81,30 @@ def selector_clarity(selector: str) -> tuple[int, int, int]:
     return 2 * named - selector.count(" "), has_part_word, -len(selector)
 
 
-def own_selectors(el: Element) -> list[str]:
+def own_selectors(el: Element) -> Sequence[str]:
     """Returns selectors that select an element by its own classes, id or other attributes, never by its tag alone."""
-    tag = el.tag if isinstance(el.tag, str) and _TAG.match(el.tag) else ""
-    out = [f"{tag}[{attr}{op}{v}]" for attr, op in _VALUES for v in _attribute_values(el, attr, op)]
-    classes = [c for c in split_words(el.get("class") or "") if _PLAIN.match(c) and not _PAGE_SPECIFIC.search(c)]
+    values = tuple(el.get(attr) or "" for attr, _ in _VALUES)
+    return _own_selectors(el.tag if isinstance(el.tag, str) else "", el.get("class") or "", el.get("id") or "", values)
+
+
+@lru_cache(maxsize=4_096)  # the pages of a site share most of their elements' names
+def _own_selectors(tag: str, class_names: str, ident: str, values: tuple[str, ...]) -> tuple[str, ...]:
+    """Returns the selectors of an element with this tag, class and id. `values` are the values of the attributes in
+    `_VALUES`.
+    """
+    tag = tag if _TAG.match(tag) else ""
+    named = zip(_VALUES, values, strict=True)
+    out = [f"{tag}[{attr}{op}{v}]" for (attr, op), value in named for v in _attribute_values(value, op)]
+    classes = [c for c in split_words(class_names) if _PLAIN.match(c) and not _PAGE_SPECIFIC.search(c)]
     out += [f"{tag}.{c}" for c in classes[:_MAX_CLASSES]]
     if len(classes) > 1:
         out.append(tag + "".join(f".{c}" for c in classes[:3]))
-    ident = el.get("id") or ""
     if _PLAIN.match(ident) and not _PAGE_SPECIFIC.search(ident):
         out.append(f"{tag}#{ident}")
-    return out
+    return tuple(out)
 
 
-def _attribute_values(el: Element, attr: str, op: str) -> list[str]:
-    value = el.get(attr) or ""
+def _attribute_values(value: str, op: str) -> list[str]:
     if len(value) > 60:
         return []
     parts = split_words(value) if op == "~=" else [value]
@@ -513,12 +521,17 @@ def _learn_field(name: str, samples: Sequence[Sample], searched: Sequence[_Searc
         key=lambda p: (seen[p], selector_clarity(p[0]), p),
         reverse=True,
     )
-    trials = [
-        _try_rule(_make_rule(selector, attribute), name, searched, known) for selector, attribute in often[:_MAX_TRIED]
-    ]
-    if not trials:
+    is_slot = name in _SLOTS and filled < _ACCEPTED * len(samples)
+    trials: list[_Trial] = []
+    best: _Trial | None = None
+    for selector, attribute in often[:_MAX_TRIED]:
+        rule = _make_rule(selector, attribute)
+        if best is not None and not is_slot and not _may_be_better(rule, best, filled):
+            continue
+        trials.append(_try_rule(rule, name, searched, known))
+        best = trials[-1] if best is None or _trial_rank(trials[-1]) > _trial_rank(best) else best
+    if best is None:
         return None
-    best = max(trials, key=_trial_rank)
     while not all(best.right) and len(best.rule.select) < _MAX_SELECTORS:
         longer = [
             _try_rule(Rule((*best.rule.select, *t.rule.select), best.rule.attribute), name, searched, known)
@@ -533,7 +546,7 @@ def _learn_field(name: str, samples: Sequence[Sample], searched: Sequence[_Searc
         best = _try_rule(replace(best.rule, shown=shown), name, searched, known)
     if name == "title" and not _is_own_title(best.rule, samples):
         return None
-    if name in _SLOTS and filled < _ACCEPTED * len(samples) and (slot := _slot_rule(trials, known, samples)):
+    if is_slot and (slot := _slot_rule(trials, known, samples)):
         return slot
     return best.rule if _is_accepted(best, samples) else None
 
@@ -656,6 +669,15 @@ def _trial_rank(trial: _Trial) -> tuple[object, ...]:
     return sum(trial.right), -declared, -trial.matched, selector_clarity(selector)
 
 
+def _may_be_better(rule: Rule, best: _Trial, filled: int) -> bool:
+    """Returns True if a rule may be better than the best one that was tried (see `_trial_rank`). If that one is right on
+    all pages, another has to be right on all of them, too, so that it matches at least once on each of the `filled`
+    pages with a known value.
+    """
+    matched = 0 if rule.select[0] == JSON_LD else filled
+    return not all(best.right) or _trial_rank(_Trial(rule, best.right, matched)) > _trial_rank(best)
+
+
 def _is_accepted(trial: _Trial, samples: Sequence[Sample]) -> bool:
     reported = [right for right, s in zip(trial.right, samples, strict=True) if s.taught]
     guessed = [right for right, s in zip(trial.right, samples, strict=True) if not s.taught]
@@ -732,18 +754,18 @@ def _selectors_for_value(searched: _SearchedPage, name: str, value: Value) -> It
 
 _NEVER = frozenset(("html", "head", "body", "script", "style", "noscript", "svg", "title", "link", "form", "img"))
 _MOST_CHILDREN = 12
-_MOST_READ = 600
+_LONGEST = max(_MAX_LENGTH.values())
+_DATA = ("title", "datetime")
+"""Attributes that may contain a field of an element without text, or with a long one."""
 
 
 class _ShortElement:
-    """An element on a sample page, which may contain a field. `text` is the beginning of its text."""
+    """An element on a sample page, which may contain a field. `text` is its text, "" if that is longer than any field."""
 
     __slots__ = ("_folded", "_folded_line", "element", "text")
 
-    def __init__(self, el: Element) -> None:
-        self.element = el
-        text = "".join(el.itertext()) if len(el) else el.text or ""  # type: ignore[arg-type]
-        self.text = text.strip()[:_MOST_READ]
+    def __init__(self, el: Element, text: str) -> None:
+        self.element, self.text = el, text
         self._folded: str | None = None
         self._folded_line: str | None = None
 
@@ -764,8 +786,8 @@ class _ShortElement:
 
 
 class _SearchedPage:
-    """The elements of a page in which values are searched: its meta elements, and elements with few children. They are
-    collected once for all fields. Values read from them are cached, since many selectors find the same elements.
+    """The elements of a page in which values are searched: its meta elements, and elements with few children that have
+    a short text or data in attributes. They are collected once for all fields. Values read from them are cached, since many selectors find the same elements.
     """
 
     def __init__(self, page: Page) -> None:
@@ -773,11 +795,17 @@ class _SearchedPage:
         self.metas: list[Element] = []
         self.elements: list[_ShortElement] = []
         self._values: Memory = {}
-        for el in page.root.iter("*"):
+        text_length = page.index.text_length
+        for el in page.index.elements:
             if el.tag == "meta":
                 self.metas.append(el)
-            elif isinstance(el.tag, str) and el.tag not in _NEVER and len(el) <= _MOST_CHILDREN:
-                self.elements.append(_ShortElement(el))
+            elif el.tag not in _NEVER and len(el) <= _MOST_CHILDREN:
+                text = el.text or ""
+                if len(el):
+                    text = "".join(el.itertext()) if text_length(el) <= _LONGEST else ""  # type: ignore[arg-type]
+                text = text.strip()
+                if 0 < len(text) <= _LONGEST or any(map(el.get, _DATA)):
+                    self.elements.append(_ShortElement(el, text if len(text) <= _LONGEST else ""))
 
     def read(self, name: str, rule: Rule) -> Value:
         return read_field(self.page, name, rule, select_by_index, self._values)
