@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from urllib.parse import urljoin, urlsplit
 
+from lxml.etree import _Element as Element
+
 from archiver.discovery import cdx_and_timemaps, feed_parser, page_requisites, sitemaps, wordpress_api
 from archiver.discovery import page_links_and_well_known_urls as link_reader
 from archiver.discovery.soft404_and_walls import SoftNotFoundProfile, detect_wall, fingerprint_of
@@ -645,7 +647,8 @@ def _listed_categories(links: link_reader.PageLinks, page: Page) -> tuple[Listed
     entries = entries_of_listing(links.titles, links.others)
     beside = categories_of_entries(page, entries)
     own = category_of_listing(page)
-    posts = {at for element, at in entries if at not in beside and not is_beside_list(element)} if own else ()
+    known: dict[Element, bool] = {}
+    posts = {at for element, at in entries if at not in beside and not is_beside_list(element, known)} if own else ()
     return (
         *(ListedCategories(urlkey(at), names, is_beside=True) for at, names in beside.items()),
         *(ListedCategories(urlkey(at), (own,), is_beside=False) for at in sorted(posts)),

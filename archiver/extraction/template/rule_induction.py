@@ -670,8 +670,8 @@ def _trial_rank(trial: _Trial) -> tuple[object, ...]:
 
 
 def _may_be_better(rule: Rule, best: _Trial, filled: int) -> bool:
-    """Returns True if a rule may be better than the best one that was tried (see `_trial_rank`). If that one is right on
-    all pages, another has to be right on all of them, too, so that it matches at least once on each of the `filled`
+    """Returns True if a rule may be better than the best one that was tried (see `_trial_rank`). If that one is right
+    on all pages, another has to be right on all of them, too, so that it matches at least once on each of the `filled`
     pages with a known value.
     """
     matched = 0 if rule.select[0] == JSON_LD else filled
@@ -760,7 +760,7 @@ _DATA = ("title", "datetime")
 
 
 class _ShortElement:
-    """An element on a sample page, which may contain a field. `text` is its text, "" if that is longer than any field."""
+    """An element on a sample page, which may contain a field. `text` is its text, "" if no field is that long."""
 
     __slots__ = ("_folded", "_folded_line", "element", "text")
 
@@ -787,7 +787,8 @@ class _ShortElement:
 
 class _SearchedPage:
     """The elements of a page in which values are searched: its meta elements, and elements with few children that have
-    a short text or data in attributes. They are collected once for all fields. Values read from them are cached, since many selectors find the same elements.
+    a short text or data in attributes. They are collected once for all fields. Values read from them are cached, since
+    many selectors find the same elements.
     """
 
     def __init__(self, page: Page) -> None:
