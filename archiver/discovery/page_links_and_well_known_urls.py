@@ -559,6 +559,9 @@ class _SiteLinks(dict[str, ClassifiedLink | None]):
         self._context = base, origin, scope, latest_year
 
     def __missing__(self, href: str) -> ClassifiedLink | None:
+        page, separator, _ = href.partition("#")
+        if separator and page == page.strip() != "":
+            return self[page]  # the links to the comments of a post all lead to the post
         if len(self) >= _MOST_SITE_LINKS:
             self.clear()
         self[href] = known = classify_link(href, *self._context)
