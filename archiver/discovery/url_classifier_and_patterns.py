@@ -493,6 +493,7 @@ def _pattern_by_path(path: str, is_listing: bool) -> URLPattern:
     return URLPattern("numbers", _digitless(path)) if is_numbered else NO_PATTERN
 
 
+@lru_cache(maxsize=4_096)  # cached because the links of a site's menu are on each of its listings
 def series_of(url: str) -> str:
     """Returns the address of a list without the page number, given the URL of one of its pages; "" if the URL contains
     no page number.

@@ -604,7 +604,7 @@ def _has_content(page: Page, body: Element) -> bool:
 
 
 def _is_hidden(el: Element) -> bool:
-    return any(above.tag in _INVISIBLE for above in el.iterancestors())
+    return next(el.iterancestors(*_INVISIBLE), None) is not None
 
 
 def _is_empty(page: Page, root: Element) -> bool:

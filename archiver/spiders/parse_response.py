@@ -334,7 +334,7 @@ def _parse_document(fetched: FetchedPage, result: PageResult, request: PageReque
             )
         )
     page = parse_html(fetched.body, fetched.url, fetched.content_type, fetched.at)
-    if page.root is not None and (stated := statements_of_page(page.root, fetched.url)):
+    if page.root is not None and (stated := statements_of_page(page.index, fetched.url)):
         result = replace(result, usage_statements=(*result.usage_statements, *stated))
     result = replace(result, lacks_end=b"</html" not in fetched.body[-_END_BYTES:].replace(b"\0", b"").lower())
     links = _links(page, fetched, request, site.scope)
