@@ -157,6 +157,21 @@ def normalize(url: str, base: str = "") -> str | None:
     return out if len(out) <= _MAX_LENGTH and not _UNSAFE.search(out) else None
 
 
+IN_FOLDER = re.compile(r"[\w.~%-]")
+"""Matches the beginning of a relative address that leads to the same page from all pages of a folder."""
+
+
+def folder_of(url: str) -> str:
+    """Returns the URL of the folder of a page: "https://example.org/2024/" for "https://example.org/2024/05?p=1".
+    Returns "" if the URL is invalid.
+    """
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    return f"{parts.scheme}://{parts.netloc}{parts.path.rpartition('/')[0]}/" if parts.netloc else ""
+
+
 def asset_address(url: str, base: str = "") -> str | None:
     """Returns the URL of an image, stylesheet or font as a browser requests it: absolute, without fragment and
     credentials. `url` may be relative to `base`. Unlike `normalize` it keeps every parameter, because a replayed page

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from archiver.errors import BadAddress
-from archiver.urls import Scope, normalize, start_address, urlkey
+from archiver.urls import IN_FOLDER, Scope, folder_of, normalize, start_address, urlkey
 
 
 @pytest.mark.parametrize(
@@ -67,6 +67,17 @@ def test_normalize_never_raises_and_is_stable(text: str) -> None:
     if once is not None:
         assert normalize(once) == once
         assert urlkey(once) == urlkey(once)
+
+
+@given(
+    st.from_regex(r"[./a?#;:%ı \t-]{0,12}", fullmatch=True) | st.text(max_size=20),
+    st.from_regex(r"https?://example\.org(?:/[ab;.?#=-]{0,3}){0,4}", fullmatch=True),
+)
+@example("..", "https://example.org/a/b/c")
+@example("./?p=1#a", "https://example.org/a/b;c?d=/e")
+def test_a_link_leads_to_the_same_page_from_all_pages_of_a_folder(href: str, base: str) -> None:
+    if IN_FOLDER.match(href):
+        assert normalize(href, base) == normalize(href, folder_of(base))
 
 
 @given(st.from_regex(r"https?://[a-z0-9.-]{1,9}[a-z](?:/[A-Za-z0-9._~-]{1,5}){0,3}/?", fullmatch=True))

@@ -33,7 +33,7 @@ from archiver.items import DiscoveredURL, DiscoverySource, PageKind
 from archiver.lazy_regex import lazy_regex
 from archiver.platforms import platform_tables
 from archiver.platforms.page_index_and_selector_compiler import Index
-from archiver.urls import Scope, normalize, urlkey
+from archiver.urls import IN_FOLDER, Scope, folder_of, normalize, urlkey
 
 # Well-known addresses. Each guess costs a request.
 
@@ -223,6 +223,7 @@ class _Page:
         self.base = (normalize(element.get("href") or "", url) if element is not None else None) or url
         self.origin = origin_of(url)
         self.rooted = _site_links(origin_of(self.base), self.origin, scope, latest_year)
+        self.in_folder = _site_links(folder_of(self.base), self.origin, scope, latest_year)
         self.here = urlkey(url)
         self.is_home = self.here == urlkey(f"http://{scope.host}{scope.path}")
         self.kind = kind_by_address(url, scope.path)
@@ -307,6 +308,8 @@ class _Page:
             return None
         if href.startswith(("http://", "https://", "/")):
             known = self.rooted[href]
+        elif IN_FOLDER.match(href):
+            known = self.in_folder[href]
         else:
             known = classify_link(href, self.base, self.origin, self.scope, self.latest_year)
         if known is None:
@@ -548,14 +551,17 @@ def _below(elements: Iterable[etree._Element]) -> set[etree._Element]:
 
 class _SiteLinks(dict[str, ClassifiedLink | None]):
     """Maps the links of a site, as written in pages, to their classifications by `classify_link`. It is used for
-    absolute links and for those that begin with "/". A link is classified when it first occurs, so that the links of a
-    menu are classified once and not on each page.
+    absolute links, for those that begin with "/", and for those relative to one folder of the site. A link is
+    classified when it first occurs, so that the links of a menu are classified once and not on each page.
     """
 
     def __init__(self, base: str, origin: str, scope: Scope, latest_year: int) -> None:
         self._context = base, origin, scope, latest_year
 
     def __missing__(self, href: str) -> ClassifiedLink | None:
+        page, separator, _ = href.partition("#")
+        if separator and page == page.strip() != "":
+            return self[page]  # the links to the comments of a post all lead to the post
         if len(self) >= _MOST_SITE_LINKS:
             self.clear()
         self[href] = known = classify_link(href, *self._context)

@@ -13,6 +13,7 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from functools import cached_property, lru_cache
+from itertools import islice
 from urllib.parse import unquote, urljoin, urlsplit
 
 from lxml import etree
@@ -205,10 +206,10 @@ def detect_wall(root: etree._Element | None, title: str) -> str:
     """
     if root is None:
         return ""
-    heads = [title, *("".join(map(str, h.itertext())).strip() for h in list(root.iter("h1", "h2"))[:3])]
+    heads = [title, *("".join(map(str, h.itertext())).strip() for h in islice(root.iter("h1", "h2"), 3))]
     login = any(_LOGIN.match(h) for h in heads) and _has_password(root)
     consent = not login and any(_CONSENT_HEADING.match(h) for h in heads) and _has_button(root)
-    if not (login or consent) or len(list(root.iter("a"))) > _MAX_LINKS:
+    if not (login or consent) or len(list(islice(root.iter("a"), _MAX_LINKS + 1))) > _MAX_LINKS:
         return ""
     text = " ".join(_form_texts(root))
     if len(text) > _MAX_TEXT_LENGTH:

@@ -144,7 +144,7 @@ def matching_trap_rule(url: str, latest_year: int = 2100) -> str:
     if _SEARCH_PATH.search(path) and "updated-max" not in query:
         return "search"
     steps = [s for s in path.split("/") if s]
-    if len(steps) > _MAX_STEPS or (steps and max(Counter(steps).values()) >= _MAX_REPEATS):
+    if len(steps) > _MAX_STEPS or (len(steps) >= _MAX_REPEATS and max(Counter(steps).values()) >= _MAX_REPEATS):
         return "growing path"
     year = _YEAR_IN_PATH.search(path)
     if year and not _EARLIEST <= int(year.group(1)) <= latest_year and not _NAMED_DAY.search(path):
@@ -153,14 +153,13 @@ def matching_trap_rule(url: str, latest_year: int = 2100) -> str:
 
 
 def _by_query(path: str, query: str) -> str:
-    events = bool(_EVENTS.search(path))
     if not query:
-        return "calendar" if events and _DATE_STEPS.search(path) else ""
+        return "calendar" if _DATE_STEPS.search(path) and _EVENTS.search(path) else ""
     pairs = parse_qsl(query, keep_blank_values=True)
     for row in TRAPS:
         if row.key and any(row.key.fullmatch(k) and (row.value is None or row.value.fullmatch(v)) for k, v in pairs):
             return row.name
-    return "calendar" if events and any(k.lower() in _EVENT_KEYS for k, _ in pairs) else ""
+    return "calendar" if any(k.lower() in _EVENT_KEYS for k, _ in pairs) and _EVENTS.search(path) else ""
 
 
 def path_and_query(url: str) -> tuple[str, str]:
@@ -420,8 +419,11 @@ def listing_word(segments: list[str]) -> str:
     return ""
 
 
+_PAGE_ENDING = lazy_regex(r"\.(?:html?|php|aspx?)$")
+
+
 def _bare_word(segment: str) -> str:
-    return re.sub(r"\.(?:html?|php|aspx?)$", "", segment)
+    return _PAGE_ENDING.sub("", segment) if "." in segment else segment
 
 
 # URL patterns: what a URL has in common with other URLs that the same program generated.
@@ -491,6 +493,7 @@ def _pattern_by_path(path: str, is_listing: bool) -> URLPattern:
     return URLPattern("numbers", _digitless(path)) if is_numbered else NO_PATTERN
 
 
+@lru_cache(maxsize=4_096)  # cached because the links of a site's menu are on each of its listings
 def series_of(url: str) -> str:
     """Returns the address of a list without the page number, given the URL of one of its pages; "" if the URL contains
     no page number.

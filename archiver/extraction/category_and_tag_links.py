@@ -902,10 +902,21 @@ def category_of_listing(page: Page) -> str:
     return next((text for text in headings if text and fold_text(text) == name), "")
 
 
-def is_beside_list(el: Element) -> bool:
+def is_beside_list(el: Element, known: dict[Element, bool]) -> bool:
     """Returns True if an entry (the element `el`, or the <article> around it) is outside the list of posts, for example
-    in a sidebar or in navigation.
+    in a sidebar or in navigation. `known` contains the answers for the elements around entries of the same page, and
+    the new ones are added.
     """
     article = _article_around(el)
-    entry = el if article is None else article
-    return any(around.tag in _BESIDE_LIST or boilerplate_word(around) for around in entry.iterancestors())
+    at: Element | None = (el if article is None else article).getparent()
+    passed: list[Element] = []
+    is_beside = False
+    while at is not None and not is_beside:
+        if at in known:
+            is_beside = known[at]
+            break
+        passed.append(at)
+        is_beside = at.tag in _BESIDE_LIST or bool(boilerplate_word(at))
+        at = at.getparent()
+    known.update(dict.fromkeys(passed, is_beside))
+    return is_beside

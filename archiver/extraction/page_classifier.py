@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import islice
 from typing import Protocol
 from urllib.parse import parse_qsl, urlsplit
@@ -181,6 +181,7 @@ def linked_headings(page: Page, post: Post) -> list[tuple[Element, str]]:
     return [(h, url) for url, h in out.items()]
 
 
+@lru_cache(maxsize=4_096)  # the pages of a site share most of the links in their menus
 def _host(url: str) -> str:
     return (urlsplit(url).hostname or "").removeprefix("www.")
 
@@ -272,8 +273,11 @@ def _only_link(page: Page, item: Element, length: int, hosts: set[str]) -> str:
     """Returns the address of the only link in an item if it leads to another page on one of `hosts` and the item has
     little other text; otherwise "". `length` is the length of the item's text.
     """
-    links = [(page.join(a.get("href")), page.index.text_length(a)) for a in item.iter("a")]
-    own = {url.partition("#")[0]: n for url, n in links if url and _host(url) in hosts}
+    links = [(a, page.index.text_length(a)) for a in item.iter("a")]
+    if length - max((n for _, n in links), default=0) > _DATE_LENGTH:
+        return ""
+    urls = [(page.join(a.get("href")), n) for a, n in links]
+    own = {url.partition("#")[0]: n for url, n in urls if url and _host(url) in hosts}
     if len(own) != 1:
         return ""
     ((target, text),) = own.items()

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from copy import copy
 from datetime import datetime
 from functools import cached_property, lru_cache
 from itertools import chain, islice
@@ -25,7 +26,7 @@ from archiver.lazy_regex import lazy_regex
 from archiver.platforms import Platform, detect_platform
 from archiver.platforms.css_and_xpath_evaluator import Found
 from archiver.platforms.page_index_and_selector_compiler import Index
-from archiver.urls import folder_path, normalize
+from archiver.urls import IN_FOLDER, folder_of, folder_path, normalize
 
 # Limits. If a page is badly broken, or was built to be slow to parse, only its beginning is parsed.
 
@@ -282,6 +283,16 @@ class Page:
     def platform(self) -> Platform:
         return detect_platform(self.index, self.data.meta_first("generator"))
 
+    def without_rules(self) -> Page:
+        """Returns the same page without what a site's rules set, its platform and its constants, so that it can be
+        extracted with other rules. The tree and what was read from it are shared.
+        """
+        _ = self.index
+        page = copy(self)
+        page.constants, page.names = SiteConstants(), None
+        page.__dict__.pop("platform", None)
+        return page
+
     def assume(self, platform: Platform) -> None:
         """Sets the page's platform to the one that the site's rules name, unless a platform has already been
         detected.
@@ -323,10 +334,17 @@ class Page:
             return ""
         url = self._joined.get(href)
         if url is None:
-            from_root = _FROM_ROOT.match(href) is not None and href.isprintable() and self._root != ""
-            url = _join_with_root(href, self._root) if from_root else normalize(href, self.base) or ""
-            self._joined[href] = url
+            base = self._shared_base(href)
+            url = self._joined[href] = _join(href, base) if base else normalize(href, self.base) or ""
         return url
+
+    def _shared_base(self, href: str) -> str:
+        """Returns the address of the home page or of a folder, relative to which `href` leads to the same page as on
+        this page; "" if there is none.
+        """
+        if not href.isprintable():
+            return ""
+        return self._root if _FROM_ROOT.match(href) else self._folder if IN_FOLDER.match(href) else ""
 
     @cached_property
     def _root(self) -> str:
@@ -336,6 +354,10 @@ class Page:
         except ValueError:
             return ""
         return f"{parts.scheme}://{parts.netloc}/" if parts.scheme in _WEB and parts.netloc else ""
+
+    @cached_property
+    def _folder(self) -> str:
+        return folder_of(self.base) if self._root else ""
 
     @cached_property
     def canonical(self) -> str:
@@ -455,11 +477,11 @@ class Page:
 
 
 @lru_cache(maxsize=4_096)  # the pages of a site share most of the links in their menus
-def _join_with_root(href: str, root: str) -> str:
-    """Returns the normalized URL of an address that begins with a slash or a host. It does not depend on the page's
-    path, so pages of one host share the cached result.
+def _join(href: str, base: str) -> str:
+    """Returns the normalized URL of an address relative to a home page or a folder, whose pages share the cached
+    result; "" if the address is invalid.
     """
-    return normalize(href, root) or ""
+    return normalize(href, base) or ""
 
 
 def language_tag(value: str | None) -> str:
@@ -582,7 +604,7 @@ def _has_content(page: Page, body: Element) -> bool:
 
 
 def _is_hidden(el: Element) -> bool:
-    return any(above.tag in _INVISIBLE for above in el.iterancestors())
+    return next(el.iterancestors(*_INVISIBLE), None) is not None
 
 
 def _is_empty(page: Page, root: Element) -> bool:

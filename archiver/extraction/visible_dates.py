@@ -920,8 +920,7 @@ def dates_of_entries(page: Page, entries: Entries, *, is_continued: bool = False
     reader = _EntryReader(page, entries)
     lists: dict[tuple[str, str], dict[str, _DatedEntry]] = defaultdict(dict)
     for link, address in entries:
-        found = reader.read(link, address)
-        for one in () if found and is_beside_list(link) else found:
+        for one in reader.read(link, address):
             lists[one.place].setdefault(address, one)
     dates: dict[str, str] = {}
     latest = (page.captured_at or datetime.now(UTC)).date().isoformat()
@@ -972,6 +971,7 @@ class _EntryReader:
         self._page, self._language = page, page.date_language
         self._owners = owners_of_elements(entries)
         self._with_digits = self._elements_with_digits()
+        self._beside: dict[Element, bool] = {}
 
     def _elements_with_digits(self) -> set[Element]:
         """Returns the elements that contain a short text with digits or a <time>, and the nearest elements around them.
@@ -996,12 +996,14 @@ class _EntryReader:
 
     def read(self, link: Element, address: str) -> list[_DatedEntry]:
         """Returns the entry of a link with the date beside it. Returns two entries if there is a date on each side, []
-        if there is none or if the link is in a sentence.
+        if there is none, if the link is in a sentence, or if it is outside the list of posts, for example in a menu.
 
         The date is searched in the link, and then beside it, within the elements that contain no link to another post.
         If there is no such element, as in lines that end with <br>, it is searched up to the next links.
         """
-        if self._with_digits.isdisjoint(islice(link.iterancestors(), _ENTRY_CLIMB)):
+        if self._with_digits.isdisjoint(islice(link.iterancestors(), _ENTRY_CLIMB)) or is_beside_list(
+            link, self._beside
+        ):
             return []
         text = element_line(link)
         inside = self._date_in_link(link, text) if link in self._with_digits else None

@@ -306,7 +306,7 @@ def _read_page(
     headers = [(n.decode("latin-1"), v.decode("latin-1")) for n, v in answer.headers]
     usage_statements = (
         *statements_of_headers(headers, found.url),
-        *(statements_of_page(page.root, found.url) if page.root is not None else ()),
+        *(statements_of_page(page.index, found.url) if page.root is not None else ()),
     )
     article, _ = drop_impossible_values(article, found.at)
     return replace(

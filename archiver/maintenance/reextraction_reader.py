@@ -192,7 +192,7 @@ def relearn_site_rules(db: Database, folder: Path, site: dict[str, Any], most: i
     rules = learn_with_constants(
         [one.sample for one in newest],
         lambda constants: [one.without_constants(constants) for one in newest],
-        list(_pages_without_post(db, folder, site["id"])),
+        _pages_without_post(db, folder, site["id"]),
         valid.constants if valid is not None else SiteConstants(),
     )
     if rules is None or not rules.fields:
@@ -225,7 +225,7 @@ class _ReadCapture:
 
     def fits(self, rules: SiteRules) -> bool:
         """Returns True if the capture is read by the rules, which find its text."""
-        page = parse_page(self.sample.page.decoded, self.sample.page.url, captured_at=self.captured_at)
+        page = self.sample.page.without_rules()
         found = extract_page(page, self.hint, PageKind.POST, rules=replace(rules, version="new"))
         return found.read_by == "new" and text_f1(found.body, self.sample.article.body) >= _SAME_TEXT
 

@@ -30,6 +30,8 @@ from archiver.lazy_regex import lazy_regex
 if TYPE_CHECKING:
     from lxml import etree
 
+    from archiver.platforms.page_index_and_selector_compiler import Index
+
 # Files that apply to a whole host (robots.txt, tdmrep.json).
 
 FRESH_FOR = timedelta(hours=24)
@@ -297,23 +299,29 @@ def _of_header(name: str, value: str, url: str) -> Iterator[UsageStatement]:
         yield UsageStatement("header", "content-usage", value.strip())
 
 
-def statements_of_page(root: etree._Element, url: str) -> tuple[UsageStatement, ...]:
-    """Returns the usage statements in a page's HTML.
+def statements_of_page(index: Index, url: str) -> tuple[UsageStatement, ...]:
+    """Returns the usage statements in a page's HTML, given the index of its tree.
 
     Reads robots meta elements for all and for single crawlers, TDM metadata (TDMRep, "TDM Metadata in HTML
     Content"), licence metadata, and links with rel=license anywhere on the page.
     """
-    return _kept(_of_page(root, url))
+    return _kept(_of_page(index, url))
 
 
-def _of_page(root: etree._Element, url: str) -> Iterator[UsageStatement]:
-    for element in root.iter("meta", "link", "a"):
+def _of_page(index: Index, url: str) -> Iterator[UsageStatement]:
+    licences = [el for el in index.with_attribute("rel") if _states_licence(el)]
+    metas = index.tag("meta")
+    for element in index.sorted([*metas, *licences]) if licences else metas:
         if element.tag == "meta":
             yield from _of_meta(
                 (element.get("name") or "").strip().lower(), (element.get("content") or "").strip(), url
             )
-        elif (rel := element.get("rel")) and "license" in rel.lower().split() and (href := element.get("href")):
+        elif href := element.get("href"):
             yield UsageStatement("link", "license", _absolute(url, href))
+
+
+def _states_licence(element: etree._Element) -> bool:
+    return element.tag in ("a", "link") and "license" in (element.get("rel") or "").lower().split()
 
 
 def _of_meta(name: str, content: str, url: str) -> Iterator[UsageStatement]:

@@ -41,6 +41,7 @@ from archiver.items import (
     Capture,
     DiscoveredURL,
     DiscoverySource,
+    PageForm,
     PageKind,
     SourceHint,
     reports_post,
@@ -190,8 +191,8 @@ class SiteJudge:
     def before_learning(self) -> None:
         self.judge()
 
-    def has_post_form(self, page: Page, article: Article) -> bool:
-        return self._verdicts.post_form_of(page_form(page), article.kind, article.kind_rule) is not None
+    def has_post_form(self, form: PageForm, article: Article) -> bool:
+        return self._verdicts.post_form_of(form, article.kind, article.kind_rule) is not None
 
     def held_among(self, urls: Collection[str]) -> Collection[str]:
         self._writer.flush()

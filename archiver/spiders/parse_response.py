@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from urllib.parse import urljoin, urlsplit
 
+from lxml.etree import _Element as Element
+
 from archiver.discovery import cdx_and_timemaps, feed_parser, page_requisites, sitemaps, wordpress_api
 from archiver.discovery import page_links_and_well_known_urls as link_reader
 from archiver.discovery.soft404_and_walls import SoftNotFoundProfile, detect_wall, fingerprint_of
@@ -332,7 +334,7 @@ def _parse_document(fetched: FetchedPage, result: PageResult, request: PageReque
             )
         )
     page = parse_html(fetched.body, fetched.url, fetched.content_type, fetched.at)
-    if page.root is not None and (stated := statements_of_page(page.root, fetched.url)):
+    if page.root is not None and (stated := statements_of_page(page.index, fetched.url)):
         result = replace(result, usage_statements=(*result.usage_statements, *stated))
     result = replace(result, lacks_end=b"</html" not in fetched.body[-_END_BYTES:].replace(b"\0", b"").lower())
     links = _links(page, fetched, request, site.scope)
@@ -645,7 +647,8 @@ def _listed_categories(links: link_reader.PageLinks, page: Page) -> tuple[Listed
     entries = entries_of_listing(links.titles, links.others)
     beside = categories_of_entries(page, entries)
     own = category_of_listing(page)
-    posts = {at for element, at in entries if at not in beside and not is_beside_list(element)} if own else ()
+    known: dict[Element, bool] = {}
+    posts = {at for element, at in entries if at not in beside and not is_beside_list(element, known)} if own else ()
     return (
         *(ListedCategories(urlkey(at), names, is_beside=True) for at, names in beside.items()),
         *(ListedCategories(urlkey(at), (own,), is_beside=False) for at in sorted(posts)),

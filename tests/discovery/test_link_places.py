@@ -67,6 +67,10 @@ def test_a_remembered_link_is_classified_as_a_new_one() -> None:
         "/b.pdf",
         "https://else.example/",
         "/?m=1",
+        "/a/#comment-1",
+        "b.html#top",
+        "?p=1#a",
+        " /a #b",
     ]
     remembered = page_links._SiteLinks(origin_of(URL), origin_of(URL), SCOPE, 2030)
     for _ in range(2):

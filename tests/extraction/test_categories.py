@@ -681,4 +681,4 @@ def test_the_category_whose_posts_a_page_lists(path: str, markup: str, name: str
     ],
 )
 def test_an_entry_in_a_sidebar_is_not_in_the_list(markup: str, beside: bool) -> None:
-    assert is_beside_list(listing(markup)[1][0][0]) is beside
+    assert is_beside_list(listing(markup)[1][0][0], {}) is beside

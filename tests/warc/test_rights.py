@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from lxml import html
 
 from archiver.items import UsageStatement
+from archiver.platforms.page_index_and_selector_compiler import Index
 from archiver.politeness.robots_and_usage_statements import (
     MAX_STATEMENTS,
     parse_tdm_file,
@@ -117,7 +118,7 @@ PAGES: dict[str, tuple[str, list[Short]]] = {
 def test_usage_statements_are_read_from_elements_of_the_page(case: str) -> None:
     markup, expected = PAGES[case]
     root = html.document_fromstring(f"<!doctype html><html><head><title>t</title>{markup}</html>")
-    assert short(statements_of_page(root, URL)) == expected
+    assert short(statements_of_page(Index(root), URL)) == expected
 
 
 def test_usage_statements_of_a_page_are_bounded() -> None:

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from lxml.etree import _Element as Element
 
@@ -90,22 +90,30 @@ def selector_clarity(selector: str) -> tuple[int, int, int]:
     return 2 * named - selector.count(" "), has_part_word, -len(selector)
 
 
-def own_selectors(el: Element) -> list[str]:
+def own_selectors(el: Element) -> Sequence[str]:
     """Returns selectors that select an element by its own classes, id or other attributes, never by its tag alone."""
-    tag = el.tag if isinstance(el.tag, str) and _TAG.match(el.tag) else ""
-    out = [f"{tag}[{attr}{op}{v}]" for attr, op in _VALUES for v in _attribute_values(el, attr, op)]
-    classes = [c for c in split_words(el.get("class") or "") if _PLAIN.match(c) and not _PAGE_SPECIFIC.search(c)]
+    values = tuple(el.get(attr) or "" for attr, _ in _VALUES)
+    return _own_selectors(el.tag if isinstance(el.tag, str) else "", el.get("class") or "", el.get("id") or "", values)
+
+
+@lru_cache(maxsize=4_096)  # the pages of a site share most of their elements' names
+def _own_selectors(tag: str, class_names: str, ident: str, values: tuple[str, ...]) -> tuple[str, ...]:
+    """Returns the selectors of an element with this tag, class and id. `values` are the values of the attributes in
+    `_VALUES`.
+    """
+    tag = tag if _TAG.match(tag) else ""
+    named = zip(_VALUES, values, strict=True)
+    out = [f"{tag}[{attr}{op}{v}]" for (attr, op), value in named for v in _attribute_values(value, op)]
+    classes = [c for c in split_words(class_names) if _PLAIN.match(c) and not _PAGE_SPECIFIC.search(c)]
     out += [f"{tag}.{c}" for c in classes[:_MAX_CLASSES]]
     if len(classes) > 1:
         out.append(tag + "".join(f".{c}" for c in classes[:3]))
-    ident = el.get("id") or ""
     if _PLAIN.match(ident) and not _PAGE_SPECIFIC.search(ident):
         out.append(f"{tag}#{ident}")
-    return out
+    return tuple(out)
 
 
-def _attribute_values(el: Element, attr: str, op: str) -> list[str]:
-    value = el.get(attr) or ""
+def _attribute_values(value: str, op: str) -> list[str]:
     if len(value) > 60:
         return []
     parts = split_words(value) if op == "~=" else [value]
@@ -472,7 +480,7 @@ def learn_rules(samples: Sequence[Sample], others: Iterable[Page] = ()) -> SiteR
         fields["authors"] = rule
     taught = sum(s.taught for s in samples)
     by_api = 2 * sum(s.by_api for s in samples) >= taught
-    others = list(others)
+    others = _TakenPages(others)
     post = _post_marks(samples, others, fields)
     places = publisher_places((s.article.geotags for s in samples), len(samples))
     return SiteRules(
@@ -525,12 +533,17 @@ def _learn_field(name: str, samples: Sequence[Sample], searched: Sequence[_Searc
         key=lambda p: (seen[p], selector_clarity(p[0]), p),
         reverse=True,
     )
-    trials = [
-        _try_rule(_make_rule(selector, attribute), name, searched, known) for selector, attribute in often[:_MAX_TRIED]
-    ]
-    if not trials:
+    is_slot = name in _SLOTS and filled < _ACCEPTED * len(samples)
+    trials: list[_Trial] = []
+    best: _Trial | None = None
+    for selector, attribute in often[:_MAX_TRIED]:
+        rule = _make_rule(selector, attribute)
+        if best is not None and not is_slot and not _may_be_better(rule, best, filled):
+            continue
+        trials.append(_try_rule(rule, name, searched, known))
+        best = trials[-1] if best is None or _trial_rank(trials[-1]) > _trial_rank(best) else best
+    if best is None:
         return None
-    best = max(trials, key=_trial_rank)
     while not all(best.right) and len(best.rule.select) < _MAX_SELECTORS:
         longer = [
             _try_rule(Rule((*best.rule.select, *t.rule.select), best.rule.attribute), name, searched, known)
@@ -545,7 +558,7 @@ def _learn_field(name: str, samples: Sequence[Sample], searched: Sequence[_Searc
         best = _try_rule(replace(best.rule, shown=shown), name, searched, known)
     if name == "title" and not _is_own_title(best.rule, samples):
         return None
-    if name in _SLOTS and filled < _ACCEPTED * len(samples) and (slot := _slot_rule(trials, known, samples)):
+    if is_slot and (slot := _slot_rule(trials, known, samples)):
         return slot
     return best.rule if _is_accepted(best, samples) else None
 
@@ -668,6 +681,15 @@ def _trial_rank(trial: _Trial) -> tuple[object, ...]:
     return sum(trial.right), -declared, -trial.matched, selector_clarity(selector)
 
 
+def _may_be_better(rule: Rule, best: _Trial, filled: int) -> bool:
+    """Returns True if a rule may be better than the best one that was tried (see `_trial_rank`). If that one is right
+    on all pages, another has to be right on all of them, too, so that it matches at least once on each of the `filled`
+    pages with a known value.
+    """
+    matched = 0 if rule.select[0] == JSON_LD else filled
+    return not all(best.right) or _trial_rank(_Trial(rule, best.right, matched)) > _trial_rank(best)
+
+
 def _is_accepted(trial: _Trial, samples: Sequence[Sample]) -> bool:
     reported = [right for right, s in zip(trial.right, samples, strict=True) if s.taught]
     guessed = [right for right, s in zip(trial.right, samples, strict=True) if not s.taught]
@@ -744,18 +766,18 @@ def _selectors_for_value(searched: _SearchedPage, name: str, value: Value) -> It
 
 _NEVER = frozenset(("html", "head", "body", "script", "style", "noscript", "svg", "title", "link", "form", "img"))
 _MOST_CHILDREN = 12
-_MOST_READ = 600
+_LONGEST = max(_MAX_LENGTH.values())
+_DATA = ("title", "datetime")
+"""Attributes that may contain a field of an element without text, or with a long one."""
 
 
 class _ShortElement:
-    """An element on a sample page, which may contain a field. `text` is the beginning of its text."""
+    """An element on a sample page, which may contain a field. `text` is its text, "" if no field is that long."""
 
     __slots__ = ("_folded", "_folded_line", "element", "text")
 
-    def __init__(self, el: Element) -> None:
-        self.element = el
-        text = "".join(el.itertext()) if len(el) else el.text or ""  # type: ignore[arg-type]
-        self.text = text.strip()[:_MOST_READ]
+    def __init__(self, el: Element, text: str) -> None:
+        self.element, self.text = el, text
         self._folded: str | None = None
         self._folded_line: str | None = None
 
@@ -776,8 +798,9 @@ class _ShortElement:
 
 
 class _SearchedPage:
-    """The elements of a page in which values are searched: its meta elements, and elements with few children. They are
-    collected once for all fields. Values read from them are cached, since many selectors find the same elements.
+    """The elements of a page in which values are searched: its meta elements, and elements with few children that have
+    a short text or data in attributes. They are collected once for all fields. Values read from them are cached, since
+    many selectors find the same elements.
     """
 
     def __init__(self, page: Page) -> None:
@@ -785,11 +808,17 @@ class _SearchedPage:
         self.metas: list[Element] = []
         self.elements: list[_ShortElement] = []
         self._values: Memory = {}
-        for el in page.root.iter("*"):
+        text_length = page.index.text_length
+        for el in page.index.elements:
             if el.tag == "meta":
                 self.metas.append(el)
-            elif isinstance(el.tag, str) and el.tag not in _NEVER and len(el) <= _MOST_CHILDREN:
-                self.elements.append(_ShortElement(el))
+            elif el.tag not in _NEVER and len(el) <= _MOST_CHILDREN:
+                text = el.text or ""
+                if len(el):
+                    text = "".join(el.itertext()) if text_length(el) <= _LONGEST else ""  # type: ignore[arg-type]
+                text = text.strip()
+                if 0 < len(text) <= _LONGEST or any(map(el.get, _DATA)):
+                    self.elements.append(_ShortElement(el, text if len(text) <= _LONGEST else ""))
 
     def read(self, name: str, rule: Rule) -> Value:
         return read_field(self.page, name, rule, select_by_index, self._values)
@@ -834,9 +863,10 @@ class _SearchedPage:
         ]
 
 
-def _post_marks(samples: Sequence[Sample], others: Sequence[Page], fields: dict[str, Rule]) -> tuple[str, ...]:
+def _post_marks(samples: Sequence[Sample], others: Iterable[Page], fields: dict[str, Rule]) -> tuple[str, ...]:
     """Returns a selector that matches on every sample post and on none of the pages `others`, as a tuple; () if there
-    is none, or if `others` is empty. The selectors of the rules `fields` are among those tried.
+    is none, or if `others` is empty. The selectors of the rules `fields` are among those tried. No more pages are
+    taken from `others` than are needed.
     """
     first = samples[0].page.index
     options: list[str] = []
@@ -848,8 +878,26 @@ def _post_marks(samples: Sequence[Sample], others: Sequence[Page], fields: dict[
         s for name in ("published", "title", "body") if name in fields for s in fields[name].select[:1] if s != JSON_LD
     ]
     everywhere = [o for o in dict.fromkeys(options) if all(select_by_index(s.page, o) for s in samples)]
-    apart = [o for o in everywhere if not any(select_by_index(p, o) for p in others)]
-    return tuple(apart[:1]) if others else ()
+    apart, is_compared = everywhere, False
+    for page in others:
+        apart, is_compared = [o for o in apart if not select_by_index(page, o)], True
+        if not apart:
+            break
+    return tuple(apart[:1]) if is_compared else ()
+
+
+class _TakenPages:
+    """The pages of an iterator. Each is taken from it when it is first needed, and then kept."""
+
+    def __init__(self, pages: Iterable[Page]) -> None:
+        self._rest = iter(pages)
+        self._taken: list[Page] = []
+
+    def __iter__(self) -> Iterator[Page]:
+        yield from self._taken
+        for page in self._rest:
+            self._taken.append(page)
+            yield page
 
 
 _MIN_OTHERS = 5
@@ -859,7 +907,7 @@ _MAX_SIGNS = 3
 _MOST_CLASSIFIED = 5
 
 
-def _post_signs(samples: Sequence[Sample], others: Sequence[Page], fields: dict[str, Rule]) -> PostSigns | None:
+def _post_signs(samples: Sequence[Sample], others: Iterable[Page], fields: dict[str, Rule]) -> PostSigns | None:
     """Returns what shows that a page is a post: elements that all sample posts have and none of the pages `others`,
     such as links to the next post. Returns None if nothing does.
 
@@ -870,12 +918,13 @@ def _post_signs(samples: Sequence[Sample], others: Sequence[Page], fields: dict[
     date, title = fields.get("published"), fields["title"].select[0]
     if date is None or date.coverage < ALWAYS or title == JSON_LD:
         return None
-    has_list = any(len(select_by_index(page, title)) > 1 for page in others)
-    if len(others) < _MIN_OTHERS and not has_list:
-        return None
     if any(len(select_by_index(s.page, title)) != 1 for s in samples):
         return None
-    present = _distinct_signs(samples, others)
+    pages = list(others)
+    has_list = any(len(select_by_index(page, title)) > 1 for page in pages)
+    if len(pages) < _MIN_OTHERS and not has_list:
+        return None
+    present = _distinct_signs(samples, pages)
     if not present:
         return None
     answers = {classify_page(s.page) for s in samples[:_MOST_CLASSIFIED]}

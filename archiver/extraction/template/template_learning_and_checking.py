@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections import deque
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
@@ -14,11 +14,12 @@ from archiver.extraction.category_and_tag_links import FOLDER_WORDS
 from archiver.extraction.page_classifier import Answer
 from archiver.extraction.page_decoding_and_mojibake import DecodedText
 from archiver.extraction.page_parsing_and_javascript_check import Page, parse_page
+from archiver.extraction.template.page_form_fingerprint_and_date_slot import page_form
 from archiver.extraction.template.rule_induction import MIN_POSTS, Sample, learn_rules, reports_whole_post, text_f1
 from archiver.extraction.template.site_rules_and_constants import ReadPost, SiteConstants, SiteRules, find_constants
 from archiver.extraction.text_normalization_and_formulas import element_line, fold_text
 from archiver.extraction.title_candidates_and_site_names import site_names
-from archiver.items import Article, PageKind, SourceHint
+from archiver.items import Article, PageForm, PageKind, SourceHint
 
 ENOUGH = 25
 """A site's template is learned after this many posts. If a run ends with fewer posts, the template is learned from
@@ -38,6 +39,9 @@ _MAX_PAGE_LENGTH = 3_000_000  # pages with more characters than this are not use
 class _KeptPage:
     """A page that is kept as compressed source until rules are learned. The parsed trees of 25 pages would need more
     memory than the rest of the crawl.
+
+    - `form`: the form of a page that is not a post; None for a post.
+    - `by_rules`: the article as the rules learned from it read it; None if these rules are no longer the site's.
     """
 
     text: bytes
@@ -46,6 +50,8 @@ class _KeptPage:
     captured_at: datetime | None
     article: Article | None = None
     hint: SourceHint | None = None
+    form: PageForm | None = None
+    by_rules: Article | None = None
 
     def page(self) -> Page:
         decoded = replace(self.decoded, text=zlib.decompress(self.text).decode("utf-8"))
@@ -71,8 +77,8 @@ class Judge(Protocol):
         that decided it. `hint` is what a feed or an API says about the post, None if nothing.
         """
 
-    def has_post_form(self, page: Page, article: Article) -> bool:
-        """Returns True if the page has the form of the site's posts, although it was guessed not to be a post."""
+    def has_post_form(self, form: PageForm, article: Article) -> bool:
+        """Returns True if a page has the form of the site's posts, although it was guessed not to be a post."""
 
     def held_among(self, urls: Collection[str]) -> Collection[str]:
         """Returns those of the URLs whose pages are held. The content of held pages is doubtful, so nothing is learned
@@ -91,7 +97,7 @@ class NoJudge:
     ) -> Article:
         return article
 
-    def has_post_form(self, page: Page, article: Article) -> bool:
+    def has_post_form(self, form: PageForm, article: Article) -> bool:
         return False
 
     def held_among(self, urls: Collection[str]) -> Collection[str]:
@@ -166,14 +172,7 @@ class TemplateLearner:
             if self.knows and self.rules is not None:
                 # With this page the sample was complete, and rules were learned. So the page is now read with the
                 # rules.
-                self._taught_by = [k for k in self._taught_by if k.url != page.url]
-                return extract_page(
-                    parse_page(page.decoded, page.url, captured_at=page.captured_at),
-                    hint,
-                    known,
-                    posts_only=True,
-                    rules=self.rules,
-                )
+                return extract_page(page.without_rules(), hint, known, posts_only=True, rules=self.rules)
         return article
 
     def samples(self) -> Iterator[_KeptPage]:
@@ -191,7 +190,7 @@ class TemplateLearner:
         """Returns the article of a sample post, extracted with the learned rules; None if the rules do not fit the
         page.
         """
-        article = extract_page(sample.page(), sample.hint, PageKind.POST, rules=self.rules)
+        article = sample.by_rules or extract_page(sample.page(), sample.hint, PageKind.POST, rules=self.rules)
         return article if self.rules is not None and article.read_by == self.rules.version else None
 
     def finish(self) -> None:
@@ -204,7 +203,7 @@ class TemplateLearner:
             return
         self._posts.append(_keep_page(page, article, hint))
         if len(self._posts) >= ENOUGH:
-            self._learn()
+            self._learn(last=page.url)
 
     def _keep_other(self, page: Page, article: Article) -> None:
         if (
@@ -213,28 +212,37 @@ class TemplateLearner:
             and len(page.text) <= _MAX_PAGE_LENGTH
             and (article.kind in (PageKind.LISTING, PageKind.PAGE))
         ):
-            self._others.append(_keep_page(page, article))
+            self._others.append(replace(_keep_page(page, article), form=page_form(page)))
 
-    def _learn(self) -> None:
+    def _learn(self, last: str = "") -> None:
+        """Learns rules from the posts that were kept. `last` is the address of the post that is being read, "" if none
+        is. The other posts are to be read again by the rules, which is done while their trees are in memory.
+        """
         self._judge.before_learning()
         self._posts = self._without_held(self._posts)
         if len(self._posts) < MIN_POSTS:
             return
         known = self.rules.constants if self.rules is not None else SiteConstants()
         with garbage_collection_paused():
+            samples = [k.sample() for k in self._posts]
             rules = learn_with_constants(
-                [k.sample() for k in self._posts],
-                lambda constants: [read_without_constants(k.sample(), k.hint, constants) for k in self._posts],
-                list(self._certain_others()),
+                samples,
+                lambda constants: [
+                    read_without_constants(s, k.hint, constants) for s, k in zip(samples, self._posts, strict=True)
+                ],
+                self._certain_others(),
                 known,
             )
-        kept, self._posts = self._posts, []
-        if rules is not None:
-            self.rules = self._learned(rules)
+            kept, self._posts = self._posts, []
+            if rules is not None:
+                self.rules = self._learned(rules)
+            if rules is not None and rules.fields:
+                self._taught_by = [
+                    replace(k, by_rules=extract_page(s.page.without_rules(), k.hint, PageKind.POST, rules=self.rules))
+                    for s, k in zip(samples, kept, strict=True)
+                    if k.url != last and not s.article.parts and s.article.whole_at in ("", k.url)
+                ]
         if rules is not None and rules.fields:
-            self._taught_by = [
-                k for k in kept if k.article is not None and not k.article.parts and k.article.whole_at in ("", k.url)
-            ]
             self._strange.clear()
             self._others.clear()
             self._agrees.clear()
@@ -245,9 +253,8 @@ class TemplateLearner:
         out.
         """
         for kept in self._others:
-            page = kept.page()
-            if kept.article is None or not self._judge.has_post_form(page, kept.article):
-                yield page
+            if not (kept.article and kept.form and self._judge.has_post_form(kept.form, kept.article)):
+                yield kept.page()
 
     def _watch(self, page: Page, article: Article, hint: SourceHint | None, known: PageKind) -> None:
         """Discards the learned rules if they do not fit half of the last posts, if they find the same titles on many of
@@ -261,9 +268,7 @@ class TemplateLearner:
             self._read += 1
             self._titles.append(article.title)
             if self._read % _AUDIT_EACH == 1:
-                plain = extract_page(
-                    parse_page(page.decoded, page.url, captured_at=page.captured_at), hint, known, posts_only=True
-                )
+                plain = extract_page(page.without_rules(), hint, known, posts_only=True)
                 self._agrees.append(_are_similar(article, plain))
         strange = self._changed_pages()
         changed = bool(strange)
@@ -271,6 +276,7 @@ class TemplateLearner:
         if changed or is_constant or self._agrees.count(False) >= _MAX_WRONG:
             first = strange[0].captured_at if changed else page.captured_at
             self.rules = self._outdated(first or datetime.now(UTC))
+            self._taught_by = [replace(kept, by_rules=None) for kept in self._taught_by]
             strange = strange or [kept for kept in self._strange if kept is not None]
             self._posts = [k for k in strange if k.article and k.article.body and len(k.text) <= _MAX_PAGE_LENGTH // 4]
             self._strange.clear()
@@ -329,7 +335,7 @@ def _leads_to_section(page: Page, name: str) -> bool:
 def learn_with_constants(
     samples: list[Sample],
     read_again: Callable[[SiteConstants], list[Sample]],
-    others: list[Page],
+    others: Iterable[Page],
     known: SiteConstants,
 ) -> SiteRules | None:
     """Learns a site's rules and its constants from sample posts. Constants are values that belong to the site and not
@@ -342,7 +348,6 @@ def learn_with_constants(
     """
     constants = _new_constants(samples)
     if constants:
-        samples = []  # the trees of the pages are freed before the pages are parsed again
         samples = read_again(constants)
     rules = learn_rules(samples, others)
     constants = known.with_others(constants)
@@ -355,14 +360,8 @@ def read_without_constants(sample: Sample, hint: SourceHint | None, constants: S
     """Extracts a sample post again with the source hint `hint` (None if it has none), without the site's constants, and
     returns it as a new sample.
     """
-    decided = PageKind.POST, sample.article.kind_rule
-    page = sample.page
-    article = extract_page(
-        parse_page(page.decoded, page.url, captured_at=page.captured_at),
-        hint,
-        rules=SiteRules(constants=constants),
-        decided=decided,
-    )
+    decided, page = (PageKind.POST, sample.article.kind_rule), sample.page
+    article = extract_page(page.without_rules(), hint, rules=SiteRules(constants=constants), decided=decided)
     return replace(sample, article=replace(article, read_by=""))
 
 
