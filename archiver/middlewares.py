@@ -106,6 +106,8 @@ class OncePerOrigin(Generic[T]):
         if started is None or reading is None or now - started >= FRESH_FOR:
             reading = asyncio.ensure_future(self._read(origin))
             self._known[origin] = (now, reading)
+        if reading.done():
+            return reading.result()
         # The task is shielded, so that cancelling one request does not cancel the read for the others.
         return await asyncio.shield(reading)
 
