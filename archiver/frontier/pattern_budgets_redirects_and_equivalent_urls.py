@@ -537,9 +537,10 @@ class RedirectForms:
         """Records that an address answered without a redirect. From now on, its host is not believed to redirect to the
         spellings that this address does not have, such as https or a slash at the end.
         """
-        parts = urlsplit(url)
+        parts, folder = urlsplit(url), _folder("slash", url)
         for form in (*_OF_HOST, *_OF_PATH):
-            if _changed(form, parts) != parts:
+            is_refuted = (form, "" if form in _OF_HOST else folder) in self._refuted
+            if not is_refuted and _changed(form, parts) != parts:
                 self._refute(form, url)
 
     def _refute(self, form: str, url: str) -> None:
