@@ -114,6 +114,8 @@ DOWNLOADER_MIDDLEWARES: dict[str, Any] = {
     "archiver.middlewares.UnpackingMiddleware": 590,
     "archiver.middlewares.LimitsMiddleware": 595,
     "archiver.middlewares.CaptureMiddleware": 605,
+    "scrapy.downloadermiddlewares.httpproxy.HttpProxyMiddleware": None,
+    "archiver.middlewares.ProxyMiddleware": 750,
 }
 ITEM_PIPELINES: dict[str, Any] = {
     "archiver.pipelines.ValidatePipeline": 100,
