@@ -21,18 +21,22 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, Generic, Self, TypeVar
 from urllib.parse import urlsplit
+from urllib.request import proxy_bypass
 
 from scrapy import Spider, signals
 from scrapy.crawler import Crawler
 from scrapy.downloadermiddlewares.httpcompression import HttpCompressionMiddleware
+from scrapy.downloadermiddlewares.httpproxy import HttpProxyMiddleware
 from scrapy.downloadermiddlewares.redirect import RedirectMiddleware
 from scrapy.downloadermiddlewares.retry import RetryMiddleware
 from scrapy.exceptions import IgnoreRequest, NotConfigured, StopDownload
 from scrapy.http import Request, Response
 from scrapy.http.request import NO_CALLBACK
+from scrapy.utils.httpobj import urlparse_cached
 
 from archiver.discovery.page_requisites import type_mismatch
 from archiver.discovery.url_classifier_and_patterns import origin_of
@@ -106,6 +110,8 @@ class OncePerOrigin(Generic[T]):
         if started is None or reading is None or now - started >= FRESH_FOR:
             reading = asyncio.ensure_future(self._read(origin))
             self._known[origin] = (now, reading)
+        if reading.done():
+            return reading.result()
         # The task is shielded, so that cancelling one request does not cancel the read for the others.
         return await asyncio.shield(reading)
 
@@ -335,6 +341,37 @@ class AddressMiddleware:
             return
         if urlsplit(request.url).hostname not in _FORWARDERS:
             raise Refusal(Outcome.OUT_OF_SCOPE, "scope", f"it is outside {self._archive.run.scope.name}")
+
+
+_PROXY_OF_ENVIRONMENT = "proxy_of_environment"
+"""The key in a request's meta that says that its proxy was taken from the environment."""
+
+
+class ProxyMiddleware(HttpProxyMiddleware):
+    """Scrapy's proxy middleware (`http_proxy`, `https_proxy`, `no_proxy`), except that the environment is read once for
+    each host and not for each request.
+    """
+
+    def __init__(self, auth_encoding: str | None = "latin-1") -> None:
+        super().__init__(auth_encoding)
+        self._proxy_of = lru_cache(maxsize=256)(self._find_proxy)
+
+    def process_request(self, request: Request, spider: Spider | None = None) -> Request | Response | None:
+        is_ours = request.meta.get(_PROXY_OF_ENVIRONMENT)
+        if not self.proxies or ("proxy" in request.meta and not is_ours):
+            return super().process_request(request)
+        parts = urlparse_cached(request)
+        credentials, url = self._proxy_of(parts.scheme, parts.hostname or "")
+        request.meta["proxy"], request.meta[_PROXY_OF_ENVIRONMENT] = url or None, True
+        request.headers.pop("Proxy-Authorization", None)
+        if credentials:
+            request.headers["Proxy-Authorization"] = b"Basic " + credentials
+        return None
+
+    def _find_proxy(self, scheme: str, host: str) -> tuple[bytes | None, str]:
+        """Returns the credentials and the address of the proxy for a host; (None, "") if there is none."""
+        known = self.proxies.get(scheme)
+        return known if known and not proxy_bypass(host) else (None, "")
 
 
 # Responses.

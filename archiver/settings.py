@@ -78,8 +78,10 @@ LOG_SUMMARY_LEVEL = "WARNING"
 # Hands out the pages that are due; requests that do not belong to a crawl go through Scrapy's own scheduler.
 SCHEDULER = "archiver.due_page_scheduler.FrontierScheduler"
 # Each of these middlewares would wrap the spider's output once more. None of them is needed: the pages table records
-# depth, addresses are checked before they are stored, the spider handles every status, and no Referer is sent.
+# depth, addresses are checked before they are stored, the spider handles every status, no Referer is sent, and nothing
+# asks whether a request was one of the first.
 SPIDER_MIDDLEWARES: dict[str, Any] = {
+    "scrapy.spidermiddlewares.start.StartSpiderMiddleware": None,
     "scrapy.spidermiddlewares.httperror.HttpErrorMiddleware": None,
     "scrapy.spidermiddlewares.referer.RefererMiddleware": None,
     "scrapy.spidermiddlewares.urllength.UrlLengthMiddleware": None,
@@ -112,6 +114,8 @@ DOWNLOADER_MIDDLEWARES: dict[str, Any] = {
     "archiver.middlewares.UnpackingMiddleware": 590,
     "archiver.middlewares.LimitsMiddleware": 595,
     "archiver.middlewares.CaptureMiddleware": 605,
+    "scrapy.downloadermiddlewares.httpproxy.HttpProxyMiddleware": None,
+    "archiver.middlewares.ProxyMiddleware": 750,
 }
 ITEM_PIPELINES: dict[str, Any] = {
     "archiver.pipelines.ValidatePipeline": 100,

@@ -37,9 +37,9 @@ _THAI = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\ua9e0-\ua9fe\uaa60-\uaadf"  # T
 _MARKS = "\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0900-\u0963\u0971-\u0dff\u0f71-\u0fbc\u200c\u200d"
 _WORDS = lazy_regex(r"\w+")
 _NOT_SIMPLE = lazy_regex(f"[{_HAN}{_THAI}{_MARKS}]")
-_UNSPACED = lazy_regex(f"[{_HAN}{_THAI}]")
-_PIECES = lazy_regex(rf"[{_HAN}{_THAI}]|(?:(?![{_HAN}{_THAI}])[\w{_MARKS}])+")
-_IS_HAN = lazy_regex(f"[{_HAN}]")
+_UNSPACED = lazy_regex(f"([{_HAN}{_THAI}]+)")
+_MARKED_WORDS = lazy_regex(rf"[\w{_MARKS}]+")
+_IS_HAN = lazy_regex(f"[{_HAN}]+")
 _MIN_LINES = 8
 _MAX_LETTERS = 120_000  # at most this many characters of a text are compared; the beginning of a book is enough
 
@@ -118,11 +118,13 @@ def _split_words(body: str) -> tuple[Script, list[str]]:
     text = unicodedata.normalize("NFKC", body).casefold().replace("_", " ")
     if not _NOT_SIMPLE.search(text):  # faster way with the same result
         return SPACED, _WORDS.findall(text)
-    unspaced, words = _UNSPACED.findall(text), _PIECES.findall(text)
-    if len(unspaced) * 2 < len(words):
+    parts = _UNSPACED.split(text)  # every second part consists of letters that are words of their own
+    words = [word for n, part in enumerate(parts) for word in (part if n % 2 else _MARKED_WORDS.findall(part))]
+    unspaced = sum(map(len, parts[1::2]))
+    if unspaced * 2 < len(words):
         return SPACED, words
     han = sum(map(len, _IS_HAN.findall(text)))
-    return (HAN if han * 2 >= len(unspaced) else THAI), words
+    return (HAN if han * 2 >= unspaced else THAI), words
 
 
 # MinHash signatures (Broder 1997) of a text's shingles. Near-duplicates have similar signatures.

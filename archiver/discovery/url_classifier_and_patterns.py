@@ -502,6 +502,7 @@ def series_of(url: str) -> str:
     return _series(folder_path(path), parse_qsl(query, keep_blank_values=True))
 
 
+@lru_cache(maxsize=4_096)
 def page_number(url: str) -> int | None:
     """Returns the page number in a URL; 1 if the URL contains none. Returns None if the URL identifies a page of a list
     by something other than a number (Blogger's `updated-max`, cursors).

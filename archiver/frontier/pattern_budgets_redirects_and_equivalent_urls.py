@@ -33,6 +33,8 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from types import MappingProxyType
 from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
@@ -349,7 +351,8 @@ _ENDING = lazy_regex(r"\.(?:html?|php|aspx?)$", re.IGNORECASE)
 _MAX_STEPS = 8
 
 
-def plainer_urls(key: str) -> dict[str, str]:
+@lru_cache(maxsize=1024)  # cached because a page that waits for others is judged several times
+def plainer_urls(key: str) -> Mapping[str, str]:
     """Returns the plainer URLs to which a URL may be equivalent, by variant. All URLs are urlkeys. A variant describes
     the difference between the URL and the plainer one: "letter case", "?lang=", "relative link 2".
 
@@ -378,7 +381,7 @@ def plainer_urls(key: str) -> dict[str, str]:
                 add(f"{name} step /{steps[at].lower()}/", "/" + "/".join(steps[1:] if at == 0 else steps[:-1]), query)
         for taken in range(1, min(len(steps), _MAX_STEPS)):
             add(f"relative link {taken}", "/" + "/".join(steps[taken:]), query)
-    return out
+    return MappingProxyType(out)
 
 
 def variant_family(variant: str) -> str:
@@ -534,9 +537,10 @@ class RedirectForms:
         """Records that an address answered without a redirect. From now on, its host is not believed to redirect to the
         spellings that this address does not have, such as https or a slash at the end.
         """
-        parts = urlsplit(url)
+        parts, folder = urlsplit(url), _folder("slash", url)
         for form in (*_OF_HOST, *_OF_PATH):
-            if _changed(form, parts) != parts:
+            is_refuted = (form, "" if form in _OF_HOST else folder) in self._refuted
+            if not is_refuted and _changed(form, parts) != parts:
                 self._refute(form, url)
 
     def _refute(self, form: str, url: str) -> None:

@@ -24,6 +24,7 @@ from time import monotonic
 from typing import Any
 
 from scrapy.crawler import AsyncCrawlerProcess, Crawler
+from scrapy.logformatter import LogFormatter
 from scrapy.settings import Settings
 from twisted.internet.defer import Deferred, succeed
 
@@ -110,6 +111,18 @@ class CrawlProcess(AsyncCrawlerProcess):
         clock.callFromThread(lambda: clock.callLater(self._grace, self.end))
 
 
+class ErrorLogFormatter(LogFormatter):
+    """Scrapy's log messages without those about each page that was fetched or stored, which the crawl log omits."""
+
+    def crawled(self, *args: Any) -> Any:
+        return None
+
+    def scraped(self, *args: Any) -> Any:
+        return None
+
+
+# Scrapy's statistics are shown only in its own log. Each run stores statistics of its own.
+_STATISTICS = {"scrapy.extensions.corestats.CoreStats": None, "scrapy.extensions.logcount.LogCount": None}
 _log = logging.getLogger(__name__)
 
 
@@ -130,6 +143,10 @@ class CrawlerGroup:
                 "SPIDER_MODULES": [],  # each crawl passes its class, so that none has to be searched for
                 "LOG_VERSIONS": [],  # Scrapy would read package metadata to find them, and the log omits them
                 "LOG_INSTALL_ROOT_HANDLER": False,
+                "LOG_FORMATTER": ErrorLogFormatter,
+                "EXTENSIONS": {**settings.getdict("EXTENSIONS"), **_STATISTICS},
+                "DOWNLOADER_STATS": False,
+                "STATS_CLASS": "scrapy.statscollectors.DummyStatsCollector",
             },
             priority="cmdline",
         )

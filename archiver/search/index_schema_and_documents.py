@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import cache
-from itertools import pairwise
+from itertools import filterfalse, pairwise
 from typing import Any
 
 import tantivy
@@ -58,8 +58,10 @@ _SEPARATOR = "\t"
 
 def fold_name(name: str) -> str:
     """Returns a name in folded form for comparison: case-folded, without diacritics, and with single spaces."""
+    if name.isascii():  # faster way with the same result
+        return " ".join(name.lower().replace("`", "'").split())
     plain = unicodedata.normalize("NFKD", name.casefold().translate(_PLAIN))
-    return " ".join("".join(c for c in plain if not unicodedata.combining(c)).translate(_PLAIN).split())
+    return " ".join("".join(filterfalse(unicodedata.combining, plain)).translate(_PLAIN).split())
 
 
 def spellings_by_folded_name(names: Iterable[str]) -> dict[str, str]:

@@ -101,17 +101,20 @@ def _even(letter: str) -> str:
 _EVEN = _Even({ord(_EVEN_PLUS): "+", ord(_SHARP): "#"})
 
 
-def _token_words(token: str) -> Iterator[str]:
-    """Yields the words of a token that contains runs (see the module): the ordinary words, and for each run its pairs
+def _token_words(token: str) -> list[str]:
+    """Returns the words of a token that contains runs (see the module): the ordinary words, and for each run its pairs
     of letters and its last letter.
     """
-    for part in _RUN_PARTS.split(token):
+    words: list[str] = []
+    is_one_run = 2 * token.count(_IN_RUN) == len(token)
+    for part in (token,) if is_one_run else _RUN_PARTS.split(token):
         if part.startswith(_IN_RUN):
-            run = part.replace(_IN_RUN, "")
-            yield from map(add, run, run[1:])
-            yield run[-1]
+            run = part[1::2]
+            words += map(add, run, run[1:])
+            words.append(run[-1])
         elif part:
-            yield part
+            words.append(part)
+    return words
 
 
 def split_into_words(text: str) -> list[str]:
@@ -120,10 +123,18 @@ def split_into_words(text: str) -> list[str]:
         text = _SUFFIXED.sub(lambda found: _SIGNS[found[0]], text)
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)
-    tokens = text.translate(_TABLE).split()
-    if _IN_RUN in "".join(tokens):
-        tokens = [piece for token in tokens for piece in (_token_words(token) if _IN_RUN in token else (token,))]
-    return [token[:MAX_WORD] for token in tokens] if any(len(t) > MAX_WORD for t in tokens) else tokens
+    folded = text.translate(_TABLE)
+    tokens = folded.split()
+    if _IN_RUN in folded:
+        words: list[str] = []
+        for token in tokens:
+            if _IN_RUN in token:
+                words += _token_words(token)
+            else:
+                words.append(token)
+        tokens = words
+    is_any_long = len(max(tokens, key=len, default="")) > MAX_WORD
+    return [token[:MAX_WORD] for token in tokens] if is_any_long else tokens
 
 
 def normalized_text(text: str) -> str | None:

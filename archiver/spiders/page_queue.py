@@ -264,7 +264,9 @@ class PageQueue:
         )
         leads = any(one.source in REDIRECTING and one.found_on for one in run.traps.reports(row["id"]))
         redirects = redirected_from(run.db, row["id"], MOST_REDIRECTS) if leads else ()
-        page = replace(self._request(row), parts=known_parts, redirected_from=redirects)
+        page = self._request(row)
+        if known_parts or redirects:
+            page = replace(page, parts=known_parts, redirected_from=redirects)
         self._sources += page.is_source
         self._in_progress[page.urlkey] = page
         return page

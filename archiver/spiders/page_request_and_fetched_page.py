@@ -272,8 +272,9 @@ def fetched_page(response: Response) -> FetchedPage:
 
     Repeated header fields are joined by commas (RFC 9110, section 5.3).
     """
-    headers = {k.decode("latin-1").lower(): b", ".join(v).decode("latin-1") for k, v in response.headers.items()}
-    pairs = ((k.decode("latin-1"), v.decode("latin-1")) for k, values in response.headers.items() for v in values)
+    fields = [(name.decode("latin-1"), values) for name, values in response.headers.items()]
+    headers = {name.lower(): b", ".join(values).decode("latin-1") for name, values in fields}
+    pairs = ((name, value.decode("latin-1")) for name, values in fields for value in values)
     notes = notes_of(response.request) if response.request is not None else FetchNotes()
     return FetchedPage(
         url=response.url,

@@ -661,7 +661,10 @@ class SiteSpider(Spider):
         self._probing.observe_source(page, result)
         result = archive.run.traps.correct_repeats(result)
         targets = (*(self._adapted(t) for t in result.targets), *self._guesses.next(page, parsed))
-        result = replace(result, targets=targets) if archive.run.keeps_links else without_links(result, targets)
+        if not archive.run.keeps_links:
+            result = without_links(result, targets)
+        elif targets != result.targets:
+            result = replace(result, targets=targets)
         if begun := begin_collection(result, page, archive.run.scope, archive.pages.stored_article):
             yield from self._collect_parts(begun)
             return
@@ -794,7 +797,8 @@ class SiteSpider(Spider):
         Two kinds of URL get a trap rule, so that they are recorded but not requested: a URL outside the site that a
         sitemap, feed or API reports, and a file that is not a web page.
         """
-        target = replace(target, url=with_origin(target.url, origin_of(self.archive.home_url)))
+        url = with_origin(target.url, origin_of(self.archive.home_url))
+        target = target if url == target.url else replace(target, url=url)
         outside = (
             target.source in VOUCHING_SOURCES
             and target.kind not in SOURCE_KINDS

@@ -142,8 +142,11 @@ def _unpack(blob: bytes) -> frozenset[int]:
     return frozenset(numbers)
 
 
+_compact_json = json.JSONEncoder(separators=(",", ":")).encode  # json.dumps would create an encoder for each call
+
+
 def _signs(form: PageForm) -> str:
-    return json.dumps([form.hentry, form.length, form.media, *form.titles, form.date_slot], separators=(",", ":"))
+    return _compact_json([form.hentry, form.length, form.media, *form.titles, form.date_slot])
 
 
 _PROMISES = ("feed", "api")

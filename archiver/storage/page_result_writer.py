@@ -324,7 +324,8 @@ def record(run: StoringRun, storing: Storing) -> None:
     if _is_delisted(run, storing, effect):
         reason = "; ".join(filter(None, (reason, f"{storing.known.reason}, {STILL_ONLINE}")))
     rule = tombstones.RULE if effect.outcome is Outcome.REFUSED and result.article else result.rule
-    storing.result = replace(result, outcome=effect.outcome, reason=reason, rule=rule)
+    if (effect.outcome, reason, rule) != (result.outcome, result.reason, result.rule):
+        storing.result = replace(result, outcome=effect.outcome, reason=reason, rule=rule)
     pages.record_result(
         db,
         storing.result,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
@@ -34,11 +34,18 @@ def hint_to_json(hint: SourceHint) -> str:
     `is_text_needed`).
     """
     kept = hint if len(hint.body_html) <= _MAX_BODY else replace(hint, body_html="")
-    values = {k: v for k, v in asdict(kept).items() if v not in ("", (), None, False)}
+    values: dict[str, Any] = {name: getattr(kept, name) for name in _HINT_FIELDS}
+    values = {name: value for name, value in values.items() if value not in ("", (), None, False)}
     for name in HINTED_TIMES:
         if name in values:
             values[name] = values[name].isoformat()
-    return json.dumps(values, ensure_ascii=False)
+    if hint.geotags:
+        values["geotags"] = [asdict(tag) for tag in hint.geotags]
+    return _as_json(values)
+
+
+_HINT_FIELDS = tuple(one.name for one in fields(SourceHint))
+_as_json = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps would create an encoder for each call
 
 
 def is_text_needed(result: PageResult) -> bool:

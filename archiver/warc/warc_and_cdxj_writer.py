@@ -80,6 +80,9 @@ of the file at that time.
 """
 
 
+_as_json = json.JSONEncoder(ensure_ascii=False).encode  # json.dumps would create an encoder for each call
+
+
 def index_of(file: Path) -> Path:
     """Returns the path of a WARC file's index: NAME.cdxj. If the index exists, nobody is writing to the WARC file, and
     all of the file is synced to disk.
@@ -106,7 +109,7 @@ def make_cdxj_line(capture: Capture) -> bytes:
         "filename": capture.warc_file.rsplit("/", 1)[-1],
     }
     stamp = capture.captured_at.astimezone(UTC).strftime("%Y%m%d%H%M%S")
-    return f"{surt_key(capture.url)} {stamp} {json.dumps(fields, ensure_ascii=False)}\n".encode()
+    return f"{surt_key(capture.url)} {stamp} {_as_json(fields)}\n".encode()
 
 
 def length_before(file: Path) -> int:

@@ -15,8 +15,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from fastwarc import WarcRecord, WarcRecordType
-
 from archiver.items import Capture
 from archiver.lazy_regex import lazy_regex
 from archiver.warc.warc_and_cdxj_writer import (
@@ -210,14 +208,13 @@ def revisit_as_response(file: Path, offset: int, payload: bytes) -> bytes:
     end = member.head.find(HEADER_END) if member else -1
     if member is None or parse_named_fields(member.head[:end]).get("warc-type") != "revisit":
         raise ValueError(f"no revisit record begins at byte {offset} of {file}")
-    record = WarcRecord()
-    record.init_headers(WarcRecordType.response)
+    fields = {}
     for line in member.head[:end].decode("utf-8", "replace").split("\r\n")[1:]:
         name, _, value = line.partition(":")
         if name.lower() not in _NOT_COPIED:
-            record.headers[name] = value.strip()
+            fields[name] = value.strip()
     http = member.head[end + 4 :]
-    return serialize_record(record, http[: http.find(HEADER_END) + 4] + payload)
+    return serialize_record("response", fields, http[: http.find(HEADER_END) + 4] + payload)
 
 
 def _rename_warcinfo(member: GzipRecord, name: str) -> bytes:
@@ -230,7 +227,7 @@ def _rename_warcinfo(member: GzipRecord, name: str) -> bytes:
         return b""
     lines = (line.partition(":") for line in block.decode("utf-8", "replace").split("\r\n"))
     return fields_record(
-        WarcRecordType.warcinfo,
+        "warcinfo",
         {"WARC-Date": header.get("warc-date", ""), "WARC-Filename": name},
         {key: value.strip() for key, colon, value in lines if colon},
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from unicodedata import normalize
 
 import pytest
 from generated_copies import EDITS, LANGUAGES, Edit, languages, paragraphs
@@ -179,6 +180,14 @@ def test_words_of_scripts_with_and_without_spaces(text: str, script: object, wor
     found = wording_of(text)
     assert found.script is script
     assert " ".join(found.words) == words
+
+
+@given(st.text(st.sampled_from("學習ひらカナสวัสดีကမြ\u093f\u0301deé7 .-_\n\U00020000"), max_size=60))
+def test_letters_of_scripts_without_spaces_are_words_of_their_own(text: str) -> None:
+    wording = wording_of(text)
+    unspaced = "學習ひらカナสวัสดีကမြ\U00020000"
+    expected = "".join(f" {c} " if c in unspaced else " " if c in ".-_\n" else c for c in normalize("NFKC", text))
+    assert list(wording.words) == expected.split()
 
 
 def test_a_signature_is_the_same_in_every_release() -> None:

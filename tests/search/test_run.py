@@ -197,6 +197,11 @@ def test_the_box_around_a_circle_contains_it(lat: float, lon: float, lat2: float
     assert inside or abs(abs(lon2) - 180) < slack or abs(abs(lat2) - 90) < slack
 
 
+@given(st.text(st.characters(codec="ascii"), max_size=20))
+def test_ascii_names_are_folded_like_others(name: str) -> None:
+    assert f"x {fold_name(name)}".split() == fold_name(f"x\u0301 {name}").split()
+
+
 @given(st.text(max_size=20))
 def test_folding_is_idempotent(name: str) -> None:
     assert fold_name(fold_name(name)) == fold_name(name) == fold_name(name.upper()) or not name.isascii()

@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import gzip
+import io
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
-from fastwarc import ArchiveIterator
+from fastwarc import ArchiveIterator, WarcRecord, WarcRecordType
+from hypothesis import given
+from hypothesis import strategies as st
 
 from archiver.errors import UnreadableInput
 from archiver.warc.warc_and_cdxj_writer import WarcWriter
-from archiver.warc.warc_records import Exchange, Original, compute_payload_digest, is_payload_intact, read_record
+from archiver.warc.warc_records import (
+    Exchange,
+    Original,
+    compute_payload_digest,
+    is_payload_intact,
+    read_record,
+    serialize_record,
+    warc_date,
+)
 
 AT = datetime(2024, 5, 1, 8, 30, 15, 123456, tzinfo=UTC)
 
@@ -51,6 +62,36 @@ def test_the_file_holds_request_and_response_and_says_who_wrote_it(tmp_path: Pat
     assert [kind for kind, _ in records] == ["warcinfo", "response", "request"]
     assert records[2][1]["WARC-Concurrent-To"] == records[1][1]["WARC-Record-ID"]
     assert records[1][1]["WARC-Date"] == "2024-05-01T08:30:15.123456Z"
+
+
+_VALUES = st.text(st.characters(exclude_categories=["Cc", "Cs", "Z"]), min_size=1)
+
+
+@given(st.dictionaries(st.from_regex(r"X-[A-Z][a-z]{1,8}", fullmatch=True), _VALUES), st.binary(), st.integers(0, 3))
+def test_a_record_has_the_fields_and_the_block_that_fastwarc_would_write(
+    fields: dict[str, str], block: bytes, level: int
+) -> None:
+    fields = {"WARC-Record-ID": "<urn:uuid:x>", "WARC-Date": warc_date(AT), **fields}
+    record, out = WarcRecord(), io.BytesIO()
+    record.init_headers(WarcRecordType.response)
+    for name, value in {**fields, "WARC-Block-Digest": compute_payload_digest(block)}.items():
+        record.headers[name] = value
+    record.set_bytes_content(block)
+    record.write(out)
+    head, _, rest = gzip.decompress(serialize_record("response", fields, block, level)).partition(b"\r\n\r\n")
+    expected, _, rest_expected = out.getvalue().partition(b"\r\n\r\n")
+    assert (sorted(head.split(b"\r\n")), rest) == (sorted(expected.split(b"\r\n")), rest_expected)
+
+
+def test_a_line_end_in_a_value_cannot_add_a_field() -> None:
+    record = serialize_record("metadata", {"WARC-Date": warc_date(AT), "X-Note": "one\r\nX-Other: two\nthree"}, b"")
+    assert b"\r\nX-Note: one X-Other: two three\r\n" in gzip.decompress(record)
+
+
+@pytest.mark.parametrize("zone", [UTC, timezone(timedelta(hours=-7))])
+def test_dates_of_records_are_in_utc(zone: timezone) -> None:
+    assert warc_date(AT.astimezone(zone)) == "2024-05-01T08:30:15.123456Z"
+    assert warc_date(datetime(2024, 5, 1, tzinfo=UTC).astimezone(zone)) == "2024-05-01T00:00:00.000000Z"
 
 
 def test_via_and_fetch_time_are_a_metadata_record(tmp_path: Path) -> None:
