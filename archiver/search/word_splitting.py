@@ -101,17 +101,19 @@ def _even(letter: str) -> str:
 _EVEN = _Even({ord(_EVEN_PLUS): "+", ord(_SHARP): "#"})
 
 
-def _token_words(token: str) -> Iterator[str]:
-    """Yields the words of a token that contains runs (see the module): the ordinary words, and for each run its pairs
-    of letters and its last letter.
+def _words_and_runs(folded: str) -> list[str]:
+    """Returns the words of a folded text that contains runs (see the module): the ordinary words, and for each run its
+    pairs of letters and its last letter.
     """
-    for part in _RUN_PARTS.split(token):
-        if part.startswith(_IN_RUN):
+    words: list[str] = []
+    for number, part in enumerate(_RUN_PARTS.split(folded)):
+        if number % 2:  # a run
             run = part.replace(_IN_RUN, "")
-            yield from map(add, run, run[1:])
-            yield run[-1]
-        elif part:
-            yield part
+            words += map(add, run, run[1:])
+            words.append(run[-1])
+        else:
+            words += part.split()
+    return words
 
 
 def split_into_words(text: str) -> list[str]:
@@ -120,10 +122,9 @@ def split_into_words(text: str) -> list[str]:
         text = _SUFFIXED.sub(lambda found: _SIGNS[found[0]], text)
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)
-    tokens = text.translate(_TABLE).split()
-    if _IN_RUN in "".join(tokens):
-        tokens = [piece for token in tokens for piece in (_token_words(token) if _IN_RUN in token else (token,))]
-    return [token[:MAX_WORD] for token in tokens] if any(len(t) > MAX_WORD for t in tokens) else tokens
+    folded = text.translate(_TABLE)
+    words = _words_and_runs(folded) if _IN_RUN in folded else folded.split()
+    return [word[:MAX_WORD] for word in words] if max(map(len, words), default=0) > MAX_WORD else words
 
 
 def normalized_text(text: str) -> str | None:
