@@ -25,6 +25,7 @@ from archiver.cli.terminal_output import (
     strip_control_characters,
     styled_line,
 )
+from archiver.items import format_published
 from archiver.search import histograms_trends_maps_and_charts as histograms_and_trends
 from archiver.search.concordance import concordance as lines_of
 from archiver.search.federated_search import (
@@ -41,7 +42,6 @@ from archiver.search.search_hits_facets_and_similar_articles import (
     COLUMNS,
     Plan,
     count_facets_over_plans,
-    format_published,
     hit_as_dict,
     plan_query,
     run,

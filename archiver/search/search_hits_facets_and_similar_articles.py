@@ -556,20 +556,8 @@ def _beneath(plan: Plan, page: list[Match]) -> dict[int, tuple[FoldedArticle, ..
 # Output: the names and words that commands, web pages and exports share.
 
 COLUMNS = (*HIT_FIELDS, "copies", "folded", "score", "distance_km", "snippet")
-_DATE_LENGTHS = {"year": 4, "month": 7, "day": 10}
 
 
 def hit_as_dict(hit: Hit) -> dict[str, Any]:
     """Converts a hit to a dict with the keys COLUMNS."""
     return {name: value for name, value in asdict(hit).items() if name in COLUMNS}
-
-
-def format_published(moment: str | None, precision: str | None = None) -> str:
-    """Formats the publication date `moment` as precisely as the page gives it (`precision`: day, month, hour and so on;
-    None is to the minute), but no more; "undated" if there is no date.
-    """
-    if not moment:
-        return "undated"
-    if precision in _DATE_LENGTHS:
-        return moment[: _DATE_LENGTHS[precision]]
-    return moment[:16].replace("T", " ") + (moment[19:] if len(moment) > 19 and moment[19] in "+-" else "")
