@@ -39,7 +39,7 @@ _WORDS = lazy_regex(r"\w+")
 _NOT_SIMPLE = lazy_regex(f"[{_HAN}{_THAI}{_MARKS}]")
 _UNSPACED = lazy_regex(f"[{_HAN}{_THAI}]")
 _PIECES = lazy_regex(rf"[{_HAN}{_THAI}]|(?:(?![{_HAN}{_THAI}])[\w{_MARKS}])+")
-_IS_HAN = lazy_regex(f"[{_HAN}]")
+_IS_THAI = lazy_regex(f"[{_THAI}]")
 _MIN_LINES = 8
 _MAX_LETTERS = 120_000  # at most this many characters of a text are compared; the beginning of a book is enough
 
@@ -121,7 +121,7 @@ def _split_words(body: str) -> tuple[Script, list[str]]:
     unspaced, words = _UNSPACED.findall(text), _PIECES.findall(text)
     if len(unspaced) * 2 < len(words):
         return SPACED, words
-    han = sum(map(len, _IS_HAN.findall(text)))
+    han = len(unspaced) - len(_IS_THAI.findall(text))
     return (HAN if han * 2 >= len(unspaced) else THAI), words
 
 
