@@ -12,7 +12,6 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, Protocol
 
 import click
-from sqlite_utils import Database
 
 from archiver.cli.shared_options import DEFAULT_ARCHIVE
 from archiver.cli.terminal_output import (
@@ -46,6 +45,7 @@ from archiver.search.search_hits_facets_and_similar_articles import (
     plan_query,
     run,
 )
+from archiver.storage import Database
 from archiver.storage.archive_opening_and_transactions import opened
 
 if TYPE_CHECKING:

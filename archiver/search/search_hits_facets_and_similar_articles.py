@@ -14,7 +14,6 @@ from math import inf
 from typing import Any
 
 import tantivy
-from sqlite_utils import Database
 
 from archiver.errors import ArticleNotFound, BadQuery
 from archiver.fields import BY_NAME, HIT_FIELDS, WEIGHTS
@@ -47,6 +46,7 @@ from archiver.search.sorting_recency_and_duplicate_folding import (
 )
 from archiver.search.word_splitting import lookup_words, split_into_words
 from archiver.similar_words_and_plurals import did_you_mean
+from archiver.storage import Database
 
 # Similar articles: articles on the same topic, found by the words that distinguish an article from others.
 
@@ -253,7 +253,7 @@ def _fold_matches(
     node, more = (expand_query(one, db, searcher, folding) if one is not None else None for one in (node, more))
     parts = tuple(part for part in (node, more, *filters) if part is not None)
     for function in (distance_km, fold_name):
-        db.register_function(function, deterministic=True, replace=True)
+        db.register_function(function)
     matching = compile_query(And(parts) if parts else None, db, searcher)
     shown = fold_duplicates(searcher, matching, folding)
     best = (

@@ -14,16 +14,19 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-
-from sqlite_utils import Database, Migrations
+from typing import TYPE_CHECKING
 
 from archiver import fields
 from archiver.fields import INDEXED, LATEST, fields_with_choice
+from archiver.storage import Database
 from archiver.storage.article_tables.article_and_revision_rows import LISTS, TEXTS, with_missing_fields
 from archiver.storage.article_tables.field_candidate_evidence import FORM, FROM_ENTRIES, entry_column
 from archiver.storage.full_text_index_and_saved_searches import COLUMNS, MARK, TOKENIZER
+
+if TYPE_CHECKING:
+    import sqlite_utils
 
 REMOVED = "removed"
 """The rule of pages whose URLs belong to posts that were removed from the archive."""
@@ -1187,27 +1190,52 @@ SCHEMA = tuple(
 """All statements, in the order in which they are executed."""
 
 
-migrations = Migrations("archiver")
-
 UNRELEASED = "m001_sites_and_runs"
 """The first migration of archives written by 0.2 and earlier versions, which were never released."""
 _DERIVED = re.compile(r"(?:--.*\n)*create (?:virtual )?(trigger|view|table(?= articles_fts\b)) (\w+)")
 _TABLE = re.compile(r'create table "?(\w+)', re.IGNORECASE)
 
 
-@migrations()
-def m001_schema_0_3_0(db: Database) -> None:
+def m001_schema_0_3_0(db: sqlite_utils.Database) -> None:
     for statement in SCHEMA:
         db.execute(statement)
 
 
-@migrations()
-def m002_access(db: Database) -> None:
+def m002_access(db: sqlite_utils.Database) -> None:
     db.execute("alter table articles add column access text")
     follow_field_table(db)
 
 
-def follow_field_table(db: Database) -> None:
+MIGRATION_SET, MIGRATIONS_TABLE = "archiver", "_sqlite_migrations"
+MIGRATIONS: tuple[Callable[[sqlite_utils.Database], None], ...] = (m001_schema_0_3_0, m002_access)
+"""All migrations in order. The name of the function is the name of the migration."""
+
+
+def migration_names() -> list[str]:
+    """Returns the names of all migrations, in order."""
+    return [migration.__name__ for migration in MIGRATIONS]
+
+
+def pending_migrations(db: Database) -> list[str]:
+    """Returns the names of the migrations that were not applied to a database yet, in order."""
+    applied: set[str] = set()
+    if MIGRATIONS_TABLE in db.table_names():
+        rows = db.execute(f"select name from {MIGRATIONS_TABLE} where migration_set = ?", [MIGRATION_SET])
+        applied = {name for (name,) in rows}
+    return [name for name in migration_names() if name not in applied]
+
+
+def migrations() -> sqlite_utils.Migrations:
+    """Returns the migrations as sqlite-utils runs them. It is imported here, because few archives need a migration."""
+    import sqlite_utils
+
+    made = sqlite_utils.Migrations(MIGRATION_SET)
+    for migration in MIGRATIONS:
+        made(name=migration.__name__)(migration)
+    return made
+
+
+def follow_field_table(db: sqlite_utils.Database) -> None:
     """Recreates what the schema derives from the field table: the triggers, the views and the full-text index. A
     migration calls it after adding the column of a new field.
 
@@ -1218,7 +1246,7 @@ def follow_field_table(db: Database) -> None:
         db.execute(f"drop {made[1]} if exists {made[2]}")
     for _, statement in derived:
         db.execute(statement)
-    if set(COLUMNS) <= set(_column_names(db, "articles")):
+    if set(COLUMNS) <= set(_column_names(db.conn, "articles")):
         db.execute("insert into articles_fts (articles_fts) values ('rebuild')")
 
 
@@ -1235,7 +1263,7 @@ def make_schema(db: Database) -> bool:
     conn.execute("begin immediate")
     try:
         if empty := _is_empty(db):
-            migrations.apply(db)
+            migrations().apply(db.sqlite_utils)
         conn.execute("commit")
     except BaseException:
         if conn.in_transaction:  # if the disk is full, SQLite has rolled back already
@@ -1249,21 +1277,21 @@ def missing_column_or_view(db: Database) -> str:
     a message; "" if they add only tables.
     """
     existing = {*db.table_names(), *db.view_names()}
-    with closing(Database(memory=True, execute_plugins=False)) as made:
+    with closing(Database(sqlite3.connect(":memory:"))) as made:
         make_schema(made)
         for name in made.table_names():
-            columns = _column_names(db, name)
-            lacking = [column for column in _column_names(made, name) if column not in columns]
+            columns = _column_names(db.conn, name)
+            lacking = [column for column in _column_names(made.conn, name) if column not in columns]
             if name in existing and lacking:
                 return f"column {lacking[0]!r} in its table {name!r}"
         for name in made.view_names():
-            if _column_names(db, name) != _column_names(made, name):
+            if _column_names(db.conn, name) != _column_names(made.conn, name):
                 return f"view {name!r} with the columns of this version"
     return ""
 
 
-def _column_names(db: Database, table: str) -> list[str]:
-    return [row[1] for row in db.execute(f'pragma table_info("{table}")')]
+def _column_names(conn: sqlite3.Connection, table: str) -> list[str]:
+    return [row[1] for row in conn.execute(f'pragma table_info("{table}")')]
 
 
 def create_missing_temp_tables(db: Database) -> None:
@@ -1274,7 +1302,7 @@ def create_missing_temp_tables(db: Database) -> None:
     tables.
     """
     existing = {*db.table_names(), *db.view_names()}
-    with closing(Database(memory=True, execute_plugins=False)) as made:
+    with closing(Database(sqlite3.connect(":memory:"))) as made:
         make_schema(made)
         needed = dict(
             made.execute(

@@ -24,7 +24,7 @@ from archiver.cli.terminal_output import (
 from archiver.items import format_published
 
 if TYPE_CHECKING:
-    from sqlite_utils import Database
+    from archiver.storage import Database
 
 
 @click.command(short_help="List clusters of near-duplicates, or show one.")
