@@ -16,6 +16,7 @@ import re
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from archiver import fields
@@ -1196,18 +1197,29 @@ _DERIVED = re.compile(r"(?:--.*\n)*create (?:virtual )?(trigger|view|table(?= ar
 _TABLE = re.compile(r'create table "?(\w+)', re.IGNORECASE)
 
 
-def m001_schema_0_3_0(db: sqlite_utils.Database) -> None:
+def m001_schema_0_3_0(db: Database) -> None:
     for statement in SCHEMA:
         db.execute(statement)
 
 
-def m002_access(db: sqlite_utils.Database) -> None:
+def m002_access(db: Database) -> None:
     db.execute("alter table articles add column access text")
     follow_field_table(db)
 
 
 MIGRATION_SET, MIGRATIONS_TABLE = "archiver", "_sqlite_migrations"
-MIGRATIONS: tuple[Callable[[sqlite_utils.Database], None], ...] = (m001_schema_0_3_0, m002_access)
+_MIGRATIONS_SCHEMA = (
+    """CREATE TABLE "_sqlite_migrations" (
+   "id" INTEGER PRIMARY KEY,
+   "migration_set" TEXT,
+   "name" TEXT,
+   "applied_at" TEXT
+)""",
+    """CREATE UNIQUE INDEX "idx__sqlite_migrations_migration_set_name"
+    ON "_sqlite_migrations" ("migration_set", "name")""",
+)
+"""The table in which sqlite-utils records migrations, as sqlite-utils makes it. A new archive is made without it."""
+MIGRATIONS: tuple[Callable[[Database], None], ...] = (m001_schema_0_3_0, m002_access)
 """All migrations in order. The name of the function is the name of the migration."""
 
 
@@ -1226,16 +1238,20 @@ def pending_migrations(db: Database) -> list[str]:
 
 
 def migrations() -> sqlite_utils.Migrations:
-    """Returns the migrations as sqlite-utils runs them. It is imported here, because few archives need a migration."""
+    """Returns the migrations as sqlite-utils runs them, which is imported here, because few archives need one."""
     import sqlite_utils
 
     made = sqlite_utils.Migrations(MIGRATION_SET)
     for migration in MIGRATIONS:
-        made(name=migration.__name__)(migration)
+        made(name=migration.__name__)(_for_sqlite_utils(migration))
     return made
 
 
-def follow_field_table(db: sqlite_utils.Database) -> None:
+def _for_sqlite_utils(migration: Callable[[Database], None]) -> Callable[[sqlite_utils.Database], None]:
+    return lambda db: migration(Database(db.conn))
+
+
+def follow_field_table(db: Database) -> None:
     """Recreates what the schema derives from the field table: the triggers, the views and the full-text index. A
     migration calls it after adding the column of a new field.
 
@@ -1246,7 +1262,7 @@ def follow_field_table(db: sqlite_utils.Database) -> None:
         db.execute(f"drop {made[1]} if exists {made[2]}")
     for _, statement in derived:
         db.execute(statement)
-    if set(COLUMNS) <= set(_column_names(db.conn, "articles")):
+    if set(COLUMNS) <= set(_column_names(db, "articles")):
         db.execute("insert into articles_fts (articles_fts) values ('rebuild')")
 
 
@@ -1263,7 +1279,12 @@ def make_schema(db: Database) -> bool:
     conn.execute("begin immediate")
     try:
         if empty := _is_empty(db):
-            migrations().apply(db.sqlite_utils)
+            for statement in _MIGRATIONS_SCHEMA:
+                db.execute(statement)
+            for migration in MIGRATIONS:
+                migration(db)
+                applied = {"name": migration.__name__, "applied_at": str(datetime.now(UTC))}
+                db.insert(MIGRATIONS_TABLE, {"migration_set": MIGRATION_SET, **applied})
         conn.execute("commit")
     except BaseException:
         if conn.in_transaction:  # if the disk is full, SQLite has rolled back already
@@ -1280,18 +1301,18 @@ def missing_column_or_view(db: Database) -> str:
     with closing(Database(sqlite3.connect(":memory:"))) as made:
         make_schema(made)
         for name in made.table_names():
-            columns = _column_names(db.conn, name)
-            lacking = [column for column in _column_names(made.conn, name) if column not in columns]
+            columns = _column_names(db, name)
+            lacking = [column for column in _column_names(made, name) if column not in columns]
             if name in existing and lacking:
                 return f"column {lacking[0]!r} in its table {name!r}"
         for name in made.view_names():
-            if _column_names(db.conn, name) != _column_names(made.conn, name):
+            if _column_names(db, name) != _column_names(made, name):
                 return f"view {name!r} with the columns of this version"
     return ""
 
 
-def _column_names(conn: sqlite3.Connection, table: str) -> list[str]:
-    return [row[1] for row in conn.execute(f'pragma table_info("{table}")')]
+def _column_names(db: Database, table: str) -> list[str]:
+    return [row[1] for row in db.execute(f'pragma table_info("{table}")')]
 
 
 def create_missing_temp_tables(db: Database) -> None:
