@@ -205,6 +205,20 @@ def format_degrees(*degrees: float, between: str = ",") -> str:
     return between.join(f"{round(one, 7) + 0.0:.7f}".rstrip("0").rstrip(".") for one in degrees)
 
 
+def format_published(moment: str | None, precision: str | None = None) -> str:
+    """Formats the publication date `moment` as precisely as the page gives it (`precision`: day, month, hour and so on;
+    None is to the minute), but no more; "undated" if there is no date.
+    """
+    if not moment:
+        return "undated"
+    if precision in _DATE_LENGTHS:
+        return moment[: _DATE_LENGTHS[precision]]
+    return moment[:16].replace("T", " ") + (moment[19:] if len(moment) > 19 and moment[19] in "+-" else "")
+
+
+_DATE_LENGTHS = {"year": 4, "month": 7, "day": 10}
+
+
 CONSTANT = "constant"
 """`Evidence.source` of a text that was rejected as the value of a field, because it belongs to the site and not to the
 post (see *constant* in the glossary)."""

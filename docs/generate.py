@@ -321,7 +321,7 @@ def _names(names: tuple[str, ...]) -> str:
 
 def schema() -> str:
     db = Database(memory=True)
-    migrations.apply(db)
+    migrations().apply(db)
     ours = [name for name in db.table_names() if not name.startswith(("_", "sqlite_", "articles_fts_"))]
     out = [
         NOTE,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import sqlite3
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import get_type_hints
 
 import pytest
-from sqlite_utils import Database
 
 from archiver import fields
 from archiver.datasets.publication_rules_tiers_and_licences import Tier
@@ -19,6 +19,7 @@ from archiver.extraction.template.site_rule_field_reader import READERS
 from archiver.fields import BY_NAME, FIELDS, Field
 from archiver.items import Article, GeoTag, Mark, SourceHint
 from archiver.search.search_hits_facets_and_similar_articles import Hit
+from archiver.storage import Database
 from archiver.storage.schema_and_migrations import make_schema
 
 PACKAGE = Path(__file__).parents[1] / "archiver"
@@ -74,7 +75,7 @@ def test_a_rule_can_be_read_for_every_learnable_field() -> None:
 @pytest.fixture(scope="module")
 def columns() -> dict[str, tuple[str, bool]]:
     """Return the columns of `articles` in a new archive: type, and whether they are NOT NULL."""
-    db = Database(memory=True)
+    db = Database(sqlite3.connect(":memory:"))
     make_schema(db)
     return {row[1]: (row[2], bool(row[3])) for row in db.execute("pragma table_info(articles)")}
 

@@ -177,7 +177,7 @@ def tag(tag: str, names: tuple[str, ...], remove: bool, archive: str) -> None:
 
     name = read_tag(tag)
     with opened(archive) as db:
-        known = {row["name"] for row in db.table("sites").rows}
+        known = {row["name"] for row in db.query("select * from sites")}
         if tag in known and not known & set(names):
             raise click.UsageError(f"The tag comes first: 'archiver sites tag {shlex.quote(names[0])} {tag}'.")
         sites = [find_site(db, site) for site in names]

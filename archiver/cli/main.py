@@ -19,6 +19,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from io import TextIOWrapper
+from types import ModuleType
 from typing import Any
 
 import click
@@ -78,10 +79,24 @@ class CommandEntry:
     def load(self) -> click.Command:
         is_taken = keyword.iskeyword(self.name) or hasattr(builtins, self.name)
         name = f"{self.name}_" if is_taken else self.name
-        module = importlib.import_module(f"archiver.cli.{self.module or f'commands.{name}'}")
-        command = getattr(module, name)
+        command = getattr(_import_for_good(f"archiver.cli.{self.module or f'commands.{name}'}"), name)
         assert isinstance(command, click.Command)
         return command
+
+
+def _import_for_good(name: str) -> ModuleType:
+    """Returns a module. If it must be imported first, cyclic garbage is not searched meanwhile, nor ever among the
+    objects that exist then: imports make hundreds of thousands of objects, of which the process needs nearly all to its
+    end.
+    """
+    if name in sys.modules:
+        return sys.modules[name]
+    gc.disable()
+    try:
+        return importlib.import_module(name)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 # In the order of the data: collect it, check it, read it, share it.

@@ -12,7 +12,6 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, Protocol
 
 import click
-from sqlite_utils import Database
 
 from archiver.cli.shared_options import DEFAULT_ARCHIVE
 from archiver.cli.terminal_output import (
@@ -25,6 +24,7 @@ from archiver.cli.terminal_output import (
     strip_control_characters,
     styled_line,
 )
+from archiver.items import format_published
 from archiver.search import histograms_trends_maps_and_charts as histograms_and_trends
 from archiver.search.concordance import concordance as lines_of
 from archiver.search.federated_search import (
@@ -41,11 +41,11 @@ from archiver.search.search_hits_facets_and_similar_articles import (
     COLUMNS,
     Plan,
     count_facets_over_plans,
-    format_published,
     hit_as_dict,
     plan_query,
     run,
 )
+from archiver.storage import Database
 from archiver.storage.archive_opening_and_transactions import opened
 
 if TYPE_CHECKING:

@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from itertools import combinations, groupby
 from typing import Any
 
-from sqlite_utils import Database
-
 from archiver.articles.near_duplicates_and_cluster_source import (
     SKETCH_VERSION,
     UnionFind,
@@ -37,6 +35,7 @@ from archiver.datasets.snapshot_request_selection_and_statistics import (
     duplicate_groups,
     latest_time,
 )
+from archiver.storage import Database
 from archiver.storage.article_tables.near_duplicate_clusters import COMMON, LEAST_MET
 
 ArticleKey = tuple[int, int]

@@ -24,8 +24,6 @@ from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
-from sqlite_utils import Database
-
 from archiver.datasets import cross_archive_copies_and_decisions as cross_archive_duplicates
 from archiver.datasets import snapshot_tables
 from archiver.datasets.dataset_card_plots_and_checklist import CardSources, card_text, draw_plots, site_coverages
@@ -75,6 +73,7 @@ from archiver.errors import BadQuery, NotASnapshot, NothingToPublish, SnapshotRe
 from archiver.search.federated_search import Shard, shards_with_sites
 from archiver.search.search_hits_facets_and_similar_articles import matching_ids
 from archiver.similar_words_and_plurals import count_noun
+from archiver.storage import Database
 from archiver.storage.archive_opening_and_transactions import opened
 
 # Building next to the target folder, so that a snapshot replaces the folder either completely or not at all.

@@ -24,8 +24,6 @@ from itertools import groupby
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
-from sqlite_utils import Database
-
 from archiver.articles.near_duplicates_and_cluster_source import HAN, SPACED, THAI, UnionFind
 from archiver.datasets.export_formats_and_parquet_tables import DATASET_FORMATS
 from archiver.datasets.personal_data_removal import count_emails
@@ -45,6 +43,7 @@ from archiver.errors import BadQuery, BadSplits, NotASnapshot
 from archiver.items import UsageStatement
 from archiver.search.query_tree_and_predicates import parse_period, utc_seconds
 from archiver.search.query_with_filters_and_sort import Query, query_as_options
+from archiver.storage import Database
 from archiver.storage.article_tables.article_record_reader import FIRST_ADDRESS, record_id_of_first
 
 # Splits for machine learning. The split of an article is derived from the first member of the article's cluster.

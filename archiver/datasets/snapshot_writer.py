@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import IO, Any
 
 from slugify import slugify
-from sqlite_utils import Database
 
 from archiver import datasets
 from archiver.datasets import export_formats_and_parquet_tables as record_formats
@@ -44,6 +43,7 @@ from archiver.datasets.snapshot_tables import (
 )
 from archiver.datasets.withheld_text_and_leaked_passages import LeakedPassages
 from archiver.datasets.word_counts_and_ngrams import Ngrams
+from archiver.storage import Database
 
 Progress = Callable[[str, int], None]
 """A function that is called with the name of the table being written and the number of rows written so far."""

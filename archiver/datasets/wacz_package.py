@@ -18,9 +18,8 @@ from itertools import groupby, islice
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
-from sqlite_utils import Database
-
 from archiver.items import Capture
+from archiver.storage import Database
 from archiver.storage.article_tables.article_and_revision_rows import FULL_CONTENT
 from archiver.storage.page_requisite_records import NEEDED_CAPTURES_QUERY
 from archiver.warc.warc_and_cdxj_writer import make_cdxj_line

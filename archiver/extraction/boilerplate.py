@@ -733,7 +733,8 @@ _ANY_ALSO = "|".join(_ALSO_WORDS.values()).replace("ı", "i")
 _ALSO = lazy_regex(rf"^[\W_]*(?:{_ANY_ALSO})\s*(?:[:：»>→|]|[-–—] )")
 # Matches the whole heading above a list of links to other posts.
 _ALSO_HEADING = lazy_regex(rf"^[\W_]*(?:{_ANY_ALSO})[\W_]*$")
-_RELATED_HEADING = _compile_any(*_ALSO_WORDS.values(), *_RELATED_WORDS.values())
+# Matches those that are not in _ALSO_HEADING, and the Turkish ones there, whose "." here matches a line break, too.
+_RELATED_HEADING = _compile_any(*_RELATED_WORDS.values(), _ALSO_WORDS["tr"])
 
 # Matches a heading that introduces other posts, the author or the comments. The post ends before it.
 _END = _compile_any(
@@ -852,7 +853,10 @@ def heads_other_pages(text: str) -> bool:
 
 def heads_related_posts(text: str) -> bool:
     """Returns True if a text is the label of a list of related posts, such as "Read also" or "Related posts"."""
-    return len(text) < 60 and _RELATED_HEADING.match(_lower(text)) is not None
+    if len(text) >= 60:
+        return False
+    low = _lower(text)
+    return _ALSO_HEADING.match(low) is not None or _RELATED_HEADING.match(low) is not None
 
 
 def points_to_other_page(text: str) -> bool:

@@ -94,6 +94,8 @@ def date_label(text: str) -> str:
     """Returns what the last label in a text says about the date after it: "published", "modified", "sent" (a paper was
     sent to its journal) or "founded" (the site was); "" if there is no label.
     """
+    if not text:
+        return ""
     of = {name: max((m.end() for m in pattern.finditer(text)), default=-1) for name, pattern in _LABELS}
     name = max(of, key=lambda n: of[n])
     return name if of[name] >= 0 else ""

@@ -54,7 +54,7 @@ def read_sites_of_archive(archive: Path) -> list[FleetSite]:
     """
     with opened(archive, read_only=True) as db:
         settings_of = effective_settings(db)
-        rows = [(row["start_url"], settings_of(row)) for row in db.table("sites").rows]
+        rows = [(row["start_url"], settings_of(row)) for row in db.query("select * from sites")]
     return [make_fleet_site(url, settings) for url, settings in rows if settings.get("crawl") is not False]
 
 

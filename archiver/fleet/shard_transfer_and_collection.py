@@ -22,7 +22,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from isal import igzip
-from sqlite_utils import Database
 
 from archiver import __version__
 from archiver.errors import ArchiverError, Fenced, ShardDamaged
@@ -39,6 +38,7 @@ from archiver.fleet.shard_storage_and_manifests import (
 from archiver.maintenance.backup import copy_database, find_known_ends, size_of
 from archiver.maintenance.merge_archives import MergeResult, merge
 from archiver.maintenance.verify_warc_files_and_captures import find_warc_files
+from archiver.storage import Database
 from archiver.warc.warc_and_cdxj_writer import held_finished, index_of
 
 ARCHIVE = "archive.db"

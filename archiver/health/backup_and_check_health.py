@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sqlite_utils import Database
-
 from archiver.health.site_health_rules import HealthFinding, Level
 from archiver.sites.archiver_toml import Maintenance
+from archiver.storage import Database
 from archiver.storage.backup_and_check_records import (
     BackupRecord,
     Damage,

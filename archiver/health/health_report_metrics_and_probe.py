@@ -19,8 +19,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from sqlite_utils import Database
-
 from archiver.fields import MEASURED
 from archiver.health.backup_and_check_health import ArchiveSafety, judge_safety, read_safety
 from archiver.health.notification_policy import SEEN_RUNS, Look, SeenFinding, hours_as_runs
@@ -42,6 +40,7 @@ from archiver.politeness.robots_and_usage_statements import parse_robots
 from archiver.similar_words_and_plurals import count_noun
 from archiver.sites.archiver_toml import Config, load_config, unused_groups
 from archiver.sites.run_limits_quotas_and_blackouts import read_group_quotas
+from archiver.storage import Database
 from archiver.storage.archive_opening_and_transactions import path_of
 from archiver.storage.backup_and_check_records import has_integrity_records, read_damages
 from archiver.storage.column_values_and_completions import IS_LIVE

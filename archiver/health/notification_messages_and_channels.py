@@ -27,7 +27,6 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
-from sqlite_utils import Database
 from w3lib.url import safe_url_string
 
 from archiver.errors import ArchiveDamaged, ArchiverError
@@ -59,6 +58,7 @@ from archiver.health.stored_health_inputs_and_accepted_findings import (
     record_health,
 )
 from archiver.sites.archiver_toml import CHANNELS, Mail, NotificationPolicy, Notify, effective_settings, load_config
+from archiver.storage import Database
 from archiver.storage.archive_opening_and_transactions import open_archive, writing
 from archiver.storage.disk_and_database_errors import environment_error
 from archiver.storage.locks import lock_notifications, scheduler_process

@@ -11,9 +11,8 @@ from datetime import datetime
 from itertools import takewhile
 from typing import Any
 
-from sqlite_utils import Database
-
 from archiver.health.notification_policy import Fault, HealthChange
+from archiver.storage import Database
 from archiver.storage.column_values_and_completions import IS_LIVE, stored_time
 from archiver.storage.pages_and_source_hints import moment, stamp
 

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlite_utils import Database
-
 from archiver.health.site_health_rules import HealthFinding
+from archiver.storage import Database
 from archiver.storage.run_records_and_statistics import EndedRun, FailedSeries, ended_runs, failed_series
 
 _LEAST_SITES = 3

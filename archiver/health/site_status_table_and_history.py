@@ -11,8 +11,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlite_utils import Database
-
 from archiver.frontier.cadence_and_blackout_hours import RecrawlTime
 from archiver.health.health_report_metrics_and_probe import health_as_json
 from archiver.health.simultaneous_site_failures import FOLDED_CODES, CommonCause
@@ -21,6 +19,7 @@ from archiver.health.stored_health_inputs_and_accepted_findings import read_heal
 from archiver.similar_words_and_plurals import count_noun
 from archiver.sites.archiver_toml import Config, effective_settings
 from archiver.sites.run_limits_quotas_and_blackouts import read_group_quotas
+from archiver.storage import Database
 from archiver.storage.column_values_and_completions import IS_LIVE, settings_of, stored_time
 from archiver.storage.completeness_and_url_history import PostCounts, count_posts_of_sites
 from archiver.storage.crawl_schedule import scheduled_site, scheduled_sites

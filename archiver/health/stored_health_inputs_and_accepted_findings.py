@@ -15,8 +15,6 @@ from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 from typing import Any
 
-from sqlite_utils import Database
-
 from archiver import __version__
 from archiver.health.site_health_rules import (
     LEVELS,
@@ -31,6 +29,7 @@ from archiver.health.site_health_rules import (
     worst_level,
 )
 from archiver.items import EMPTY_SITEMAP, FOREIGN_API, FOREIGN_SITEMAP
+from archiver.storage import Database
 from archiver.storage.column_values_and_completions import settings_of, stored_object, stored_time
 from archiver.storage.completeness_and_url_history import count_responding_sources
 from archiver.storage.pages_and_source_hints import EPOCH, moment, stamp

@@ -11,13 +11,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlite_utils import Database
-
 from archiver import __version__
 from archiver.errors import ArchiverError
 from archiver.importers.record_batches_and_classification import ReadRecord, RecordKind
 from archiver.maintenance.reextraction_reader import make_reader_without_hints
-from archiver.storage import tombstones
+from archiver.storage import Database, tombstones
 from archiver.storage.archive_opening_and_transactions import open_archive, writing
 from archiver.storage.article_tables import captures_redirects_and_import_records as captures
 from archiver.storage.article_tables.article_storing_and_withdrawal import Change, Stored

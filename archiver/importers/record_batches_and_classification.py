@@ -20,8 +20,6 @@ from pathlib import Path
 from typing import Generic, TypeVar
 from urllib.parse import urljoin, urlsplit
 
-from sqlite_utils import Database
-
 from archiver.articles.suspicious_changes_and_impossible_values import drop_impossible_values
 from archiver.extraction.article_extraction_with_site_rules import extract_page
 from archiver.extraction.page_parsing_and_javascript_check import parse_page
@@ -30,6 +28,7 @@ from archiver.importers.import_inputs_and_record_filter import RecordSelector
 from archiver.items import REDIRECTS, Article, PageKind, UsageStatement
 from archiver.politeness.robots_and_usage_statements import statements_of_headers, statements_of_page
 from archiver.sites.page_objects_and_test_cases import NONE, PageObjects, load_page_objects
+from archiver.storage import Database
 from archiver.storage.archive_opening_and_transactions import open_archive
 from archiver.storage.article_tables.article_and_revision_rows import extractor_of
 from archiver.storage.article_tables.captures_redirects_and_import_records import (

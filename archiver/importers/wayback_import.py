@@ -35,7 +35,6 @@ from scrapy.exceptions import (
 )
 from scrapy.http import Request, Response
 from scrapy.http.request import NO_CALLBACK
-from sqlite_utils import Database
 
 from archiver import __version__
 from archiver.discovery import cdx_and_timemaps
@@ -68,7 +67,7 @@ from archiver.politeness.network_address_policy import AddressZone, permission_f
 from archiver.politeness.throttle import BUSY, Throttle
 from archiver.sites.page_objects_and_test_cases import load_page_objects
 from archiver.spiders.run_endings_and_outage_guards import FailureStreak, outcome_of_failure
-from archiver.storage import tombstones
+from archiver.storage import Database, tombstones
 from archiver.storage.archive_opening_and_transactions import open_archive, writing
 from archiver.storage.article_tables import captures_redirects_and_import_records as captures
 from archiver.storage.article_tables.captures_redirects_and_import_records import MOST_PROBLEMS, ImportCounts

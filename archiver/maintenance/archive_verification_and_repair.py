@@ -21,8 +21,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlite_utils import Database
-
 from archiver.articles.article_comparison import content_digest, meaning_digest
 from archiver.fields import LATEST, LINKS, PAGE_FIELDS
 from archiver.items import Article
@@ -40,6 +38,7 @@ from archiver.maintenance.verify_database import (
     read_schema_objects,
 )
 from archiver.maintenance.verify_warc_files_and_captures import ExaminedWARC, WARCJob, examine_warc, make_index_lines
+from archiver.storage import Database
 from archiver.storage import page_discoveries_counts_and_source_trust as page_discoveries
 from archiver.storage.archive_opening_and_transactions import open_archive, opened, writing
 from archiver.storage.article_tables import near_duplicate_clusters

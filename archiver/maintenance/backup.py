@@ -27,8 +27,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO
 
-from sqlite_utils import Database
-
 from archiver.articles.article_comparison import content_digest
 from archiver.errors import ArchiverError, BackupDamaged, BackupDiskFull, BackupRefused, DiskFull
 from archiver.maintenance.database_damage_and_vacuum import (
@@ -39,6 +37,7 @@ from archiver.maintenance.database_damage_and_vacuum import (
 )
 from archiver.maintenance.verify_database import FTS, check_schema, counted_noun
 from archiver.maintenance.verify_warc_files_and_captures import find_flaws, find_warc_files
+from archiver.storage import Database
 from archiver.storage.archive_opening_and_transactions import is_writable, open_archive, opened, writing
 from archiver.storage.backup_and_check_records import (
     BackupRecord,
@@ -369,7 +368,7 @@ def copy_database(
         with _lock_target(part, target):
             try:
                 _copy(source, part, target, progress)
-                copy = Database(part, execute_plugins=False)
+                copy = Database(sqlite3.connect(part))
                 try:
                     progress("checks", 0, 1)
                     check_copy(copy, source, archive, target, force=force)

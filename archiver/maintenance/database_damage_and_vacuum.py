@@ -11,10 +11,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlite_utils import Database
-
 from archiver.errors import ArchiveBusy, NotEnoughSpace
 from archiver.lazy_regex import lazy_regex
+from archiver.storage import Database
 from archiver.storage.archive_opening_and_transactions import open_archive, writing
 from archiver.storage.disk_and_database_errors import environment_error, free_bytes
 from archiver.storage.locks import lock_holder

@@ -17,8 +17,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from sqlite_utils import Database
-
 from archiver.extraction.template.site_rules_and_constants import (
     DECLARED_IN_HEAD,
     MAX_BODY_LENGTH,
@@ -49,6 +47,7 @@ from archiver.maintenance.reextraction_run import (
     reextract_all,
     write_reextraction,
 )
+from archiver.storage import Database
 from archiver.storage.archive_opening_and_transactions import writing
 from archiver.storage.article_tables.article_and_revision_rows import article_from_row
 from archiver.storage.article_tables.field_candidate_evidence import decode_evidence

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-
-from sqlite_utils import Database
 
 from archiver.errors import MergeRefused
 from archiver.maintenance.merge_articles_and_captures import (
@@ -41,12 +40,13 @@ from archiver.maintenance.takedown import (
     finish_takedowns,
     read_texts,
 )
+from archiver.storage import Database
 from archiver.storage import full_text_index_and_saved_searches as stored
 from archiver.storage.archive_opening_and_transactions import open_archive, writing
 from archiver.storage.full_text_index_and_saved_searches import batch_indexing
 from archiver.storage.page_discoveries_counts_and_source_trust import discovery_place
 from archiver.storage.pages_and_source_hints import EPOCH, insert_row, last_rowid
-from archiver.storage.schema_and_migrations import migrations
+from archiver.storage.schema_and_migrations import pending_migrations
 from archiver.storage.sites_settings_and_rules import SiteLookup, current_site_names, moved_site
 from archiver.storage.tombstones import Tombstone, allow_again, keep_url_out, pending_takedowns, tombstones
 from archiver.urls import urlkey
@@ -73,15 +73,15 @@ def open_for_merge(path: Path, into: Path) -> Iterator[Database]:
     refuse_itself(path, into)
     db = open_archive(path, read_only=True, to_copy=True)
     try:
-        if not migrations.pending(db):
+        if not pending_migrations(db):
             yield from _in_read_transaction(db)
             return
         for left in into.parent.glob(f"{_COPY}*"):
             shutil.rmtree(left, ignore_errors=True)
         with tempfile.TemporaryDirectory(prefix=_COPY, dir=into.parent) as folder:
             copy = Path(folder) / "archive.db"
-            with Database(copy, execute_plugins=False) as target:
-                db.conn.backup(target.conn)
+            with closing(sqlite3.connect(copy)) as target:
+                db.conn.backup(target)
             migrated = open_archive(copy)
             try:
                 yield from _in_read_transaction(migrated)
@@ -116,13 +116,14 @@ def merge_sites(db: Database, theirs: Database) -> IDMap:
         own = next(iter(db.query("select * from sites where name = ?", [row["name"]])), None)
         own = own or moved_site(db, row["name"])
         if own is None:
-            db.table("sites").insert({k: v for k, v in row.items() if k not in ("id", "warc_file")})
+            db.insert("sites", {k: v for k, v in row.items() if k not in ("id", "warc_file")})
             ids[row["id"]] = last_rowid(db)
             continue
         settings = json.loads(row["settings"] or "{}") | json.loads(own["settings"] or "{}")
         if own["settings"] == "{}" and json.loads(row["settings"] or "{}") == {"crawl": False}:
             settings = {}  # an import added the site to the other archive, but a crawl or a person added it to this one
-        db.table("sites").update(
+        db.update(
+            "sites",
             own["id"],
             {
                 "settings": json.dumps(settings, ensure_ascii=False) if settings else "{}",
@@ -155,14 +156,15 @@ def merge_runs(db: Database, theirs: Database, sites: IDMap) -> IDMap:
             "select id from runs where site_id = ? and started_at = ?", [site, row["started_at"]]
         ).fetchone()
         if own is None:
-            db.table("runs").insert(
+            db.insert(
+                "runs",
                 {
                     **{k: v for k, v in row.items() if k != "id"},
                     "site_id": site,
                     "outcome": row["outcome"] or "interrupted",
                     "reason": row["reason"]
                     or ("" if row["outcome"] else "the run was not finished when its archive was merged"),
-                }
+                },
             )
         ids[row["id"]] = own[0] if own else last_rowid(db)
     return ids
@@ -179,7 +181,8 @@ def merge_imports(db: Database, theirs: Database) -> IDMap:
         key = [row["digest"], row["options"], row["started_at"]]
         own = db.execute("select id from imports where digest = ? and options is ? and started_at = ?", key).fetchone()
         if own is None:
-            db.table("imports").insert(
+            db.insert(
+                "imports",
                 {
                     **{k: v for k, v in row.items() if k != "id"},
                     "warc_file": None,
@@ -187,7 +190,7 @@ def merge_imports(db: Database, theirs: Database) -> IDMap:
                     "outcome": row["outcome"] or "limited",
                     "member_offset": row["member_offset"] if row["outcome"] else 0,
                     "inner_offset": row["inner_offset"] if row["outcome"] else 0,
-                }
+                },
             )
         ids[row["id"]] = own[0] if own else last_rowid(db)
     return ids
@@ -214,7 +217,7 @@ def merge_rules(db: Database, theirs: Database, sites: IDMap) -> IDMap:
                 if site in has and (has[site] or not row["by_hand"])
                 else {}
             )
-            db.table("site_rules").insert({**{k: v for k, v in row.items() if k != "id"}, "site_id": site, **kept})
+            db.insert("site_rules", {**{k: v for k, v in row.items() if k != "id"}, "site_id": site, **kept})
         ids[row["id"]] = own[0] if own else last_rowid(db)
     return ids
 
@@ -435,13 +438,14 @@ def merge_page(
     newer = own is None or _is_newer(own, row)
     news: Row = {}
     if own is None:
-        db.table("pages").insert(
+        db.insert(
+            "pages",
             {
                 **{k: v for k, v in row.items() if k not in ("id", "listed")},
                 "site_id": site_id,
                 "article_id": article_id,
                 "capture_id": captures.enter_by_id(row["capture_id"]),
-            }
+            },
         )
         page_id = last_rowid(db)
     else:
@@ -700,12 +704,13 @@ def _enter_their_tombstone(db: Database, theirs: Database, row: Row) -> None:
         for url in urls
         for tail in [url.partition("://")[2]]
     )
-    db.table("tombstones").insert(
+    db.insert(
+        "tombstones",
         {
             **{k: v for k, v in row.items() if k != "id"},
             "article_id": own["id"] if own else None,
             "erased_at": None if here else row["erased_at"] or row["removed_at"],
-        }
+        },
     )
     enter_tombstone(db, last_rowid(db), urls, payloads)
 

@@ -13,12 +13,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlite_utils import Database
-
 from archiver.articles.article_comparison import meaning_digest
 from archiver.fields import LATEST
 from archiver.items import Article
 from archiver.lazy_regex import lazy_regex
+from archiver.storage import Database
 from archiver.storage.article_tables import captures_redirects_and_import_records as captures
 from archiver.storage.article_tables import field_candidate_evidence as evidence
 from archiver.storage.article_tables import near_duplicate_clusters
@@ -119,9 +118,10 @@ def add_article(
         db, _map_entries(evidence.decode_evidence(theirs, post.row), capture_ids, rules), row
     )
     number = next_article_id(db)
-    db.table("articles").insert({"id": number, **row})
+    db.insert("articles", {"id": number, **row})
     for one in post.revisions:
-        db.table("revisions").insert(
+        db.insert(
+            "revisions",
             {
                 **{k: v for k, v in one.items() if k != "id"},
                 **_map_provenance(one, capture_ids, rules),
@@ -129,7 +129,7 @@ def add_article(
                 "evidence": one["evidence"]
                 and pack_evidence(_map_entries(unpack_evidence(one["evidence"]), capture_ids, rules)),
                 "run_id": runs.get(one["run_id"] or 0),
-            }
+            },
         )
     if (withdrawn := withdrawal_of(theirs, post.row["id"])) is not None:
         withdraw_article(db, number, withdrawn.reason, datetime.fromisoformat(withdrawn.at))
@@ -441,13 +441,14 @@ class CaptureMerge:
         number = self.find_known(row)
         if number is not None or row["warc_file"] not in self._files:
             return number
-        self._db.table("captures").insert(
+        self._db.insert(
+            "captures",
             {
                 **{k: v for k, v in row.items() if k not in ("id", "article_id", "hint_id", "secondary")},
                 "warc_file": self._files[row["warc_file"]],
                 "run_id": self._runs.get(row["run_id"] or 0),
                 "import_id": self._imports.get(row["import_id"] or 0),
-            }
+            },
         )
         number = last_rowid(self._db)
         self._db.conn.executemany(

@@ -13,8 +13,6 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from sqlite_utils import Database
-
 from archiver.articles.post_verdicts_by_page_form import SiteVerdicts, judge_article, judge_forms
 from archiver.articles.suspicious_changes_and_impossible_values import drop_impossible_values
 from archiver.extraction.article_extraction_with_site_rules import extract_page
@@ -25,6 +23,7 @@ from archiver.extraction.template.site_rules_and_constants import SiteRules
 from archiver.items import Article, Outcome, PageForm, PageKind, PageResult, SourceHint
 from archiver.maintenance.reextraction_reader import RulesByTime, read_response
 from archiver.sites.page_objects_and_test_cases import load_page_objects
+from archiver.storage import Database
 from archiver.storage.archive_opening_and_transactions import writing
 from archiver.storage.page_form_evidence_and_post_verdicts import (
     PageToRejudge,

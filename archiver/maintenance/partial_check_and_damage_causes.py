@@ -24,8 +24,6 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from sqlite_utils import Database
-
 from archiver.errors import ArchiveLocked, ArchiverError
 from archiver.maintenance import archive_verification_and_repair as verify
 from archiver.maintenance import verify_database
@@ -35,6 +33,7 @@ from archiver.maintenance.backup import Generation, find_generations, is_backup
 from archiver.maintenance.database_damage_and_vacuum import stored_tables
 from archiver.maintenance.verify_database import VerifyFinding, counted_noun
 from archiver.maintenance.verify_warc_files_and_captures import examine_warc, find_flaws
+from archiver.storage import Database
 from archiver.storage.archive_opening_and_transactions import is_writable, opened, writing
 from archiver.storage.backup_and_check_records import (
     DATABASE,

@@ -12,8 +12,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlite_utils import Database
-
 from archiver.articles.post_verdicts_by_page_form import POST_FORM_RULE
 from archiver.articles.revision_order_reverts_and_kept_values import (
     differing_fields,
@@ -35,6 +33,7 @@ from archiver.extraction.template.template_learning_and_checking import learn_wi
 from archiver.fields import EVIDENCE, LATEST
 from archiver.items import Article, MarkedText, PageKind, SourceHint
 from archiver.sites.page_objects_and_test_cases import load_page_objects
+from archiver.storage import Database
 from archiver.storage.article_tables.article_and_revision_rows import (
     article_from_revision,
     article_from_row,

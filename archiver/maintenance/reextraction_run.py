@@ -18,8 +18,6 @@ from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
 from typing import Any
 
-from sqlite_utils import Database
-
 from archiver.maintenance.reextraction_reader import (
     ReextractedArticle,
     ReextractedRevision,
@@ -28,6 +26,7 @@ from archiver.maintenance.reextraction_reader import (
     request_key,
     seen_values,
 )
+from archiver.storage import Database
 from archiver.storage.archive_opening_and_transactions import open_archive, writing
 from archiver.storage.article_tables.article_and_revision_rows import rewrite_revision
 from archiver.storage.article_tables.article_storing_and_withdrawal import overwrite
@@ -85,13 +84,14 @@ def begin_reextraction(db: Database, request: ReextractionRequest, version: str,
         if last and not last["finished_at"] and (last["request"], last["version"]) == (key, version):
             done = db.execute("select count(*) from articles where reextraction_id = ?", [last["id"]]).fetchone()[0]
             return StartedReextraction(last["id"], last["started_at"], done)
-        db.table("reextractions").insert({"started_at": stamp(at), "version": version, "request": key})
+        db.insert("reextractions", {"started_at": stamp(at), "version": version, "request": key})
         return StartedReextraction(last_rowid(db), stamp(at), 0)
 
 
 def finish_reextraction(db: Database, number: int, tally: ReextractionTally, at: datetime) -> None:
     with writing(db):
-        db.table("reextractions").update(
+        db.update(
+            "reextractions",
             number,
             {
                 "finished_at": stamp(at),
@@ -136,7 +136,8 @@ def _write_current(db: Database, row: dict[str, Any], version: ReextractedRevisi
         overwrite(db, row, version.article, version.extractor, evidence=evidence, read_at=read_at)
         rewrite_revision(db, row["id"], version.revision, version.article)
     else:
-        db.table("articles").update(
+        db.update(
+            "articles",
             row["id"],
             {
                 "evidence": encode_evidence(db, evidence, row),

@@ -16,8 +16,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sqlite_utils import Database
-
 from archiver.errors import ArchiveNotFound, ArchiverError, DiskFull, NotAnArchive, RestoreRefused
 from archiver.maintenance.backup import (
     SIDES,
@@ -33,6 +31,7 @@ from archiver.maintenance.backup import (
 from archiver.maintenance.merge_archives import merge_tombstones
 from archiver.maintenance.takedown import finish_takedowns
 from archiver.maintenance.verify_warc_files_and_captures import find_flaws, find_warc_files, make_index_lines
+from archiver.storage import Database
 from archiver.storage.archive_opening_and_transactions import open_archive, opened, writing
 from archiver.storage.backup_and_check_records import (
     has_integrity_records,
@@ -190,7 +189,7 @@ def restore_archive(plan: RestorePlan, progress: Progress) -> RestoreResult:
         try:
             with _opened_backup(plan.backup, archive) as theirs:
                 _copy_database(theirs, part, archive, progress)
-            with closing(Database(part)) as copy:
+            with closing(Database(sqlite3.connect(part))) as copy:
                 if damage := find_fault(copy):
                     raise RestoreRefused(
                         str(plan.backup), f"the copy that was written is damaged ({damage}): check the disk"

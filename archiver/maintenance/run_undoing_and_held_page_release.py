@@ -13,8 +13,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlite_utils import Database
-
 from archiver.articles.suspicious_changes_and_impossible_values import HoldRule, drop_impossible_values
 from archiver.errors import RunNotFound
 from archiver.extraction.article_extraction_with_site_rules import extract_page
@@ -22,6 +20,7 @@ from archiver.extraction.page_parsing_and_javascript_check import parse_page
 from archiver.items import Article, Outcome, PageKind, PageResult
 from archiver.maintenance.reextraction_reader import RulesByTime, read_response
 from archiver.sites.page_objects_and_test_cases import load_page_objects
+from archiver.storage import Database
 from archiver.storage.archive_opening_and_transactions import writing
 from archiver.storage.article_tables.article_storing_and_withdrawal import undo_gone, undo_revision, withdraw_article
 from archiver.storage.article_tables.field_candidate_evidence import forget_evidence_kinds

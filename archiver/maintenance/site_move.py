@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from sqlite_utils import Database
-
 from archiver.errors import CannotMoveSite
 from archiver.items import Outcome
+from archiver.storage import Database
 from archiver.storage.archive_opening_and_transactions import writing
 from archiver.storage.locks import lock_host, lock_site
 from archiver.storage.page_discoveries_counts_and_source_trust import replace_page_references

@@ -21,13 +21,13 @@ from pathlib import Path
 from typing import Any
 
 from slugify import slugify
-from sqlite_utils import Database
 
 from archiver.articles.article_comparison import fold_words
 from archiver.errors import ArchiveLocked, ArchiverError, UnreadableInput
 from archiver.fields import LINKS
 from archiver.lazy_regex import lazy_regex
 from archiver.maintenance.verify_warc_files_and_captures import is_being_written
+from archiver.storage import Database
 from archiver.storage.archive_opening_and_transactions import open_archive, opened, writing
 from archiver.storage.article_tables import near_duplicate_clusters
 from archiver.storage.article_tables.article_and_revision_rows import article_from_revision, revision_rows
@@ -599,7 +599,8 @@ def begin_takedown(db: Database, article_id: int, reason: str, requested_by: str
     row = next(iter(db.query("select * from articles where id = ?", [article_id])))
     urls = find_urls_of_post(db, row)
     payloads = find_payloads(db, find_own_captures(db, article_id, urls))
-    db.table("tombstones").insert(
+    db.insert(
+        "tombstones",
         {
             "article_id": article_id,
             "site": row["site"],
@@ -611,7 +612,7 @@ def begin_takedown(db: Database, article_id: int, reason: str, requested_by: str
             "requested_by": requested_by or None,
             "removed_at": at,
             "record_id": record_id_of(db, article_id),
-        }
+        },
     )
     number = last_rowid(db)
     enter_tombstone(db, number, urls, payloads)

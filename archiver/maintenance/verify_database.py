@@ -9,16 +9,15 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from sqlite_utils import Database
-
 from archiver.fields import STORED_LISTS, STORED_TIMES
 from archiver.maintenance.database_damage_and_vacuum import find_database_damage, find_unreadable_articles, path_of
+from archiver.storage import Database
 from archiver.storage.article_tables import field_candidate_evidence as evidence
 from archiver.storage.backup_and_check_records import TABLE_UNIT
 from archiver.storage.column_values_and_completions import IS_LIVE, stored_time
 from archiver.storage.full_text_index_and_saved_searches import TOKENIZER
 from archiver.storage.page_discoveries_counts_and_source_trust import PAGE_COUNTS_QUERY
-from archiver.storage.schema_and_migrations import migrations
+from archiver.storage.schema_and_migrations import migrations, pending_migrations
 from archiver.urls import urlkey_or_empty
 
 
@@ -116,7 +115,7 @@ _REMEDY = "Another program wrote it: restore the value from a backup or from the
 
 def check_values(db: Database) -> Iterator[VerifyFinding]:
     """Yields a finding for each value of the wrong type, missing value, invalid time or invalid JSON in any table."""
-    db.register_function(lambda text: stored_time(text) is not None, name="is_time", deterministic=True, replace=True)
+    db.register_function(lambda text: stored_time(text) is not None, name="is_time")
     tables = {
         name: sql
         for name, sql in db.execute("select name, sql from sqlite_master where type = 'table'")
@@ -272,7 +271,7 @@ def check_captures_of_articles(db: Database) -> Iterator[VerifyFinding]:
     If the URL belongs to another article with another capture, there is no finding, because the site may have used the
     URL for another post later.
     """
-    db.register_function(lambda url: urlkey_or_empty(str(url)), name="urlkey", deterministic=True, replace=True)
+    db.register_function(lambda url: urlkey_or_empty(str(url)), name="urlkey")
     yield from limit_findings(
         VerifyFinding(
             "capture-strange",
@@ -434,9 +433,9 @@ def migrated_like(db: Database) -> Database:
     """Returns a new empty archive in memory, to which the same migrations have been applied as to `db`. Its schema is
     what the schema of `db` should be.
     """
-    fresh = Database(memory=True, execute_plugins=False)
-    pending = migrations.pending(db)
-    migrations.apply(fresh, **({"stop_before": pending[0].name} if pending else {}))
+    fresh = Database(sqlite3.connect(":memory:"))
+    pending = pending_migrations(db)
+    migrations().apply(fresh.sqlite_utils, **({"stop_before": pending[0]} if pending else {}))
     return fresh
 
 

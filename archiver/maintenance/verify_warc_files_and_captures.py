@@ -17,10 +17,9 @@ from itertools import groupby
 from pathlib import Path
 from typing import BinaryIO
 
-from sqlite_utils import Database
-
 from archiver.items import Capture
 from archiver.maintenance.verify_database import VerifyFinding, counted_noun
+from archiver.storage import Database
 from archiver.storage.page_requisite_records import requisite_captures
 from archiver.storage.pages_and_source_hints import stamp
 from archiver.warc.warc_and_cdxj_writer import index_of, make_cdxj_line, open_index_of

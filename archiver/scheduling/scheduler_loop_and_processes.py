@@ -21,8 +21,6 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from sqlite_utils import Database
-
 from archiver.errors import ArchiveLocked, ArchiverError, BadConfig, UnreadableInput
 from archiver.frontier.cadence_and_blackout_hours import start_interval
 from archiver.health.health_report_metrics_and_probe import RESERVE
@@ -43,6 +41,7 @@ from archiver.scheduling.service_files_dashboards_and_sd_notify import ServiceMa
 from archiver.sites.archiver_toml import Config, Maintenance, effective_settings, load_config, unused_groups
 from archiver.sites.crawler_identity_and_delay import delay_for
 from archiver.sites.run_limits_quotas_and_blackouts import read_group_quotas
+from archiver.storage import Database
 from archiver.storage.archive_opening_and_transactions import open_archive, opened
 from archiver.storage.crawl_schedule import DueSites, Scheduled
 from archiver.storage.disk_and_database_errors import environment_error, free_bytes

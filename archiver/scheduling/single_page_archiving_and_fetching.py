@@ -16,8 +16,6 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urljoin
 
-from sqlite_utils import Database
-
 from archiver.discovery.url_classifier_and_patterns import origin_of
 from archiver.errors import ArticleRemoved, BadAddress, HostNotFound, PageNotFetched, URLNotFound
 from archiver.items import Outcome, PageKind
@@ -25,6 +23,7 @@ from archiver.maintenance.reextraction_reader import read_response
 from archiver.scheduling.crawl_plans_results_and_notices import CommonOptions, CrawlPlan, CrawlResult, make_plan
 from archiver.scheduling.crawl_process_and_pool import run_plans
 from archiver.sites.archiver_toml import effective_settings
+from archiver.storage import Database
 from archiver.storage.archive_opening_and_transactions import discard_empty_archive, opened, writing
 from archiver.storage.completeness_and_url_history import url_history
 from archiver.storage.full_text_index_and_saved_searches import archive_mark

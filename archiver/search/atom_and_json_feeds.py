@@ -17,11 +17,10 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from sqlite_utils import Database
-
 from archiver.lazy_regex import lazy_regex
 from archiver.search.query_with_filters_and_sort import Query, query_as_options
 from archiver.search.search_hits_facets_and_similar_articles import Hit, list_matches
+from archiver.storage import Database
 
 if TYPE_CHECKING:
     from lxml import etree

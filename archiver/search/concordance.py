@@ -13,14 +13,13 @@ from dataclasses import dataclass, fields, replace
 from itertools import islice
 from typing import Any, Literal
 
-from sqlite_utils import Database
-
 from archiver.errors import BadQuery
 from archiver.fields import BY_NAME
 from archiver.search.query_with_filters_and_sort import Query
 from archiver.search.search_hits_facets_and_similar_articles import ordered_matches, plan_query
 from archiver.search.snippets_and_highlighting import find_occurrences, highlight_terms
 from archiver.search.word_splitting import is_run_letter, split_into_words
+from archiver.storage import Database
 
 WIDTH = 40
 MAX_WIDTH = 500

@@ -15,7 +15,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from sqlite_utils import Database
 from tantivy import Occur
 from tantivy import Query as TantivyQuery
 
@@ -39,6 +38,7 @@ from archiver.search.search_hits_facets_and_similar_articles import (
     sort_order,
 )
 from archiver.search.sorting_recency_and_duplicate_folding import Match, ids_query, matches_by_id, top_hits
+from archiver.storage import Database
 from archiver.storage.article_tables.near_duplicate_clusters import COMMON, LEAST_MET
 from archiver.storage.sites_settings_and_rules import site_with_page
 

@@ -25,7 +25,6 @@ from typing import Any, Literal
 from xml.sax.saxutils import escape
 
 import tantivy
-from sqlite_utils import Database
 
 from archiver.errors import BadQuery, ExtraMissing
 from archiver.lazy_regex import lazy_regex
@@ -37,6 +36,7 @@ from archiver.search.query_tree_and_predicates import And, Key, Node, Or, Span
 from archiver.search.query_with_filters_and_sort import Query, filter_terms
 from archiver.search.search_hits_facets_and_similar_articles import Plan, plan_query
 from archiver.search.sorting_recency_and_duplicate_folding import Sort, sorted_matches
+from archiver.storage import Database
 
 MAX_PERIODS = 20_000
 """The maximum number of periods in one result."""

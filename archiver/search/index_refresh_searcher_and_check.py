@@ -19,7 +19,6 @@ from typing import Any, TypeVar
 from weakref import WeakKeyDictionary, WeakSet
 
 import tantivy
-from sqlite_utils import Database
 from tantivy import DocAddress, Order, Query
 
 from archiver.errors import ArchiveLocked, ArchiveNotWritable, ArchiverError, IndexDamaged, IndexMissing
@@ -27,6 +26,7 @@ from archiver.maintenance.verify_database import VerifyFinding, limit_findings
 from archiver.search import tantivy_index_damage_and_state as tantivy_index
 from archiver.search.index_schema_and_documents import document_rows, index_document, index_schema
 from archiver.search.word_splitting import split_into_words
+from archiver.storage import Database
 from archiver.storage.archive_opening_and_transactions import is_writable, open_archive
 from archiver.storage.full_text_index_and_saved_searches import delete_index_files, index_folder, index_locked
 

@@ -15,7 +15,6 @@ from itertools import filterfalse, pairwise
 from typing import Any
 
 import tantivy
-from sqlite_utils import Database
 
 from archiver.fields import (
     BY_NAME,
@@ -31,6 +30,7 @@ from archiver.fields import (
 from archiver.search.points_boxes_and_circles import point_key
 from archiver.search.query_tree_and_predicates import HAS, IS, local_seconds, utc_seconds
 from archiver.search.word_splitting import split_into_words
+from archiver.storage import Database
 
 # Names are compared in folded form, so that spelling variants of a name are equal.
 

@@ -11,7 +11,6 @@ from itertools import combinations
 from typing import Any
 
 import tantivy
-from sqlite_utils import Database
 from tantivy import Occur, Query
 
 from archiver.fields import LIST_FIELDS_BY_QUERY_NAME, WEIGHTS
@@ -42,6 +41,7 @@ from archiver.search.query_tree_and_predicates import (
     place_keys_in_area,
 )
 from archiver.search.word_splitting import lookup_words
+from archiver.storage import Database
 
 # Stemming: all English words of the index that have the same stem.
 

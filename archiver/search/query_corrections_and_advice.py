@@ -13,8 +13,6 @@ from itertools import islice
 from operator import itemgetter
 from typing import Any
 
-from sqlite_utils import Database
-
 from archiver.errors import BadQuery
 from archiver.fields import LIST_FIELDS_BY_QUERY_NAME, WEIGHTS
 from archiver.search.index_refresh_searcher_and_check import Searcher
@@ -30,6 +28,7 @@ from archiver.search.query_with_filters_and_sort import Query, query_as_options,
 from archiver.search.search_hits_facets_and_similar_articles import Plan, plan_query, run, usual_spelling
 from archiver.search.word_splitting import is_run_letter, lookup_words, split_into_words, words_with_places
 from archiver.similar_words_and_plurals import count_typos, similar_words
+from archiver.storage import Database
 
 # Words of the index that are spelled like a given word.
 

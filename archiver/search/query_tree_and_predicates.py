@@ -23,8 +23,6 @@ from dataclasses import dataclass
 from datetime import MAXYEAR, UTC, date, datetime, timedelta
 from typing import Any
 
-from sqlite_utils import Database
-
 from archiver.errors import BadQuery
 from archiver.fields import ACCESS, HAS_FIELDS, LINKS, MEANING
 from archiver.search.points_boxes_and_circles import (
@@ -36,6 +34,7 @@ from archiver.search.points_boxes_and_circles import (
     point_key,
 )
 from archiver.similar_words_and_plurals import did_you_mean
+from archiver.storage import Database
 
 # The nodes of the tree.
 

@@ -12,8 +12,6 @@ from dataclasses import dataclass, fields
 from math import inf
 from typing import Any
 
-from sqlite_utils import Database
-
 from archiver.errors import BadQuery
 from archiver.search.index_schema_and_documents import index_text
 from archiver.search.points_boxes_and_circles import DEFAULT_KM
@@ -31,6 +29,7 @@ from archiver.search.query_tree_and_predicates import (
     time_term,
 )
 from archiver.search.sorting_recency_and_duplicate_folding import FOLDS, Fold
+from archiver.storage import Database
 from archiver.storage.sites_settings_and_rules import site_with_page
 
 SORTS: dict[str, str] = {

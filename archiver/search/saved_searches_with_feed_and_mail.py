@@ -20,14 +20,14 @@ from datetime import UTC, datetime
 from html import escape
 from typing import Any
 
-from sqlite_utils import Database
-
 from archiver.errors import ArchiverError, BadSearchName, SavedSearchNotFound, SavedSearchUnreadable
+from archiver.items import format_published
 from archiver.lazy_regex import lazy_regex
 from archiver.search.atom_and_json_feeds import Feed, entry_of_hit, write_atom
 from archiver.search.query_with_filters_and_sort import Query, query_as_options
-from archiver.search.search_hits_facets_and_similar_articles import Hit, Listing, format_published, list_matches
+from archiver.search.search_hits_facets_and_similar_articles import Hit, Listing, list_matches
 from archiver.similar_words_and_plurals import count_noun
+from archiver.storage import Database
 from archiver.storage import full_text_index_and_saved_searches as stored
 from archiver.storage.archive_opening_and_transactions import writing
 

@@ -14,7 +14,6 @@ from math import inf
 from typing import Any
 
 import tantivy
-from sqlite_utils import Database
 
 from archiver.errors import ArticleNotFound, BadQuery
 from archiver.fields import BY_NAME, HIT_FIELDS, WEIGHTS
@@ -47,6 +46,7 @@ from archiver.search.sorting_recency_and_duplicate_folding import (
 )
 from archiver.search.word_splitting import lookup_words, split_into_words
 from archiver.similar_words_and_plurals import did_you_mean
+from archiver.storage import Database
 
 # Similar articles: articles on the same topic, found by the words that distinguish an article from others.
 
@@ -253,7 +253,7 @@ def _fold_matches(
     node, more = (expand_query(one, db, searcher, folding) if one is not None else None for one in (node, more))
     parts = tuple(part for part in (node, more, *filters) if part is not None)
     for function in (distance_km, fold_name):
-        db.register_function(function, deterministic=True, replace=True)
+        db.register_function(function)
     matching = compile_query(And(parts) if parts else None, db, searcher)
     shown = fold_duplicates(searcher, matching, folding)
     best = (
@@ -556,20 +556,8 @@ def _beneath(plan: Plan, page: list[Match]) -> dict[int, tuple[FoldedArticle, ..
 # Output: the names and words that commands, web pages and exports share.
 
 COLUMNS = (*HIT_FIELDS, "copies", "folded", "score", "distance_km", "snippet")
-_DATE_LENGTHS = {"year": 4, "month": 7, "day": 10}
 
 
 def hit_as_dict(hit: Hit) -> dict[str, Any]:
     """Converts a hit to a dict with the keys COLUMNS."""
     return {name: value for name, value in asdict(hit).items() if name in COLUMNS}
-
-
-def format_published(moment: str | None, precision: str | None = None) -> str:
-    """Formats the publication date `moment` as precisely as the page gives it (`precision`: day, month, hour and so on;
-    None is to the minute), but no more; "undated" if there is no date.
-    """
-    if not moment:
-        return "undated"
-    if precision in _DATE_LENGTHS:
-        return moment[: _DATE_LENGTHS[precision]]
-    return moment[:16].replace("T", " ") + (moment[19:] if len(moment) > 19 and moment[19] in "+-" else "")

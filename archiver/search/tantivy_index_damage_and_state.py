@@ -14,12 +14,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlite_utils import Database
-
 from archiver.lazy_regex import lazy_regex
 from archiver.search.index_schema_and_documents import FORMAT
+from archiver.storage import Database
 from archiver.storage.archive_opening_and_transactions import writing
-from archiver.storage.schema_and_migrations import migrations
+from archiver.storage.schema_and_migrations import pending_migrations
 
 # Integrity of the index files.
 
@@ -132,7 +131,7 @@ def is_migrated(db: Database) -> bool:
     index of a database with pending migrations must not be updated, because opening the database for writing would
     migrate it.
     """
-    return not migrations.pending(db)
+    return not pending_migrations(db)
 
 
 def is_index_of(db: Database, folder: Path) -> bool:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import sys
 import unicodedata
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,9 +24,10 @@ from archiver.lazy_regex import lazy_regex
 # Marks each letter of a run in a translated text, so that one split yields words and runs.
 _IN_RUN = "\x01"
 _RUN_PARTS = lazy_regex(f"((?:{_IN_RUN}[^{_IN_RUN}])+)")
-_RUNS = lazy_regex(
-    "[\u0e00-\u0eff\u0f00-\u0fff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3040-\u312f\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
-    "\ua000-\ua4cf\uac00-\ud7a3\uf900-\ufaff\uff66-\uff9f\U00020000-\U0003ffff]"
+# The first letter of each range of letters that belong to runs, and the first letter after it.
+_RUN_BOUNDS = (
+    "\u0e00\u10a0\u1780\u1800\u3005\u3008\u3040\u3130\u31f0\u3200\u3400\u4dc0\u4e00\ua4d0"
+    "\uac00\ud7a4\uf900\ufb00\uff66\uffa0\U00020000\U00040000"
 )
 # Accents and vowel points that are optional in writing.
 _ACCENTS = lazy_regex(
@@ -55,7 +57,7 @@ def _fold_character(letter: str) -> str:
     plain = "".join(_PLAIN.get(c, c) for c in _ACCENTS.sub("", unicodedata.normalize("NFKD", lower)))
     out = unicodedata.normalize("NFC", plain)
     kind = unicodedata.category(letter)
-    if _RUNS.match(letter):
+    if is_run_letter(letter):
         return "".join(_IN_RUN + c for c in out) if kind[0] in "LNM" else " "
     if kind[0] in "LN" or kind == "Co":
         return out.replace(" ", "")
@@ -89,7 +91,7 @@ class _Even(dict[int, str]):
 
 
 def _even(letter: str) -> str:
-    if _RUNS.match(letter):
+    if is_run_letter(letter):
         return _ODD
     whole = unicodedata.normalize("NFKC", letter)
     if any(unicodedata.category(c)[0] == "M" or "\u1100" <= c <= "\u11ff" for c in letter + whole.lstrip()):
@@ -101,19 +103,18 @@ def _even(letter: str) -> str:
 _EVEN = _Even({ord(_EVEN_PLUS): "+", ord(_SHARP): "#"})
 
 
-def _token_words(token: str) -> list[str]:
-    """Returns the words of a token that contains runs (see the module): the ordinary words, and for each run its pairs
-    of letters and its last letter.
+def _words_and_runs(folded: str) -> list[str]:
+    """Returns the words of a folded text that contains runs (see the module): the ordinary words, and for each run its
+    pairs of letters and its last letter.
     """
     words: list[str] = []
-    is_one_run = 2 * token.count(_IN_RUN) == len(token)
-    for part in (token,) if is_one_run else _RUN_PARTS.split(token):
-        if part.startswith(_IN_RUN):
-            run = part[1::2]
+    for number, part in enumerate(_RUN_PARTS.split(folded)):
+        if number % 2:  # a run
+            run = part.replace(_IN_RUN, "")
             words += map(add, run, run[1:])
             words.append(run[-1])
-        elif part:
-            words.append(part)
+        else:
+            words += part.split()
     return words
 
 
@@ -124,17 +125,8 @@ def split_into_words(text: str) -> list[str]:
     if not text.isascii():
         text = unicodedata.normalize("NFKC", text)
     folded = text.translate(_TABLE)
-    tokens = folded.split()
-    if _IN_RUN in folded:
-        words: list[str] = []
-        for token in tokens:
-            if _IN_RUN in token:
-                words += _token_words(token)
-            else:
-                words.append(token)
-        tokens = words
-    is_any_long = len(max(tokens, key=len, default="")) > MAX_WORD
-    return [token[:MAX_WORD] for token in tokens] if is_any_long else tokens
+    words = _words_and_runs(folded) if _IN_RUN in folded else folded.split()
+    return [word[:MAX_WORD] for word in words] if max(map(len, words), default=0) > MAX_WORD else words
 
 
 def normalized_text(text: str) -> str | None:
@@ -164,7 +156,7 @@ def is_run_letter(letter: str) -> bool:
     """Returns True if a letter belongs to a script whose words are indexed as overlapping pairs of letters, such as
     Chinese, Thai or Korean.
     """
-    return bool(_RUNS.match(letter))
+    return bisect_right(_RUN_BOUNDS, letter) % 2 == 1
 
 
 def lookup_words(text: str) -> tuple[list[str], bool]:
@@ -174,9 +166,9 @@ def lookup_words(text: str) -> tuple[list[str], bool]:
     letter of each run as a word, but in a text the term may be followed by further letters.
     """
     tokens = split_into_words(text)
-    if not tokens or len(tokens[-1]) > 1 or not _RUNS.match(tokens[-1]):
+    if not tokens or len(tokens[-1]) > 1 or not is_run_letter(tokens[-1]):
         return tokens, False
-    if len(tokens) > 1 and len(tokens[-2]) == 2 and tokens[-2][1] == tokens[-1] and _RUNS.match(tokens[-2]):
+    if len(tokens) > 1 and len(tokens[-2]) == 2 and tokens[-2][1] == tokens[-1] and is_run_letter(tokens[-2][0]):
         return tokens[:-1], False
     return tokens, True
 

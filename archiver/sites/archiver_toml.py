@@ -21,11 +21,10 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sqlite_utils import Database
-
 from archiver.errors import BadConfig, BadSetting, UnreadableInput
 from archiver.lazy_regex import lazy_regex
 from archiver.similar_words_and_plurals import did_you_mean
+from archiver.storage import Database
 from archiver.storage.column_values_and_completions import settings_of
 from archiver.storage.sites_settings_and_rules import SETTINGS, read_setting, read_tag, tags_of_sites
 

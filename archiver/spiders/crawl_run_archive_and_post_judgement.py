@@ -16,8 +16,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
-from sqlite_utils import Database
-
 from archiver import __version__
 from archiver.articles.post_verdicts_by_page_form import SiteVerdicts, judge_article
 from archiver.articles.suspicious_changes_and_impossible_values import drop_impossible_values
@@ -63,6 +61,7 @@ from archiver.spiders.parse_response import read_list_dates
 from archiver.spiders.requisite_queue import Requisites
 from archiver.spiders.run_endings_and_outage_guards import RunEnding, RunResult, internal_error
 from archiver.spiders.trap_detector import TrapDetector
+from archiver.storage import Database
 from archiver.storage import completeness_and_url_history as completeness
 from archiver.storage import pages_and_source_hints as pages
 from archiver.storage.archive_opening_and_transactions import PATIENCE, open_archive, writing
@@ -518,7 +517,7 @@ class CrawlRun:
     def remember_platform(self, name: str) -> None:
         if name and name != self.site["platform"]:
             with self.writing():
-                self.db.table("sites").update(self.site["id"], {"platform": name})
+                self.db.update("sites", self.site["id"], {"platform": name})
             self.site["platform"] = name
 
     def capture(self, exchange: Exchange, original: Original | None) -> Capture:

@@ -11,8 +11,6 @@ from datetime import datetime
 from random import Random
 from typing import Any, Literal, NamedTuple
 
-from sqlite_utils import Database
-
 from archiver.articles.article_comparison import content_digest
 from archiver.discovery.url_classifier_and_patterns import (
     NO_PATTERN,
@@ -50,6 +48,7 @@ from archiver.frontier.pattern_budgets_redirects_and_equivalent_urls import (
     variant_family,
 )
 from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
+from archiver.storage import Database
 from archiver.storage import crawl_traps_redirect_loops_and_host_files as crawl_exclusions
 from archiver.storage.crawl_traps_redirect_loops_and_host_files import AddressState, DiscoveryReport
 from archiver.storage.pages_and_source_hints import EPOCH, stamp

@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from sqlite_utils import Database
-
 from archiver.errors import (
     ArchiveDamaged,
     ArchiveLocked,
@@ -23,14 +21,19 @@ from archiver.errors import (
     FileInTheWay,
     NotAnArchive,
 )
+from archiver.storage import Database
 from archiver.storage.article_tables.field_candidate_evidence import forget_evidence_kinds
 from archiver.storage.disk_and_database_errors import environment_error, file_in_the_way
 from archiver.storage.schema_and_migrations import (
+    MIGRATION_SET,
+    MIGRATIONS_TABLE,
     UNRELEASED,
     create_missing_temp_tables,
     make_schema,
+    migration_names,
     migrations,
     missing_column_or_view,
+    pending_migrations,
 )
 
 # -- opening
@@ -70,8 +73,7 @@ def open_archive(
         raise NotAnArchive(str(file), "it is a folder")
     if create:
         _make_writable(file)
-    # Without this, sqlite-utils would read the metadata of every installed package to look for its plugins.
-    db = Database(_connect(file, read_only=read_only), execute_plugins=False)
+    db = Database(_connect(file, read_only=read_only))
     try:
         has_pending = _check_is_archive(db, file, empty=not read_only)
         if not read_only:
@@ -80,8 +82,8 @@ def open_archive(
             db.conn.execute("PRAGMA journal_mode=WAL")
             db.conn.execute(f"PRAGMA cache_size=-{_CACHE_KILOBYTES}")
             db.conn.execute(f"PRAGMA wal_autocheckpoint={_LOG_PAGES}")
-            if has_pending and migrations.pending(db):
-                migrations.apply(db)
+            if has_pending and pending_migrations(db):
+                migrations().apply(db.sqlite_utils)
         elif has_pending:
             if not to_copy and (missing := missing_column_or_view(db)):
                 raise ArchiveTooOld(str(file), missing, writable=is_writable(file) and is_writable(file.parent))
@@ -193,14 +195,14 @@ def _check_is_archive(db: Database, file: Path, *, empty: bool) -> bool:
         applied = {
             name
             for (name,) in db.conn.execute(
-                f"select name from {migrations.migrations_table} where migration_set = ?", (migrations.name,)
+                f"select name from {MIGRATIONS_TABLE} where migration_set = ?", (MIGRATION_SET,)
             )
         }
     except sqlite3.Error as error:
         if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
             raise NotAnArchive(str(file), "it is not an SQLite database") from error
         tables = db.table_names()
-        if migrations.migrations_table in tables:
+        if MIGRATIONS_TABLE in tables:
             raise
         if tables:
             raise NotAnArchive(str(file), "it is the database of another program") from error
@@ -209,7 +211,7 @@ def _check_is_archive(db: Database, file: Path, *, empty: bool) -> bool:
         return True
     if UNRELEASED in applied:
         raise ArchiveUnreleased(str(file))
-    known = {one.name for one in migrations._migrations}
+    known = set(migration_names())
     if newer := sorted(applied - known):
         raise ArchiveTooNew(str(file), newer[0])
     return applied != known

@@ -12,8 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
-from sqlite_utils import Database
-
+from archiver.storage import Database
 from archiver.storage.column_values_and_completions import stored_time
 from archiver.storage.pages_and_source_hints import last_rowid, stamp
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from slugify import slugify
-from sqlite_utils import Database
 
 from archiver.errors import ArchiveMoved
+from archiver.storage import Database
 from archiver.storage import pages_and_source_hints as pages
 from archiver.storage.archive_opening_and_transactions import writing
 from archiver.storage.page_requisite_records import refetch_lost_requisite

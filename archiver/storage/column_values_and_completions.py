@@ -14,11 +14,10 @@ from datetime import UTC, datetime
 from math import isfinite
 from typing import Any
 
-from sqlite_utils import Database
-
 from archiver.fields import GEOTAG_KEYS, LINKS, Shape
 from archiver.markup.text_marks import Packed, pack_marks, unpack_marks
 from archiver.similar_words_and_plurals import count_noun
+from archiver.storage import Database
 
 IS_LIVE = "(id not in (select article_id from withdrawn_articles))"
 """SQL: an article that has not been withdrawn."""

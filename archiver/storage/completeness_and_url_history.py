@@ -15,13 +15,12 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlite_utils import Database
-
 from archiver.discovery.url_classifier_and_patterns import matching_trap_rule, trap_reason
 from archiver.errors import ArticleRemoved, URLNotFound
 from archiver.frontier.fetch_order_and_revisits import next_day_end, next_fetch_time
 from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind
 from archiver.similar_words_and_plurals import count_noun
+from archiver.storage import Database
 from archiver.storage import crawl_traps_redirect_loops_and_host_files as crawl_exclusions
 from archiver.storage import page_requisite_records as requisites
 from archiver.storage.article_tables.article_storing_and_withdrawal import count_withdrawn

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlite_utils import Database
-
 from archiver.frontier.cadence_and_blackout_hours import (
     DEFAULT_CADENCE,
     REMEMBERED_RUNS,
@@ -21,6 +19,7 @@ from archiver.frontier.cadence_and_blackout_hours import (
     parse_blackout,
     parse_cadence,
 )
+from archiver.storage import Database
 from archiver.storage.column_values_and_completions import stored_object, stored_time
 
 

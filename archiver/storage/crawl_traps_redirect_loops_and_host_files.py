@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlite_utils import Database
-
 from archiver.frontier.fetch_order_and_revisits import VOUCHING_SOURCES
 from archiver.frontier.pattern_budgets_redirects_and_equivalent_urls import (
     EQUIVALENT_URL_RULE,
@@ -23,6 +21,7 @@ from archiver.frontier.pattern_budgets_redirects_and_equivalent_urls import (
 )
 from archiver.items import DiscoverySource, Outcome, PageKind
 from archiver.politeness.robots_and_usage_statements import HostFile, Robots
+from archiver.storage import Database
 from archiver.storage import pages_and_source_hints as pages
 from archiver.storage.page_discoveries_counts_and_source_trust import page_counts
 from archiver.storage.pages_and_source_hints import EPOCH, moment, stamp

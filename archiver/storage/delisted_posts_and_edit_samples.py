@@ -22,8 +22,6 @@ from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlite_utils import Database
-
 from archiver.discovery.source_hints_and_trust import (
     MIN_CLAIMS,
     are_claims_believed,
@@ -42,6 +40,7 @@ from archiver.frontier.page_samples_and_edit_estimates import (
     choose_sample,
 )
 from archiver.items import NO_LONGER_LISTED, STILL_ONLINE, UNLISTED, DiscoverySource, ListedPosts
+from archiver.storage import Database
 from archiver.storage.pages_and_source_hints import EPOCH, make_pages_due, moment, stamp
 from archiver.storage.run_records_and_statistics import MeasuredRun
 

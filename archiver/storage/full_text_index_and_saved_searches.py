@@ -19,9 +19,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlite_utils import Database
-
 from archiver.fields import WEIGHTS
+from archiver.storage import Database
 
 # -- articles_fts: triggers index each article when it is written, or all articles of a batch at its end
 

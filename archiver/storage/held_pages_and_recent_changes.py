@@ -21,8 +21,6 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from zlib import crc32
 
-from sqlite_utils import Database
-
 from archiver.articles.article_comparison import changed_fields, fold_words
 from archiver.articles.post_verdicts_by_page_form import OTHER_FORM_RULE
 from archiver.articles.suspicious_changes_and_impossible_values import (
@@ -49,6 +47,7 @@ from archiver.articles.suspicious_changes_and_impossible_values import (
 )
 from archiver.frontier.fetch_order_and_revisits import VOUCHING_SOURCES, next_day_end
 from archiver.items import Article, Outcome, PageKind, PageResult, SourceHint
+from archiver.storage import Database
 from archiver.storage.article_tables.article_and_revision_rows import (
     article_from_revision,
     article_from_row,

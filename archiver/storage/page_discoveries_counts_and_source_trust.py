@@ -14,8 +14,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlite_utils import Database
-
 from archiver.discovery.source_hints_and_trust import (
     VALIDATORS,
     ClaimTally,
@@ -41,6 +39,7 @@ from archiver.items import (
     PageKind,
     SourceHint,
 )
+from archiver.storage import Database
 from archiver.storage.pages_and_source_hints import (
     EPOCH,
     LATEST_HINT,
@@ -559,4 +558,4 @@ class Trust:
 
     def _distrust(self, claim: str) -> None:
         self._since[claim] = stamp(self._now)
-        self._db.table("sites").update(self._site_id, {"untrusted": json.dumps(self._since)})
+        self._db.update("sites", self._site_id, {"untrusted": json.dumps(self._since)})

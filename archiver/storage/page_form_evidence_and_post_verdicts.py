@@ -15,8 +15,6 @@ from datetime import datetime
 from sys import byteorder
 from typing import Any
 
-from sqlite_utils import Database
-
 from archiver.articles.post_verdicts_by_page_form import (
     ALIKE,
     DECLARED_TIME,
@@ -33,6 +31,7 @@ from archiver.articles.post_verdicts_by_page_form import (
 from archiver.extraction.page_classifier import GUESSES
 from archiver.extraction.template.site_rules_and_constants import BY_HAND, DATED_BY_HAND
 from archiver.items import Outcome, PageForm, PageKind
+from archiver.storage import Database
 from archiver.storage.pages_and_source_hints import LATEST_HINT, last_rowid, stamp
 
 _BARE = 100

@@ -14,9 +14,8 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from sqlite_utils import Database
-
 from archiver.items import Capture, Outcome, Requisite, RequisiteKind, UsageStatement
+from archiver.storage import Database
 from archiver.storage.article_tables.captures_redirects_and_import_records import enter_capture, store_usage_statements
 from archiver.storage.pages_and_source_hints import EPOCH, stamp
 from archiver.storage.run_records_and_statistics import Counts

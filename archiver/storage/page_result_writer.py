@@ -14,8 +14,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlite_utils import Database
-
 from archiver.articles.post_verdicts_by_page_form import OTHER_FORM_RULE
 from archiver.articles.suspicious_changes_and_impossible_values import REASONS, HoldRule, is_redated
 from archiver.discovery.source_hints_and_trust import is_announced
@@ -38,11 +36,11 @@ from archiver.items import (
     PageKind,
     PageResult,
 )
+from archiver.storage import Database, tombstones
 from archiver.storage import crawl_traps_redirect_loops_and_host_files as crawl_exclusions
 from archiver.storage import delisted_posts_and_edit_samples as listed_posts
 from archiver.storage import page_requisite_records as requisites
 from archiver.storage import pages_and_source_hints as pages
-from archiver.storage import tombstones
 from archiver.storage.archive_opening_and_transactions import PATIENCE, writing
 from archiver.storage.article_tables import multipage_articles
 from archiver.storage.article_tables.article_and_revision_rows import Reread, article_from_row, extractor_of

@@ -12,11 +12,10 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
-from sqlite_utils import Database
-
 from archiver.fields import HINTED_LISTS, HINTED_TIMES
 from archiver.frontier.fetch_order_and_revisits import KnownPage
 from archiver.items import DiscoverySource, GeoTag, Outcome, PageKind, PageResult, SourceHint
+from archiver.storage import Database
 from archiver.urls import urlkey
 
 # -- source hints, stored with a page

@@ -12,11 +12,10 @@ from datetime import UTC, datetime
 from statistics import median, quantiles
 from typing import Any
 
-from sqlite_utils import Database
-
 from archiver.errors import SiteRemoved
 from archiver.fields import MEASURED, WEIGHED
 from archiver.items import FOREIGN_FEED, Article, DiscoverySource, Evidence, Outcome, PageKind, PageResult
+from archiver.storage import Database
 from archiver.storage.archive_opening_and_transactions import path_of
 from archiver.storage.column_values_and_completions import stored_object, stored_time
 from archiver.storage.locks import is_site_locked
@@ -81,7 +80,7 @@ def begin_run(db: Database, site_id: int, mode: str, version: str, now: datetime
         [reason, site_id],
     )
     row: dict[str, Any] = {"site_id": site_id, "mode": mode, "started_at": stamp(now), "version": version}
-    db.table("runs").insert({**row, **asdict(Counts())})
+    db.insert("runs", {**row, **asdict(Counts())})
     return last_rowid(db)
 
 
@@ -115,7 +114,7 @@ def end_run(
         [run_id],
     ).fetchone()[0]
     ended = {"outcome": outcome, "reason": reason, "finished_at": stamp(now)}
-    db.table("runs").update(run_id, {**asdict(counts), **ended, "articles": articles, "statistics": statistics})
+    db.update("runs", run_id, {**asdict(counts), **ended, "articles": articles, "statistics": statistics})
     if statistics:
         db.conn.executemany(
             "insert into response_counts (status, responses) values (?, ?) on conflict (status) do update set "

@@ -14,16 +14,20 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-
-from sqlite_utils import Database, Migrations
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 from archiver import fields
 from archiver.fields import INDEXED, LATEST, fields_with_choice
+from archiver.storage import Database
 from archiver.storage.article_tables.article_and_revision_rows import LISTS, TEXTS, with_missing_fields
 from archiver.storage.article_tables.field_candidate_evidence import FORM, FROM_ENTRIES, entry_column
 from archiver.storage.full_text_index_and_saved_searches import COLUMNS, MARK, TOKENIZER
+
+if TYPE_CHECKING:
+    import sqlite_utils
 
 REMOVED = "removed"
 """The rule of pages whose URLs belong to posts that were removed from the archive."""
@@ -1187,24 +1191,64 @@ SCHEMA = tuple(
 """All statements, in the order in which they are executed."""
 
 
-migrations = Migrations("archiver")
-
 UNRELEASED = "m001_sites_and_runs"
 """The first migration of archives written by 0.2 and earlier versions, which were never released."""
 _DERIVED = re.compile(r"(?:--.*\n)*create (?:virtual )?(trigger|view|table(?= articles_fts\b)) (\w+)")
 _TABLE = re.compile(r'create table "?(\w+)', re.IGNORECASE)
 
 
-@migrations()
 def m001_schema_0_3_0(db: Database) -> None:
     for statement in SCHEMA:
         db.execute(statement)
 
 
-@migrations()
 def m002_access(db: Database) -> None:
     db.execute("alter table articles add column access text")
     follow_field_table(db)
+
+
+MIGRATION_SET, MIGRATIONS_TABLE = "archiver", "_sqlite_migrations"
+_MIGRATIONS_SCHEMA = (
+    """CREATE TABLE "_sqlite_migrations" (
+   "id" INTEGER PRIMARY KEY,
+   "migration_set" TEXT,
+   "name" TEXT,
+   "applied_at" TEXT
+)""",
+    """CREATE UNIQUE INDEX "idx__sqlite_migrations_migration_set_name"
+    ON "_sqlite_migrations" ("migration_set", "name")""",
+)
+"""The table in which sqlite-utils records migrations, as sqlite-utils makes it. A new archive is made without it."""
+MIGRATIONS: tuple[Callable[[Database], None], ...] = (m001_schema_0_3_0, m002_access)
+"""All migrations in order. The name of the function is the name of the migration."""
+
+
+def migration_names() -> list[str]:
+    """Returns the names of all migrations, in order."""
+    return [migration.__name__ for migration in MIGRATIONS]
+
+
+def pending_migrations(db: Database) -> list[str]:
+    """Returns the names of the migrations that were not applied to a database yet, in order."""
+    applied: set[str] = set()
+    if MIGRATIONS_TABLE in db.table_names():
+        rows = db.execute(f"select name from {MIGRATIONS_TABLE} where migration_set = ?", [MIGRATION_SET])
+        applied = {name for (name,) in rows}
+    return [name for name in migration_names() if name not in applied]
+
+
+def migrations() -> sqlite_utils.Migrations:
+    """Returns the migrations as sqlite-utils runs them, which is imported here, because few archives need one."""
+    import sqlite_utils
+
+    made = sqlite_utils.Migrations(MIGRATION_SET)
+    for migration in MIGRATIONS:
+        made(name=migration.__name__)(_for_sqlite_utils(migration))
+    return made
+
+
+def _for_sqlite_utils(migration: Callable[[Database], None]) -> Callable[[sqlite_utils.Database], None]:
+    return lambda db: migration(Database(db.conn))
 
 
 def follow_field_table(db: Database) -> None:
@@ -1235,7 +1279,12 @@ def make_schema(db: Database) -> bool:
     conn.execute("begin immediate")
     try:
         if empty := _is_empty(db):
-            migrations.apply(db)
+            for statement in _MIGRATIONS_SCHEMA:
+                db.execute(statement)
+            for migration in MIGRATIONS:
+                migration(db)
+                applied = {"name": migration.__name__, "applied_at": str(datetime.now(UTC))}
+                db.insert(MIGRATIONS_TABLE, {"migration_set": MIGRATION_SET, **applied})
         conn.execute("commit")
     except BaseException:
         if conn.in_transaction:  # if the disk is full, SQLite has rolled back already
@@ -1249,7 +1298,7 @@ def missing_column_or_view(db: Database) -> str:
     a message; "" if they add only tables.
     """
     existing = {*db.table_names(), *db.view_names()}
-    with closing(Database(memory=True, execute_plugins=False)) as made:
+    with closing(Database(sqlite3.connect(":memory:"))) as made:
         make_schema(made)
         for name in made.table_names():
             columns = _column_names(db, name)
@@ -1274,7 +1323,7 @@ def create_missing_temp_tables(db: Database) -> None:
     tables.
     """
     existing = {*db.table_names(), *db.view_names()}
-    with closing(Database(memory=True, execute_plugins=False)) as made:
+    with closing(Database(sqlite3.connect(":memory:"))) as made:
         make_schema(made)
         needed = dict(
             made.execute(

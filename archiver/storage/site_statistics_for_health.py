@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
 
-from sqlite_utils import Database
-
 from archiver.extraction.page_classifier import is_declared
 from archiver.fields import OWN_TEXTS
 from archiver.items import HIDDEN_PAGES, NEEDS_JAVASCRIPT, UNDATED
+from archiver.storage import Database
 from archiver.storage.column_values_and_completions import stored_time
 from archiver.storage.delisted_posts_and_edit_samples import unlisted_posts
 from archiver.storage.held_pages_and_recent_changes import HeldPage, held_pages

@@ -14,8 +14,6 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from sqlite_utils import Database
-
 from archiver.articles.revision_order_reverts_and_kept_values import page_objects_named
 from archiver.errors import BadAddress, BadSetting, SiteNotEmpty, SiteNotFound, TagNotFound
 from archiver.fields import EVIDENCE, LINKS
@@ -31,6 +29,7 @@ from archiver.items import (
     PageKind,
 )
 from archiver.similar_words_and_plurals import did_you_mean
+from archiver.storage import Database
 from archiver.storage.archive_opening_and_transactions import path_of, writing
 from archiver.storage.article_tables import near_duplicate_clusters
 from archiver.storage.column_values_and_completions import IS_LIVE, settings_of, stored_time
@@ -767,7 +766,8 @@ def end_of_last_template(db: Database, site_id: int) -> str | None:
 def _insert_learned_rules(db: Database, site_id: int, rules: SiteRules, at: datetime, since: str | None) -> SiteRules:
     from archiver.extraction.template.site_rules_and_constants import to_toml
 
-    db.table("site_rules").insert(
+    db.insert(
+        "site_rules",
         {
             "site_id": site_id,
             "toml": to_toml(rules),
@@ -775,7 +775,7 @@ def _insert_learned_rules(db: Database, site_id: int, rules: SiteRules, at: date
             "pages": rules.pages,
             "learned_at": stamp(at),
             "since": since,
-        }
+        },
     )
     stored = rules_valid_at(db, site_id)
     assert stored is not None
@@ -828,9 +828,7 @@ def store_handwritten_rules(db: Database, site_id: int, text: str, subject: str,
     rules = from_toml(text, subject, by_hand=True)
     with writing(db):
         forget_rules(db, site_id, by_hand=True)
-        db.table("site_rules").insert(
-            {"site_id": site_id, "toml": text, "by_hand": 1, "pages": 0, "learned_at": stamp(at)}
-        )
+        db.insert("site_rules", {"site_id": site_id, "toml": text, "by_hand": 1, "pages": 0, "learned_at": stamp(at)})
     return rules
 
 

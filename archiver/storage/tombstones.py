@@ -12,11 +12,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from sqlite_utils import Database
-
 from archiver.articles.article_comparison import content_digest
 from archiver.errors import BadAddress
 from archiver.items import Article
+from archiver.storage import Database
 from archiver.urls import start_address, urlkey
 
 RULE = "removed"

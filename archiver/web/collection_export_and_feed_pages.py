@@ -13,14 +13,13 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import IO, Any, NamedTuple
 
-from sqlite_utils import Database
-
 from archiver.errors import ArticleNotFound, ArticleRemoved
 from archiver.fields import FIELDS
 from archiver.search.atom_and_json_feeds import TYPES, Feed, FeedFormat, changes_feed, write_atom, write_json_feed
 from archiver.search.citations import STYLE_NAMES, STYLES, build_citation
 from archiver.search.query_with_filters_and_sort import Query
 from archiver.search.search_hits_facets_and_similar_articles import matching_ids
+from archiver.storage import Database
 from archiver.storage.article_tables.article_record_reader import find_article, records
 from archiver.web.site_names_and_icons import identify_sites, name_sites
 from archiver.web.web_requests_responses_and_query_urls import (

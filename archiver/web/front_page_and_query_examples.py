@@ -15,8 +15,6 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 
-from sqlite_utils import Database
-
 from archiver.errors import IndexMissing
 from archiver.extraction.text_language import ROWS
 from archiver.fields import OPTIONS
@@ -25,6 +23,7 @@ from archiver.search.index_refresh_searcher_and_check import open_searcher
 from archiver.search.query_with_filters_and_sort import Query
 from archiver.search.search_hits_facets_and_similar_articles import distinctive_words, run
 from archiver.search.word_splitting import split_into_words
+from archiver.storage import Database
 from archiver.storage.column_values_and_completions import stored_texts
 from archiver.storage.completeness_and_url_history import PostCounts, count_posts_of_sites
 from archiver.web.archive_connections_and_cache import get_cached

@@ -9,8 +9,6 @@ from itertools import islice
 from math import cos, radians
 from typing import Any, TypeVar
 
-from sqlite_utils import Database
-
 from archiver.errors import ArchiverError
 from archiver.fields import OPTIONS
 from archiver.items import format_degrees
@@ -21,6 +19,7 @@ from archiver.search.query_parser import list_repairs
 from archiver.search.query_tree_and_predicates import Key
 from archiver.search.query_with_filters_and_sort import Query
 from archiver.search.search_hits_facets_and_similar_articles import FACETS, count_facets, plan_query
+from archiver.storage import Database
 from archiver.web.archive_connections_and_cache import get_cached, strip_paging
 from archiver.web.site_names_and_icons import identify_sites
 from archiver.web.template_rendering import name_language

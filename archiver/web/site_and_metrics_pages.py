@@ -8,8 +8,6 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlite_utils import Database
-
 from archiver import __version__
 from archiver.errors import IndexMissing
 from archiver.extraction.template.site_rules_and_constants import to_toml
@@ -32,6 +30,7 @@ from archiver.health.stored_health_inputs_and_accepted_findings import read_heal
 from archiver.items import SOURCE_NAMES, Outcome
 from archiver.search.query_with_filters_and_sort import Query
 from archiver.sites.archiver_toml import effective_settings, load_config
+from archiver.storage import Database
 from archiver.storage import completeness_and_url_history as completeness
 from archiver.storage.completeness_and_url_history import count_posts_of_sites, describe_archived, site_completeness
 from archiver.storage.run_records_and_statistics import as_shown

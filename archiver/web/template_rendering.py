@@ -15,10 +15,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 from slugify import slugify
 
-from archiver.items import format_degrees
+from archiver.items import format_degrees, format_published
 from archiver.search.citations import format_coins
 from archiver.search.concordance import text_direction
-from archiver.search.search_hits_facets_and_similar_articles import format_published
 from archiver.web.web_requests_responses_and_query_urls import PageResponse, WebRequest, without_commands
 
 # Templates.

@@ -15,8 +15,6 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote
 
-from sqlite_utils import Database
-
 from archiver.errors import (
     ArchiverError,
     ArticleRemoved,
@@ -28,6 +26,7 @@ from archiver.errors import (
 from archiver.fields import OPTIONS
 from archiver.search.points_boxes_and_circles import parse_box, parse_point
 from archiver.search.query_with_filters_and_sort import Query
+from archiver.storage import Database
 from archiver.storage.article_tables.article_record_reader import find_article
 from archiver.storage.tombstones import tombstones
 

@@ -16,7 +16,6 @@ from itertools import groupby
 from typing import Any
 
 from markupsafe import Markup, escape
-from sqlite_utils import Database
 
 from archiver.articles.word_diff import DiffOp, Piece, word_diff
 from archiver.errors import ArticleNotFound, RevisionNotFound
@@ -29,6 +28,7 @@ from archiver.search.revision_diff_as_data_or_html import (
     previous_revision,
     text_direction,
 )
+from archiver.storage import Database
 from archiver.storage.article_tables import article_record_reader as records
 from archiver.storage.article_tables.captures_redirects_and_import_records import captured_urls
 from archiver.storage.page_requisite_records import captured_lead_image

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import sys
 import time
-from datetime import datetime, timedelta, timezone, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from functools import cache
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import Any
-
-from sqlite_utils import migrations
 
 _real = datetime
 
@@ -50,6 +48,4 @@ def hold_clock(at: datetime) -> None:
     ahead = at.timestamp() - real_time()
     for module in dated_modules():
         module.datetime = HeldDatetime  # type: ignore[attr-defined]
-    # sqlite-utils dates the creation of the archive.
-    migrations.datetime = SimpleNamespace(datetime=HeldDatetime, timezone=timezone)  # type: ignore[assignment]
     time.time = lambda: real_time() + ahead

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from sqlite_utils import Database, Migrations
+from sqlite_utils import Database
 
-from archiver.storage.schema_and_migrations import migrations
+from archiver.storage import schema_and_migrations
 
 NAME = "m999_later"
 
@@ -17,7 +17,7 @@ def add_step(monkeypatch: pytest.MonkeyPatch, *changes: str) -> None:
         for statement in ("create table later (id integer primary key, word text not null)", *changes):
             db.execute(statement)
 
-    monkeypatch.setattr(migrations, "_migrations", [*migrations._migrations, Migrations._Migration(NAME, m999_later)])
+    monkeypatch.setattr(schema_and_migrations, "MIGRATIONS", (*schema_and_migrations.MIGRATIONS, m999_later))
 
 
 NEW_COLUMN = "alter table articles add column later text"

@@ -54,7 +54,7 @@ _VIEWS = ("evidence", "provenance")
 
 def _archive() -> Database:
     db = Database(memory=True)
-    migrations.apply(db)
+    migrations().apply(db)
     return db
 
 

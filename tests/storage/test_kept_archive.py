@@ -60,7 +60,7 @@ def test_the_records_equal_the_export_of_the_earlier_version(archive: Path) -> N
 
 def test_the_migrated_archive_has_its_revisions_evidence_and_words(archive: Path) -> None:
     db = open_archive(archive)
-    assert not migrations.pending(db)
+    assert not migrations().pending(db)
     db.close()
     after = export_of(archive)
     assert len(after["found"]["the"]) > 5
@@ -124,7 +124,7 @@ def test_a_later_migration_loses_nothing(archive: Path, monkeypatch: pytest.Monk
     before = export_of(archive)
     add_step(monkeypatch, NEW_COLUMN)
     db = open_archive(archive)
-    assert [step.name for step in migrations.applied(db)][-1] == NAME
+    assert [step.name for step in migrations().applied(db)][-1] == NAME
     assert db.table("later").exists()
     db.close()
     assert export_of(archive) == before

@@ -8,12 +8,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlite_utils import Database
 
 from archiver.errors import ArchiveTooNew, ArchiveUnreleased
 from archiver.maintenance.archive_verification_and_repair import verify
+from archiver.storage import Database
 from archiver.storage.archive_opening_and_transactions import open_archive
-from archiver.storage.schema_and_migrations import UNRELEASED, follow_field_table, make_schema, migrations
+from archiver.storage.schema_and_migrations import (
+    UNRELEASED,
+    follow_field_table,
+    make_schema,
+    migrations,
+    pending_migrations,
+)
 from tests.archive_fixture import make_archive
 from tests.storage.later_step import NAME, add_step
 
@@ -30,17 +36,17 @@ def schema_and_rows(db: Database) -> dict[str, Any]:
 
 def test_a_new_archive_has_the_schema_of_the_migrations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     add_step(monkeypatch)
-    with closing(Database(tmp_path / "stepped.db")) as stepped:
-        migrations.apply(stepped)
+    with closing(Database(sqlite3.connect(tmp_path / "stepped.db"))) as stepped:
+        migrations().apply(stepped.sqlite_utils)
         with closing(open_archive(tmp_path / "made.db", create=True)) as made:
             assert schema_and_rows(made) == schema_and_rows(stepped)
-            assert not migrations.pending(made)
+            assert not pending_migrations(made)
             assert made.table("later").exists()
             assert made.execute("pragma integrity_check").fetchone() == ("ok",)
 
 
 def test_a_database_with_content_is_not_changed() -> None:
-    with closing(Database(memory=True)) as db:
+    with closing(Database(sqlite3.connect(":memory:"))) as db:
         db.execute("create table other (word text)")
         before = schema_and_rows(db)
         assert not make_schema(db)
@@ -48,7 +54,7 @@ def test_a_database_with_content_is_not_changed() -> None:
 
 
 def test_a_failed_schema_creation_leaves_nothing(tmp_path: Path) -> None:
-    with closing(Database(tmp_path / "a.db")) as db:
+    with closing(Database(sqlite3.connect(tmp_path / "a.db"))) as db:
         db.execute("pragma max_page_count = 40")
         with pytest.raises(sqlite3.OperationalError, match="full"):
             make_schema(db)

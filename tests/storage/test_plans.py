@@ -28,16 +28,17 @@ def db(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
         yield opened
 
 
-def plan(db: Database, sql: str, values: object) -> list[str]:
+def plan(db: Database, sql: str, values: object = ()) -> list[str]:
     return [row[3] for row in db.conn.execute(f"explain query plan {sql}", values).fetchall()]
 
 
 def plans(db: Database, *, of: object) -> list[str]:
     """Return the query plan of each SELECT that a function executes."""
-    asked: list[tuple[str, object]] = []
-    with db.tracer(lambda sql, values: asked.append((sql, values or ()))):
-        of()  # type: ignore[operator]
-    return [step for sql, values in asked if sql.lower().startswith("select") for step in plan(db, sql, values)]
+    asked: list[str] = []
+    db.conn.set_trace_callback(asked.append)
+    of()  # type: ignore[operator]
+    db.conn.set_trace_callback(None)
+    return [step for sql in asked if sql.lower().startswith("select") for step in plan(db, sql)]
 
 
 def test_urls_are_looked_up_in_an_index(db: Database) -> None:
@@ -78,11 +79,12 @@ def test_the_state_of_a_site_is_computed_without_reading_its_pages(db: Database)
 
 def test_the_days_and_deletions_of_a_site_are_read_by_indexes(db: Database) -> None:
     site, now = find_site(db, "harbour.example"), datetime(2024, 6, 1, tzinfo=UTC)
-    asked: list[tuple[str, object]] = []
-    with db.tracer(lambda sql, values: asked.append((sql, values or ()))):
-        read_post_days(db, site["name"], site["id"], now)
-        read_deletions(db, site["id"], now)
-    steps = [step for sql, values in asked for step in plan(db, sql, values)]
+    asked: list[str] = []
+    db.conn.set_trace_callback(asked.append)
+    read_post_days(db, site["name"], site["id"], now)
+    read_deletions(db, site["id"], now)
+    db.conn.set_trace_callback(None)
+    steps = [step for sql in asked for step in plan(db, sql)]
     assert [step for step in steps if "INDEX idx_articles_site_published" in step]
     assert [step for step in steps if "INDEX idx_pages_site_id_outcome" in step]
     assert not [

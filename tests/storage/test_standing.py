@@ -121,7 +121,7 @@ _READINGS = st.builds(
 def test_revisions_equal_the_readings(readings: list[Article]) -> None:
     """After each extraction the current revision has its content, and all others keep theirs."""
     db = Database(memory=True)
-    migrations.apply(db)
+    migrations().apply(db)
     said: dict[int, Any] = {}
     for day, reading in enumerate(readings):
         store(db, reading, days=day)

@@ -21,10 +21,10 @@ from archiver.cli.terminal_output import (
     print_values,
     styled_line,
 )
-from archiver.search.search_hits_facets_and_similar_articles import format_published
+from archiver.items import format_published
 
 if TYPE_CHECKING:
-    from sqlite_utils import Database
+    from archiver.storage import Database
 
 
 @click.command(short_help="List clusters of near-duplicates, or show one.")

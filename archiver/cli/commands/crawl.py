@@ -244,7 +244,7 @@ def _forget_unanswered_sites(archive: str, new: Iterable[CrawlResult]) -> set[st
     if not failed or not Path(archive).exists():
         return set()
     with opened(archive) as db:
-        sites = {row["name"] for row in db.table("sites").rows}
+        sites = {row["name"] for row in db.query("select * from sites")}
         return {name for name in failed if name in sites and forget_unanswered_site(db, name)}
 
 
@@ -462,4 +462,7 @@ def _read_sites(archive: str) -> list[dict[str, Any]]:
         return []
     with opened(archive, read_only=True) as db:
         settings, tags = effective_settings(db), tags_of_sites(db)
-        return [{**row, "settings": settings(row), "tags": tags.get(row["id"], ())} for row in db.table("sites").rows]
+        return [
+            {**row, "settings": settings(row), "tags": tags.get(row["id"], ())}
+            for row in db.query("select * from sites")
+        ]

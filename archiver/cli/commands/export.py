@@ -22,9 +22,8 @@ from archiver.cli.terminal_output import count_noun, open_output
 from archiver.datasets.export_formats_and_parquet_tables import FORMATS
 
 if TYPE_CHECKING:
-    from sqlite_utils import Database
-
     from archiver.search.query_with_filters_and_sort import Query
+    from archiver.storage import Database
 
 FOLDER_FORMATS = ("markdown", "html", "tei")
 EXTENSIONS = {

@@ -25,8 +25,7 @@ from archiver.cli.terminal_output import (
 )
 from archiver.errors import OutputNotWritable, UnreadableInput
 from archiver.fields import FIELDS
-from archiver.items import UNCONFIRMED
-from archiver.search.search_hits_facets_and_similar_articles import format_published
+from archiver.items import UNCONFIRMED, format_published
 
 if TYPE_CHECKING:
     from archiver.extraction.field_value_explanations import FieldExplanation

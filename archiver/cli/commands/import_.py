@@ -234,7 +234,7 @@ def _find_site(archive: str, word: str) -> tuple[dict[str, Any] | None, str]:
 
     if Path(archive).exists():
         with opened(Path(archive), read_only=True) as db:
-            rows = {row["name"]: row for row in db.table("sites").rows}
+            rows = {row["name"]: row for row in db.query("select * from sites")}
         if row := rows.get(word.removeprefix("www.").rstrip("/")):
             return row, str(row["start_url"])
     return None, start_address(word)

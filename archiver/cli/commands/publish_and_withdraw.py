@@ -32,11 +32,10 @@ from archiver.cli.shell_completion import complete
 from archiver.cli.terminal_output import count_noun, exit_on_sigterm, print_json, print_table
 
 if TYPE_CHECKING:
-    from sqlite_utils import Database
-
     from archiver.datasets.publication_rules_tiers_and_licences import PublicationRules
     from archiver.datasets.snapshot_building_versions_and_checks import BuiltSnapshot
     from archiver.datasets.snapshot_request_selection_and_statistics import SnapshotRequest, SnapshotStatistics
+    from archiver.storage import Database
 
 _COMPATIBLE = {
     "explain": (

@@ -21,12 +21,11 @@ from archiver.cli.terminal_output import count_noun, print_json, print_lines, pr
 from archiver.fields import EVIDENCE, PROSE, STORED_LISTS
 
 if TYPE_CHECKING:
-    from sqlite_utils import Database
-
     from archiver.items import Article
     from archiver.maintenance.page_reclassification import RejudgedPage
     from archiver.maintenance.reextraction_reader import ReextractedArticle
     from archiver.maintenance.reextraction_run import ReextractionTally
+    from archiver.storage import Database
 
 _EXAMPLES = 3
 _PAGES_SHOWN = 5

@@ -46,12 +46,11 @@ from archiver.cli.terminal_output import (
 )
 
 if TYPE_CHECKING:
-    from sqlite_utils import Database
-
     from archiver.cli.search_output import SearchTarget
     from archiver.search.index_refresh_searcher_and_check import Progress
     from archiver.search.query_with_filters_and_sort import Query
     from archiver.search.saved_searches_with_feed_and_mail import Letter, NewHit, NewHits, SavedSearch
+    from archiver.storage import Database
 
 
 FOLDS = ("text", "cluster", "none")

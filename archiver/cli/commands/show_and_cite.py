@@ -20,8 +20,7 @@ from archiver.cli.terminal_output import (
     print_values,
     styled_line,
 )
-from archiver.items import format_degrees
-from archiver.search.search_hits_facets_and_similar_articles import format_published
+from archiver.items import format_degrees, format_published
 
 _MAX_NAMED = 8
 _RULE = 60

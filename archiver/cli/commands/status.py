@@ -26,9 +26,8 @@ from archiver.cli.terminal_output import (
 from archiver.items import SOURCE_NAMES
 
 if TYPE_CHECKING:
-    from sqlite_utils import Database
-
     from archiver.health.site_health_rules import Health
+    from archiver.storage import Database
 
 _RUN_COUNTS = ("new", "revised", "unchanged", "aliased", "gone", "held", "refused", "failed")
 
@@ -298,7 +297,7 @@ def _print_sites(options: StatusOptions) -> None:
 
     config, now = load_config(), datetime.now(UTC)
     with _open_sites(options) as (db, sites):
-        has_sites = db.table("sites").count > 0
+        has_sites = db.execute("select 1 from sites limit 1").fetchone() is not None
         healths = [read_health(db, row, now) for row in sites]
         states = [
             {
@@ -520,7 +519,7 @@ def _print_all_missing(options: StatusOptions) -> None:
     from archiver.storage.page_form_evidence_and_post_verdicts import untaken_pages
 
     with _open_sites(options) as (db, sites):
-        has_sites = db.table("sites").count > 0
+        has_sites = db.execute("select 1 from sites limit 1").fetchone() is not None
         lists = [
             {
                 "site": row["name"],

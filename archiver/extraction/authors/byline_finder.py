@@ -27,13 +27,13 @@ from archiver.extraction.authors.byline_splitting_and_person_names import (
     LABEL,
     NOT_A_NAME,
     OTHER_PART,
-    REPORTERS_KO,
     SIGNED,
     is_full_name,
     is_plain_name,
     is_role,
     looks_personal,
     may_sign,
+    names_korean_reporters,
     split_names,
 )
 from archiver.extraction.boilerplate import opens_comments
@@ -449,7 +449,7 @@ class _BylineReader:
 
     def _kind_by_look(self, at: _Spot) -> str:
         text = at.chunk.text
-        if _has_degrees(text) or REPORTERS_KO.match(text):
+        if _has_degrees(text) or names_korean_reporters(text):
             return "role"
         if len(text) > _MAX_NAMES_LENGTH:
             return ""
@@ -713,7 +713,7 @@ def signatures_in_text(text: str) -> list[Sign]:
 
 
 def _reporters_of_dateline(text: str) -> list[Sign]:
-    m = _OPENING.match(text)
+    m = _OPENING.match(text) if "者" in text or "기자" in text else None
     if m is None or (m["zh"] and _PICTURED.search(m["zh"])):
         return []
     found = split_names(m["zh"] or m["ko"])

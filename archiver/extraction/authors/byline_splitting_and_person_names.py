@@ -441,8 +441,7 @@ _CJK_LABEL = lazy_regex(
     r"[于於在日期时時更新发發布表类類签標阅閱读讀钟鐘前后後评評论論次数數字首页頁档檔的了是]|カテゴリ|タグ|投稿|公開|コメント|"
     r"について|ブログ|ニュース|記事|新闻|新聞"
 )
-# Matches Korean names before the title of a reporter, which marks them as well as "by" does: "홍길동·김영희 기자".
-REPORTERS_KO = lazy_regex(
+_REPORTERS_KO = lazy_regex(
     r"[\[(]?(?:[^=\]]{1,16}=)?\s*[가-힣]{2,4}(?:\s*[·,]\s*[가-힣]{2,4}){0,4}\s*(?:선임|인턴|객원|전문)?\s?기자(?![가-힣])"
 )
 _HANGUL = lazy_regex(r"[가-힣]{2,4}")
@@ -463,7 +462,7 @@ _LABELLED_PART = lazy_regex(r"(?:^|[\s.,;，。、|/·•(（]+)(?=(?P<label>[^\
 _OTHER_WITHIN = lazy_regex(
     r"[\s.,;|/]+(?:photo\w*|pictures?|images?|illustrat\w+|graphics|edited|translated|reviewed|fact[- ]checked|updated|"
     r"fotos?|fotografías?|fotografie|bilder|bild|beeld|zdjęcia|snímky)\s+(?:by|von|de|par|di|door|courtesy)\b.*$|"
-    r"\s*(?:摄影|攝影|供图|供圖|写真|撮影|编辑|編輯)[\s/：:・].*$|\s+[\u4e00-\u9fff]{0,6}(?:报道|報道|报导|報導|专电|電|电|讯|訊)$",
+    r"\s*(?:摄影|攝影|供图|供圖|写真|撮影|编辑|編輯)[\s/：:・].*$|\s+(?-i:[\u4e00-\u9fff]){0,6}(?:报道|報道|报导|報導|专电|電|电|讯|訊)$",
     re.IGNORECASE,
 )
 # Titles of reporters that stand before each name of a Chinese byline: "记者 张三 通讯员 李四".
@@ -547,6 +546,13 @@ def is_plain_name(text: str) -> bool:
         return False
     has_capitals = words[0][0].isupper() and words[-1][0].isupper()
     return has_capitals and not any(w.strip(".,'’").lower() in _SECTION_WORDS for w in words)
+
+
+def names_korean_reporters(text: str) -> bool:
+    """Returns True if a text begins with Korean names before the title of a reporter, which marks them as well as "by"
+    does: "홍길동·김영희 기자".
+    """
+    return "기자" in text and _REPORTERS_KO.match(text) is not None
 
 
 def _is_cjk_name(text: str) -> bool:

@@ -16,10 +16,10 @@ from archiver.extraction.authors.byline_splitting_and_person_names import (
     BRACKETS,
     BY,
     OTHER_PART,
-    REPORTERS_KO,
     is_plain_name,
     looks_personal,
     may_sign,
+    names_korean_reporters,
     split_names,
 )
 from archiver.extraction.boilerplate import is_footer_name
@@ -514,7 +514,7 @@ def _names_beside_date(one: Line, known: bool) -> list[str]:
         behalf = BEHALF.search(bare)
         if behalf and out and behalf.start() == 0:
             break
-        handled = "@" in "".join(pieces[n : n + 2]) or REPORTERS_KO.match(bare) is not None
+        handled = "@" in "".join(pieces[n : n + 2]) or names_korean_reporters(bare)
         found = split_names(bare)
         fits = looks_personal if handled else _looks_like_full_name if known else is_plain_name
         out += found if all(map(fits, found)) else []

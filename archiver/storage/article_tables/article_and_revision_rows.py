@@ -12,12 +12,12 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from slugify import slugify
-from sqlite_utils import Database
 
 from archiver.articles.article_comparison import meaning_digest
 from archiver.fields import LINKS, PAGE_FIELDS, PAGE_LISTS, PAGE_TIMES, PROSE, STORED_LISTS
 from archiver.items import Article, GeoTag
 from archiver.markup.text_marks import pack_marks, unpack_marks
+from archiver.storage import Database
 from archiver.storage.article_tables.field_candidate_evidence import compact_json, decode_evidence, pack_evidence
 from archiver.storage.pages_and_source_hints import insert_row, moment, stamp
 

@@ -11,11 +11,10 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
-from sqlite_utils import Database
-
 from archiver.errors import ArticleNotFound, ArticleRemoved, BadAddress, ClusterNotFound, RevisionNotFound
 from archiver.fields import CAPTURE_KEYS, FIELDS, STORED
 from archiver.items import Evidence
+from archiver.storage import Database
 from archiver.storage.article_tables.article_and_revision_rows import FULL_CONTENT
 from archiver.storage.article_tables.field_candidate_evidence import (
     EXTRACTION,

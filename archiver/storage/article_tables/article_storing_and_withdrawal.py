@@ -15,8 +15,6 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlite_utils import Database
-
 from archiver.articles.article_comparison import (
     changed_fields,
     content_digest,
@@ -40,6 +38,7 @@ from archiver.articles.revision_order_reverts_and_kept_values import (
 from archiver.articles.suspicious_changes_and_impossible_values import HoldRule
 from archiver.fields import EVIDENCE, LATEST
 from archiver.items import Article
+from archiver.storage import Database
 from archiver.storage.article_tables import near_duplicate_clusters
 from archiver.storage.article_tables.article_and_revision_rows import (
     FirstRevision,

@@ -12,11 +12,10 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
-from sqlite_utils import Database
-
 from archiver.articles.article_comparison import are_same_post, content_digest
 from archiver.discovery.url_classifier_and_patterns import path_and_query
 from archiver.items import Article
+from archiver.storage import Database
 from archiver.storage.article_tables.article_and_revision_rows import article_from_row
 from archiver.storage.pages_and_source_hints import resolve_redirects, stamp
 from archiver.urls import names_post, names_second_form, urlkey

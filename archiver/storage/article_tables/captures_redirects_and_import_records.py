@@ -14,11 +14,10 @@ from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlite_utils import Database
-
 from archiver.errors import ArticleRemoved, NotCaptured
 from archiver.frontier.fetch_order_and_revisits import next_fetch_time, priority
 from archiver.items import Capture, DiscoverySource, Outcome, PageKind, UsageStatement
+from archiver.storage import Database
 from archiver.storage.pages_and_source_hints import last_rowid, moment, stamp
 from archiver.storage.tombstones import tombstone_at
 from archiver.urls import asset_address, normalize, urlkey
@@ -418,7 +417,7 @@ def capture_with_payload(db: Database, digest: str) -> dict[str, Any] | None:
 
 
 def store_capture(db: Database, capture: Capture, import_id: int | None) -> int:
-    db.table("captures").insert({**asdict(capture), "captured_at": stamp(capture.captured_at), "import_id": import_id})
+    db.insert("captures", {**asdict(capture), "captured_at": stamp(capture.captured_at), "import_id": import_id})
     return last_rowid(db)
 
 
@@ -566,7 +565,8 @@ def enter_page(db: Database, imported: ImportedPage) -> None:
         "select id, fetched_at, etag, last_modified, found_at from pages where urlkey = ?", [key]
     ).fetchone()
     if page is None:
-        db.table("pages").insert(
+        db.insert(
+            "pages",
             {
                 "site_id": imported.site_id,
                 "url": imported.url,
@@ -574,13 +574,13 @@ def enter_page(db: Database, imported: ImportedPage) -> None:
                 "found_at": seen,
                 "priority": priority(PageKind.POST, DiscoverySource.IMPORT),
                 **result,
-            }
+            },
         )
         page_id = last_rowid(db)
     else:
         page_id = page[0]
         if page[1] is None or (page[1] < seen and not page[2] and not page[3]):
-            db.table("pages").update(page_id, {**result, "url": imported.url})
+            db.update("pages", page_id, {**result, "url": imported.url})
         db.execute(
             "update pages set article_id = coalesce(article_id, ?), found_at = min(found_at, ?) where id = ?",
             [imported.article_id, seen, page_id],
@@ -688,9 +688,7 @@ def last_import(db: Database, digest: str, options: str) -> dict[str, Any] | Non
 
 
 def begin_import(db: Database, name: str, digest: str, size: int, options: str, now: datetime) -> int:
-    db.table("imports").insert(
-        {"name": name, "digest": digest, "size": size, "options": options, "started_at": stamp(now)}
-    )
+    db.insert("imports", {"name": name, "digest": digest, "size": size, "options": options, "started_at": stamp(now)})
     return last_rowid(db)
 
 

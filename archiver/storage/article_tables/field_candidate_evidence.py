@@ -20,10 +20,9 @@ from datetime import datetime
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from sqlite_utils import Database
-
 from archiver.fields import BY_NAME, EVIDENCE
 from archiver.items import ORGANIZATIONS, PAGE_OBJECT_KEPT, UNCONFIRMED, Article, Evidence
+from archiver.storage import Database
 
 # -- the form of `revisions.evidence`
 

@@ -12,8 +12,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlite_utils import Database
-
 from archiver.articles.article_comparison import changed_fields, is_part_url, is_stub, meaning_digest
 from archiver.articles.revision_order_reverts_and_kept_values import (
     Changed,
@@ -27,6 +25,7 @@ from archiver.articles.revision_order_reverts_and_kept_values import (
 )
 from archiver.fields import EVIDENCE, LATEST, LINKS
 from archiver.items import Article, MarkedText
+from archiver.storage import Database
 from archiver.storage.article_tables import near_duplicate_clusters
 from archiver.storage.article_tables.article_and_revision_rows import (
     NewRevision,
@@ -256,7 +255,7 @@ def _make_current(
     """
     facts: dict[str, Any] = {"revision": number, "capture_id": last.capture or row["capture_id"]}
     if last.article is before[-1].article:
-        db.table("articles").update(row["id"], facts)
+        db.update("articles", row["id"], facts)
         return
     now = article_from_row(row)
     is_last = last.article is extracted.article and not last.number
@@ -472,7 +471,7 @@ def _enter_among_revisions(
         write_revisions(db, row, runs, merged, run)
     elif placed is Placement.WITHIN and next_sighting is None and index_of_run_at(runs, run) == len(runs) - 1:
         extraction = extracted.extractor, extracted.capture_id, stamp(extracted.at)
-        db.table("articles").update(article_id, latest_values(db, row, extracted.article, extraction))
+        db.update("articles", article_id, latest_values(db, row, extracted.article, extraction))
     db.execute("update articles set first_seen = min(first_seen, ?) where id = ?", [stamp(extracted.at), article_id])
     db.execute(
         "update article_urls set first_seen = min(first_seen, ?) where urlkey = ?",

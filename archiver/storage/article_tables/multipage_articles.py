@@ -12,8 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlite_utils import Database
-
 from archiver.articles.article_comparison import fold_words, is_other_post
 from archiver.items import (
     Article,
@@ -26,6 +24,7 @@ from archiver.items import (
     PageResult,
 )
 from archiver.markup.text_marks import captions_of, join_marks, pack_marks, unpack_marks
+from archiver.storage import Database
 from archiver.storage import pages_and_source_hints as pages
 from archiver.storage.article_tables.article_and_revision_rows import article_from_row
 from archiver.storage.article_tables.article_urls_and_identification import add_aliases

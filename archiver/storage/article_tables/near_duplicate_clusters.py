@@ -19,8 +19,6 @@ from datetime import UTC
 from itertools import combinations
 from typing import Any
 
-from sqlite_utils import Database
-
 from archiver.articles.article_comparison import repeats_text
 from archiver.articles.near_duplicates_and_cluster_source import (
     COPY_SIMILARITY,
@@ -39,6 +37,7 @@ from archiver.articles.near_duplicates_and_cluster_source import (
     near_duplicate,
     wording_of,
 )
+from archiver.storage import Database
 from archiver.storage.archive_opening_and_transactions import writing
 from archiver.storage.pages_and_source_hints import last_rowid, moment
 from archiver.urls import names_second_form, urlkey_or_empty
