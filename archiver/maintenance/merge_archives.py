@@ -138,7 +138,7 @@ def merge_sites(db: Database, theirs: Database) -> IDMap:
         ids[row["id"]] = own["id"]
     for row in theirs.query("select * from former_sites"):
         if db.execute("select 1 from sites where name = ?", [row["name"]]).fetchone() is None:
-            db.table("former_sites").insert({**row, "site_id": ids[row["site_id"]]}, ignore=True)
+            db.insert("former_sites", {**row, "site_id": ids[row["site_id"]]}, ignore=True)
     for site, tag in theirs.execute("select site_id, tag from site_tags"):
         db.execute("insert or ignore into site_tags (site_id, tag) values (?, ?)", [ids[site], tag])
     return ids

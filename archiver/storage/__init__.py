@@ -63,9 +63,13 @@ class Database:
         names = [column[0] for column in cursor.description]
         return (dict(zip(names, row, strict=True)) for row in cursor)
 
-    def insert(self, table: str, row: Mapping[str, Any]) -> None:
-        """Inserts a row, given as a mapping of column names to values."""
-        self.execute(f"insert into {table} ({', '.join(row)}) values ({', '.join('?' * len(row))})", [*row.values()])
+    def insert(self, table: str, row: Mapping[str, Any], *, ignore: bool = False) -> None:
+        """Inserts a row, given as a mapping of column names to values. With `ignore`, a row whose key is in the table
+        already is left out.
+        """
+        columns, marks = ", ".join(row), ", ".join("?" * len(row))
+        into = "insert or ignore into" if ignore else "insert into"
+        self.execute(f"{into} {table} ({columns}) values ({marks})", [*row.values()])
 
     def update(self, table: str, number: int, changes: Mapping[str, Any]) -> None:
         """Changes columns of the row whose ID is `number`. Raises LookupError if there is no such row."""

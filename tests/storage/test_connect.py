@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +17,7 @@ from archiver.errors import ArchiveLocked, ArchiveNotFound, ArchiveNotWritable, 
 from archiver.storage.archive_opening_and_transactions import open_archive
 
 NOBODY = 65534
+ROW = {"name": "a.example", "host": "", "path": "", "start_url": "", "site_id": 1, "moved_at": "2024"}
 
 
 @contextmanager
@@ -77,8 +80,38 @@ def test_a_locked_archive_is_reported_as_locked(tmp_path: Path, monkeypatch: pyt
     other.close()
 
 
-def test_an_archive_is_opened_without_looking_for_plugins(tmp_path: Path) -> None:
+def test_an_archive_is_made_and_opened_without_sqlite_utils_and_numpy(tmp_path: Path) -> None:
+    program = (
+        "import pathlib, sys\n"
+        "from archiver.storage.archive_opening_and_transactions import open_archive, writing\n"
+        f"file = pathlib.Path({str(tmp_path / 'a.db')!r})\n"
+        "open_archive(file, create=True).close()\n"
+        "db = open_archive(file)\n"
+        "with writing(db), writing(db):\n"
+        "    db.insert('host_files', {'origin': 'a', 'name': 'robots.txt', 'fetched_at': '2024', 'status': 200})\n"
+        "assert [row['name'] for row in db.query('select name from host_files')] == ['robots.txt']\n"
+        "assert not {'sqlite_utils', 'numpy'} & set(sys.modules)\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_a_failed_statement_leaves_no_transaction(tmp_path: Path) -> None:
+    db = open_archive(tmp_path / "a.db", create=True)
+    db.conn.execute("pragma foreign_keys = off")  # there is no site
+    db.insert("former_sites", ROW)
+    with pytest.raises(sqlite3.IntegrityError):
+        db.insert("former_sites", ROW)
+    assert not db.conn.in_transaction
+    db.insert("former_sites", ROW, ignore=True)
+    with pytest.raises(LookupError):
+        db.update("sites", 7, {"name": "b.example"})
+    assert not db.conn.in_transaction
+    db.close()
+
+
+def test_tables_of_sqlite_utils_are_used_without_looking_for_plugins(tmp_path: Path) -> None:
     with mock.patch("sqlite_utils.db.ensure_plugins_loaded") as looked:
-        open_archive(tmp_path / "a.db", create=True).close()
-        open_archive(tmp_path / "a.db", read_only=True).close()
+        db = open_archive(tmp_path / "a.db", create=True)
+        assert db.table("sites").count == 0
+        db.close()
     assert not looked.called

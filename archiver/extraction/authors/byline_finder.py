@@ -27,11 +27,11 @@ from archiver.extraction.authors.byline_splitting_and_person_names import (
     LABEL,
     NOT_A_NAME,
     OTHER_PART,
-    SIGNED,
     is_full_name,
     is_plain_name,
     is_role,
     looks_personal,
+    match_signature,
     may_sign,
     names_korean_reporters,
     split_names,
@@ -250,11 +250,11 @@ class _Spot:
     chunk: MarkedText
 
     def signature(self) -> re.Match[str] | None:
-        """Returns the match of words that introduce an author, such as "by" (SIGNED), at the start of the piece of
-        text. Returns None if there are none, or if they are part of a sentence.
+        """Returns the match of words that introduce an author, such as "by" (`match_signature`), at the start of the
+        piece of text. Returns None if there are none, or if they are part of a sentence.
         """
         in_sentence = self.index and _is_prose(self.line.chunks[self.index - 1].text)
-        return None if in_sentence else SIGNED.match(self.chunk.text)
+        return None if in_sentence else match_signature(self.chunk.text)
 
     def is_before_role(self) -> bool:
         """Returns True if the next piece of text, in the same line or at the start of the next one, is a job title."""
@@ -361,7 +361,7 @@ class _BylineReader:
             self.state = "other"
             return
         by = BY.match(text)
-        signature = at.signature() if by else None  # BY matches all that SIGNED matches
+        signature = at.signature() if by else None  # BY matches all that `match_signature` does
         if LABEL.fullmatch(text) or ((m := signature or by) and m.end() == len(text)):
             self._close()
             self.state, self.raw, self.began = "by", at.line.text, at.number
@@ -704,7 +704,7 @@ def signatures_in_text(text: str) -> list[Sign]:
             continue
         bracketed = _IN_BRACKETS.fullmatch(one)
         line = bracketed[1] if bracketed else one
-        m = SIGNED.match(line)
+        m = match_signature(line)
         if m and (bracketed or m.end() > 3) and m.end() < len(line):
             found = [n for n in split_names(_NAME_ENDS.split(line[m.end() :], maxsplit=1)[0]) if is_full_name(n)]
             if found:

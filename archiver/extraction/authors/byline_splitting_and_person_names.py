@@ -91,11 +91,8 @@ _HAN_LABEL = (
 _SIGNS = r"[\s|·•⋅—–\-:✍🖊👤]*"
 _LABEL_END = r"(?:(?<=[:：])|(?!\w))\s*[:：/／|｜・＝=]?\s*"
 BY = CaselessPattern(
-    rf"^{_SIGNS}(?:(?:{'|'.join(_PHRASES)}|{_SHORT}){_LABEL_END}|(?:by(?=[A-Z])|{_HAN_LABEL})\s*[:：]?\s*)",
-)
-# Matches the same words except those in _SHORT. The matched words show a byline anywhere on a page.
-SIGNED = CaselessPattern(
-    rf"^{_SIGNS}(?:(?:{'|'.join(_PHRASES)}){_LABEL_END}|(?:by(?=[A-Z])|{_HAN_LABEL})\s*[:：]?\s*)",
+    rf"^{_SIGNS}(?:(?:{'|'.join(_PHRASES)}|(?P<short>{_SHORT})){_LABEL_END}|"
+    rf"(?:by(?=[A-Z])|{_HAN_LABEL})\s*[:：]?\s*)",
 )
 # Matches a text that consists only of an introduction of the author's name.
 LABEL = lazy_regex(
@@ -546,6 +543,12 @@ def is_plain_name(text: str) -> bool:
         return False
     has_capitals = words[0][0].isupper() and words[-1][0].isupper()
     return has_capitals and not any(w.strip(".,'’").lower() in _SECTION_WORDS for w in words)
+
+
+def match_signature(text: str) -> re.Match[str] | None:
+    """Returns the match of BY, unless it is that of _SHORT. All other words show a byline anywhere on a page."""
+    m = BY.match(text)
+    return m if m is not None and m["short"] is None else None
 
 
 def names_korean_reporters(text: str) -> bool:

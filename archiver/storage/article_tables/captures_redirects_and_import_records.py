@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from archiver.errors import ArticleRemoved, NotCaptured
 from archiver.frontier.fetch_order_and_revisits import next_fetch_time, priority
@@ -21,7 +21,9 @@ from archiver.storage import Database
 from archiver.storage.pages_and_source_hints import last_rowid, moment, stamp
 from archiver.storage.tombstones import tombstone_at
 from archiver.urls import asset_address, normalize, urlkey
-from archiver.warc.foreign_captures import ForeignCapture
+
+if TYPE_CHECKING:
+    from archiver.warc.foreign_captures import ForeignCapture
 
 _INSERT_STATEMENT = "insert into usage_statements (capture_id, source, agent, name, value) values (?, ?, ?, ?, ?)"
 _VALUES = tuple(one.name for one in fields(Capture))
@@ -488,6 +490,8 @@ def resolvable_revisits(db: Database, import_id: int) -> Iterator[tuple[dict[str
     """Yields all revisit records that this import stored, and revisit records of earlier imports that may now be
     resolvable, in the order of their times. Yields each record as its row and as a ForeignCapture.
     """
+    from archiver.warc.foreign_captures import ForeignCapture  # not at the top, because only imports of WARCs need it
+
     rows = db.query(
         "select r.* from unresolved_revisits r where r.import_id = ? or exists (select 1 from captures c where "
         "c.digest = r.digest and r.digest <> '') or exists (select 1 from captures c where "
