@@ -27,6 +27,7 @@ from typing import Any, Generic, Self, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import proxy_bypass
 
+from isal import isal_zlib
 from scrapy import Spider, signals
 from scrapy.crawler import Crawler
 from scrapy.downloadermiddlewares.httpcompression import HttpCompressionMiddleware
@@ -491,20 +492,55 @@ _TRAILER_ERRORS = ("incorrect data check", "incorrect length check")
 
 class UnpackingMiddleware(HttpCompressionMiddleware):
     """Decodes content codings (gzip ...) as Scrapy does, but refuses a truncated body, so that the next crawl fetches
-    it again.
+    it again. Complete gzip bodies, the usual case, are decoded in less than half of Scrapy's time.
     """
+
+    _maxsize = 0
+
+    @classmethod
+    def from_crawler(cls, crawler: Crawler) -> Self:
+        middleware = super().from_crawler(crawler)
+        middleware._maxsize = crawler.settings.getint("DOWNLOAD_MAXSIZE")
+        return middleware
 
     def process_response(
         self, request: Request, response: Response, spider: Spider | None = None
     ) -> Request | Response:
         packed = response.body
         coding = b",".join(response.headers.getlist("Content-Encoding")).decode("latin-1").strip().lower()
+        if coding in _GZIP and purpose_of(request) is not None:
+            body = unpack_complete_gzip(packed, request.meta.get("download_maxsize", self._maxsize))
+            if body is not None:
+                return _with_decoded_body(response, body)
         out = super().process_response(request, response)
         if purpose_of(request) is None or not isinstance(out, Response):
             return out
         if coding and packed and is_truncated(packed, coding, len(out.body)):
             raise Refusal(Outcome.FAILED, "truncated", "the response was cut off")
         return out
+
+
+def unpack_complete_gzip(packed: bytes, limit: int) -> bytes | None:
+    """Returns the decompressed content of a gzip body. Returns None if it is not exactly one complete, undamaged member
+    (RFC 1952), or if the content has more than `limit` bytes (0: no limit).
+    """
+    size = int.from_bytes(packed[-4:], "little")
+    if limit and size > limit:
+        return None
+    unpacker = isal_zlib.decompressobj(31)
+    try:
+        body = unpacker.decompress(packed, size + 1)
+    except isal_zlib.error:  # type: ignore[misc]  # its stub says that it is an object and not a class
+        return None
+    return body if unpacker.eof and not unpacker.unused_data and len(body) == size else None
+
+
+def _with_decoded_body(response: Response, body: bytes) -> Response:
+    """Returns a response for a page of a crawl, of which only the bytes are read, with its body decoded."""
+    values = {name: getattr(response, name) for name in Response.attributes}
+    headers = response.headers.copy()
+    headers.pop("Content-Encoding", None)
+    return Response(**{**values, "headers": headers, "body": body})
 
 
 def is_truncated(packed: bytes, coding: str, size: int) -> bool:
