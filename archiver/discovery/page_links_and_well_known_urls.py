@@ -314,28 +314,29 @@ class _Page:
             known = classify_link(href, self.base, self.origin, self.scope, self.latest_year)
         if known is None:
             return None
-        if known.role == "sitemap":
-            self._sitemap(known.url)
-        elif known.role == "feed":
-            self._feed(known.url, declared=False)
-        elif known.role == "trap" and len(self.traps) < _MAX_TRAPS:
-            self.traps.setdefault(
-                known.url, DiscoveredURL(known.url, DiscoverySource.LINK, found_on=self.url, trap=known.rule)
-            )
-        return known if known.role == "page" and known.url != self.url else None
+        url, role, _, rule = known
+        if role == "page":
+            return known if url != self.url else None
+        if role == "sitemap":
+            self._sitemap(url)
+        elif role == "feed":
+            self._feed(url, declared=False)
+        elif role == "trap" and len(self.traps) < _MAX_TRAPS and url not in self.traps:
+            self.traps[url] = DiscoveredURL(url, DiscoverySource.LINK, found_on=self.url, trap=rule)
+        return None
 
     def _anchor(self, element: etree._Element) -> None:
         known = self._classify(element.get("href"))
         if known is None:
             return
-        address, kind = known.url, known.kind
+        address, _, kind, _ = known
         if (text := element.text) and text.strip().lower() in _FEED_TEXTS:
             self._feed(address, declared=False)
         rel = element.get("rel")
         rels = rel.lower().split() if rel else ()
-        if "amphtml" in rels:
+        if rels and "amphtml" in rels:
             return
-        if not _NEXT_RELS.isdisjoint(rels):
+        if rels and not _NEXT_RELS.isdisjoint(rels):
             self._pager(address)
         elif kind is PageKind.UNKNOWN and ("bookmark" in rels or element in self.entry_titles):
             self.titles.append((element, address))

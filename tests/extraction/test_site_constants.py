@@ -19,6 +19,7 @@ from archiver.extraction.template.site_rules_and_constants import (
 )
 from archiver.extraction.template.template_learning_and_checking import learn_with_constants, read_without_constants
 from archiver.items import OTHER_HEADING, Article, Evidence, PageKind
+from archiver.platforms import by_name
 
 TITLES = ("Hemp", "Tar and pitch", "Nine knots", "The long splice", "Rigging a yawl", "Blocks", "Marline", "Oakum",
           "A bosun's chair", "Ratlines", "Whipping ends", "Catgut")  # fmt: skip
@@ -282,3 +283,14 @@ def test_a_rule_that_other_sources_contradict_is_not_learned() -> None:
     ]
     wrong = [Sample(s.page, Article(**{**_values(s.article), "title": s.page.css("h1::text").get("")})) for s in wrong]
     assert learn_rules(wrong) is None
+
+
+def test_a_page_without_rules_is_read_as_if_it_were_parsed_again() -> None:
+    html = page(TITLES[0])
+    one = parse_page(html, "https://quay.example/a/")
+    constants = SiteConstants(images=(CARD,), titles=("The Ropewalk",), names=("Ropes",))
+    rules = SiteRules(platform="wordpress", constants=constants)
+    ruled = extract_page(one, rules=rules)
+    one.assume(by_name("wordpress"))
+    assert (extract_page(one.without_rules()), extract_page(one.without_rules(), rules=rules)) == (read(html), ruled)
+    assert one.constants is constants
