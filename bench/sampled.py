@@ -12,8 +12,9 @@ import os
 import signal
 import sys
 from collections import Counter
+from functools import cache
 from pathlib import Path
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -47,12 +48,12 @@ class Sampler:
             return
         code = frame.f_code
         self.functions[f"{short_path(code.co_filename)}:{code.co_qualname}"] += 1
-        stack: list[str] = []
+        number = len(STAGES)
         at: FrameType | None = frame
         while at is not None:
-            stack.append(f"{at.f_code.co_filename} {at.f_code.co_qualname}")
+            number = min(number, _number_of(at.f_code))
             at = at.f_back
-        self.stages[stage_of(stack)] += 1
+        self.stages[_name_of(number)] += 1
 
     def figures(self) -> dict[str, Any]:
         return {
@@ -64,7 +65,21 @@ class Sampler:
 
 def stage_of(stack: list[str]) -> str:
     """Return the stage of a stack of frames, each given as its path and function."""
-    return next((name for name, words in STAGES if any(word in one for one in stack for word in words)), OTHER)
+    return _name_of(min(map(_number_of_stage, stack), default=len(STAGES)))
+
+
+def _name_of(number: int) -> str:
+    return STAGES[number][0] if number < len(STAGES) else OTHER
+
+
+def _number_of_stage(frame: str) -> int:
+    """Return the number of the first stage to which a frame belongs; the number of stages if it belongs to none."""
+    return next((n for n, (_, words) in enumerate(STAGES) if any(word in frame for word in words)), len(STAGES))
+
+
+@cache  # a sample must take far less time than the distance between two samples
+def _number_of(code: CodeType) -> int:
+    return _number_of_stage(f"{code.co_filename} {code.co_qualname}")
 
 
 def short_path(path: str) -> str:
