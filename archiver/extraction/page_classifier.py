@@ -664,6 +664,21 @@ def _by_platform_path(context: _Context) -> Answer | None:
     return None
 
 
+def _own_feed(context: _Context) -> Answer | None:
+    """Returns LISTING and the name of the rule for a page that declares a feed of its own in its folder (index.xml).
+    Hugo writes one for each section and term, and for no post; the feed of all terms has their pages as its entries.
+    Returns None for any other page, and for one that declares that it is an article.
+    """
+    page = context.page
+    if page.path in ("/", "") or declares_article(page) or has_article_node(page):
+        return None
+    own = f"{page.path.rstrip('/')}/index.xml"
+    links = (el for el in page.index.select("link[rel~=alternate]") if (el.get("href") or "").endswith("index.xml"))
+    return (
+        (PageKind.LISTING, "own feed") if any(urlsplit(page.join(el.get("href"))).path == own for el in links) else None
+    )
+
+
 def _by_source_hint(context: _Context) -> Answer | None:
     hint = context.hint
     if hint is not None and (hint.post_id or hint.published or hint.body_html):
@@ -962,6 +977,7 @@ _RULES: tuple[_Rule, ...] = (
     _platform_classes,
     _not_found,
     _by_platform_path,
+    _own_feed,
     _by_source_hint,
     _by_listing_address,
     _entry_type,
@@ -983,6 +999,7 @@ _GLANCES: tuple[_Rule, ...] = (
     _platform_classes,
     _not_found,
     _by_platform_path,
+    _own_feed,
     _by_source_hint,
     _by_listing_address,
     _by_known_kind,

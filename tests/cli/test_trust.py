@@ -226,6 +226,7 @@ def test_extract_from_file_and_pipe(run: Run, tmp_path: Path) -> None:
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "a binary file"),
         (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3", "a binary file"),
         (bytes(range(256)) * 8, "a binary file"),
+        (b"SQLite format 3\0" + b"\x10\0\1\1\0\x40\x20\x20" + b"\0" * 84 + b"<html>", "a binary file"),
         (b'{"html": "<p>The rope</p>"}', "it is JSON"),
         (b"Kein Markup, nur Text.", "no HTML tags"),
     ],

@@ -10,7 +10,7 @@ import pytest
 from archiver.extraction.article_extraction_with_site_rules import extract_page
 from archiver.extraction.page_classifier import PostLocator, classify_page, is_declared
 from archiver.extraction.page_parsing_and_javascript_check import parse_page
-from archiver.items import PageKind
+from archiver.items import PageKind, SourceHint
 from tests.small_sites import classic, sample_posts, silent
 
 POST = sample_posts(1)[0]
@@ -185,3 +185,30 @@ def test_a_listing_is_known_by_its_address_without_locating_a_post() -> None:
     located = PostLocator(page)
     assert classify_page(page, located=located) == (PageKind.LISTING, "listing address")
     assert vars(located) == {"page": page}
+
+
+OWN_FEED = '<link rel="alternate" type="application/rss+xml" href="{}">'
+LISTED = SourceHint(guid="https://low.example/themen/wind/", title="Wind", published=POST.at)
+
+
+@pytest.mark.parametrize(
+    ("feed", "kind"),
+    [
+        ("/themen/wind/index.xml", (PageKind.LISTING, "own feed")),
+        ("index.xml", (PageKind.LISTING, "own feed")),
+        ("/index.xml", (PageKind.POST, "feed")),
+        ("/themen/index.xml", (PageKind.POST, "feed")),
+        ("/themen/wind/feed/", (PageKind.POST, "feed")),  # WordPress's feed of the comments
+    ],
+)
+def test_a_page_with_a_feed_of_its_own_is_a_list_even_if_another_feed_has_it_as_an_entry(
+    feed: str, kind: tuple[PageKind, str]
+) -> None:
+    html = f"<head><title>Wind</title>{OWN_FEED.format(feed)}</head><h1>Wind</h1><p>{POST.paragraphs[0]}</p>"
+    article = extract_page(parse_page(html, "https://low.example/themen/wind/"), LISTED)
+    assert (article.kind, article.kind_rule) == kind
+
+
+def test_a_post_that_declares_itself_an_article_is_no_list_although_it_has_a_feed() -> None:
+    html = silent(POST).replace("</head>", f"{OWN_FEED.format('index.xml')}</head>", 1)
+    assert kind_of("/themen/wind/", html)[0] is PageKind.POST

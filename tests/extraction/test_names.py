@@ -64,6 +64,8 @@ from archiver.extraction.authors.byline_splitting_and_person_names import given_
         ("Co. KG", []),
         ("Copyright Jane Doe", []),
         ("Jane Doe on behalf of the board", ["Jane Doe"]),
+        ("Kovács Ilona és Nagy Péter", ["Kovács Ilona", "Nagy Péter"]),
+        ("Aino Salo ja Ville Laine", ["Aino Salo", "Ville Laine"]),
         ("Leer más", []),
         ("会員限定", []),
         ("{{ page.author }}", []),

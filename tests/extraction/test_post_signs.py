@@ -111,7 +111,21 @@ def test_a_rule_for_the_date_by_hand_ends_the_signs() -> None:
     assert learned([list_page()]).overruled(by_hand).signs is None
 
 
-@pytest.mark.parametrize("signs", ['present = ["p"]', 'present = ["p"]\nsingle = "h1"\nrule = 3', 'signs = ["p"]'])
+@pytest.mark.parametrize(
+    "signs",
+    [
+        'present = ["p"]',
+        'present = []\nsingle = "h1"\nrule = "dated"',
+        'present = ["p"]\nsingle = "h1"\nrule = 3',
+        'present = ["p"]\nsingle = ["h1"]\nrule = "dated"',
+        'signs = ["p"]',
+    ],
+)
 def test_incomplete_signs_are_refused(signs: str) -> None:
     with pytest.raises(BadRules, match=r"site\.signs"):
         from_toml(f"[site.signs]\n{signs}\n", "test")
+
+
+def test_signs_by_hand_are_refused() -> None:
+    with pytest.raises(BadRules, match="only learned"):
+        from_toml(to_toml(learned([list_page()])), "test", by_hand=True)

@@ -113,6 +113,20 @@ def test_missing_and_unknown_files_are_reported(archive: Path) -> None:
     assert "article 8" in reported[0].sentence
 
 
+def test_a_file_of_another_archive_in_the_folder_is_not_unknown(archive: Path) -> None:
+    file = warcs(archive, "hill")[1]
+    another = f"another-site-{file.name}"
+    shutil.copy(file, file.with_name(another))
+    shutil.copy(index_of(file), index_of(file.with_name(another)))
+    assert ("file-unknown", f"warc/{another}") in found(archive)
+    with closing(sqlite3.connect(archive.with_name("another.db"))) as other:
+        other.execute("create table captures (warc_file text)")
+        other.execute("insert into captures values (?)", [f"warc/{another}"])
+        other.commit()
+    archive.with_name("broken.db").write_bytes(b"no database")
+    assert ("file-unknown", f"warc/{another}") not in found(archive)
+
+
 DAMAGES: dict[str, tuple[list[str], list[tuple[str, str]]]] = {
     "a body is edited": (
         ["update articles set body = body || ' edited' where id = 7"],

@@ -180,7 +180,7 @@ BEHALF = lazy_regex(
 # Matches the words and signs that separate two names.
 AND = lazy_regex(
     r"\s*(?:[,;/|、，；·⋅•＆&+]|\n)\s*(?:(?:and|und|y|et|e|и|và|ve|with)\s+)?|"
-    r"\s+(?:and|und|et|en|och|og|и|и|và|ve|with|with additional reporting by|dan|oraz|ແລະ|และ|と|και|ו)\s+|"
+    r"\s+(?:and|und|et|en|och|og|и|и|và|ve|with|with additional reporting by|dan|oraz|és|ja|ແລະ|และ|と|και|ו)\s+|"
     r"\s+y\s+|\s+e\s+|\s+i\s+(?=[A-ZŁŚŻ])",
     re.IGNORECASE,
 )

@@ -456,17 +456,21 @@ def from_toml(text: str, subject: str, *, by_hand: bool = False, version: str = 
         version,
         post_by_hand=by_hand and bool(post),
         constants=constants_from({name: _strings(subject, "constants", name, constants) for name in constants}),
-        signs=_signs(source, site["signs"]) if "signs" in site else None,
+        signs=_signs(source, site["signs"], by_hand=by_hand) if "signs" in site else None,
     )
 
 
-def _signs(source: _Source, row: object) -> PostSigns:
+def _signs(source: _Source, row: object, *, by_hand: bool) -> PostSigns:
+    if by_hand:
+        raise BadRules(source.subject, "[site.signs] is only learned: delete it, and name selectors in post instead")
     _check_keys(source.subject, "site.signs", row, ("present", "single", "rule"))
     assert isinstance(row, dict)
-    present, single = (_selectors(source, "site.signs", name, row) for name in ("present", "single"))
-    if not present or len(single) != 1 or not isinstance(row.get("rule"), str):
-        raise BadRules(source.subject, "[site.signs] needs present (selectors), single (a selector) and rule (a name)")
-    return PostSigns(present, single[0], row["rule"])
+    present, single, rule = _selectors(source, "site.signs", "present", row), row.get("single"), row.get("rule")
+    if not present or not isinstance(single, str) or not isinstance(rule, str):
+        raise BadRules(
+            source.subject, "[site.signs] needs at least one selector in present, one as single, and the name of a rule"
+        )
+    return PostSigns(present, single, rule)
 
 
 @dataclass(frozen=True, slots=True)
