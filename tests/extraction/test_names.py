@@ -66,6 +66,7 @@ from archiver.extraction.authors.byline_splitting_and_person_names import given_
         ("Jane Doe on behalf of the board", ["Jane Doe"]),
         ("Kovács Ilona és Nagy Péter", ["Kovács Ilona", "Nagy Péter"]),
         ("Aino Salo ja Ville Laine", ["Aino Salo", "Ville Laine"]),
+        ("Jan Novák a Eva Malá", ["Jan Novák", "Eva Malá"]),
         ("Leer más", []),
         ("会員限定", []),
         ("{{ page.author }}", []),

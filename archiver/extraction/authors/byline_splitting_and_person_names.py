@@ -52,7 +52,7 @@ _PHRASES = (
     r"(?:tin\s*(?:,|-)\s*)?bài\s*(?:,|và|-|&)\s*(?:ảnh|clip|video)\s*:",
     r"yazar(?:ı)?\s*:?|yazan\s*:?|haber\s*:|(?:ditulis|diposting|diterbitkan|dikirim)\s+oleh|(?:oleh|penulis)\s*:?",
     r"skrevet\s+(?:av|af)|skriven\s+av|publicerad\s+av|publisert\s+av|skribent\s*:|forfatter\s*:|författare\s*:|"
-    r"kirjoittanut|kirjoittaja\s*:?|teksti\s*:|írta\s*:?|szerző\s*:?|scris\s+de|publicat\s+de|napsal[a]?\s*:?|piše\s*:|"
+    r"kirjoittan(?:ut|eet)|kirjoittaja\s*:?|teksti\s*:|írta\s*:?|szerző\s*:?|scris\s+de|publicat\s+de|napsal[ai]?\s*:?|autoři\s*:|piše\s*:|"
     r"συντάκτης\s*:?|συντάκτρια\s*:?|γράφ(?:ει|ουν)\s*(?:ο|η|οι|:)|του/της|escrit\s+per|לפי",
     r"(?:文章作者|本文作者|作者|撰文|撰稿|文字|文|记者|記者|本报记者|通讯员|通訊員|发布者|發佈者|发布人|投稿者|著者|執筆者?|筆者|ライター|"
     r"取材・文|この記事を書いた人|글쓴이|작성자|글|기자)\s*[:：/／|｜・]?",
@@ -181,7 +181,7 @@ BEHALF = lazy_regex(
 AND = lazy_regex(
     r"\s*(?:[,;/|、，；·⋅•＆&+]|\n)\s*(?:(?:and|und|y|et|e|и|và|ve|with)\s+)?|"
     r"\s+(?:and|und|et|en|och|og|и|и|và|ve|with|with additional reporting by|dan|oraz|és|ja|ແລະ|และ|と|και|ו)\s+|"
-    r"\s+y\s+|\s+e\s+|\s+i\s+(?=[A-ZŁŚŻ])",
+    r"\s+y\s+|\s+e\s+|\s+i\s+(?=[A-ZŁŚŻ])|\s+a\s+(?-i:(?=[A-ZÁČĎÉĚÍĽŇÓŘŠŤÚŮÝŽ][^\W\d_]))",
     re.IGNORECASE,
 )
 
