@@ -287,10 +287,6 @@ def _post_rule(reader: SiteReader, known: PageKind) -> str | None:
         return answer[1] if answer[0] is PageKind.POST else None
     if rules.post:
         return "learned" if all(page.ask(mark) for mark in rules.post) else None
-    signs = rules.signs
-    if signs is not None and all(map(page.ask, signs.present)) and len(page.ask(signs.single)) == 1:
-        reader.is_located_without_rules = True
-        return signs.rule
     reader.answer = kind, rule = classify_page(page, reader.hint, known, reader)
     return rule if kind is PageKind.POST else None
 

@@ -446,10 +446,6 @@ class Index:
         """Returns the values of class attributes, each with its elements."""
         return self._by_names.items()
 
-    def class_names(self) -> Collection[str]:
-        """Returns the names in all class attributes."""
-        return self._names.keys()
-
     def by_id(self) -> Iterable[tuple[str, list[Element]]]:
         """Returns the ids, each with its elements."""
         return self._ids.items()

@@ -21,12 +21,10 @@ from archiver.extraction.body import render_container
 from archiver.extraction.body_blocks import text_width
 from archiver.extraction.date_parser import Moment
 from archiver.extraction.geotags import format_place_key, publisher_places
-from archiver.extraction.page_classifier import classify_page
 from archiver.extraction.page_parsing_and_javascript_check import Page
 from archiver.extraction.post_locator import ALIKE as ALIKE_TITLES
 from archiver.extraction.post_locator import Post, declared_titles, post_with_title, title_similarity
 from archiver.extraction.template.site_rule_field_reader import (
-    ALWAYS,
     READERS,
     Memory,
     Value,
@@ -40,15 +38,14 @@ from archiver.extraction.template.site_rules_and_constants import (
     BYLINE,
     JSON_LD,
     NAME_BESIDE_DATE,
-    PostSigns,
     Rule,
     SiteRules,
 )
 from archiver.extraction.text_normalization_and_formulas import element_line, fold_text
-from archiver.items import Article, PageKind, SourceHint
+from archiver.items import Article, SourceHint
 from archiver.lazy_regex import lazy_regex
 from archiver.platforms.css_and_xpath_evaluator import Found
-from archiver.platforms.page_index_and_selector_compiler import is_below, split_words
+from archiver.platforms.page_index_and_selector_compiler import split_words
 
 # Making selectors for an element that also match its counterparts on the site's other pages.
 
@@ -480,17 +477,14 @@ def learn_rules(samples: Sequence[Sample], others: Iterable[Page] = ()) -> SiteR
         fields["authors"] = rule
     taught = sum(s.taught for s in samples)
     by_api = 2 * sum(s.by_api for s in samples) >= taught
-    others = _TakenPages(others)
-    post = _post_marks(samples, others, fields)
     places = publisher_places((s.article.geotags for s in samples), len(samples))
     return SiteRules(
         fields,
         Counter(s.article.platform for s in samples).most_common(1)[0][0] or "generic",
-        post,
+        _post_marks(samples, others, fields),
         len(samples),
         ("api" if by_api else "feed") if 2 * taught >= len(samples) else "agreement",
         tuple(sorted(format_place_key(p) for p in places)),
-        signs=_post_signs(samples, others, fields) if not post else None,
     )
 
 
@@ -884,75 +878,6 @@ def _post_marks(samples: Sequence[Sample], others: Iterable[Page], fields: dict[
         if not apart:
             break
     return tuple(apart[:1]) if is_compared else ()
-
-
-class _TakenPages:
-    """The pages of an iterator. Each is taken from it when it is first needed, and then kept."""
-
-    def __init__(self, pages: Iterable[Page]) -> None:
-        self._rest = iter(pages)
-        self._taken: list[Page] = []
-
-    def __iter__(self) -> Iterator[Page]:
-        yield from self._taken
-        for page in self._rest:
-            self._taken.append(page)
-            yield page
-
-
-_MIN_OTHERS = 5
-"""The names in the markup of posts are signs of a post only if at least this many other pages do not have them, or a
-page with several titles."""
-_MAX_SIGNS = 3
-_MOST_CLASSIFIED = 5
-
-
-def _post_signs(samples: Sequence[Sample], others: Iterable[Page], fields: dict[str, Rule]) -> PostSigns | None:
-    """Returns what shows that a page is a post: elements that all sample posts have and none of the pages `others`,
-    such as links to the next post. Returns None if nothing does.
-
-    A list of posts does not have them and has several titles. A page that is neither has no date: for this, the rule
-    for the date must find one on every post. A few samples are classified as pages about which nothing is known, and
-    all must be posts by the same rule.
-    """
-    date, title = fields.get("published"), fields["title"].select[0]
-    if date is None or date.coverage < ALWAYS or title == JSON_LD:
-        return None
-    if any(len(select_by_index(s.page, title)) != 1 for s in samples):
-        return None
-    pages = list(others)
-    has_list = any(len(select_by_index(page, title)) > 1 for page in pages)
-    if len(pages) < _MIN_OTHERS and not has_list:
-        return None
-    present = _distinct_signs(samples, pages)
-    if not present:
-        return None
-    answers = {classify_page(s.page) for s in samples[:_MOST_CLASSIFIED]}
-    kind, rule = next(iter(answers))
-    return PostSigns(present, title, rule) if len(answers) == 1 and kind is PageKind.POST else None
-
-
-def _distinct_signs(samples: Sequence[Sample], others: Sequence[Page]) -> tuple[str, ...]:
-    """Returns up to _MAX_SIGNS selectors that match on every sample post and on none of the pages `others`. Each is for
-    another part of the page, so that a change of one part does not go unnoticed.
-    """
-    names = set(samples[0].page.index.class_names())
-    names.intersection_update(*(s.page.index.class_names() for s in samples[1:]))
-    names.difference_update(*(page.index.class_names() for page in others))
-    index = samples[0].page.index
-    elements = [
-        (f"{el.tag}.{name}", el)
-        for name in names
-        if _PLAIN.match(name) and not _PAGE_SPECIFIC.search(name) and _TAG.match((el := index.with_class(name)[0]).tag)
-    ]
-    found: dict[str, Element] = {}
-    for selector, el in sorted(elements, key=lambda one: (selector_clarity(one[0]), one[0]), reverse=True):
-        is_apart = all(el is not own and not is_below(el, own) and not is_below(own, el) for own in found.values())
-        if is_apart and all(select_by_index(s.page, selector) for s in samples):
-            found[selector] = el
-        if len(found) == _MAX_SIGNS:
-            break
-    return tuple(found)
 
 
 def reports_whole_post(hint: SourceHint | None) -> bool:

@@ -229,7 +229,7 @@ READERS: dict[str, tuple[Reader, Value]] = {
 
 # A whole page.
 
-ALWAYS = 0.999  # a rule with at least this coverage found a value on every page from which it was learned
+_ALWAYS = 0.999  # a rule with at least this coverage found a value on every page from which it was learned
 _MOST = 0.5  # if the coverage of a rule is lower than this, most posts of the template do not have the field
 
 
@@ -251,8 +251,6 @@ class SiteReader:
     - `is_strange`: True if a rule that found a value on every sample post finds nothing on this page.
     - `is_whole`: True if the body is the whole text from a feed or API.
     - `top`: the element of the body, once it is known.
-    - `is_located_without_rules`: True if `post` is the post as it is located on a site without rules, because the page
-      was classified, or would have been without its signs of a post.
     - `answer`: the kind of the page and the rule that decided it, if the page was classified; otherwise None.
     """
 
@@ -262,7 +260,7 @@ class SiteReader:
         self.page, self.rules, self.hint = page, rules, hint
         self.located = located or PostLocator(page)
         self.answer: Answer | None = None
-        self.is_located_without_rules = False
+        self._is_located_without_rules = False
         self.api = hint if hint is not None and is_from_api(hint) else None
         self.evidence: list[Evidence] = []
         self.is_strange = self.is_whole = False
@@ -270,18 +268,18 @@ class SiteReader:
 
     @cached_property
     def post(self) -> Post:
-        """The post on the page. It is located by the title and body that the rules found, or as on a site without rules
-        (see `is_located_without_rules`).
+        """The post on the page. It is located by the title and body that the rules found, or, if the page was
+        classified before, as on a site without rules.
         """
-        if self.top is None or self.is_located_without_rules:
-            self.is_located_without_rules = True
+        if self.top is None:
+            self._is_located_without_rules = True
             return self.located.post
         return post_with_title(self.page, self._title(), self.top)
 
     @cached_property
     def beside(self) -> BylineBlock:
         post = self.post
-        return self.located.beside if self.is_located_without_rules else byline_beside_heading(self.page, post)
+        return self.located.beside if self._is_located_without_rules else byline_beside_heading(self.page, post)
 
     @cached_property
     def wider(self) -> Post | None:
@@ -312,7 +310,7 @@ class SiteReader:
             self.note_rule(name, value, rule)
         elif rule.by_hand:
             self.note_unmatched(name, rule)
-        elif rule.coverage >= ALWAYS and not is_byline:
+        elif rule.coverage >= _ALWAYS and not is_byline:
             self.is_strange |= name != "authors" or not self._has_match(rule)
         return value
 

@@ -5,11 +5,6 @@ to the site and not to its posts. Rules are written in TOML 1.0, so that people 
     platform = "wordpress"
     post = ["body.single-post"]       # matches on every post and on no other page
 
-    [site.signs]                      # only learned: a page that has all of these is a post (see PostSigns)
-    present = ["div.post-nav", "ul.post-tags"]
-    single = "h1.entry-title"
-    rule = "dated"
-
     [title]
     select = ["h1.entry-title"]
 
@@ -309,21 +304,6 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class PostSigns:
-    """What shows that a page is a post, so that the page need not be classified. A page without these signs may still
-    be a post.
-
-    - `present`: selectors that all match on a post, and not on other pages.
-    - `single`: the selector of the title. It matches once on a post, but may match several times on a listing.
-    - `rule`: the name of the rule by which extraction without site rules recognizes the site's posts.
-    """
-
-    present: tuple[str, ...]
-    single: str
-    rule: str
-
-
-@dataclass(frozen=True, slots=True)
 class SiteRules:
     """The rules of one site.
 
@@ -336,7 +316,6 @@ class SiteRules:
     - `version`: identifies the rules in articles that were read with them.
     - `post_by_hand`: True if `post` is hand-written.
     - `constants`: values that belong to the site and not to its posts.
-    - `signs`: what shows that a page is a post if `post` is empty; None if nothing does.
     """
 
     fields: Mapping[str, Rule] = field(default_factory=dict)
@@ -348,7 +327,6 @@ class SiteRules:
     version: str = ""
     post_by_hand: bool = False
     constants: SiteConstants = field(default_factory=SiteConstants)
-    signs: PostSigns | None = None
 
     def rule(self, name: str) -> Rule | None:
         return self.fields.get(name)
@@ -365,7 +343,6 @@ class SiteRules:
             version=f"{self.version}+{hand.version}".strip("+"),
             post_by_hand=bool(hand.post) or self.post_by_hand,
             constants=self.constants.with_others(hand.constants),
-            signs=None if "published" in own else self.signs,  # they are certain only where the learned date is
         )
 
     def by_hand(self) -> SiteRules | None:
@@ -386,12 +363,6 @@ def to_toml(rules: SiteRules) -> str:
         site |= {"learned_from": rules.pages, "teacher": rules.teacher}
     if rules.places:
         site["places"] = list(rules.places)
-    if rules.signs is not None:
-        site["signs"] = {
-            "present": list(rules.signs.present),
-            "single": rules.signs.single,
-            "rule": rules.signs.rule,
-        }
     out: dict[str, Any] = {"site": site}
     for name in LEARNABLE:
         if (rule := rules.rule(name)) is not None:
@@ -423,7 +394,7 @@ def from_toml(text: str, subject: str, *, by_hand: bool = False, version: str = 
     except tomllib.TOMLDecodeError as error:
         raise BadRules(subject, str(error)) from None
     site = data.pop("site", {})
-    _check_keys(subject, "site", site, ("platform", "post", "learned_from", "teacher", "places", "signs"))
+    _check_keys(subject, "site", site, ("platform", "post", "learned_from", "teacher", "places"))
     constants = data.pop("constants", {})
     _check_keys(subject, "constants", constants, [name for name, _ in SiteConstants().items()])
     platform = site.get("platform", "")
@@ -456,21 +427,7 @@ def from_toml(text: str, subject: str, *, by_hand: bool = False, version: str = 
         version,
         post_by_hand=by_hand and bool(post),
         constants=constants_from({name: _strings(subject, "constants", name, constants) for name in constants}),
-        signs=_signs(source, site["signs"], by_hand=by_hand) if "signs" in site else None,
     )
-
-
-def _signs(source: _Source, row: object, *, by_hand: bool) -> PostSigns:
-    if by_hand:
-        raise BadRules(source.subject, "[site.signs] is only learned: delete it, and name selectors in post instead")
-    _check_keys(source.subject, "site.signs", row, ("present", "single", "rule"))
-    assert isinstance(row, dict)
-    present, single, rule = _selectors(source, "site.signs", "present", row), row.get("single"), row.get("rule")
-    if not present or not isinstance(single, str) or not isinstance(rule, str):
-        raise BadRules(
-            source.subject, "[site.signs] needs at least one selector in present, one as single, and the name of a rule"
-        )
-    return PostSigns(present, single, rule)
 
 
 @dataclass(frozen=True, slots=True)
