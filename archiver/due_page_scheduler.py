@@ -104,11 +104,6 @@ class FrontierScheduler(Scheduler):
         if is_idle or self._read_at != archive.pages.changes:
             self._read_at = archive.pages.changes
             self._due.extend(self._pages(archive))
-        if not self._due and is_idle and (held := archive.outages.release()):
-            # No more responses will come that could show that these pages are not gone.
-            for result in held:
-                archive.store(result)
-            self._due.extend(self._pages(archive))
         if self._due:
             return self._next_page()
         self._requisites_begun |= is_idle

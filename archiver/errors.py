@@ -352,6 +352,13 @@ class RunNotFound(ArchiverError):
     """Raised when the archive has no run with this ID, or when the run was undone before."""
 
 
+class PageNotHeld(ArchiverError):
+    """Raised when a page to be released is not held."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url, f"{url} is not a held page of this site: 'archiver why {url}' says what is known of it.")
+
+
 class ClusterNotFound(ArchiverError):
     """Raised when the requested cluster of near-duplicates does not exist or has no members left, or when the requested
     article is in no cluster.

@@ -546,6 +546,7 @@ class PageResult:
     - `form`: the page's form, None if the page was not parsed.
     - `is_shell`: the page has no more content than the site shows at addresses that do not exist. The article's text,
       if any, comes from a feed or an API.
+    - `other`: what a page shows that was asked for as a known post and is not a post; None for other pages.
     - `lacks_end`: the HTML document does not have the end tag of its `html` element, which may be omitted but is also
       missing if a server sends only the first part of a page.
     """
@@ -578,6 +579,7 @@ class PageResult:
     listed_dates: tuple[ListedDate, ...] = ()
     form: PageForm | None = None
     is_shell: bool = False
+    other: Article | None = None
     lacks_end: bool = False
 
 

@@ -7,6 +7,7 @@ fill, or a teaser in place of the text. A page is held in these cases:
 - Its text is only a small part of the stored text, or an altogether different one.
 - Other posts show the same text.
 - Far more posts of the site changed in one run than ever before. Then all changed pages of the run are held.
+- It says that the post is gone, which a second fetch on another day must confirm.
 
 A held page is confirmed if it shows the same content for some days. If several held pages gained the same content, such
 as a paragraph of advertising, they are never confirmed in this way. All functions are pure.
@@ -46,13 +47,16 @@ class HoldRule(StrEnum):
     - OTHER_TEXT: it shows neither the title nor anything of the stored text, and no date or author.
     - SHARED_TEXT: it shows a text that the pages of other posts also show.
     - NOT_A_POST: it no longer looks like a post.
-    - STILL_LISTED: it is gone, although a feed, sitemap or API still lists it.
+    - GONE: it is gone, by one fetch or by several on one day.
+    - STILL_LISTED: it is gone, although a list, feed, sitemap or API of the site shows it.
+    - REDIRECTED: it redirects to the same page as more than a handful of the site's other posts.
     - MASS_CHANGE, MASS_GONE: it changed, or is gone, together with an unusual share of the site's posts.
     - CUT_OFF: its text lacks the end of the stored one, and so does the page, or a feed or the API has the rest.
     - NEW_TEXT: it shows nothing of the stored text, but its title, date or author. No source announced that.
     - OLDER_COPY: it shows an earlier revision, although a feed, sitemap or API still gives the time of a later edit.
     - UNSHOWN: only a feed or the API gives its new title or day of publication, and it still shows the stored one.
     - SHARED_CHANGE: as MASS_CHANGE, and the same was added to other held pages (see `gains`).
+    - REJECTED: a person has said that what it shows is wrong.
     """
 
     STUB = "stub"
@@ -60,7 +64,9 @@ class HoldRule(StrEnum):
     OTHER_TEXT = "other-text"
     SHARED_TEXT = "shared-text"
     NOT_A_POST = "not-a-post"
+    GONE = "gone"
     STILL_LISTED = "still-listed"
+    REDIRECTED = "redirected"
     MASS_CHANGE = "mass-change"
     MASS_GONE = "mass-gone"
     SHARED_CHANGE = "shared-change"
@@ -68,10 +74,15 @@ class HoldRule(StrEnum):
     NEW_TEXT = "new-text"
     OLDER_COPY = "older-copy"
     UNSHOWN = "unshown"
+    REJECTED = "rejected"
 
 
-MASS_RULES = frozenset({HoldRule.MASS_CHANGE, HoldRule.MASS_GONE, HoldRule.SHARED_CHANGE})
-"""Rules that concern a whole run: all changed or gone pages of the run are held."""
+GONE_RULES = frozenset({HoldRule.GONE, HoldRule.STILL_LISTED, HoldRule.REDIRECTED, HoldRule.MASS_GONE})
+"""Rules for pages that do not show their posts any more, and whose posts are not marked as gone yet."""
+MASS_RULES = frozenset({HoldRule.MASS_CHANGE, HoldRule.MASS_GONE, HoldRule.REDIRECTED, HoldRule.SHARED_CHANGE})
+"""Rules that concern the whole site. If one page shows its post again, all held pages are fetched again."""
+HANDFUL = 5
+"""At most this many posts of a site are deleted in the same way without a doubt about the site itself."""
 SHARED_BY = 2
 """If at least this many other posts show the same new text or have gained the same, this content belongs to the site
 and not to the posts."""
@@ -81,7 +92,9 @@ REASONS = {
     HoldRule.OTHER_TEXT: "it shows no part of the stored post",
     HoldRule.SHARED_TEXT: "it shows a text that other posts of the site also show",
     HoldRule.NOT_A_POST: "it no longer looks like a post",
-    HoldRule.STILL_LISTED: "it is gone, but a feed, sitemap or API lists it",
+    HoldRule.GONE: "it is gone; a fetch on another day must confirm it",
+    HoldRule.STILL_LISTED: "it is gone, but a list, feed, sitemap or API of the site shows it",
+    HoldRule.REDIRECTED: "it redirects to the same page as other posts of the site",
     HoldRule.MASS_CHANGE: "an unusual share of the site's posts changed at once",
     HoldRule.MASS_GONE: "an unusual share of the site's posts disappeared at once",
     HoldRule.CUT_OFF: "its text ends before that of the stored post",
@@ -89,6 +102,7 @@ REASONS = {
     HoldRule.OLDER_COPY: "it shows an earlier version than its feed, sitemap or API names",
     HoldRule.UNSHOWN: "a feed or the API gives another title or date than it shows",
     HoldRule.SHARED_CHANGE: "it gained the same text, title words or date as other posts of the site",
+    HoldRule.REJECTED: "it shows what 'archiver sites release --reject' refused",
 }
 """For each rule, the reason why a page is held, as a phrase."""
 
@@ -263,10 +277,11 @@ class Hold:
 
     def seen_again(self, rule: HoldRule, text_digest: str, at: datetime) -> Hold:
         """Returns the hold after another fetch at `at`. If the text differs from that of the previous fetch, the count
-        starts again.
+        starts again. What a person has rejected stays rejected while the page shows it.
         """
         if text_digest != self.text_digest:
             return Hold(rule, self.since, at, 1, text_digest)
+        rule = HoldRule.REJECTED if self.rule is HoldRule.REJECTED else rule
         if at - self.looked_at < LOOK_EVERY:
             return Hold(rule, self.since, self.looked_at, self.looks, text_digest)
         return Hold(rule, self.since, at, self.looks + 1, text_digest)
@@ -276,15 +291,25 @@ LOOK_EVERY = timedelta(hours=20)
 """A fetch of a held page is only counted if it is at least this much later than the last counted one."""
 CONFIRMED_BY = 3
 """The number of fetches that must show the same text before a held page is accepted."""
+_GONE_CONFIRMED_BY = 2
 _CONFIRMED_AFTER = timedelta(hours=44)
-_NEVER_ACCEPTED = frozenset({HoldRule.STUB, HoldRule.SHARED_TEXT, HoldRule.SHARED_CHANGE})
+_NEVER_ACCEPTED = frozenset(
+    {
+        HoldRule.STUB,
+        HoldRule.SHARED_TEXT,
+        HoldRule.SHARED_CHANGE,
+        HoldRule.STILL_LISTED,
+        HoldRule.REDIRECTED,
+        HoldRule.REJECTED,
+    }
+)
 _LOSES_TEXT = frozenset({HoldRule.SHORTER, HoldRule.OTHER_TEXT})
 
 
 def is_confirmed(hold: Hold, at: datetime, others: int = 0, *, loses_text: bool = False) -> bool:
     """Returns True if the new state of a held page (with this `hold`) may be stored at the time `at`, because the page
-    has shown the same text for two days. `others` is the number of the site's other pages that are held by the same
-    rule. `loses_text` is True if the new text is cut off, or ends within a line.
+    has shown the same text for two days, or has been gone on two. `others` is the number of the site's other pages that
+    are held by the same rule. `loses_text` is True if the new text is cut off, or ends within a line.
 
     Some changes are probably faults of the site, which may last longer. They are never confirmed by time, but only
     accepted by a person:
@@ -292,10 +317,13 @@ def is_confirmed(hold: Hold, at: datetime, others: int = 0, *, loses_text: bool 
     - a stub;
     - a text that other posts also show;
     - an addition that other posts have gained as well;
+    - a redirect to the page to which many posts redirect, and the end of a post that the site still lists;
     - a loss of text, if several posts lost text at once.
     """
     if hold.rule in _NEVER_ACCEPTED or ((loses_text or hold.rule in _LOSES_TEXT) and others >= SHARED_BY):
         return False
+    if hold.rule is HoldRule.GONE:
+        return hold.looks >= _GONE_CONFIRMED_BY
     return hold.looks >= CONFIRMED_BY and at - hold.since >= _CONFIRMED_AFTER
 
 
@@ -319,20 +347,6 @@ def _instant(at: datetime | None) -> datetime:
 # Recognizing runs in which an unusual share of the known posts changed.
 
 
-@dataclass(frozen=True, slots=True)
-class KnownPosts:
-    """Counts of the known posts in one or more runs: how many were fetched again, how many of these had changed, and
-    how many were gone. Changes and deletions that a source had announced are left out.
-    """
-
-    fetched: int = 0
-    changed: int = 0
-    gone: int = 0
-
-    def __add__(self, other: KnownPosts) -> KnownPosts:
-        return KnownPosts(self.fetched + other.fetched, self.changed + other.changed, self.gone + other.gone)
-
-
 TOGETHER = timedelta(days=4)
 """Runs that began within this time of each other are examined together, because one run alone may fetch only a few
 known posts.
@@ -346,7 +360,7 @@ _CHANCE = 1e-5
 
 
 def is_unusual(changed: int, fetched: int, past_changed: int, past_fetched: int) -> bool:
-    """Returns True if unusually many known posts changed (or are gone) in comparison with the site's past. `fetched` is
+    """Returns True if unusually many known posts changed in comparison with the site's past. `fetched` is
     how many were fetched, and the `past_` numbers are those of earlier runs.
 
     At least eight posts, and at least two in five of the fetched ones, must have changed. In addition, the probability

@@ -92,7 +92,7 @@ class ArchiveExtension:
     def _begin(self) -> None:
         run, crawler = self.run, self._crawler
         run.enter_cdx(anonymous=not names_contact(crawler.settings["USER_AGENT"]))
-        self.outages = OutageGuard(run.site_name, self.order.start_url, self.stop, gone_confirmed=run.gone_confirmed)
+        self.outages = OutageGuard(run.site_name, self.order.start_url, self.stop)
         if self.order.only:  # a run that fetches only missing pages does not request the home page
             self.home_url = run.home
         if run.quiet_until:

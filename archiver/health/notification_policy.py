@@ -30,9 +30,10 @@ PASSING_CODES = frozenset({"failed", "source", "statuses", "slow", "late", "noti
 """Codes of findings that concern a single run and may be absent in the next one. If amber, they are sent after two
 runs; all other findings are sent at once.
 """
+_GROWTH = 1.5
 _LEAST_GROWTH = 10
-"""A red finding is sent again if its figure has at least doubled and grown by at least this number. Thus a reported
-finding about one held page does not hide a later redesign.
+"""A red finding is sent again if its figure has grown by half, and by at least this number if it is a count and not a
+share. Thus a reported finding about one held page does not hide a later redesign.
 """
 _GROWTH_IGNORED_FOR = timedelta(days=4)
 _SMALL_FIGURE = 3
@@ -352,7 +353,7 @@ def _decide_present(fault: Fault, look: Look, policy: NotificationPolicy) -> Fau
 
 
 def _is_worse(fault: Fault, at: datetime) -> bool:
-    """Returns True if a fault has a higher level than was sent, or if it is red and its figure has at least doubled.
+    """Returns True if a fault has a higher level than was sent, or if it is red and its figure has grown by half.
     `at` is the current time: after a figure was sent, further growth is not reported for a while.
     """
     if _rank(fault.level) != _rank(fault.sent_level):
@@ -361,7 +362,8 @@ def _is_worse(fault: Fault, at: datetime) -> bool:
         return False
     if fault.sent_figure >= _SMALL_FIGURE and fault.sent_at and at - fault.sent_at < _GROWTH_IGNORED_FOR:
         return False
-    return fault.figure >= max(2 * fault.sent_figure, fault.sent_figure + _LEAST_GROWTH)
+    least = _LEAST_GROWTH if fault.figure > 1 else 0
+    return fault.figure >= max(_GROWTH * fault.sent_figure, fault.sent_figure + least) > 0
 
 
 def _decide_returned(fault: Fault, runs: int, policy: NotificationPolicy, *, is_often: bool) -> Event | None:

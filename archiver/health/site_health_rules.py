@@ -293,27 +293,55 @@ def _check_burst(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) 
 _MOST_EXAMPLES = 3
 
 
+_GONE_SHARE = 0.1
+_GONE_AT_LEAST = 2
+
+
 def _check_deletions(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
-    """Yields a finding if posts were recently found gone. It is amber only if the site's past does not explain it."""
-    urls = known.deletions.urls
-    if not urls:
+    """Yields findings about posts that are gone, and about many posts that redirect to one page. Deletions are red from
+    a tenth of the site's posts, and amber if the site's past does not explain them.
+    """
+    found = known.deletions
+    if found.redirected:
+        yield HealthFinding(
+            "redirected",
+            "red",
+            f"{len(found.redirected):,} of {found.posts:,} posts redirect to one page ({found.target}), for example "
+            f"{found.redirected[0]}. That is a fault of the site, so none of them is marked as gone. Look at the page; "
+            f"if the posts really are gone, 'archiver sites release {known.site} --accept' marks them.",
+            figure=len(found.redirected) / max(found.posts, 1),
+        )
+    number = len(found.urls) + len(found.unconfirmed) + len(found.listed)
+    if not number:
         return
+    is_red = number >= _GONE_AT_LEAST and found.share >= _GONE_SHARE
+    level: Level = "red" if is_red else "amber" if _are_deletions_unusual(found) else "green"
+    sentences = [
+        _name_posts(urls, what)
+        for urls, what in (
+            (found.urls, "no longer online"),
+            (found.unconfirmed, "gone, which a crawl on another day must confirm"),
+            (found.listed, "gone but still listed by the site, and therefore not marked"),
+        )
+        if urls
+    ]
+    if is_red:
+        sentences.append(f"That is {found.share:.0%} of the site's {found.posts:,} posts: ask its owner why.")
+    elif level == "amber":
+        sentences.append(
+            f"That is more than usual (previously {found.past_gone:,} of {found.past_fetched:,} fetches of known posts "
+            "found one gone): ask the site's owner if they were removed by mistake."
+        )
+    kept = "it" if number == 1 else "them"
+    sentences.append(f"The archive keeps {kept}; 'archiver why URL' shows what the site answers.")
+    yield HealthFinding("deletions", level, " ".join(sentences), since=found.last, figure=found.share)
+
+
+def _name_posts(urls: Sequence[str], what: str) -> str:
+    """Returns a sentence that says what some posts are, with examples."""
     posts = "A post is" if len(urls) == 1 else f"{len(urls):,} posts are"
     more = f" and {len(urls) - _MOST_EXAMPLES:,} more" if len(urls) > _MOST_EXAMPLES else ""
-    unusual = (
-        f"That is more than usual (previously {known.deletions.past_gone:,} of {known.deletions.past_fetched:,} "
-        "fetches of known posts found one gone): ask the site's owner if they were removed by mistake. "
-        if _are_deletions_unusual(known.deletions)
-        else ""
-    )
-    yield HealthFinding(
-        "deletions",
-        "amber" if unusual else "green",
-        f"{posts} no longer online: {', '.join(urls[:_MOST_EXAMPLES])}{more}. {unusual}The archive keeps "
-        f"{'it' if len(urls) == 1 else 'them'}; 'archiver why URL' shows what the site answers.",
-        since=known.deletions.last,
-        figure=len(urls),
-    )
+    return f"{posts} {what}: {', '.join(urls[:_MOST_EXAMPLES])}{more}."
 
 
 def _check_accepted(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
@@ -616,6 +644,8 @@ CONTENT_CODES = frozenset(
         "no-posts",
         "javascript",
         "hidden-pages",
+        "deletions",
+        "redirected",
         "untaken",
         "undated",
         "unlisted",

@@ -8,13 +8,20 @@ their captures show.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from collections import Counter
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from archiver.articles.suspicious_changes_and_impossible_values import HoldRule, drop_impossible_values
-from archiver.errors import RunNotFound
+from archiver.articles.article_comparison import is_other_page, no_longer_shows
+from archiver.articles.suspicious_changes_and_impossible_values import (
+    GONE_RULES,
+    REASONS,
+    HoldRule,
+    drop_impossible_values,
+)
+from archiver.errors import PageNotHeld, RunNotFound
 from archiver.extraction.article_extraction_with_site_rules import extract_page
 from archiver.extraction.page_parsing_and_javascript_check import parse_page
 from archiver.items import Article, Outcome, PageKind, PageResult
@@ -22,13 +29,15 @@ from archiver.maintenance.reextraction_reader import RulesByTime, read_response
 from archiver.sites.page_objects_and_test_cases import load_page_objects
 from archiver.storage import Database
 from archiver.storage.archive_opening_and_transactions import writing
+from archiver.storage.article_tables.article_and_revision_rows import article_from_row
 from archiver.storage.article_tables.article_storing_and_withdrawal import undo_gone, undo_revision, withdraw_article
 from archiver.storage.article_tables.field_candidate_evidence import forget_evidence_kinds
 from archiver.storage.article_tables.multipage_articles import parts_of
-from archiver.storage.held_pages_and_recent_changes import make_held_due, release_page, remember_accepted_gains
+from archiver.storage.held_pages_and_recent_changes import REMOVED, release_page, remember_accepted_gains
 from archiver.storage.page_result_writer import Storing, StoringRun, store_again
 from archiver.storage.pages_and_source_hints import EPOCH, hint_of_capture, moment, stamp
 from archiver.storage.run_records_and_statistics import Counts, forget_run_health
+from archiver.urls import urlkey
 
 # Undoing a run.
 
@@ -226,19 +235,19 @@ def list_runs(
 
 # Releasing held pages.
 
-_GONE = frozenset({HoldRule.STILL_LISTED, HoldRule.MASS_GONE})
 _RELEASED = "released by 'archiver sites release'"
 
 
 @dataclass(slots=True)
 class ReleasedPages:
-    """The result of releasing the held pages of a site.
+    """The result of a decision about held pages of a site.
 
     - `revised`: the number of articles that were revised.
     - `gone`: the number of posts that are gone.
     - `not_posts`: the number of pages that show no post; their articles are kept.
     - `unchanged`: the number of pages that show the stored state.
     - `due`: the number of pages that are only fetched again.
+    - `rejected`: the number of pages whose new state is wrong; their articles are kept.
     - `left`: for each page that stays held, a message with the reason.
     - `runs`: the IDs of the runs that held the accepted pages. Undoing these runs also undoes the changes made now.
     """
@@ -249,6 +258,7 @@ class ReleasedPages:
     due: int = 0
     not_posts: int = 0
     unchanged: int = 0
+    rejected: int = 0
     left: list[str] = field(default_factory=list)
     runs: list[int] = field(default_factory=list)
 
@@ -256,28 +266,52 @@ class ReleasedPages:
         return asdict(self)
 
 
-def release_held(db: Database, site: dict[str, Any]) -> ReleasedPages:
-    """Makes the held pages of a site due. The next crawl fetches them and decides again whether to hold them, as if no
-    page had been held before.
+def release_held(db: Database, site: dict[str, Any], url: str = "") -> ReleasedPages:
+    """Makes the held pages of a site due, or the one at `url`. The next crawl fetches them and decides again whether to
+    hold them, as if no page had been held before. Raises PageNotHeld.
     """
+    held = _held_rows(db, site["id"], url)
     with writing(db):
-        due = make_held_due(db, site["id"], _RELEASED)
-        db.execute("delete from held_pages where page_id in (select id from pages where site_id = ?)", [site["id"]])
+        for row in held:
+            db.execute("update pages set due_at = ?, reason = ? where urlkey = ?", [EPOCH, _RELEASED, row["urlkey"]])
+            release_page(db, row["urlkey"])
         forget_run_health(db, site["id"])
-    return ReleasedPages(site["name"], due=due)
+    return ReleasedPages(site["name"], due=len(held))
 
 
-def accept_held(db: Database, folder: Path, site: dict[str, Any], version: str, at: datetime) -> ReleasedPages:
-    """Accepts the held pages of a site: stores what their last captures (below `folder`) show. A page whose capture
-    cannot be read stays held. If several of the pages gained the same, later pages with the same gain are not held
-    because of it.
+def reject_held(db: Database, site: dict[str, Any], url: str = "") -> ReleasedPages:
+    """Keeps the stored articles of the held pages of a site, or of the one at `url`, for as long as the pages show what
+    they show now. The pages stay held without a finding. Raises PageNotHeld.
+    """
+    held = _held_rows(db, site["id"], url)
+    with writing(db):
+        for row in held:
+            db.execute("update held_pages set rule = ? where page_id = ?", [HoldRule.REJECTED, row["page_id"]])
+            db.execute(
+                "update pages set rule = ?, reason = ? where id = ?",
+                [HoldRule.REJECTED, REASONS[HoldRule.REJECTED], row["page_id"]],
+            )
+        forget_run_health(db, site["id"])
+    return ReleasedPages(site["name"], rejected=len(held))
+
+
+def accept_held(
+    db: Database, folder: Path, site: dict[str, Any], version: str, at: datetime, url: str = ""
+) -> ReleasedPages:
+    """Accepts the held pages of a site, or the one at `url`: stores what their last captures (below `folder`) show. A
+    page whose capture cannot be read stays held. If several of the pages gained the same, later pages with the same
+    gain are not held because of it. Raises PageNotHeld.
     """
     done, rules = ReleasedPages(site["name"]), RulesByTime(db)
+    held = _held_rows(db, site["id"], url)
+    shared = {one for one, number in Counter(row["text_digest"] for row in held).items() if number > 1}
     with writing(db):
         remember_accepted_gains(db, site["id"])
-    for row in _held_rows(db, site["id"]):
+    for row in held:
         with writing(db):
             result = _accepted_result(db, folder, site, row, rules, done)
+            if result is not None and _is_removed(db, row, result, is_shared=row["text_digest"] in shared):
+                result = replace(result, outcome=Outcome.GONE, article=None, reason=REMOVED)
             if result is None:
                 continue
             release_page(db, row["urlkey"])
@@ -294,14 +328,33 @@ def accept_held(db: Database, folder: Path, site: dict[str, Any], version: str, 
     return done
 
 
-def _held_rows(db: Database, site_id: int) -> list[dict[str, Any]]:
-    return list(
+def _held_rows(db: Database, site_id: int, url: str) -> list[dict[str, Any]]:
+    """Returns the held pages of a site, or the one at `url` if it is given. Raises PageNotHeld."""
+    key = urlkey(url) if url else ""
+    rows = list(
         db.query(
-            "select p.url, p.urlkey, p.status, p.capture_id, p.fetched_at, h.rule, h.run_id "
-            "from held_pages h join pages p on p.id = h.page_id where p.site_id = ? order by p.id",
-            [site_id],
+            "select p.id as page_id, p.url, p.urlkey, p.status, p.capture_id, p.fetched_at, h.rule, h.run_id, "
+            "h.text_digest from held_pages h join pages p on p.id = h.page_id where p.site_id = :site "
+            "and :key in ('', p.urlkey) order by p.id",
+            {"site": site_id, "key": key},
         )
     )
+    if url and not rows:
+        raise PageNotHeld(url)
+    return rows
+
+
+def _is_removed(db: Database, row: dict[str, Any], result: PageResult, *, is_shared: bool) -> bool:
+    """Returns True if an accepted page shows nothing of its stored post: it is no post, has hardly any text, or shows
+    the same as other accepted pages (`is_shared`).
+    """
+    new = result.article or result.other
+    stored = next(iter(db.query("select * from articles where urlkey = ?", [row["urlkey"]])), None)
+    if new is None or stored is None:
+        return False
+    old = article_from_row(stored)
+    is_notice = is_shared or result.outcome is Outcome.NOT_ARTICLE
+    return is_other_page(old, new) if is_notice else no_longer_shows(old, new)
 
 
 def _accepted_result(
@@ -313,7 +366,7 @@ def _accepted_result(
     fetched_at = moment(row["fetched_at"])
     assert fetched_at is not None
     common = {"url": row["url"], "final_url": row["url"], "status": row["status"]}
-    if row["rule"] in _GONE:
+    if row["rule"] in GONE_RULES:
         return PageResult(**common, at=fetched_at, outcome=Outcome.GONE, kind=PageKind.POST, reason=_RELEASED)
     found = read_response(db, folder, row["capture_id"])
     if found is None:
@@ -331,7 +384,13 @@ def _accepted_result(
     if article.kind is not PageKind.POST:
         reason = f"it is not a post: {article.kind_rule}"
         return PageResult(
-            **common, at=at, outcome=Outcome.NOT_ARTICLE, kind=article.kind, rule=article.kind_rule, reason=reason
+            **common,
+            at=at,
+            outcome=Outcome.NOT_ARTICLE,
+            kind=article.kind,
+            rule=article.kind_rule,
+            reason=reason,
+            other=article,
         )
     clean, _ = drop_impossible_values(article, at)
     return PageResult(

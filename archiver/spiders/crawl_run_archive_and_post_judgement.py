@@ -379,7 +379,6 @@ class CrawlRun:
             self.traps.resume()
         self.writer.on_written, self.writer.kept = self.traps.record_written, self.traps.undone_on_error
         self.requisites = Requisites(self, self.mode)
-        self.gone_confirmed = storing.gone_confirmed
         self.soft_not_found = self._remembered_soft_not_found()
         cdx = self.options.get("cdx")
         self.cdx = query_url(service_address(cdx), site_prefix(self.scope)) if cdx else ""

@@ -125,8 +125,8 @@ class PageQueue:
     """Hands out the pages of a run that are due in the pages table. A page is in progress until its result has reached
     the writer.
 
-    `is_searching_lists` is True once lists were made due because several posts are gone. `changes` counts events that
-    may make another page due or ready; a queue that was empty need not be read again until this number rises.
+    `changes` counts events that may make another page due or ready; a queue that was empty need not be read again until
+    this number rises.
     """
 
     def __init__(self, run: CrawlRun) -> None:
@@ -138,7 +138,6 @@ class PageQueue:
         self._named = deque(map(urlkey, run.order.pages))
         self._asked = set(self._named)
         self._has_probed = False
-        self.is_searching_lists = False
         self.changes = 0
 
     @property
@@ -335,22 +334,19 @@ class PageQueue:
                 self._run.traps.mark_not_fetched(page.urlkey)
                 crawl_exclusions.postpone_page(self._run.db, page.page_id, until)
 
-    def search_vanished(self, page: PageRequest) -> bool:
+    def search_vanished(self, page: PageRequest) -> None:
         """If the post at `page` is gone, its content may be at another address now. Makes due the pages that can show
         this: the post's other addresses and, once several posts are gone in this run, the lists that showed them.
-        Returns True if the post has other addresses.
         """
         run = self._run
         if run.order.only or len(self._vanished) >= _MOST_SEARCHED:
-            return False
+            return
         self._vanished.append(page.urlkey)
         with run.writing():
-            others = listed_posts.make_other_addresses_due(run.db, page.urlkey, run.started)
+            listed_posts.make_other_addresses_due(run.db, page.urlkey, run.started)
             if len(self._vanished) == _SEVERAL_VANISHED:
-                found = listed_posts.make_lists_due(run.db, run.site["id"], self._vanished, run.started)
-                self.is_searching_lists = found > 0
+                listed_posts.make_lists_due(run.db, run.site["id"], self._vanished, run.started)
         self.changes += 1
-        return others > 0
 
     def claim_new_link(self, target: DiscoveredURL) -> bool:
         """Returns True if a link is to be recorded: it is the first in this run with its URL, source and kind, and no

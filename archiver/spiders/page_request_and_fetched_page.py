@@ -18,7 +18,7 @@ from archiver.discovery.source_hints_and_trust import is_refetch_reason
 from archiver.items import Capture, PageKind, PageResult, RequisiteKind, SourceHint, UsageStatement
 from archiver.politeness.robots_and_usage_statements import TDMFile, statements_of_headers
 from archiver.storage.article_tables.multipage_articles import StoredPart
-from archiver.storage.pages_and_source_hints import MASS_DISAPPEARANCE_RULE, hint_from_json, moment
+from archiver.storage.pages_and_source_hints import hint_from_json, moment
 from archiver.warc.warc_records import Original
 
 MOST_REDIRECTS = 10
@@ -67,7 +67,6 @@ class PageRequest:
     - `is_probe`: the request is for an address that cannot exist, to learn the site's soft 404; it has no row.
     - `level`: the row's priority.
     - `existed`: the page existed when it was last requested.
-    - `quarantined`: the page was gone in a mass disappearance.
     - `worked`: the source listed pages before, and has failed `attempts` times in a row since.
     - `known_url`: the address by which the page is known, if `url` is another spelling of it (https, `www`, slash at
       the end) to which the host is believed to redirect. It is requested if `url` is gone or refused.
@@ -95,7 +94,6 @@ class PageRequest:
     alive: int = -1
     captures: int = 0
     existed: bool = False
-    quarantined: bool = False
     worked: bool = False
     attempts: int = 0
     parts: tuple[StoredPart, ...] = ()
@@ -325,8 +323,7 @@ def page_request(
         fetched_at=fetched_at,
         level=row["priority"],
         unconditional=unconditional or is_refetch_reason(row["reason"] or ""),
-        existed=row["outcome"] in _EXISTING or row["rule"] == MASS_DISAPPEARANCE_RULE,
-        quarantined=row["rule"] == MASS_DISAPPEARANCE_RULE,
+        existed=row["outcome"] in _EXISTING,
         worked=row["outcome"] == "not-article" or bool(row["has_listed_pages"]),
         attempts=row["attempts"] or 0,
         judged=_is_judged(row, kind),

@@ -486,7 +486,8 @@ def _with_outcome(result: PageResult, article: Article, request: PageRequest) ->
         return replace(result, outcome=Outcome.REFUSED, kind=kind, reason="it requires a password")
     if article.kind_rule == "not-found":
         return replace(result, outcome=Outcome.GONE, kind=request.kind, reason="it says that it does not exist")
-    return replace(result, outcome=Outcome.NOT_ARTICLE, reason=f"it is not a post: {article.kind_rule}")
+    other = article if request.kind is PageKind.POST and request.known else None
+    return replace(result, outcome=Outcome.NOT_ARTICLE, other=other, reason=f"it is not a post: {article.kind_rule}")
 
 
 def _same_validator(fetched: FetchedPage, request: PageRequest) -> bool:
@@ -546,6 +547,7 @@ def _refused_redirect(
         return replace(
             result,
             outcome=Outcome.GONE,
+            final_url=target,
             rule=SOFT_404,
             reason=f"it redirects to {target}: {site.soft_not_found.reason}",
         )
@@ -553,6 +555,7 @@ def _refused_redirect(
         return replace(
             result,
             outcome=Outcome.GONE,
+            final_url=target,
             rule=SOFT_404,
             reason="it was reported as a post and redirects to the home page",
         )

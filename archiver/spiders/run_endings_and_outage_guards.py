@@ -1,17 +1,16 @@
-"""The ways in which a run ends early, with their sentences; the outcomes of failed requests; and the guards that end a
-run if the whole site fails, because its server is down or most of its pages seem to be gone at once.
+"""The ways in which a run ends early, with their sentences; the outcomes of failed requests; and the guard that ends a
+run while the site's server is down.
 """
 
 from __future__ import annotations
 
 import asyncio
 import zlib
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from gzip import BadGzipFile
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING
 
 from scrapy import Request
 from scrapy.exceptions import (
@@ -29,7 +28,6 @@ from archiver.frontier.page_samples_and_edit_estimates import EditEstimate
 from archiver.guarded_download_handler import ForbiddenByRobots, HostBusy, Refusal, RobotsUnreadable, tls_problem
 from archiver.items import Outcome, PageResult
 from archiver.spiders.page_request_and_fetched_page import PageRequest
-from archiver.storage.pages_and_source_hints import quarantine_gone
 
 if TYPE_CHECKING:
     from scrapy.core.engine import ExecutionEngine
@@ -187,12 +185,8 @@ def outcome_of_failure(error: BaseException | None) -> tuple[Outcome, str, str]:
     return Outcome.FAILED, type(error).__name__, f"{type(error).__name__}: {str(error)[:200]}"
 
 
-T = TypeVar("T")
-
 FAILURES_IN_A_ROW = 3
 """If this many pages in a row fail, the home page is requested as a check."""
-ASKED = 20
-"""The number of responses for known pages that are needed to decide whether the site as a whole has disappeared."""
 
 
 class FailureStreak:
@@ -215,39 +209,6 @@ class FailureStreak:
         return True
 
 
-class MassGoneGuard(Generic[T]):
-    """Holds back the results for pages that are gone, until a number of further known pages (`asked`) has been fetched
-    and shows that most of the site is still online.
-    """
-
-    def __init__(self, asked: int = ASKED) -> None:
-        self._asked = asked
-        self._last: deque[T | None] = deque()
-
-    @property
-    def is_alarmed(self) -> bool:
-        """Returns True if more than half of the last pages are gone, so that something is probably wrong with the site
-        and not with its pages.
-        """
-        return len(self._last) == self._asked and sum(item is not None for item in self._last) > self._asked / 2
-
-    def add(self, gone: T | None) -> list[T]:
-        """Counts a fetched known page. `gone` is the item to hold back if the page is gone, otherwise None. Returns the
-        items that are no longer held back, because enough pages have been fetched since.
-        """
-        confirmed = []
-        if len(self._last) == self._asked and (first := self._last.popleft()) is not None:
-            confirmed.append(first)
-        self._last.append(gone)
-        return confirmed
-
-    def release(self) -> list[T]:
-        """Returns all items that are held back, and forgets them."""
-        held = [item for item in self._last if item is not None]
-        self._last.clear()
-        return held
-
-
 _UNANSWERED = frozenset({"no-host", "timeout", "no-connection", "broken-connection", "truncated"})
 _PROBE_SECONDS = 20.0
 _BELIEVED_AFTER = 3
@@ -255,22 +216,13 @@ _BELIEVED_AFTER = 3
 
 
 class OutageGuard:
-    """Ends a run while its server is down, and holds back results for pages that are gone until it is clear that the
-    site has not disappeared as a whole.
+    """Ends a run while its server is down, with the function `stop`, which takes a sentence that says why."""
 
-    `stop` is a function that ends the run; it takes a sentence that says why. `gone_confirmed` is True if a crawl a day
-    ago also found most posts gone.
-    """
-
-    def __init__(self, site: str, start_url: str, stop: Callable[[str], None], *, gone_confirmed: bool) -> None:
+    def __init__(self, site: str, start_url: str, stop: Callable[[str], None]) -> None:
         self._site = site
         self._start_url = start_url
         self._stop = stop
-        self._gone_confirmed = gone_confirmed
         self._streak = FailureStreak()
-        self._gone: MassGoneGuard[tuple[PageRequest, PageResult]] = MassGoneGuard()
-        self._waiting: list[tuple[PageRequest, PageResult]] = []  # until other addresses and lists have been read
-        self._has_waited = False
         self._probe: asyncio.Task[None] | None = None
 
     @property
@@ -289,64 +241,6 @@ class OutageGuard:
         failed = result.outcome is Outcome.FAILED and (result.rule in _UNANSWERED or result.rule.startswith("http-5"))
         if self._streak.add(failed) and engine is not None and not self.is_probing:
             self._probe = asyncio.get_running_loop().create_task(self._probe_home(engine, result.reason))
-
-    def is_doubtful(self, request: PageRequest, result: PageResult) -> bool:
-        """Returns True if the result says that a known page is gone. Such a result is held back."""
-        known = request.existed and not request.is_source and not self._gone_confirmed
-        return known and result.outcome is Outcome.GONE
-
-    def confirmed_results(
-        self, request: PageRequest, result: PageResult, *, has_other_address: bool = False, is_searching: bool = False
-    ) -> Iterator[PageResult]:
-        """Yields the results that may be stored now, usually just `result`. A result that says that a known page is
-        gone is held back:
-
-        - until nothing else is due, if the post has another address (`has_other_address`);
-        - otherwise until it is clear that the site has not disappeared as a whole.
-
-        If most of the last pages are gone, the run is stopped, and none of the held-back pages is stored as gone. While
-        lists are read again to find posts that have moved (`is_searching`), the first such results are held back until
-        nothing else is due.
-        """
-        if (
-            request.is_source
-            and request.worked
-            and result.outcome in (Outcome.GONE, Outcome.REFUSED)
-            and (request.attempts + 1 < _BELIEVED_AFTER)
-        ):
-            yield _to_retry(result)
-            return
-        known = request.existed and not request.is_source and not self._gone_confirmed
-        if not known or result.outcome in (Outcome.FAILED, Outcome.REFUSED):
-            yield result
-            return
-        gone = result.outcome is Outcome.GONE
-        if gone and has_other_address:
-            self._waiting.append((request, result))
-            return
-        yield from (held for _, held in self._gone.add((request, result) if gone else None))
-        if not gone:
-            yield result
-        if self._gone.is_alarmed and is_searching and not self._has_waited:
-            self._has_waited = True
-            self._waiting += self._gone.release()
-        elif self._gone.is_alarmed:
-            held = [*self._waiting, *self._gone.release()]
-            self._waiting.clear()
-            yield from (quarantine_gone(v) for j, v in held if not j.quarantined)
-            self._stop(
-                f"{len(held)} of the last {ASKED} known pages of {self._site} are suddenly gone. None was marked as "
-                f"gone, and the crawl was ended. Look at {self._start_url}; if they really are gone, a crawl a day "
-                "later accepts it."
-            )
-
-    def release(self) -> list[PageResult]:
-        """Returns the results that are still held back. This is called at the end of a run during which the site did
-        not disappear.
-        """
-        held = [*self._waiting, *self._gone.release()]
-        self._waiting.clear()
-        return [result for _, result in held]
 
     async def _probe_home(self, engine: ExecutionEngine, reason: str) -> None:
         timeout = min(_PROBE_SECONDS, engine.settings.getfloat("DOWNLOAD_TIMEOUT"))
@@ -378,8 +272,11 @@ class OutageGuard:
         )
 
 
-def _to_retry(result: PageResult) -> PageResult:
-    """Returns the result for a source that worked before and seems gone, changed to the outcome FAILED, so that the
-    next crawls try the source again before it is given up.
+def retried_source(request: PageRequest, result: PageResult) -> PageResult:
+    """Returns the result for a page. If it says that a source that worked before is gone or refused, for the first or
+    second time in a row, its outcome is FAILED, so that the next crawls try the source again.
     """
+    lost = request.is_source and request.worked and result.outcome in (Outcome.GONE, Outcome.REFUSED)
+    if not lost or request.attempts + 1 >= _BELIEVED_AFTER:
+        return result
     return replace(result, outcome=Outcome.FAILED, reason=f"{result.reason}, though it listed posts before")

@@ -57,6 +57,7 @@ from archiver.spiders.run_endings_and_outage_guards import (
     UNREACHABLE,
     cannot_crawl,
     outcome_of_failure,
+    retried_source,
     robots_unreadable,
     wall_sentence,
 )
@@ -668,15 +669,9 @@ class SiteSpider(Spider):
         if begun := begin_collection(result, page, archive.run.scope, archive.pages.stored_article):
             yield from self._collect_parts(begun)
             return
-        moved = archive.outages.is_doubtful(page, result) and archive.pages.search_vanished(page)
-        confirmed = list(
-            archive.outages.confirmed_results(
-                page, result, has_other_address=moved, is_searching=archive.pages.is_searching_lists
-            )
-        )
-        yield from (other for other in confirmed if other is not result)
-        if result in confirmed:
-            yield from self._finish(result, parsed)
+        if page.existed and not page.is_source and result.outcome is Outcome.GONE:
+            archive.pages.search_vanished(page)
+        yield from self._finish(retried_source(page, result), parsed)
 
     def _collect_parts(self, collection: PartCollection) -> Iterator[PageResult | Request]:
         """Yields the request for the next part of a post, or the post's result once all its parts are read."""

@@ -287,13 +287,13 @@ _LISTS_REASON = "several posts are gone, so lists are read again"
 _ADDRESS_REASON = "another address of its post is gone"
 
 
-def make_lists_due(db: Database, site_id: int, gone: Iterable[str], run_started: datetime) -> int:
-    """Makes due at most 20 of the listing pages that this run has not read, and returns their number. The pages that
-    showed most of the `gone` posts (urlkeys) come first, since they may show new addresses of these posts. Does nothing
-    if the site has a sitemap or an API.
+def make_lists_due(db: Database, site_id: int, gone: Iterable[str], run_started: datetime) -> None:
+    """Makes due at most 20 of the listing pages that this run has not read. The pages that showed most of the `gone`
+    posts (urlkeys) come first, since they may show new addresses of these posts. Does nothing if the site has a sitemap
+    or an API.
     """
     if db.execute(_HAS_SITEMAP_OR_API, [site_id]).fetchone():
-        return 0
+        return
     posts = set(_page_ids(db, gone))
     rows = db.execute(
         "select id, listed from pages where site_id = ? and kind = 'listing' "
@@ -303,13 +303,10 @@ def make_lists_due(db: Database, site_id: int, gone: Iterable[str], run_started:
     ).fetchall()
     ranked = sorted(rows, key=lambda row: -len(posts.intersection(map(int, row[1].split(",")))))
     make_pages_due(db, [row[0] for row in ranked[:_MOST_LISTS]], _LISTS_REASON)
-    return min(len(ranked), _MOST_LISTS)
 
 
-def make_other_addresses_due(db: Database, key: str, run_started: datetime) -> int:
-    """Makes due the other addresses of the post at this urlkey that do not redirect and that this run has not fetched.
-    Returns the number of its other addresses that do not redirect, whether fetched or not.
-    """
+def make_other_addresses_due(db: Database, key: str, run_started: datetime) -> None:
+    """Makes due the other addresses of the post at this urlkey that this run has not fetched and do not redirect."""
     others = (
         "from pages p join article_urls u on u.urlkey = p.urlkey join articles a on a.id = u.article_id "
         "where a.urlkey = ? and p.urlkey <> a.urlkey and p.redirect_urlkey is null and u.kind in ('copy', 'moved')"
@@ -318,7 +315,6 @@ def make_other_addresses_due(db: Database, key: str, run_started: datetime) -> i
         f"update pages set due_at = ?, reason = ? where fetched_at < ? and id in (select p.id {others})",
         [EPOCH, _ADDRESS_REASON, stamp(run_started), key],
     )
-    return int(db.execute(f"select count(*) {others}", [key]).fetchone()[0])
 
 
 def recheck_removed(db: Database, page_ids: Sequence[int], reason: str, rechecked: int, now: datetime) -> None:
@@ -349,9 +345,17 @@ def note_delisted(db: Database, changes: ListChanges, reason: str) -> None:
 
 
 def is_listed_since(db: Database, key: str, since: datetime) -> bool:
-    """Returns True if a source or listing has shown the page at this urlkey since a time."""
-    query = _LISTED_SINCE.format("(select id from pages where urlkey = ?)", "?")
-    return db.execute(f"{query} limit 1", [key, stamp(since)]).fetchone() is not None
+    """Returns True if a source or listing has shown the page at this urlkey since a time, or has since answered that it
+    has not changed (304) and shows the page in its last capture.
+    """
+    page = "(select id from pages where urlkey = ?1)"
+    unchanged = (
+        "select 1 from page_discoveries d join pages f on f.id = d.found_on_page_id join captures c on "
+        f"c.id = f.capture_id where d.page_id = {page} and d.source in ('feed', 'sitemap', 'api', 'listing') "
+        "and f.status = 304 and f.fetched_at >= ?2 and coalesce(d.last_seen, d.first_seen) >= c.captured_at"
+    )
+    query = f"{_LISTED_SINCE.format(page, '?2')} union all {unchanged} limit 1"
+    return db.execute(query, [key, stamp(since)]).fetchone() is not None
 
 
 # -- posts that are no longer listed, on sites whose pages cannot show whether they are gone

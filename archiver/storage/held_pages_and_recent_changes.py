@@ -15,15 +15,17 @@ import json
 import re
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 from zlib import crc32
 
-from archiver.articles.article_comparison import changed_fields, fold_words
+from archiver.articles.article_comparison import changed_fields, fold_words, is_other_page
 from archiver.articles.post_verdicts_by_page_form import OTHER_FORM_RULE
 from archiver.articles.suspicious_changes_and_impossible_values import (
+    GONE_RULES,
+    HANDFUL,
     LOOK_EVERY,
     MASS_RULES,
     MIN_CHANGED,
@@ -45,7 +47,7 @@ from archiver.articles.suspicious_changes_and_impossible_values import (
     missing_end,
     suspicion,
 )
-from archiver.frontier.fetch_order_and_revisits import VOUCHING_SOURCES, next_day_end
+from archiver.frontier.fetch_order_and_revisits import next_day_end
 from archiver.items import Article, Outcome, PageKind, PageResult, SourceHint
 from archiver.storage import Database
 from archiver.storage.article_tables.article_and_revision_rows import (
@@ -57,10 +59,10 @@ from archiver.storage.article_tables.article_storing_and_withdrawal import (
     answering_address,
     is_move,
     repeated_revision,
-    undo_gone,
     undo_revision,
     withdrawal_of,
 )
+from archiver.storage.delisted_posts_and_edit_samples import is_listed_since
 from archiver.storage.pages_and_source_hints import EPOCH, PageState, latest_hint, moment, stamp
 from archiver.urls import urlkey
 
@@ -127,13 +129,14 @@ def count_held(db: Database, site_id: int) -> int:
     )
 
 
-def count_held_alike(db: Database, site_id: int, key: str, rule: HoldRule) -> int:
-    """Returns the number of the site's pages, without the one at this urlkey, that are held by this rule."""
+def count_held_by(db: Database, site_id: int, rules: Iterable[HoldRule], but: str = "") -> int:
+    """Returns the number of the site's pages that are held by these rules, without the one at the urlkey `but`."""
+    names = sorted(rules)
     return int(
         db.execute(
             "select count(*) from held_pages h join pages p on p.id = h.page_id "
-            "where p.site_id = ? and h.rule = ? and p.urlkey <> ?",
-            [site_id, rule, key],
+            f"where p.site_id = ? and p.urlkey <> ? and h.rule in ({', '.join('?' * len(names))})",
+            [site_id, but, *names],
         ).fetchone()[0]
     )
 
@@ -163,13 +166,14 @@ def mark_shared(db: Database, site_id: int, digest: str) -> None:
     and not to a post.
     """
     db.execute(
-        "update held_pages set rule = ? where text_digest = ? and page_id in (select id from pages where site_id = ?)",
-        [HoldRule.SHARED_TEXT, digest, site_id],
+        "update held_pages set rule = ? where text_digest = ? and rule <> ? "
+        "and page_id in (select id from pages where site_id = ?)",
+        [HoldRule.SHARED_TEXT, digest, HoldRule.REJECTED, site_id],
     )
     db.execute(
         "update pages set rule = ?, reason = ? where site_id = ? and outcome = ? "
-        "and id in (select page_id from held_pages where text_digest = ?)",
-        [HoldRule.SHARED_TEXT, REASONS[HoldRule.SHARED_TEXT], site_id, Outcome.HELD, digest],
+        "and id in (select page_id from held_pages where text_digest = ? and rule <> ?)",
+        [HoldRule.SHARED_TEXT, REASONS[HoldRule.SHARED_TEXT], site_id, Outcome.HELD, digest, HoldRule.REJECTED],
     )
 
 
@@ -238,19 +242,11 @@ def has_accepted_gain(db: Database, site_id: int, old: Article, new: Article) ->
 _CHANGED = (HoldRule.MASS_CHANGE, HoldRule.SHARED_CHANGE)
 
 
-def is_run_held(db: Database, site_id: int, rule: HoldRule) -> bool:
-    """Returns True if pages of the site are held by this rule, MASS_CHANGE or MASS_GONE. Other pages that change are
-    then held, too. A page that is held by SHARED_CHANGE counts as one by MASS_CHANGE.
+def is_run_held(db: Database, site_id: int) -> bool:
+    """Returns True if pages of the site are held because an unusual share of its posts changed. Other pages that change
+    are then held, too.
     """
-    rules = _CHANGED if rule is HoldRule.MASS_CHANGE else (rule, rule)
-    return (
-        db.execute(
-            "select 1 from held_pages h join pages p on p.id = h.page_id where p.site_id = ? and h.rule in (?, ?) "
-            "limit 1",
-            [site_id, *rules],
-        ).fetchone()
-        is not None
-    )
+    return count_held_by(db, site_id, _CHANGED) > 0
 
 
 def last_run_before_hold(db: Database, site_id: int, rule: HoldRule) -> datetime | None:
@@ -283,8 +279,8 @@ def release_former_address(db: Database, key: str) -> None:
     """Ends the hold on a page that is gone, at this urlkey, because its post is at another URL now."""
     changed = db.execute(
         "update pages set outcome = ?, rule = 'http-' || status, reason = 'its post has another address' "
-        "where urlkey = ? and outcome = ? and rule in (?, ?)",
-        [Outcome.GONE, key, Outcome.HELD, HoldRule.MASS_GONE, HoldRule.STILL_LISTED],
+        f"where urlkey = ? and outcome = ? and rule in ({', '.join('?' * len(GONE_RULES))})",
+        [Outcome.GONE, key, Outcome.HELD, *sorted(GONE_RULES)],
     ).rowcount
     if changed:
         release_page(db, key)
@@ -348,12 +344,8 @@ def held_pages(db: Database, site_id: int) -> list[HeldPage]:
 # -- recent changes
 
 
-def record_change(
-    db: Database, key: str, article_id: int, revision: int | None, at: datetime, *, announced: bool
-) -> None:
-    """Records that the post of the page at this urlkey has a new revision (None: the post is gone). `announced` is True
-    if a source had announced the change.
-    """
+def record_change(db: Database, key: str, article_id: int, revision: int, at: datetime, *, announced: bool) -> None:
+    """Records that the post of the page at this urlkey has a new revision. `announced`: a source had said so."""
     db.execute(
         "insert into recent_changes (page_id, article_id, revision, changed_at, announced) "
         "select id, ?, ?, ?, ? from pages where urlkey = ?",
@@ -369,26 +361,22 @@ def forget_old_changes(db: Database, site_id: int, now: datetime) -> None:
     )
 
 
-def unusual_changes(db: Database, site: dict[str, Any], now: datetime) -> Iterator[HoldRule]:
-    """Yields the rules by which the recent changes of a site must be held, because an unusual share of its posts
-    changed or is gone.
+def are_changes_unusual(db: Database, site: dict[str, Any], now: datetime) -> bool:
+    """Returns True if the recent edits of a site must be held, because an unusual share of its posts changed.
 
     Several periods are examined. One covers all of the last days, since a single run may fetch only a few known posts.
     The others begin with each run of these days: a run that fetched all posts before a fault began would otherwise make
     the share of changed posts look small.
     """
-    for rule in (HoldRule.MASS_CHANGE, HoldRule.MASS_GONE):
-        changes = _change_times(db, site["id"], rule, now - TOGETHER)
-        # Most sites announce an edit or two at a time. After a redesign, a site may announce that each of its posts
-        # changed.
-        most_announced = _MOST_ANNOUNCED * _count_articles(db, site["name"]) if changes else 0
-        for start in _periods(db, site["id"], changes, now - TOGETHER):
-            of_period = [one for one in changes if one.at >= start]
-            counts = len({one.page_id for one in of_period}) >= most_announced
-            counted = [one for one in of_period if counts or not one.announced]
-            if _is_unusual_since(db, site["id"], rule, start, counted):
-                yield rule
-                break
+    changes = _change_times(db, site["id"], now - TOGETHER)
+    # Most sites announce an edit or two at a time. After a redesign, a site may announce that all its posts changed.
+    most_announced = _MOST_ANNOUNCED * _count_articles(db, site["name"]) if changes else 0
+    for start in _periods(db, site["id"], changes, now - TOGETHER):
+        of_period = [one for one in changes if one.at >= start]
+        counts = len({one.page_id for one in of_period}) >= most_announced
+        if _is_unusual_since(db, site["id"], start, [one for one in of_period if counts or not one.announced]):
+            return True
+    return False
 
 
 def _periods(db: Database, site_id: int, changes: Sequence[_ChangeTime], since: datetime) -> list[str]:
@@ -407,20 +395,17 @@ def _periods(db: Database, site_id: int, changes: Sequence[_ChangeTime], since: 
     return [stamp(since), *(starts[n - 1] for n in sorted(before) if n)]
 
 
-def _is_unusual_since(db: Database, site_id: int, rule: HoldRule, start: str, changes: Sequence[_ChangeTime]) -> bool:
-    """Returns True if the changes of a site since `start` concern an unusual share of the posts fetched since then."""
+def _is_unusual_since(db: Database, site_id: int, start: str, changes: Sequence[_ChangeTime]) -> bool:
+    """Returns True if the edits of a site since `start` concern an unusual share of the posts fetched since then."""
     pages = {one.page_id for one in changes}
-    is_edit = rule is HoldRule.MASS_CHANGE
-    if is_edit and len(pages) > SHARED_BY:
-        # If a fault cuts off or replaces all texts, some are stored as edits, and those that lose most are held one by
-        # one.
-        pages |= _pages_without_text(db, site_id, start)
-    if len(pages) < (SHARED_BY + 1 if is_edit else MIN_CHANGED):
+    if len(pages) <= SHARED_BY:
         return False
+    # If a fault cuts off or replaces all texts, some are stored as edits, and those that lose most are held one by one.
+    pages |= _pages_without_text(db, site_id, start)
     fetched = _count_fetched(db, site_id, start)
-    if is_unusual(len(pages), fetched, *_past(db, site_id, start, gone=not is_edit)):
+    if is_unusual(len(pages), fetched, *_past(db, site_id, start)):
         return True
-    return is_edit and _are_cut_off(db, changes, len(pages), fetched)
+    return _are_cut_off(db, changes, len(pages), fetched)
 
 
 _MOST_ANNOUNCED = 0.4
@@ -432,17 +417,17 @@ _MOST_READ = 40
 class _ChangeTime(NamedTuple):
     page_id: int
     article_id: int
-    revision: int | None
+    revision: int
     at: str
     announced: bool
 
 
-def _change_times(db: Database, site_id: int, rule: HoldRule, since: datetime) -> list[_ChangeTime]:
+def _change_times(db: Database, site_id: int, since: datetime) -> list[_ChangeTime]:
     rows = db.execute(
         "select c.page_id, c.article_id, c.revision, c.changed_at, c.announced from recent_changes c "
-        "join pages p on p.id = c.page_id where p.site_id = ? and (c.revision is null) = ? and c.changed_at >= ? "
+        "join pages p on p.id = c.page_id where p.site_id = ? and c.revision is not null and c.changed_at >= ? "
         "order by c.changed_at",
-        [site_id, rule is HoldRule.MASS_GONE, stamp(since)],
+        [site_id, stamp(since)],
     )
     return [_ChangeTime(*row) for row in rows]
 
@@ -473,7 +458,7 @@ def _are_cut_off(db: Database, changes: Sequence[_ChangeTime], number: int, fetc
     return cut_off > 0 and are_unusual_losses(number - len(edited) + cut_off, fetched)
 
 
-def _states_of(db: Database, article_id: int, revision: int | None) -> tuple[Article, Article] | None:
+def _states_of(db: Database, article_id: int, revision: int) -> tuple[Article, Article] | None:
     """Returns an article's states before and after an edit; None if one of them is not stored."""
     rows = db.execute(
         "select coalesce(previous, revision - 1) from revisions where article_id = ? and revision = ?",
@@ -506,45 +491,43 @@ def _count_fetched(db: Database, site_id: int, since: str) -> int:
 _PAST_RUNS = 60
 
 
-def _past(db: Database, site_id: int, before: str, *, gone: bool) -> tuple[int, int]:
-    """Returns two numbers about the runs before a time: how many known posts they found changed (or gone, if `gone` is
-    True), and how many known posts they fetched.
+def _past(db: Database, site_id: int, before: str) -> tuple[int, int]:
+    """Returns two numbers about the runs before a time: how many known posts they found changed, and how many known
+    posts they fetched.
     """
     row = db.execute(
-        "select total(iif(?, gone, revised)), total(revised + unchanged + gone) from (select * from runs "
+        "select total(revised), total(revised + unchanged + gone) from (select * from runs "
         "where site_id = ? and started_at < ? and undone_at is null and outcome = 'finished' order by id desc limit ?)",
-        [gone, site_id, before, _PAST_RUNS],
+        [site_id, before, _PAST_RUNS],
     ).fetchone()
     return int(row[0]), int(row[1])
 
 
 @dataclass(frozen=True, slots=True)
 class HeldRun:
-    """The result of holding the recent changes of a site: the pages that are held now (`held`), and how many edits and
-    deletions of the present run were taken back (`undone`).
+    """The result of holding the recent changes of a site: the pages that are held now (`held`), and how many edits of
+    the present run were taken back (`undone`).
     """
 
     held: frozenset[str] = frozenset()
     undone: int = 0
 
 
-def hold_recent_changes(db: Database, site_id: int, rule: HoldRule, run_id: int | None, now: datetime) -> HeldRun:
-    """Takes back the recent changes of a site and holds their pages by `rule`: edits by MASS_CHANGE, deletions by
-    MASS_GONE. `run_id` is the ID of the present run, None outside of runs.
+def hold_recent_changes(db: Database, site_id: int, run_id: int | None, now: datetime) -> HeldRun:
+    """Takes back the recent edits of a site and holds their pages (MASS_CHANGE). `run_id` is the ID of the present run,
+    None outside of runs.
 
     A change of an earlier run is kept if it is not part of the fault (`_is_of_fault`).
     """
-    assert rule in MASS_RULES
-    changes = _recent_changes(db, site_id, rule, run_id)
+    rule = HoldRule.MASS_CHANGE
+    changes = _recent_changes(db, site_id, run_id)
     shared = _shared_gains(changes)
     held: dict[str, RecentChange] = {}
     undone = 0
     for one in changes:
         if not _is_of_fault(db, one, shared):
             continue
-        if one.revision is None:
-            undo_gone(db, one.article_id)
-        elif not undo_revision(db, one.article_id, one.revision, now):
+        if not undo_revision(db, one.article_id, one.revision, now):
             continue
         undone += one.is_present
         if one.key not in held:
@@ -557,11 +540,7 @@ def hold_recent_changes(db: Database, site_id: int, rule: HoldRule, run_id: int 
         held[one.key] = one
     if shared:
         mark_shared_changes(db, site_id)
-    db.execute(
-        "delete from recent_changes where (revision is null) = ? "
-        "and page_id in (select id from pages where site_id = ?)",
-        [rule is HoldRule.MASS_GONE, site_id],
-    )
+    db.execute("delete from recent_changes where page_id in (select id from pages where site_id = ?)", [site_id])
     return HeldRun(frozenset(held), undone)
 
 
@@ -578,10 +557,10 @@ def count_taken_back(db: Database, site_id: int, run_id: int, since: datetime) -
 
 @dataclass(frozen=True, slots=True)
 class RecentChange:
-    """An edit or a deletion of a post that was found in the last days.
+    """An edit of a post that was found in the last days.
 
     - `page_id`, `key`: the ID and the urlkey of the post's page.
-    - `revision`: the revision that the edit made; None for a deletion.
+    - `revision`: the revision that the edit made.
     - `run_id`, `is_present`: the run that found the change, and True if it is the present run.
     - `announced`: True if a source had announced the change.
     - `text_digest`: the digest of the text after the edit.
@@ -591,7 +570,7 @@ class RecentChange:
     page_id: int
     key: str
     article_id: int
-    revision: int | None
+    revision: int
     run_id: int | None
     is_present: bool
     announced: bool
@@ -599,16 +578,16 @@ class RecentChange:
     gained: tuple[str, ...] = ()
 
 
-def _recent_changes(db: Database, site_id: int, rule: HoldRule, run_id: int | None) -> list[RecentChange]:
-    """Returns the recent edits of a site, or its recent deletions if the rule is MASS_GONE, newest first."""
+def _recent_changes(db: Database, site_id: int, run_id: int | None) -> list[RecentChange]:
+    """Returns the recent edits of a site, newest first."""
     rows = db.execute(
         "select p.id, p.urlkey, c.article_id, c.revision, coalesce(v.run_id, "
         "(select max(r.id) from runs r where r.site_id = p.site_id and r.started_at <= c.changed_at)), "
         "c.changed_at >= (select started_at from runs where id = ?), c.announced "
         "from recent_changes c join pages p on p.id = c.page_id "
         "left join revisions v on v.article_id = c.article_id and v.revision = c.revision "
-        "where p.site_id = ? and (c.revision is null) = ? order by c.id desc",
-        [run_id, site_id, rule is HoldRule.MASS_GONE],
+        "where p.site_id = ? and c.revision is not null order by c.id desc",
+        [run_id, site_id],
     ).fetchall()
     changes = []
     for page_id, key, article_id, revision, edit_run, is_present, announced in rows:
@@ -639,25 +618,24 @@ _FEW_CHANGES = 3
 
 def _is_of_fault(db: Database, change: RecentChange, shared: frozenset[str]) -> bool:
     """Returns True if a change is part of a fault of the site. `shared` is what most of the changed posts gained alike;
-    it is empty if they changed in different ways or disappeared.
+    it is empty if they changed in different ways.
 
     - A change of the present run is always part of the fault.
     - If `shared` is not empty, an earlier edit is part of the fault if its post gained the same.
     - Otherwise an earlier change is part of the fault if no source announced it, and its run found an unusual share of
-      the known posts changed (or gone).
+      the known posts changed.
     """
     if change.is_present:
         return True
     if shared:
         return not shared.isdisjoint(change.gained)
     row = db.execute(
-        "select iif(?, gone, revised), revised + unchanged + gone from runs where id = ? and finished_at is not null",
-        [change.revision is None, change.run_id],
+        "select revised, revised + unchanged + gone from runs where id = ? and finished_at is not null",
+        [change.run_id],
     ).fetchone()
     return not change.announced and (row is None or row[0] >= max(_FEW_CHANGES, UNUSUAL_SHARE * row[1]))
 
 
-_GONE_FOR_GOOD = 410  # the status that says that a page is gone for good (RFC 9110, section 15.5.11)
 _SHOWS_POST_AGAIN = "other held pages show their posts again"
 
 
@@ -682,8 +660,8 @@ class FetchedPost:
 
 @dataclass(frozen=True, slots=True)
 class GuardedResult:
-    """The result to store. Its outcome is HELD if the page is held. `is_confirmed` is True if the page was held and its
-    new state is now stored.
+    """The result to store. Its outcome is HELD if the page is held, and GONE if its post is now known to be gone.
+    `is_confirmed` is True if the page was held and its new state is now stored.
     """
 
     result: PageResult
@@ -697,10 +675,8 @@ def guard_page(db: Database, site: dict[str, Any], post: FetchedPost, result: Pa
     if result.outcome not in _JUDGED:
         return GuardedResult(result)
     hold = hold_of(db, post.key) if post.known.is_any_held else None
-    if result.outcome is Outcome.UNCHANGED:
-        rule = hold.rule if hold else None
-    else:
-        rule = _rule_for(db, site["id"], post, result)
+    unchanged = result.outcome is Outcome.UNCHANGED
+    rule = (hold.rule if hold else None) if unchanged else _rule_for(db, site, post, result)
     if rule is None:
         if hold is not None:
             _release(db, site["id"], post.key, hold)
@@ -712,12 +688,18 @@ def guard_page(db: Database, site: dict[str, Any], post: FetchedPost, result: Pa
     if alike >= SHARED_BY:
         rule = HoldRule.SHARED_CHANGE
     now = hold.seen_again(rule, digest, result.at) if hold else Hold(rule, result.at, result.at, 1, digest)
-    others = count_held_alike(db, site["id"], post.key, rule)
+    rule = now.rule
+    others = count_held_by(db, site["id"], (rule,), but=post.key)
     is_ever_new = rule is HoldRule.NEW_TEXT and hold is not None and hold.rule is rule and now.looks == 1
     if is_ever_new or is_confirmed(now, result.at, others, loses_text=_loses_text(post, result)):
         release_page(db, post.key)
         return GuardedResult(result, is_confirmed=True)
+    if is_confirmed(replace(now, rule=HoldRule.MASS_GONE), result.at) and _is_post_removed(db, site, post, result, now):
+        release_page(db, post.key)
+        return GuardedResult(replace(result, outcome=Outcome.GONE, article=None, reason=REMOVED), is_confirmed=True)
     hold_page(db, post.key, now, post.run_id, gained)
+    if rule is HoldRule.REDIRECTED:
+        _hold_redirected(db, site["id"], urlkey(result.final_url), now, post.run_id)
     if rule is HoldRule.SHARED_TEXT:
         mark_shared(db, site["id"], digest)
     if alike == SHARED_BY:
@@ -727,7 +709,8 @@ def guard_page(db: Database, site: dict[str, Any], post: FetchedPost, result: Pa
     return GuardedResult(replace(held, form=None, etag="", last_modified=""))
 
 
-_JUDGED = frozenset({Outcome.ARCHIVED, Outcome.UNCHANGED, Outcome.NOT_ARTICLE, Outcome.GONE})
+_JUDGED = frozenset({Outcome.ARCHIVED, Outcome.UNCHANGED, Outcome.NOT_ARTICLE, Outcome.GONE, Outcome.DUPLICATE})
+REMOVED = "it shows nothing of the post any more"
 
 
 def _digest(result: PageResult, hold: Hold | None) -> str:
@@ -759,19 +742,74 @@ def _release(db: Database, site_id: int, key: str, hold: Hold) -> None:
     make_held_due(db, site_id, _SHOWS_POST_AGAIN, None if is_of_site else hold)
 
 
-def _rule_for(db: Database, site_id: int, post: FetchedPost, result: PageResult) -> HoldRule | None:
+def _rule_for(db: Database, site: dict[str, Any], post: FetchedPost, result: PageResult) -> HoldRule | None:
     if result.outcome is Outcome.ARCHIVED:
-        return _rule_for_text(db, site_id, post, result)
+        return _rule_for_text(db, site["id"], post, result)
     row = _live_article(db, post.key) if post.known.has_article else None
-    if row is None:
+    if row is None or (result.outcome is Outcome.NOT_ARTICLE and result.rule == OTHER_FORM_RULE):
         return None
     if result.outcome is Outcome.NOT_ARTICLE:
-        return HoldRule.NOT_A_POST if result.rule != OTHER_FORM_RULE else None
-    if result.status == _GONE_FOR_GOOD or post.announced or answering_address(db, row["id"], post.key):
+        return HoldRule.NOT_A_POST
+    if answering_address(db, row["id"], post.key):
+        return None
+    target = urlkey(result.final_url)
+    if target != post.key and len(_redirected_to(db, site["id"], target, result.at) - {post.key}) >= HANDFUL:
+        return HoldRule.REDIRECTED
+    if result.outcome is Outcome.DUPLICATE:
         return None
     if _is_listed(db, post):
         return HoldRule.STILL_LISTED
-    return HoldRule.MASS_GONE if is_run_held(db, site_id, HoldRule.MASS_GONE) else None
+    many = max(MIN_CHANGED, _MANY * _count_articles(db, site["name"]))
+    return HoldRule.MASS_GONE if count_held_by(db, site["id"], GONE_RULES) >= many else HoldRule.GONE
+
+
+_MANY = 0.1
+"""If this share of a site's posts, and more than a handful, do not show their texts, the site is not well."""
+
+
+def _redirected_to(db: Database, site_id: int, target: str, at: datetime) -> set[str]:
+    """Returns the urlkeys of the site's posts whose own addresses redirect to the urlkey `target`, as far as they are
+    online or were marked as gone within the last days.
+    """
+    rows = db.execute(
+        "select p.urlkey from pages p join articles a on a.urlkey = p.urlkey where p.site_id = ? "
+        "and p.redirect_urlkey = ? and (a.gone_at is null or a.gone_at >= ?) "
+        "and a.id not in (select article_id from withdrawn_articles)",
+        [site_id, target, stamp(at - TOGETHER)],
+    )
+    return {row[0] for row in rows}
+
+
+def _hold_redirected(db: Database, site_id: int, target: str, hold: Hold, run_id: int | None) -> None:
+    """Holds the pages of all posts that redirect to the urlkey `target`, too: those that were taken for moved or
+    deleted posts before it was clear that the site redirects many.
+    """
+    for key in sorted(_redirected_to(db, site_id, target, hold.looked_at)):
+        (outcome,) = db.execute("select outcome from pages where urlkey = ?", [key]).fetchone()
+        if outcome == Outcome.HELD:
+            continue
+        db.execute(
+            "update pages set outcome = ?, rule = ?, reason = ?, due_at = ?, "
+            "article_id = (select id from articles where urlkey = pages.urlkey) where urlkey = ?",
+            [Outcome.HELD, hold.rule, REASONS[hold.rule], stamp(hold.looked_at + LOOK_EVERY), key],
+        )
+        db.execute("update articles set gone_at = null where urlkey = ?", [key])
+        hold_page(db, key, replace(hold, since=hold.looked_at, looks=1), run_id)
+
+
+def _is_post_removed(db: Database, site: dict[str, Any], post: FetchedPost, result: PageResult, hold: Hold) -> bool:
+    """Returns True if a held page shows nothing of its post, no list of this run shows the post, and most of the site's
+    posts are well. The page is then a notice that the post was removed, in whatever words and however often.
+    """
+    new = result.article or result.other
+    row = post.row or (_live_article(db, post.key) if post.known.has_article else None)
+    if hold.rule not in _REPLACED or new is None or row is None or not is_other_page(article_from_row(row), new):
+        return False
+    posts, held = _count_articles(db, site["name"]), count_held_by(db, site["id"], _REPLACED | GONE_RULES)
+    return held <= max(HANDFUL, _MANY * posts) and 2 * held < posts and not _is_listed(db, post)
+
+
+_REPLACED = frozenset({HoldRule.OTHER_TEXT, HoldRule.SHARED_TEXT, HoldRule.NOT_A_POST})
 
 
 def _rule_for_text(db: Database, site_id: int, post: FetchedPost, result: PageResult) -> HoldRule | None:
@@ -801,7 +839,7 @@ def _rule_for_text(db: Database, site_id: int, post: FetchedPost, result: PageRe
         return rule
     if changed and is_unshown(old, new):
         return HoldRule.UNSHOWN
-    if not changed or not is_run_held(db, site_id, HoldRule.MASS_CHANGE) or has_accepted_gain(db, site_id, old, new):
+    if not changed or not is_run_held(db, site_id) or has_accepted_gain(db, site_id, old, new):
         return None
     if post.announced:  # the feed of a hacked site announces the same advertising
         is_shared = count_held_with(db, site_id, post.key, gains(old, new)) >= SHARED_BY
@@ -917,13 +955,5 @@ def _live_article(db: Database, key: str) -> dict[str, Any] | None:
 
 
 def _is_listed(db: Database, post: FetchedPost) -> bool:
-    """Returns True if a feed, sitemap or API has listed the post since the run began."""
-    sources = sorted(VOUCHING_SOURCES)
-    return (
-        db.execute(
-            "select 1 from pages p join page_sources s on s.page_id = p.id where p.urlkey = ? and s.last_seen >= ? "
-            f"and s.source in ({', '.join('?' * len(sources))}) limit 1",
-            [post.key, stamp(post.run_started), *sources],
-        ).fetchone()
-        is not None
-    )
+    """Returns True if a list, feed, sitemap or API of this run shows the post."""
+    return is_listed_since(db, post.key, post.run_started)

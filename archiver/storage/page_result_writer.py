@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from archiver.articles.post_verdicts_by_page_form import OTHER_FORM_RULE
-from archiver.articles.suspicious_changes_and_impossible_values import REASONS, HoldRule, is_redated
+from archiver.articles.suspicious_changes_and_impossible_values import GONE_RULES, REASONS, HoldRule, is_redated
 from archiver.discovery.source_hints_and_trust import is_announced
 from archiver.frontier.fetch_order_and_revisits import (
     DEFAULT_REVISIT,
@@ -77,6 +77,7 @@ from archiver.storage.disk_and_database_errors import is_environment_error
 from archiver.storage.full_text_index_and_saved_searches import batch_indexing
 from archiver.storage.held_pages_and_recent_changes import (
     FetchedPost,
+    are_changes_unusual,
     forget_old_changes,
     guard_page,
     has_accepted_gain,
@@ -84,7 +85,6 @@ from archiver.storage.held_pages_and_recent_changes import (
     next_look,
     record_change,
     release_former_address,
-    unusual_changes,
 )
 from archiver.storage.page_discoveries_counts_and_source_trust import (
     Trust,
@@ -109,8 +109,6 @@ class StoringRun:
     - `listings_wait`: True if an API lists all posts, so that new listings wait for the revisit period.
     - `post_revisit`: the revisit period of posts; None if it is the same as for other pages.
     - `rechecked`: the number of posts that were made due because lists no longer show them.
-    - `gone_confirmed`: True if a crawl at least 20 hours ago found most posts gone, so that they are now believed to be
-      gone.
     - `first_crawl_finished`: when the first complete crawl of the site ended; "" if there was none.
     - `incomplete`: the new articles of the batch of which only the row of `articles` is stored so far.
     """
@@ -129,7 +127,6 @@ class StoringRun:
     crawl_started: datetime = field(init=False)
     trust: Trust = field(init=False)
     forms: SiteForms = field(init=False)
-    gone_confirmed: bool = field(init=False)
     first_crawl_finished: str = field(init=False)
     incomplete: list[NewArticle] = field(init=False, default_factory=list)
 
@@ -138,7 +135,6 @@ class StoringRun:
         self.crawl_started = pages.moment(began) or self.started
         self.trust = Trust(self.db, self.site, self.started, self.revisit)
         self.forms = SiteForms(self.db, self.site_id)
-        self.gone_confirmed = pages.is_gone_confirmed(self.db, self.site_id, self.started)
         self.first_crawl_finished = pages.first_crawl_finished(self.db, self.site_id)
 
     @property
@@ -264,8 +260,7 @@ def guard(run: StoringRun, storing: Storing) -> None:
     """
     if run.run_id is None or storing.removal is not None:
         return
-    announced = _is_announced(storing) or (storing.result.outcome is Outcome.GONE and run.gone_confirmed)
-    post = FetchedPost(storing.key, storing.row, run.run_id, run.crawl_started, announced, storing.known)
+    post = FetchedPost(storing.key, storing.row, run.run_id, run.crawl_started, _is_announced(storing), storing.known)
     guarded = guard_page(run.db, run.site, post, storing.result)
     storing.result, storing.is_confirmed = guarded.result, guarded.is_confirmed
 
@@ -311,7 +306,7 @@ def record(run: StoringRun, storing: Storing) -> None:
     storing.counts.refused += effect.outcome is Outcome.REFUSED
     if effect.outcome is Outcome.NOT_FOUND and storing.known.found_at >= pages.stamp(run.started):
         storing.counts.found -= 1  # it was a guess, and the site has no such feed or sitemap
-    if effect.outcome is Outcome.HELD:
+    if effect.outcome is Outcome.HELD and result.rule not in GONE_RULES:
         storing.held.add(storing.key)
     storing.counts.accepted += storing.is_confirmed
     storing.counts.failed += effect.outcome is Outcome.FAILED
@@ -392,8 +387,8 @@ def _store_archived(run: StoringRun, storing: Storing) -> Effect:
         restore_article(db, stored.article_id)
     if storing.row is not None and storing.row["urlkey"] != storing.key and stored.change is not Change.COPY:
         release_former_address(db, storing.row["urlkey"])
-    if stored.change in (Change.REVISED, Change.GONE) and stored.changed:
-        _record_change(run, storing, stored.article_id, gone=stored.change is Change.GONE)
+    if stored.change is Change.REVISED and stored.changed:
+        _record_edit(run, storing, stored.article_id)
     _count_change(storing.counts, stored, is_confirmed=storing.is_confirmed)
     outcome, changed = _CHANGES.get(stored.change, (Outcome.UNCHANGED, False))
     if stored.change is Change.GONE:
@@ -402,15 +397,15 @@ def _store_archived(run: StoringRun, storing: Storing) -> Effect:
     return Effect(outcome, _reason_for_page(run, result, stored, extractor), stored.article_id, changed, is_new=is_new)
 
 
-def _record_change(run: StoringRun, storing: Storing, article_id: int, *, gone: bool) -> None:
-    """Records an edit, or a deletion if `gone` is True, that a crawl found, so that the changes of the last days can be
-    examined together. A revert to an earlier revision does not count, since it may be the end of a fault, nor does an
-    edit that adds what a person accepted for other posts.
+def _record_edit(run: StoringRun, storing: Storing, article_id: int) -> None:
+    """Records an edit that a crawl found, so that the edits of the last days can be examined together. A revert to an
+    earlier revision does not count, since it may be the end of a fault, nor does an edit that adds what a person
+    accepted for other posts.
     """
-    if run.run_id is None or storing.is_confirmed or (gone and run.gone_confirmed):
+    if run.run_id is None or storing.is_confirmed:
         return
     row, new = storing.row, storing.result.article
-    if row and new and not gone and has_accepted_gain(run.db, run.site_id, article_from_row(row), new):
+    if row and new and has_accepted_gain(run.db, run.site_id, article_from_row(row), new):
         return
     number, same_as = run.db.execute(
         "select a.revision, (select o.revision from revisions o where o.article_id = a.id and o.revision = r.same_as "
@@ -418,10 +413,8 @@ def _record_change(run: StoringRun, storing: Storing, article_id: int, *, gone: 
         "where a.id = ?",
         [article_id],
     ).fetchone()
-    if same_as and not gone:
-        return
-    changed = None if gone else number
-    record_change(run.db, storing.key, article_id, changed, storing.result.at, announced=_is_announced(storing))
+    if not same_as:
+        record_change(run.db, storing.key, article_id, number, storing.result.at, announced=_is_announced(storing))
 
 
 def _is_announced(storing: Storing) -> bool:
@@ -483,8 +476,6 @@ def _store_gone(run: StoringRun, storing: Storing) -> Effect:
         return Effect(Outcome.NOT_FOUND, storing.result.reason)
     article_id = mark_gone(run.db, storing.key, storing.result.at) if storing.known.has_article else None
     storing.counts.gone += article_id is not None
-    if article_id is not None:
-        _record_change(run, storing, article_id, gone=True)
     return Effect(Outcome.GONE, storing.result.reason, article_id, article_id is not None)
 
 
@@ -770,7 +761,7 @@ class PageWriter:
             ]
             run.complete_articles()
             run.forms.write()
-            if counts.revised or counts.gone:
+            if counts.revised:
                 held |= self._hold_unusual_changes(results[-1].at, counts)
         counts.held = len(held - self._held)
         self._held |= held
@@ -783,21 +774,17 @@ class PageWriter:
                     self.measuring.count_sampled(storing.effect.outcome, changed=storing.effect.changed)
 
     def _hold_unusual_changes(self, now: datetime, counts: Counts) -> set[str]:
-        """If implausibly many posts were edited or deleted in the last days, takes these changes back and holds the
-        posts' pages. Returns the urlkeys of these pages.
+        """If implausibly many posts were edited in the last days, takes these edits back and holds the posts' pages.
+        Returns the urlkeys of these pages.
         """
         run = self._run
-        held: set[str] = set()
         forget_old_changes(run.db, run.site_id, now)
-        for rule in unusual_changes(run.db, run.site, now):
-            done = hold_recent_changes(run.db, run.site_id, rule, run.run_id, now)
-            _log.warning("%s: Holding %d posts: %s", run.site["name"], len(done.held), REASONS[rule])
-            held |= done.held
-            if rule is HoldRule.MASS_GONE:
-                counts.gone -= done.undone
-            else:
-                counts.revised -= done.undone
-        return held
+        if not are_changes_unusual(run.db, run.site, now):
+            return set()
+        done = hold_recent_changes(run.db, run.site_id, run.run_id, now)
+        _log.warning("%s: Holding %d posts: %s", run.site["name"], len(done.held), REASONS[HoldRule.MASS_CHANGE])
+        counts.revised -= done.undone
+        return set(done.held)
 
     def _commit_alone(self, result: PageResult, patience: float) -> None:
         try:

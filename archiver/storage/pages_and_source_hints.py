@@ -609,34 +609,3 @@ def mark_host_available(db: Database, site_id: int) -> None:
         [site_id, _WAITING],
     )
     db.execute("update sites set quiet_until = null where id = ? and quiet_until is not null", [site_id])
-
-
-# -- mass disappearance: if most pages seem to be gone, this is not believed until a crawl a day later confirms it
-
-MASS_DISAPPEARANCE_RULE = "mass-disappearance"
-_CONFIRM_AFTER = timedelta(hours=20)
-
-
-def quarantine_gone(result: PageResult) -> PageResult:
-    """Returns the result to store for a gone page while most pages of the site seem to be gone. Its outcome is FAILED,
-    so that the next crawl fetches the page first.
-    """
-    return replace(
-        result,
-        outcome=Outcome.FAILED,
-        rule=MASS_DISAPPEARANCE_RULE,
-        reason=f"{result.reason}, as for most pages of the site: a crawl a day later must confirm it",
-    )
-
-
-def is_gone_confirmed(db: Database, site_id: int, now: datetime) -> bool:
-    """Returns True if a mass disappearance is confirmed: a crawl at least 20 hours ago found the pages gone, and they
-    are still recorded as gone in `pages`.
-    """
-    return (
-        db.execute(
-            "select 1 from pages where site_id = ? and rule = ? and fetched_at < ?",
-            [site_id, MASS_DISAPPEARANCE_RULE, stamp(now - _CONFIRM_AFTER)],
-        ).fetchone()
-        is not None
-    )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
 
+from archiver.articles.suspicious_changes_and_impossible_values import GONE_RULES, HoldRule
 from archiver.extraction.page_classifier import is_declared
 from archiver.fields import OWN_TEXTS
 from archiver.items import HIDDEN_PAGES, NEEDS_JAVASCRIPT, UNDATED
@@ -143,7 +144,7 @@ def read_site_content(db: Database, site: str, site_id: int) -> SiteContent:
         undated,
         undated_example or "",
         *unlisted_posts(db, site_id),
-        tuple(held_pages(db, site_id)),
+        tuple(one for one in held_pages(db, site_id) if one.rule not in _REPORTED_ELSEWHERE),
         tuple(page_object_uses(db, site, only_failed=True)),
         len(mixed),
         len(texts),
@@ -152,6 +153,7 @@ def read_site_content(db: Database, site: str, site_id: int) -> SiteContent:
     )
 
 
+_REPORTED_ELSEWHERE = GONE_RULES | {HoldRule.REJECTED}
 _IS_POST = "p.site_id = :site and p.kind = 'post' and p.outcome in ('archived', 'unchanged')"
 
 
@@ -370,10 +372,14 @@ def read_accepted(db: Database, site_id: int, now: datetime) -> AcceptedPages:
 
 @dataclass(frozen=True, slots=True)
 class Deletions:
-    """The posts of a site that were found gone in the last seven days.
+    """The posts of a site that were marked as gone in the last seven days, and those whose pages do not show them now.
 
-    - `urls`: their URLs, most recently found first.
-    - `last`: when the last of them was found gone.
+    - `urls`: the URLs of those that were marked as gone, most recently found first.
+    - `last`: when the last of them was marked.
+    - `unconfirmed`: the URLs of posts whose pages are gone, which a fetch on another day must confirm.
+    - `listed`: the URLs of posts whose pages are gone, although a list, feed, sitemap or API shows them.
+    - `redirected`: the URLs of posts that redirect to one page, together with many others; `target` is its URL.
+    - `posts`: the number of the site's posts, those of `urls` included.
     - `fetched`: the number of fetches of known posts in these seven days.
     - `past_gone`, `past_fetched`: in the 60 runs before these days, the number of fetches that found a known post gone,
       and the number of all fetches of known posts. A post counts in each run that fetched it.
@@ -384,10 +390,20 @@ class Deletions:
     fetched: int = 0
     past_gone: int = 0
     past_fetched: int = 0
+    unconfirmed: Sequence[str] = ()
+    listed: Sequence[str] = ()
+    redirected: Sequence[str] = ()
+    target: str = ""
+    posts: int = 0
+
+    @property
+    def share(self) -> float:
+        """The share of the site's posts that were marked as gone, or whose pages are."""
+        return (len(self.urls) + len(self.unconfirmed) + len(self.listed)) / max(self.posts, 1)
 
 
 def read_deletions(db: Database, site_id: int, now: datetime) -> Deletions:
-    """Returns the posts of a site that were found gone in the last seven days."""
+    """Returns the posts of a site that are gone, or seem to be."""
     since = stamp(now - _RECENT)
     rows = db.execute(
         "select a.url, a.gone_at from pages p join articles a on a.id = p.article_id where p.site_id = ? "
@@ -395,8 +411,20 @@ def read_deletions(db: Database, site_id: int, now: datetime) -> Deletions:
         "group by a.id order by a.gone_at desc, a.id",
         [site_id, since],
     ).fetchall()
-    if not rows:
+    held = db.execute(
+        "select p.url, h.rule, coalesce((select t.url from pages t where t.urlkey = p.redirect_urlkey), "
+        "p.redirect_urlkey) from held_pages h join pages p on p.id = h.page_id "
+        f"where p.site_id = ? and h.rule in ({', '.join('?' * len(GONE_RULES))}) order by h.held_since, p.id",
+        [site_id, *sorted(GONE_RULES)],
+    ).fetchall()
+    if not rows and not held:
         return Deletions()
+    (online,) = db.execute(
+        "select count(*) from articles where site = (select name from sites where id = ?) and gone_at is null "
+        "and id not in (select article_id from withdrawn_articles)",
+        [site_id],
+    ).fetchone()
+    redirected = [(url, target) for url, rule, target in held if rule == HoldRule.REDIRECTED]
     fetched = db.execute(
         "select total(revised + unchanged + gone) from runs where site_id = ? and started_at >= ?", [site_id, since]
     ).fetchone()[0]
@@ -405,4 +433,15 @@ def read_deletions(db: Database, site_id: int, now: datetime) -> Deletions:
         "and started_at < ? and undone_at is null and outcome = 'finished' order by id desc limit ?)",
         [site_id, since, _PAST_RUNS],
     ).fetchone()
-    return Deletions([row[0] for row in rows], stored_time(rows[0][1]), int(fetched), int(past_gone), int(past_fetched))
+    return Deletions(
+        [row[0] for row in rows],
+        stored_time(rows[0][1]) if rows else None,
+        int(fetched),
+        int(past_gone),
+        int(past_fetched),
+        [url for url, rule, _ in held if rule in (HoldRule.GONE, HoldRule.MASS_GONE)],
+        [url for url, rule, _ in held if rule == HoldRule.STILL_LISTED],
+        [url for url, _ in redirected],
+        next((target for _, target in redirected if target), ""),
+        online + len(rows),
+    )

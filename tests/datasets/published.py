@@ -96,7 +96,16 @@ def make(archive: Path, posts: Sequence[Post], missing: Iterable[str] = ()) -> P
         writer = PageWriter(StoringRun(db, row, run_id, BEGAN, version="0.3.0"))
         for post in posts:
             if post.site == site:
-                writer.add(_page_result(post))
+                # A post is gone once two runs on different days have found it gone.
+                for day in (post.day - 1, post.day) if post.gone else ():
+                    writer.flush()
+                    db.execute("update runs set outcome = 'finished', finished_at = started_at")
+                    began = BEGAN + timedelta(days=day)
+                    run_id = begin_run(db, row["id"], "incremental", "0.3.0", began)
+                    writer = PageWriter(StoringRun(db, row, run_id, began, version="0.3.0"))
+                    writer.add(_page_result(replace(post, day=day)))
+                if not post.gone:
+                    writer.add(_page_result(post))
         for url in missing if site == posts[0].site else ():
             writer.add(
                 PageResult(
@@ -128,7 +137,10 @@ def _page_result(post: Post) -> PageResult:
         900,
     )
     if post.gone:
-        return PageResult(post.url, post.url, at, Outcome.GONE, PageKind.POST, status=410, capture=capture)
+        page = DiscoveredURL(post.url, DiscoverySource.LINK, PageKind.POST)
+        return PageResult(
+            post.url, post.url, at, Outcome.GONE, PageKind.POST, status=410, capture=capture, targets=(page,)
+        )
     published = datetime.fromisoformat(post.published or f"2024-03-{1 + post.number % 28:02}T09:00:00+01:00")
     article = Article(
         post.url,

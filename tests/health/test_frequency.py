@@ -233,6 +233,8 @@ def test_deletions_name_posts_and_end_after_a_week(archive: Archive) -> None:
     archive.run(NOW - 20 * DAY, unchanged=300)
     archive.run(NOW - DAY, unchanged=38, gone=2)
     lost = [archive.post(date(2025, 1, 1), NOW - 31 * DAY, gone=NOW - n * DAY) for n in (1, 2, 8)]
+    for _ in range(19):
+        archive.post(date(2025, 1, 1), NOW - 31 * DAY)
     found = archive.deletions()
     assert list(found.urls) == lost[:2]
     assert (found.last, found.fetched, found.past_gone, found.past_fetched) == (NOW - DAY, 40, 0, 300)
@@ -243,20 +245,22 @@ def test_deletions_name_posts_and_end_after_a_week(archive: Archive) -> None:
 
 
 @pytest.mark.parametrize(
-    ("gone", "fetched", "past_gone", "past_fetched", "level"),
+    ("gone", "fetched", "past_gone", "past_fetched", "posts", "level"),
     [
-        (2, 40, 0, 300, "green"),
-        (5, 40, 0, 300, "amber"),
-        (5, 40, 30, 300, "green"),  # the site often deletes posts
-        (5, 40, 0, 20, "green"),  # too little is known of it
-        (40, 40, 30, 300, "amber"),
+        (2, 40, 0, 300, 900, "green"),
+        (5, 40, 0, 300, 900, "amber"),
+        (5, 40, 30, 300, 900, "green"),  # the site often deletes posts
+        (5, 40, 0, 20, 900, "green"),  # too little is known of it
+        (40, 40, 30, 300, 900, "amber"),
+        (5, 40, 30, 300, 50, "red"),  # a tenth of the site
+        (1, 40, 0, 300, 5, "green"),
     ],
 )
-def test_deletions_are_amber_if_the_past_does_not_explain_them(
-    gone: int, fetched: int, past_gone: int, past_fetched: int, level: str
+def test_deletions_are_amber_if_the_past_does_not_explain_them_and_red_from_a_tenth_of_the_posts(
+    gone: int, fetched: int, past_gone: int, past_fetched: int, posts: int, level: str
 ) -> None:
     urls = [f"https://kiln.example/{n:03}/" for n in range(gone)]
-    found = Deletions(urls, NOW, fetched, past_gone, past_fetched)
+    found = Deletions(urls, NOW, fetched, past_gone, past_fetched, posts=posts)
     (finding,) = findings(site(deletions=found))
     assert (finding.code, finding.level) == ("deletions", level)
     assert sum(url in finding.sentence for url in urls) == min(gone, 3)
@@ -264,7 +268,7 @@ def test_deletions_are_amber_if_the_past_does_not_explain_them(
 
 def test_the_past_of_deletions_is_a_number_of_fetches_and_not_of_posts() -> None:
     """A site of 100 posts that was crawled each day has had far more fetches than posts."""
-    found = Deletions([f"https://kiln.example/{n}" for n in range(9)], NOW, 19, 0, 230)
+    found = Deletions([f"https://kiln.example/{n}" for n in range(9)], NOW, 19, 0, 230, posts=100)
     (finding,) = findings(site(deletions=found))
     assert "0 of 230 fetches of known posts" in finding.sentence
 
@@ -282,5 +286,5 @@ def test_unusual_deletions_are_one_finding() -> None:
     alone = site(last, past)
     assert [(one.code, one.about) for one in findings(alone)] == [("statuses", "gone")]
     urls = [f"https://kiln.example/{n}" for n in range(9)]
-    both = replace(alone, deletions=Deletions(urls, NOW, 19, 0, 100))
+    both = replace(alone, deletions=Deletions(urls, NOW, 19, 0, 100, posts=100))
     assert [(one.code, one.about) for one in findings(both)] == [("deletions", "")]

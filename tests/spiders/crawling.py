@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -60,3 +61,11 @@ def successive(*answers: Answer) -> Callable[[], Answer]:
 def text(body: str, status: int = 200, **headers: str) -> Answer:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return Answer(body.encode(), status, {"Content-Type": "text/plain", **named})
+
+
+def let_a_day_pass(archive: Path) -> None:
+    """Move the times of the held pages back by a day."""
+    with closing(sqlite3.connect(archive)) as db, db:
+        for name in ("held_since", "looked_at"):
+            db.execute(f"update held_pages set {name} = strftime('%Y-%m-%dT%H:%M:%S+00:00', {name}, '-1 day')")
+        db.execute("update pages set due_at = '' where id in (select page_id from held_pages)")

@@ -81,14 +81,14 @@ def test_what_was_accepted_is_taken_back_by_undoing_the_run_that_is_named(cut: t
     assert rows(archive, "select id, body from articles") == whole
 
 
-def test_accepting_pages_that_show_no_post_keeps_their_articles_and_says_so(cut: tuple[SiteServer, Path]) -> None:
+def test_accepting_pages_that_show_nothing_of_their_posts_marks_these_as_gone(cut: tuple[SiteServer, Path]) -> None:
     site, archive = cut
     name, whole = site.url.removeprefix("http://").strip("/"), rows(archive, "select id, body from articles")
     bare = Answer(b"<html><head><title>Log</title></head><body><p>We are moving.</p></body></html>")
     site.pages.update({f"/log-{n}/": bare for n in range(COUNT)})
     crawl(site.url, "--full", archive=archive)
     done = json.loads(archiver("sites", "release", name, "--accept", "--json", archive=archive).stdout)
-    assert (done["revised"], done["not_posts"]) == (0, COUNT)
+    assert (done["revised"], done["gone"], done["not_posts"]) == (0, COUNT, 0)
     assert rows(archive, "select id, body from articles") == whole
 
 

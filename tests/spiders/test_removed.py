@@ -4,28 +4,25 @@ addresses shows it.
 
 from __future__ import annotations
 
+import json
+import re
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.small_sites import SamplePost, sample_posts
-from tests.spiders.crawling import archiver, crawl, rows
+from tests.spiders.crawling import archiver, crawl, let_a_day_pass, rows
 from tests.spiders.site_server import Answer, Pages, home, page, serving
 
 NOTICE = Answer(
     b"<html><head><title>The Test Blog</title></head><body><h1>Sorry</h1>"
     b"<p>This story is no longer online. Read something else.</p></body></html>"
 )
-
-
-def let_a_day_pass(archive: Path) -> None:
-    """Move the times of the held pages back by a day."""
-    with closing(sqlite3.connect(archive)) as db, db:
-        for name in ("held_since", "looked_at"):
-            db.execute(f"update held_pages set {name} = strftime('%Y-%m-%dT%H:%M:%S+00:00', {name}, '-1 day')")
 
 
 def test_a_notice_in_place_of_a_post_marks_it_gone_when_it_is_confirmed(tmp_path: Path) -> None:
@@ -113,9 +110,12 @@ def test_a_list_that_still_shows_a_gone_post_has_it_fetched_at_once(tmp_path: Pa
     with serving(pages) as site:
         crawl(site.url, archive=archive)
         there = pages.pop("/post-1/")
-        crawl(site.url, "--full", archive=archive)
+        pages["/"] = home(*(link for link in links if link != "/post-1/"))
+        for _ in range(2):
+            crawl(site.url, "--full", archive=archive)
+            let_a_day_pass(archive)
         assert rows(archive, state) == [(1,)]
-        pages["/post-1/"] = there
+        pages |= {"/": home(*links), "/post-1/": there}
         with (
             closing(sqlite3.connect(archive)) as db,
             db,
@@ -153,6 +153,8 @@ def test_a_post_that_leaves_any_page_of_the_lists_is_found_gone_by_the_next_craw
         site.pages.clear()
         site.pages.update(dated_lists(frozenset({gone})))
         crawl(site.url, archive=archive)
+        let_a_day_pass(archive)
+        crawl(site.url, archive=archive)
     assert [row[0].endswith(f"/p/{gone}/") for row in rows(archive, GONE)] == [True]
 
 
@@ -164,3 +166,160 @@ def test_a_crawl_reads_only_the_first_and_the_last_page_of_lists_that_are_as_bef
         site.requests.clear()
         crawl(site.url, archive=archive)
         assert [one for one in site.requests if not one.startswith(("/robots", "/.well"))] == ["/", "/page/5/"]
+
+
+# A post is gone when the site itself says so of this post, on two days, while the site is well.
+
+LINKS = tuple(f"/post-{n}/" for n in range(12))
+MARKED = "select count(*) from articles where gone_at is not null"
+NOT_SHOWN = {
+    "404": Answer(b"<h1>Not found</h1>", 404),
+    "410": Answer(b"<h1>Gone</h1>", 410),
+    "a page that says so": Answer(b"<html><head><title>Page not found</title></head><body><h1>404</h1></body></html>"),
+    "a redirect to the home page": Answer(b"", 302, {"Location": "/"}),
+}
+
+
+def twelve_posts(listed: tuple[str, ...] = LINKS) -> Pages:
+    return {"/": home(*listed), **{link: page(f"Title {link}") for link in LINKS}}
+
+
+def findings(archive: Path) -> dict[str, dict[str, Any]]:
+    """Return the findings about the only site, by their codes."""
+    state = json.loads(archiver("status", "--json", archive=archive).stdout)
+    return {one["code"]: one for one in state[0]["health"]["findings"]}
+
+
+@pytest.mark.parametrize("answer", NOT_SHOWN.values(), ids=NOT_SHOWN)
+def test_a_post_is_gone_once_its_site_has_said_so_on_two_days(answer: Answer, tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    with serving(twelve_posts()) as site:
+        crawl(site.url, archive=archive)
+        site.pages["/"] = home(*LINKS[:5], *LINKS[6:])
+        site.pages["/post-5/"] = answer
+        for _ in range(2):  # a second fetch on the same day confirms nothing
+            assert crawl(site.url, "--full", archive=archive).returncode == 0
+            assert rows(archive, MARKED) == [(0,)]
+        assert "on another day must confirm" in findings(archive)["deletions"]["sentence"]
+        let_a_day_pass(archive)
+        crawl(site.url, "--full", archive=archive)
+        assert rows(archive, GONE) == [(f"{site.url}post-5/",)]
+        assert rows(archive, "select gone from runs order by id") == [(0,), (0,), (0,), (1,)]
+
+
+@pytest.mark.parametrize("answer", NOT_SHOWN.values(), ids=NOT_SHOWN)
+@pytest.mark.parametrize("etag", [{}, {"ETag": '"1"'}], ids=["list read", "list unchanged"])
+def test_a_post_that_a_live_list_shows_is_never_gone(etag: dict[str, str], answer: Answer, tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    with serving(twelve_posts()) as site:
+        site.pages["/"] = replace(home(*LINKS), headers={"Content-Type": "text/html", **etag})
+        crawl(site.url, archive=archive)
+        site.pages["/post-5/"] = answer
+        for _ in range(5):
+            crawl(site.url, archive=archive)
+            let_a_day_pass(archive)
+        assert rows(archive, MARKED) == [(0,)]
+        assert rows(archive, "select rule from held_pages") == [("still-listed",)]
+        assert "still listed" in findings(archive)["deletions"]["sentence"]
+        site.pages["/"] = home(*LINKS[:5], *LINKS[6:])
+        for _ in range(2):
+            crawl(site.url, "--full", archive=archive)
+            let_a_day_pass(archive)
+        assert rows(archive, MARKED) == [(1,)]
+
+
+@pytest.mark.parametrize("target", ["/", "/sorry/"], ids=["home page", "a common page"])
+@pytest.mark.parametrize("at_once", [12, 4], ids=["all", "a few more each day"])
+def test_a_site_that_redirects_its_posts_to_one_page_is_at_fault(at_once: int, target: str, tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    with serving(twelve_posts()) as site:
+        crawl(site.url, archive=archive)
+        with closing(sqlite3.connect(archive)) as db, db:
+            db.execute("update articles set first_seen = '2026-01-01T00:00:00+00:00'")
+        before = rows(archive, "select url, title, revision, gone_at from articles order by url")
+        posts = {link: site.pages[link] for link in LINKS}
+        site.pages["/"] = home(target)
+        site.pages["/sorry/"] = page(
+            "Come back later", "We are sorry, and look forward to your next visit in the summer. " * 8
+        )
+        redirected = 0
+        for _ in range(6):
+            redirected = min(redirected + at_once, len(LINKS))
+            site.pages.update({link: Answer(b"", 302, {"Location": target}) for link in LINKS[:redirected]})
+            done = crawl(site.url, "--full", archive=archive)
+            let_a_day_pass(archive)
+        assert done.returncode == 1
+        found = findings(archive)["redirected"]
+        assert (found["level"], "deletions" in findings(archive)) == ("red", False)
+        assert re.match("12 of 1[23] posts redirect to one page", found["sentence"])
+        assert found["sentence"] in done.stdout
+        mine = "where url not like '%sorry/'"
+        assert rows(archive, f"select url, title, revision, gone_at from articles {mine} order by url") == before
+        site.pages.update(posts | {"/": home(*LINKS)})
+        assert crawl(site.url, "--full", archive=archive).returncode == 0
+        assert rows(archive, "select count(*) from held_pages") == [(0,)]
+        assert rows(archive, f"select url, title, revision, gone_at from articles {mine} order by url") == before
+
+
+@pytest.mark.parametrize(("lost", "level"), [(1, "green"), (2, "red")])
+def test_deletions_of_a_tenth_of_the_posts_are_red(lost: int, level: str, tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    with serving(twelve_posts()) as site:
+        crawl(site.url, archive=archive)
+        site.pages["/"] = home(*LINKS[lost:])
+        for link in LINKS[:lost]:
+            del site.pages[link]
+        for _ in range(2):
+            done = crawl(site.url, "--full", archive=archive)
+            assert (done.returncode, findings(archive)["deletions"]["level"]) == (int(level == "red"), level)
+            let_a_day_pass(archive)
+        assert rows(archive, MARKED) == [(lost,)]
+
+
+def test_the_same_notice_in_place_of_several_posts_marks_them_all_gone(tmp_path: Path) -> None:
+    archive, removed = tmp_path / "a.db", LINKS[:3]
+    with serving(twelve_posts()) as site:
+        crawl(site.url, archive=archive)
+        site.pages |= {"/": home(*LINKS[3:]), **dict.fromkeys(removed, NOTICE)}
+        for _ in range(3):
+            assert rows(archive, MARKED) == [(0,)]
+            crawl(site.url, "--full", archive=archive)
+            let_a_day_pass(archive)
+        assert rows(archive, MARKED) == [(3,)]
+
+
+def test_the_same_notice_in_place_of_most_posts_marks_none(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    with serving(twelve_posts()) as site:
+        crawl(site.url, archive=archive)
+        site.pages |= {"/": home(), **dict.fromkeys(LINKS[:9], NOTICE)}
+        for _ in range(5):
+            crawl(site.url, "--full", archive=archive)
+            let_a_day_pass(archive)
+        assert rows(archive, MARKED) == [(0,)]
+
+
+def test_a_person_decides_about_one_held_page_and_about_all(tmp_path: Path) -> None:
+    archive, removed = tmp_path / "a.db", LINKS[:4]
+    with serving(twelve_posts()) as site:
+        crawl(site.url, archive=archive)
+        site.pages |= dict.fromkeys(removed, NOTICE)  # the home page still lists them
+        crawl(site.url, "--full", archive=archive)
+        name = rows(archive, "select name from sites")[0][0]
+        one = [f"{site.url}{link[1:]}" for link in removed]
+        done = archiver("sites", "release", name, one[0], "--accept", archive=archive)
+        assert (done.returncode, "1 gone" in done.stdout) == (0, True)
+        assert rows(archive, GONE) == [(one[0],)]
+        done = archiver("sites", "release", name, one[1], "--reject", archive=archive)
+        assert "1 page keeps its article until it shows something else" in done.stdout
+        for _ in range(4):
+            let_a_day_pass(archive)
+            crawl(site.url, "--full", archive=archive)
+        state = "select url from pages p join held_pages h on h.page_id = p.id where h.rule = 'rejected'"
+        assert rows(archive, state) == [(one[1],)]
+        assert one[1] not in findings(archive)["held"]["sentence"]
+        done = archiver("sites", "release", name, "--accept", archive=archive)
+        assert "3 gone" in done.stdout
+        assert rows(archive, "select count(*) from held_pages") == [(0,)]
+        done = archiver("sites", "release", name, one[1], "--reject", archive=archive)
+        assert (done.returncode, f"{one[1]} is not a held page" in done.stderr) == (1, True)

@@ -284,13 +284,6 @@ def test_a_run_that_fetched_all_posts_does_not_hide_the_changes_of_the_next(site
     assert (counts.held, counts.revised) == (9, 0)
 
 
-def test_the_run_before_does_not_hide_the_posts_that_went(site: Site) -> None:
-    site.crawl(1, [post(n) for n in range(12, 80)])
-    site.crawl(20, [post(n) for n in range(80)])
-    counts = site.crawl(20.5, [gone(n, 20.5) for n in range(9)])
-    assert (counts.held, counts.gone) == (9, 0)
-
-
 @pytest.mark.parametrize(("cut", "whole", "held"), [(3, 3, 3), (3, 4, 0), (2, 0, 0)])
 def test_half_of_the_fetched_texts_cut_off_are_no_edits(site: Site, cut: int, whole: int, held: int) -> None:
     shown = [*(teaser(n) for n in range(cut)), *(post(n) for n in range(cut, cut + whole))]
@@ -708,29 +701,21 @@ def test_a_post_stored_before_a_fault_is_not_changed_with_those_first_stored_dur
 # Deletions.
 
 
-def test_a_post_that_a_source_still_lists_is_not_gone_at_once(site: Site) -> None:
-    counts = [site.crawl(day, [gone(3, day)], listed=[3]) for day in (1, 2, 3)]
-    assert [(one.gone, one.held) for one in counts] == [(0, 1), (0, 1), (1, 0)]
-
-
 @pytest.mark.parametrize(("status", "reason"), [(410, ""), (404, "sitemap no longer lists it")])
-def test_a_post_that_is_gone_for_good_is_gone(site: Site, status: int, reason: str) -> None:
-    assert site.crawl(1, [gone(3, 1, status)], reason=reason).gone == 1
+def test_a_post_is_gone_once_two_days_have_shown_it(site: Site, status: int, reason: str) -> None:
+    counts = [site.crawl(day, [gone(3, day, status)], reason=reason) for day in (1, 1.5, 2)]
+    assert [one.gone for one in counts] == [0, 0, 1]
 
 
-def test_many_posts_that_go_over_several_runs_are_held(site: Site) -> None:
-    for run in range(3):
-        site.crawl(1 + run / 2, [gone(n, 1 + run / 2) for n in range(4 * run, 4 * run + 4)])
-    assert [row["gone_at"] for row in site.articles().values()] == [None] * 12
-    assert set(site.held()) == {"mass-gone"}
+def test_many_posts_that_go_at_once_are_gone_on_the_third_day(site: Site) -> None:
+    counts = [site.crawl(day, [gone(n, day) for n in range(12)]) for day in (1, 2, 3)]
+    assert [one.gone for one in counts] == [0, 0, 12]
 
 
-def test_a_deletion_of_an_earlier_day_stays(site: Site) -> None:
-    site.crawl(0, [post(n) for n in range(12, 30)])
-    site.crawl(1, [gone(3, 1), *(post(n) for n in range(12, 20))])
-    site.crawl(2, [gone(n, 2) for n in range(10, 24)])
-    assert site.held() == ["mass-gone"] * 14
-    assert [url for url, row in site.articles().items() if row["gone_at"]] == [url_of(3)]
+def test_a_post_that_is_back_on_the_second_day_was_never_gone(site: Site) -> None:
+    counts = [site.crawl(1, [gone(3, 1)]), site.crawl(2, [post(3)]), site.crawl(3, [gone(3, 3)])]
+    assert [one.gone for one in counts] == [0, 0, 0]
+    assert site.held() == ["gone"]
 
 
 def test_a_page_that_is_no_post_any_more_keeps_its_article(site: Site) -> None:
@@ -744,8 +729,9 @@ def test_a_page_that_is_no_post_any_more_keeps_its_article(site: Site) -> None:
 
 def test_undoing_a_run_takes_back_edits_deletions_and_new_articles(site: Site) -> None:
     before = site.articles()
-    site.crawl(1, [replace(post(3), title="Spam"), gone(4, 1), post(50)])
-    done = undo_run(site.db, site.runs, AT + timedelta(days=2))
+    site.crawl(1, [gone(4, 1)])
+    site.crawl(2, [replace(post(3), title="Spam"), gone(4, 2), post(50)])
+    done = undo_run(site.db, site.runs, AT + timedelta(days=3))
     assert (done.revised, done.gone, done.new, done.left) == (1, 1, 1, 0)
     after = site.articles()
     assert after[url_of(3)]["title"] == "Post 3"

@@ -35,7 +35,7 @@ from archiver.articles.revision_order_reverts_and_kept_values import (
     lost_page_object_values,
     with_page_object_values,
 )
-from archiver.articles.suspicious_changes_and_impossible_values import HoldRule
+from archiver.articles.suspicious_changes_and_impossible_values import GONE_RULES
 from archiver.fields import EVIDENCE, LATEST
 from archiver.items import Article
 from archiver.storage import Database
@@ -722,11 +722,12 @@ def _answers(db: Database, key: str, since: datetime | None = None) -> bool:
 
 
 def _is_gone(db: Database, key: str) -> bool:
-    """Returns True if the page at this urlkey was gone when it was last fetched. This includes pages that are held
-    because most pages of the site seem to be gone.
+    """Returns True if the page at this urlkey was gone when it was last fetched. This includes pages whose end is not
+    confirmed yet.
     """
-    query = "select 1 from pages where urlkey = ? and (outcome = 'gone' or (outcome = 'held' and rule = ?))"
-    return db.execute(query, [key, HoldRule.MASS_GONE]).fetchone() is not None
+    rules = ", ".join("?" * len(GONE_RULES))
+    query = f"select 1 from pages where urlkey = ? and (outcome = 'gone' or (outcome = 'held' and rule in ({rules})))"
+    return db.execute(query, [key, *sorted(GONE_RULES)]).fetchone() is not None
 
 
 def _known_address(

@@ -120,11 +120,17 @@ def find_article_of(db: Database, site: str, article: Article, redirects: Iterab
     for where, value in (("site = ? and post_id = ?", article.post_id), ("site = ? and guid = ?", article.guid)):
         if value and (row := article_where(db, where, [site, value])):
             return row
-    for key in _possible_urlkeys(db, article, redirects):
-        row = _at_address(db, key)
-        if row and not _is_another_post(row, article):
-            return row
-    return _at_canonical(db, article) or _with_text(db, site, article)
+    own = urlkey(article.url)
+    if (row := _at_address(db, own)) and not _is_another_post(row, article):
+        return row
+    moved = {
+        row["id"]: row
+        for url in (*redirects, *urls_redirecting_to(db, own))
+        if (row := _at_address(db, urlkey(url))) and not _is_another_post(row, article)
+    }
+    if len(moved) > 1:  # posts that redirect to one page are not all there: it is the one that it shows, or none
+        moved = {key: row for key, row in moved.items() if have_same_post_or_text(article_from_row(row), article)}
+    return next(iter(moved.values()), None) or _at_canonical(db, article) or _with_text(db, site, article)
 
 
 _IS_KNOWN = """select exists (select 1 from articles where urlkey in (:own, :canonical))
@@ -154,15 +160,6 @@ def is_unknown(db: Database, site: str, article: Article, redirects: Iterable[st
         "digest": content_digest(article.body) or None,
     }
     return not db.conn.execute(_IS_KNOWN, values).fetchone()[0]
-
-
-def _possible_urlkeys(db: Database, article: Article, redirects: Iterable[str]) -> Iterator[str]:
-    """Yields the urlkeys at which an extracted article may be stored: the urlkey of its own URL first, then the urlkeys
-    that redirect to it.
-    """
-    own = urlkey(article.url)
-    yield own
-    yield from map(urlkey, (*redirects, *urls_redirecting_to(db, own)))
 
 
 def _at_canonical(db: Database, article: Article) -> dict[str, Any] | None:
