@@ -136,10 +136,16 @@ def test_a_second_crawl_shows_what_changed_and_asks_for_little(crawled: tuple[De
         ("new", demo.blog.url(demo.blog.post(105))),
         *[("revised", url) for url, record in found.items() if record["revision"] == 2],
         ("alias", demo.blog.url(moved)),
-        ("held", demo.blog.url(gone)),
+        ("unconfirmed", demo.blog.url(gone)),
     ]
     details = [one["details"] for one in shown]
-    assert details == ["", "title, body", "body, markup", "new address", "gone"]
+    assert details == [
+        "",
+        "title, body",
+        "body, markup",
+        "new address",
+        "it is gone; a fetch on another day must confirm it",
+    ]
 
 
 def test_a_run_shows_the_articles_that_it_stored(crawled: tuple[Demo, Path]) -> None:

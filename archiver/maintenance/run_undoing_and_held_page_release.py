@@ -158,6 +158,7 @@ class _Undoing:
         return new
 
 
+_GONE_RULES = ", ".join(f"'{rule}'" for rule in sorted(GONE_RULES))
 _CHANGES = {
     "new": (
         "select a.id as article, a.title, a.url, '' as details from revisions r join articles a on a.id = r.article_id "
@@ -181,7 +182,12 @@ _CHANGES = {
     "held": (
         "select p.article_id as article, a.title, p.url, h.rule as details from held_pages h "
         "join pages p on p.id = h.page_id left join articles a on a.id = p.article_id where h.run_id = :run "
-        "order by p.url"
+        f"and h.rule not in ({_GONE_RULES}) order by p.url"
+    ),
+    "unconfirmed": (
+        "select p.article_id as article, a.title, p.url, p.reason as details from held_pages h "
+        "join pages p on p.id = h.page_id left join articles a on a.id = p.article_id where h.run_id = :run "
+        f"and h.rule in ({_GONE_RULES}) order by p.url"
     ),
     "failed": (
         "select p.article_id as article, a.title, p.url, p.reason as details from pages p "
@@ -200,8 +206,9 @@ def list_run_changes(db: Database, number: int) -> list[dict[str, Any]]:
     """Returns what a run did to articles, in the order of `_CHANGES`. Deleted posts, held pages and failed pages are
     listed only as long as they are in that state.
 
-    Keys: change (new, revised, alias, gone, held or failed), article (the ID, or None), title, url, and details (the
-    changed fields of a revision, the kind of an alias, why a post is gone or a page failed, or the rule that held it).
+    Keys: change (new, revised, alias, gone, held, unconfirmed or failed), article (the ID, or None), title, url, and
+    details (the changed fields of a revision, the kind of an alias, why a post is gone or a page failed, the rule that
+    held it, or why a post that seems to be gone is not marked).
 
     Raises RunNotFound if there is no such run.
     """
