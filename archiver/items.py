@@ -21,6 +21,7 @@ class DiscoverySource(StrEnum):
     API = "api"
     CDX = "cdx"
     LISTING = "listing"
+    ENTRY = "entry"  # a list shows it with a date beside the link
     LINK = "link"
     REDIRECT = "redirect"
     IMPORT = "import"
@@ -29,6 +30,7 @@ class DiscoverySource(StrEnum):
 SOURCE_NAMES = {
     "api": "API",
     "cdx": "CDX",
+    "entry": "dated entries",
     "listing": "listings",
     "link": "links",
     "redirect": "redirects",
@@ -543,6 +545,7 @@ class PageResult:
     - `requisites`: the files that a post's page needs, if the site's settings ask for all of them.
     - `listed`: the links that a feed or listing shows; None for other pages.
     - `listed_dates`: the dates that a page other than a post shows beside its links to posts.
+    - `entries`: the urlkeys of the entries that a list shows with a date beside the link.
     - `form`: the page's form, None if the page was not parsed.
     - `is_shell`: the page has no more content than the site shows at addresses that do not exist. The article's text,
       if any, comes from a feed or an API.
@@ -577,6 +580,7 @@ class PageResult:
     requisites: tuple[Requisite, ...] = ()
     listed: ListedPosts | None = None
     listed_dates: tuple[ListedDate, ...] = ()
+    entries: tuple[str, ...] = ()
     form: PageForm | None = None
     is_shell: bool = False
     other: Article | None = None

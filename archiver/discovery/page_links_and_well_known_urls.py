@@ -15,6 +15,7 @@ from lxml import etree
 
 from archiver.discovery.safe_xml_json_and_html_parsing import MAX_TARGETS
 from archiver.discovery.url_classifier_and_patterns import (
+    SCOPE,
     ClassifiedLink,
     classify_link,
     is_asset,
@@ -146,7 +147,8 @@ class PageLinks:
     - `refresh`, `canonical`: absolute addresses, which may be out of scope.
     - `nofollow`: True if meta robots asks crawlers not to follow the page's links.
     - `is_listing`: True if the page itself is a listing of posts.
-    - `traps`: addresses in scope that are crawl traps or are not worth fetching, and are therefore only recorded.
+    - `traps`: addresses that are crawl traps, are not worth fetching, or are on the host of a list but outside the
+      site's folder, and are therefore only recorded.
     - `titles`: the elements that are titles of entries, with the addresses to which they link.
     - `others`: the elements of other links that may lead to posts, with their addresses.
     """
@@ -232,6 +234,7 @@ class _Page:
         self.pagers: dict[str, DiscoveredURL] = {}
         self.found: dict[str, DiscoveredURL] = {}
         self.traps: dict[str, DiscoveredURL] = {}
+        self.outside: set[str] = set()
         self.amp: set[str] = set()
         self.canonical: str | None = None
         self.refresh: str | None = None
@@ -250,6 +253,10 @@ class _Page:
             self.traps[address] = DiscoveredURL(address, DiscoverySource.LINK, found_on=self.url, trap="amp")
             del self.found[address]
         is_listing = self.entries >= _LISTING_ENTRIES or self.is_home or self.kind is PageKind.LISTING
+        if (self.is_home or self.kind is PageKind.LISTING) and len(self.outside) > len(self.found):
+            # The list of a folder links out of it: nothing of that is fetched, and it must be said.
+            for address in sorted(self.outside)[:_MAX_TRAPS]:
+                self.traps[address] = DiscoveredURL(address, DiscoverySource.LINK, found_on=self.url, trap=SCOPE)
         following: dict[str, DiscoveredURL] = {}
         for address, target in self.pagers.items():
             # If this page is a post and not a listing, "next" leads to the next post.
@@ -321,6 +328,8 @@ class _Page:
             self._sitemap(url)
         elif role == "feed":
             self._feed(url, declared=False)
+        elif role == "unwanted" and self.scope.path != "/" and Scope(self.scope.host).contains(url):
+            self.outside.add(url)
         elif role == "trap" and len(self.traps) < _MAX_TRAPS and url not in self.traps:
             self.traps[url] = DiscoveredURL(url, DiscoverySource.LINK, found_on=self.url, trap=rule)
         return None

@@ -773,8 +773,30 @@ def _has_several_entries(page: Page, post: Post) -> bool:
     ]
     # Cards do not count in a post that declares when it was published, since they may be the entries of a ranking.
     with_cards = not page.data.meta("article:published_time")
-    most = max(sum(has_linked_heading(page, e, with_cards) for e in group) for group in [*groups, articles])
-    return most >= 2 and most >= len(articles) - 1
+    most = max(_count_entries(page, group, with_cards)[0] for group in [*groups, articles])
+    return most >= 2 and most >= _count_entries(page, articles, with_cards)[1] - 1
+
+
+def _count_entries(page: Page, marked: list[Element], with_cards: bool) -> tuple[int, int]:
+    """Returns how many of the elements marked as posts have a heading with a link, and how many there are. Neither
+    number contains those nested in an element that is itself a post: its own heading does not link to another page, and
+    its own text is longer than what is nested in it.
+    """
+    all_marked, nested = set(marked), dict[Element, list[Element]]()
+    for el in marked:
+        if (around := next((a for a in el.iterancestors() if a in all_marked), None)) is not None:
+            nested.setdefault(around, []).append(el)
+    posts = {el for el, inner in nested.items() if _is_post_with_teasers(page, el, inner)}
+    teasers = {el for post in posts for el in nested[post]}
+    left = [el for el in marked if el not in teasers]
+    return sum(has_linked_heading(page, el, with_cards) for el in left if el not in posts), len(left)
+
+
+def _is_post_with_teasers(page: Page, el: Element, inner: list[Element]) -> bool:
+    heads = [h for h in el.iter("h1", "h2", "h3", "h4") if not any(is_below(h, one) for one in inner)]
+    if not heads or any(heading_link(page, h) for h in heads):
+        return False
+    return page.index.text_length(el) > 2 * sum(map(page.index.text_length, inner))
 
 
 def _by_json_ld(context: _Context) -> Answer | None:

@@ -32,6 +32,7 @@ from archiver.health.lost_fields_bursts_and_silences import (
 )
 from archiver.similar_words_and_plurals import count_noun
 from archiver.storage.run_records_and_statistics import MeasuredRun, combine_statistics
+from archiver.storage.shown_entries import EntryAudit
 from archiver.storage.site_statistics_for_health import AcceptedPages, Deletions, PostDay, RepeatedValue, SiteContent
 from archiver.storage.sites_settings_and_rules import PageObjectUse
 
@@ -144,6 +145,7 @@ class HealthInputs:
     - `moved_to`: the address on another host to which the start page redirects, or "".
     - `content`: figures about the content of its articles and pages.
     - `deletions`: the posts that were recently found gone.
+    - `entries`: how many of the entries that the site shows as posts are stored.
     - `accepted`: the held pages whose new content recent runs have stored, because several fetches had confirmed it.
     """
 
@@ -160,6 +162,7 @@ class HealthInputs:
     moved_to: str = ""
     content: SiteContent = field(default_factory=SiteContent)
     deletions: Deletions = field(default_factory=Deletions)
+    entries: EntryAudit = field(default_factory=EntryAudit)
     accepted: AcceptedPages = field(default_factory=AcceptedPages)
 
 
@@ -205,6 +208,8 @@ def judge_site(known: HealthInputs, now: datetime) -> Health:
     measured = _merge_first_crawl(ended)
     findings = [finding for check in CHECKS for finding in check(known, ended, now)]
     findings += [finding for check in STATISTICS_CHECKS for finding in check(known, measured, now)]
+    if any(one.code == "entries" for one in findings):
+        findings = [one for one in findings if one.code not in ("untaken", "undated")]  # these guess what it knows
     if any((one.code, one.about) == ("coverage", "published") for one in findings):
         findings = [one for one in findings if one.code != "no-date"]  # it says the same, and not since when
     findings.sort(key=lambda one: -LEVELS.index(one.level))
@@ -646,6 +651,7 @@ CONTENT_CODES = frozenset(
         "hidden-pages",
         "deletions",
         "redirected",
+        "entries",
         "untaken",
         "undated",
         "unlisted",
@@ -770,11 +776,17 @@ def _check_no_posts(known: HealthInputs, runs: Sequence[JudgedRun], now: datetim
     gone = runs[0].measured.outcomes.get("gone", 0)
     dead = f"the server has no page at {count_noun(gone, 'address', 'addresses')} that feeds, sitemaps or links give"
     led = f"{dead}, and no other one led to a post" if gone else "no feed, sitemap, API or link led to a post"
+    outside = (
+        f" {count_noun(content.outside, 'link')} of its lists lead out of the folder that is crawled, for example "
+        f"{content.outside_example}: if these are the posts, crawl an address above both."
+        if content.outside
+        else ""
+    )
     yield HealthFinding(
         "no-posts",
         "red",
         f"No post was found: {count_noun(content.pages, 'page')} {'was' if content.pages == 1 else 'were'} read, and "
-        f"{led}. If the site has posts, crawl the address of a page or feed that "
+        f"{led}.{outside} If the site has posts, crawl the address of a page or feed that "
         f"lists them; 'archiver status {known.site}' and "
         "'archiver why URL' show what was read and how it was judged. If pages that were read are posts, "
         f"'archiver sites rules {known.site} --set FILE' takes a rule 'post' that says what marks a post, and "
@@ -789,6 +801,29 @@ def _level_of_pages(pages: int, content: SiteContent) -> Level:
     if pages > content.articles:
         return "red"
     return "amber" if pages >= max(_SEVERAL, _SMALL * content.pages) else "green"
+
+
+_UNSTORED, _UNSTORED_MANY = 0.02, 0.2
+
+
+def _check_entries(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) -> Iterator[HealthFinding]:
+    """Yields a finding if entries that the site shows as posts are not stored: amber from two percent of them or more
+    than five, red from a fifth. It does not matter how the pages were judged.
+    """
+    found = known.entries
+    if not found.unstored or found.unstored <= min(_SEVERAL, _UNSTORED * found.shown):
+        return
+    judged = f" (most are judged {found.rule!r})" if found.rule else ""
+    sources = " and ".join([", ".join(found.sources[:-1]), found.sources[-1]][not found.sources[1:] :])
+    yield HealthFinding(
+        "entries",
+        "red" if found.unstored >= _UNSTORED_MANY * found.shown else "amber",
+        f"{found.unstored:,} of the {found.shown:,} entries that {sources} show as posts are not stored{judged}, for "
+        f"example {found.example}: 'archiver why URL' shows how it was judged. If they are posts, "
+        f"'archiver sites rules {known.site} --set FILE' takes a rule 'post' that says what marks a post, and "
+        f"'archiver reextract {known.site} --pages' judges the stored pages again.",
+        figure=found.unstored / found.shown,
+    )
 
 
 def _judge_untaken(content: SiteContent, site: str) -> HealthFinding | None:
@@ -924,6 +959,7 @@ CHECKS: tuple[Check, ...] = (
     _check_quiet,
     _check_burst,
     _check_deletions,
+    _check_entries,
     _check_accepted,
     _check_no_posts,
     _check_content,

@@ -34,6 +34,7 @@ from archiver.storage.column_values_and_completions import settings_of, stored_o
 from archiver.storage.completeness_and_url_history import count_responding_sources
 from archiver.storage.pages_and_source_hints import EPOCH, moment, stamp
 from archiver.storage.run_records_and_statistics import MeasuredRun
+from archiver.storage.shown_entries import audit_entries
 from archiver.storage.site_statistics_for_health import (
     read_accepted,
     read_deletions,
@@ -209,6 +210,7 @@ def read_health_inputs(db: Database, site: dict[str, Any], now: datetime) -> Hea
         _read_moved_to(db, site),
         read_site_content(db, site["name"], site["id"]),
         read_deletions(db, site["id"], now),
+        audit_entries(db, site["id"]),
         read_accepted(db, site["id"], now),
     )
 

@@ -19,6 +19,7 @@ from archiver.discovery.soft404_and_walls import SoftNotFoundProfile, detect_wal
 from archiver.discovery.url_classifier_and_patterns import (
     FILE,
     NO_PATTERN,
+    SCOPE,
     may_be_post,
     page_number,
     pattern_of,
@@ -37,7 +38,7 @@ from archiver.extraction.page_parsing_and_javascript_check import parse_page as 
 from archiver.extraction.pagination import MAX_PARTS, part_urls
 from archiver.extraction.template.page_form_fingerprint_and_date_slot import date_slot, page_form
 from archiver.extraction.visible_dates import dates_of_entries
-from archiver.frontier.fetch_order_and_revisits import SOURCE_KINDS
+from archiver.frontier.fetch_order_and_revisits import SIDE_LISTING_PRIORITY, SOURCE_KINDS
 from archiver.items import (
     EMPTY_SITEMAP,
     FOREIGN_API,
@@ -412,6 +413,17 @@ def _article_page(
     is_post = article.kind is PageKind.POST
     if request.is_seed and is_post and site.scope.path == "/":
         article, is_post = replace(article, kind=PageKind.LISTING, kind_rule="the home page"), False
+    shows_entries = (
+        links is not None
+        and not (is_post or request.part_of)
+        and request.level < SIDE_LISTING_PRIORITY
+        and (request.is_seed or links.is_listing or article.kind is PageKind.LISTING)
+    )
+    dates = (
+        _listed_dates(links, page)
+        if links and not (is_post or request.part_of) and (site.with_list_dates or shows_entries)
+        else ()
+    )
     result = replace(
         result,
         kind=article.kind,
@@ -422,9 +434,8 @@ def _article_page(
         shown=listing_digest(links, page),
         possible_posts=_possible_posts(links, request.url, site.scope.path),
         listed=listed_posts(links, page) if links and article.kind is PageKind.LISTING else None,
-        listed_dates=(
-            _listed_dates(links, page) if site.with_list_dates and links and not (is_post or request.part_of) else ()
-        ),
+        listed_dates=dates if site.with_list_dates else (),
+        entries=tuple(one.urlkey for one in dates) if shows_entries else (),
         next_pages=tuple(t.url for t in links.next_pages) if links and not is_post else (),
         form=None if request.part_of else replace(page_form(page), date_slot=date_slot(article)),
     )
@@ -716,7 +727,7 @@ def _is_reportable(target: DiscoveredURL, kind: PageKind, scope: Scope) -> bool:
     """
     if target.kind is PageKind.FEED and kind is PageKind.POST:
         return len([s for s in urlsplit(target.url).path.split("/") if s]) <= 2
-    return target.kind in (PageKind.FEED, PageKind.SITEMAP) or scope.contains(target.url)
+    return target.kind in (PageKind.FEED, PageKind.SITEMAP) or target.trap == SCOPE or scope.contains(target.url)
 
 
 def _links(page: Page, fetched: FetchedPage, request: PageRequest, scope: Scope) -> link_reader.PageLinks | None:

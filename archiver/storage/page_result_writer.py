@@ -94,6 +94,7 @@ from archiver.storage.page_discoveries_counts_and_source_trust import (
 )
 from archiver.storage.page_form_evidence_and_post_verdicts import SiteForms
 from archiver.storage.run_records_and_statistics import Counts, RunStatistics, check_run, crawl_started
+from archiver.storage.shown_entries import record_entries
 from archiver.urls import urlkey
 
 
@@ -212,6 +213,8 @@ def enter(run: StoringRun, storing: Storing) -> None:
         store_listed_categories(db, result.listed.categories)
     if result.listed_dates:
         store_listed_dates(db, result.listed_dates)
+    if result.entries and (listing := pages.known_page(db, storing.key)) is not None:
+        record_entries(db, run.site_id, listing.id, result.entries, result.at)
     if result.kind is PageKind.API and result.outcome not in (Outcome.DUE, Outcome.NOT_ARTICLE):
         run.listings_wait = False
         pages.make_new_due(db, run.site_id)

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from statistics import median
 
 from archiver.articles.suspicious_changes_and_impossible_values import GONE_RULES, HoldRule
+from archiver.discovery.url_classifier_and_patterns import SCOPE
 from archiver.extraction.page_classifier import is_declared
 from archiver.fields import OWN_TEXTS
 from archiver.items import HIDDEN_PAGES, NEEDS_JAVASCRIPT, UNDATED
@@ -68,6 +69,7 @@ class SiteContent:
       cannot show whether they are gone.
     - `held`: the pages whose new state is not stored until it is confirmed. Those held longest come first.
     - `failed`: the fields of its articles for which page objects failed.
+    - `outside`: how many addresses on the site's host, to which its lists link, are outside the folder that is crawled.
     - `mixed`: how many of the newest articles (`compared` is their number) contain the titles or teasers of others.
     """
 
@@ -94,6 +96,8 @@ class SiteContent:
     mixed_example: str = ""
     hidden: int = 0
     hidden_example: str = ""
+    outside: int = 0
+    outside_example: str = ""
 
 
 def read_site_content(db: Database, site: str, site_id: int) -> SiteContent:
@@ -150,7 +154,18 @@ def read_site_content(db: Database, site: str, site_id: int) -> SiteContent:
         len(texts),
         min(mixed, default=""),
         *_lists_with_hidden_pages(db, site_id),
+        *_links_outside(db, site_id),
     )
+
+
+def _links_outside(db: Database, site_id: int) -> tuple[int, str]:
+    """Returns how many addresses outside the site's folder its lists link to, and the first of them."""
+    count, example = db.execute(
+        "select count(*), coalesce(min(p.url), '') from pages p where p.site_id = ? and p.outcome = 'out-of-scope' "
+        "and p.rule = ? and exists (select 1 from page_discoveries d where d.page_id = p.id and d.source = 'link')",
+        [site_id, SCOPE],
+    ).fetchone()
+    return int(count), str(example)
 
 
 _REPORTED_ELSEWHERE = GONE_RULES | {HoldRule.REJECTED}
