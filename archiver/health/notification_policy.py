@@ -31,9 +31,9 @@ PASSING_CODES = frozenset({"failed", "source", "statuses", "slow", "late", "noti
 runs; all other findings are sent at once.
 """
 _GROWTH = 1.5
-_LEAST_GROWTH = 10
-"""A red finding is sent again if its figure has grown by half, and by at least this number if it is a count and not a
-share. Thus a reported finding about one held page does not hide a later redesign.
+_LEAST_GROWTH = 5
+"""A red finding is sent again if its figure has grown by half, and by at least this number. Thus a reported finding
+about one held page does not hide a later redesign.
 """
 _GROWTH_IGNORED_FOR = timedelta(days=4)
 _SMALL_FIGURE = 3
@@ -362,8 +362,7 @@ def _is_worse(fault: Fault, at: datetime) -> bool:
         return False
     if fault.sent_figure >= _SMALL_FIGURE and fault.sent_at and at - fault.sent_at < _GROWTH_IGNORED_FOR:
         return False
-    least = _LEAST_GROWTH if fault.figure > 1 else 0
-    return fault.figure >= max(_GROWTH * fault.sent_figure, fault.sent_figure + least) > 0
+    return fault.figure >= max(_GROWTH * fault.sent_figure, fault.sent_figure + _LEAST_GROWTH)
 
 
 def _decide_returned(fault: Fault, runs: int, policy: NotificationPolicy, *, is_often: bool) -> Event | None:

@@ -314,7 +314,7 @@ def _check_deletions(known: HealthInputs, runs: Sequence[JudgedRun], now: dateti
             f"{len(found.redirected):,} of {found.posts:,} posts redirect to one page ({found.target}), for example "
             f"{found.redirected[0]}. That is a fault of the site, so none of them is marked as gone. Look at the page; "
             f"if the posts really are gone, 'archiver sites release {known.site} --accept' marks them.",
-            figure=len(found.redirected) / max(found.posts, 1),
+            figure=len(found.redirected),
         )
     number = len(found.urls) + len(found.unconfirmed) + len(found.listed)
     if not number:
@@ -339,7 +339,7 @@ def _check_deletions(known: HealthInputs, runs: Sequence[JudgedRun], now: dateti
         )
     kept = "it" if number == 1 else "them"
     sentences.append(f"The archive keeps {kept}; 'archiver why URL' shows what the site answers.")
-    yield HealthFinding("deletions", level, " ".join(sentences), since=found.last, figure=found.share)
+    yield HealthFinding("deletions", level, " ".join(sentences), since=found.last, figure=number)
 
 
 def _name_posts(urls: Sequence[str], what: str) -> str:
@@ -543,7 +543,7 @@ def _check_failures(known: HealthInputs, runs: Sequence[JudgedRun], now: datetim
         hits, pages = hits + again, total + again
         if hits < _AT_LEAST or not (hits / pages >= 0.1 + earlier / before if goes_on else more(judged[0])):
             continue
-        if outcome == "gone" and _are_deletions_unusual(known.deletions):
+        if outcome == "gone" and 2 * len(known.deletions.urls) >= hits:
             continue  # `_check_deletions` reports it
         bad = sorted(((n, status) for status, n in last.statuses.items() if status >= "400"), reverse=True)[:3]
         statuses = ", ".join(f"{status} {n:,} times" for n, status in bad)

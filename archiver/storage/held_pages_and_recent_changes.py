@@ -141,10 +141,13 @@ def count_held_by(db: Database, site_id: int, rules: Iterable[HoldRule], but: st
     )
 
 
-def next_look(db: Database, site_id: int, key: str, at: datetime) -> datetime:
-    """Returns the time at which the held page at this urlkey, fetched at `at`, is fetched again. If a site has many
-    held pages, only some are fetched each day, to notice when the site shows its posts again.
+def next_look(db: Database, site_id: int, key: str, rule: str, at: datetime) -> datetime:
+    """Returns the time at which the page at this urlkey, held by `rule` and fetched at `at`, is fetched again. If a
+    site has many held pages, only some are fetched each day, to notice when the site shows its posts again. A page that
+    is gone is fetched on the next day, which decides.
     """
+    if rule == HoldRule.GONE:
+        return at + LOOK_EVERY
     share = max(1, -(-count_held(db, site_id) // _FEW))
     return at + (LOOK_EVERY if crc32(key.encode()) % share == 0 else _LATER)
 
@@ -759,6 +762,8 @@ def _rule_for(db: Database, site: dict[str, Any], post: FetchedPost, result: Pag
         return None
     if _is_listed(db, post):
         return HoldRule.STILL_LISTED
+    if _is_taken_off_sitemap(db, post):
+        return HoldRule.GONE
     many = max(MIN_CHANGED, _MANY * _count_articles(db, site["name"]))
     return HoldRule.MASS_GONE if count_held_by(db, site["id"], GONE_RULES) >= many else HoldRule.GONE
 
@@ -957,3 +962,16 @@ def _live_article(db: Database, key: str) -> dict[str, Any] | None:
 def _is_listed(db: Database, post: FetchedPost) -> bool:
     """Returns True if a list, feed, sitemap or API of this run shows the post."""
     return is_listed_since(db, post.key, post.run_started)
+
+
+def _is_taken_off_sitemap(db: Database, post: FetchedPost) -> bool:
+    """Returns True if a sitemap that this run has read listed the post before, and no longer does. The site then says
+    in two ways that the post is gone.
+    """
+    query = (
+        "select 1 from pages p join page_discoveries d on d.page_id = p.id join pages f on f.id = d.found_on_page_id "
+        "where p.urlkey = ? and d.source = 'sitemap' and coalesce(d.last_seen, d.first_seen) < ? "
+        "and f.fetched_at >= ? and f.outcome = 'not-article'"
+    )
+    started = stamp(post.run_started)
+    return db.execute(query, [post.key, started, started]).fetchone() is not None

@@ -585,7 +585,7 @@ def _next_due_time(run: StoringRun, storing: Storing, effect: Effect) -> datetim
     if result.kind is PageKind.PART:
         return None
     if effect.outcome is Outcome.HELD:
-        return next_look(run.db, run.site_id, storing.key, result.at)
+        return next_look(run.db, run.site_id, storing.key, result.rule, result.at)
     revisit = (run.post_revisit if result.kind is PageKind.POST else None) or run.revisit
     was_stored = storing.known.has_article
     if effect.outcome is Outcome.GONE and was_stored and (since := gone_since(run.db, storing.key)):

@@ -152,7 +152,7 @@ WALL = "We value your privacy. Please accept all cookies to read on, or manage y
 
 def test_a_page_that_is_not_known_is_fetched_again_the_next_day(site: Site) -> None:
     """It has no row, so it is not among the held pages."""
-    assert next_look(site.db, 1, "example.org/unknown", AT) == AT + LOOK_EVERY
+    assert next_look(site.db, 1, "example.org/unknown", "stub", AT) == AT + LOOK_EVERY
 
 
 def picture(number: int) -> Article:
