@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import Enum, auto
 from typing import Any
 
@@ -29,26 +29,9 @@ from archiver.items import (
 
 # Reverts: a post repeats an earlier revision, either because an editor restored it or because the server alternates.
 
-ALTERNATION_PERIOD = timedelta(days=90)
-"""If a post reverts a second time within this period, the reverts are not decisions of an editor: the server alternates
-between two texts."""
-MAX_REVERTS = 3
-"""An article has at most this many revisions that repeat an earlier one. Further reverts are only counted."""
-
-
-@dataclass(frozen=True, slots=True)
-class PastRevision:
-    """The part of a stored revision that is needed to recognize reverts.
-
-    `same_as` is the number of the earlier revision that this one repeats. `seen_again` is how often the post reverted
-    to this revision without a new revision being stored, and `seen_again_at` is the time of the last such revert.
-    """
-
-    revision: int
-    observed_at: datetime
-    same_as: int | None = None
-    seen_again: int = 0
-    seen_again_at: datetime | None = None
+MOST_REVERTS = 40
+"""At most this many revisions of an article may repeat an earlier one; further reverts are only counted. An article
+whose site alternates between two headlines would otherwise get a revision for each of its thousand captures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,22 +42,6 @@ class Revert:
 
     of: int
     counted: bool
-
-
-def find_revert(history: Sequence[PastRevision], equal: Sequence[int], at: datetime) -> Revert | None:
-    """Returns the revert to store if the state of a post at the time `at` repeats an earlier revision; None if the
-    state is new.
-
-    `history` contains the article's revisions in order. `equal` contains the numbers of the earlier revisions that the
-    state equals. The first revert always becomes a revision. A post that has had n different contents has at most n +
-    MAX_REVERTS revisions.
-    """
-    if not equal:
-        return None
-    reverts = [v for v in history if v.same_as is not None]
-    last = max((t for v in history for t in (v.seen_again_at, v.observed_at if v.same_as else None) if t), default=None)
-    alternates = last is not None and at - last <= ALTERNATION_PERIOD
-    return Revert(max(equal), counted=alternates or len(reverts) >= MAX_REVERTS)
 
 
 # Runs: inserting an article extracted from an old capture among the known revisions of a post.
@@ -125,7 +92,7 @@ class Placement(Enum):
     - EXTENDED: an existing revision now begins earlier.
     - WITHIN: the article lies within an existing revision.
     - STUB: the article is only a stub.
-    - COUNTED: the article is a further revert of a post that alternates between texts, and was only counted.
+    - COUNTED: the article is one of more than MOST_REVERTS reverts of its post, and was only counted.
     """
 
     INSERTED = auto()

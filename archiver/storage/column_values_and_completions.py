@@ -20,6 +20,8 @@ from archiver.similar_words_and_plurals import count_noun
 from archiver.storage import Database
 
 IS_LIVE = "(id not in (select article_id from withdrawn_articles))"
+VERSIONS = "(select count(*) from revisions v where v.article_id = a.id)"
+"""SQL: the number of versions of the article `a`, as all pages and commands count them: each observed state is one."""
 """SQL: an article that has not been withdrawn."""
 _DEGREES = frozenset({"latitude", "longitude", "precision"})
 

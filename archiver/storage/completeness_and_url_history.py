@@ -518,7 +518,8 @@ def url_history(db: Database, address: str) -> dict[str, Any]:
     (why the page is due then), attempts, sources, source_hints, article, parts, captures, requisite (see
     `requisite_at`; the other keys repeat it if the URL is only a requisite). The outcome is None, and
     `article.address_kind` is given, if the URL was never fetched itself but is an alias of an article, or if it was
-    captured before its site moved. `parts` are the other pages of the post (number, url, outcome).
+    captured before its site moved. `article.revisions` are all observed states of the article, in order. `parts` are
+    the other pages of the post (number, url, outcome).
     """
     asked = start_address(address)
     key = urlkey(asked)
@@ -687,4 +688,12 @@ def _article(db: Database, article_id: int | None, address_kind: str | None) -> 
         ),
         None,
     )
-    return {**row, "address_kind": address_kind} if row else None
+    if row is None:
+        return None
+    states = db.query(
+        "select revision, observed_at, changed, same_as, undone_at from revisions where article_id = ? "
+        "order by revision",
+        [article_id],
+    )
+    revisions = [{**one, "changed": json.loads(one["changed"] or "[]")} for one in states]
+    return {**row, "address_kind": address_kind, "revisions": revisions}

@@ -392,7 +392,7 @@ def _store_archived(run: StoringRun, storing: Storing) -> Effect:
         release_former_address(db, storing.row["urlkey"])
     if stored.change is Change.REVISED and stored.changed:
         _record_edit(run, storing, stored.article_id)
-    _count_change(storing.counts, stored, is_confirmed=storing.is_confirmed)
+    _count_change(storing.counts, stored)
     outcome, changed = _CHANGES.get(stored.change, (Outcome.UNCHANGED, False))
     if stored.change is Change.GONE:
         changed = bool(stored.changed)
@@ -441,18 +441,14 @@ _CHANGES = {
 "unchanged"."""
 
 
-def _count_change(counts: Counts, stored: Stored, *, is_confirmed: bool) -> None:
-    """Adds to `counts` how storing an article changed the archive (`stored`). A revert of a post that alternates
-    between texts counts as unchanged, unless its page was held and its new state is now stored (`is_confirmed`).
-    """
+def _count_change(counts: Counts, stored: Stored) -> None:
+    """Adds to `counts` how storing an article changed the archive (`stored`)."""
     if stored.change is Change.GONE:
         counts.gone += bool(stored.changed)
         return
     counts.new += stored.change is Change.NEW
-    is_accepted_revert = is_confirmed and stored.change is Change.REVERTED
-    counts.revised += stored.change is Change.REVISED or is_accepted_revert
+    counts.revised += stored.change in (Change.REVISED, Change.REVERTED)
     counts.unchanged += stored.change in (Change.UNCHANGED, Change.REEXTRACTED, Change.STUB)
-    counts.unchanged += stored.change is Change.REVERTED and not is_confirmed
     counts.duplicate += stored.shares_text
     counts.aliased += len(stored.aliases)
 

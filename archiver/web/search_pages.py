@@ -35,6 +35,7 @@ from archiver.search.search_hits_facets_and_similar_articles import (
 )
 from archiver.search.snippets_and_highlighting import highlight_line, highlight_terms
 from archiver.search.sorting_recency_and_duplicate_folding import FOLDS, Sort
+from archiver.storage.column_values_and_completions import VERSIONS
 from archiver.storage.page_requisite_records import captured_lead_image
 from archiver.web.archive_connections_and_cache import get_cached, strip_paging
 from archiver.web.collection_export_and_feed_pages import EXPORT_FORMATS
@@ -229,13 +230,13 @@ class HitExtras:
 def load_extras(request: ArchiveRequest, ids: Sequence[int]) -> dict[int, HitExtras]:
     """Returns the extras of articles by ID."""
     rows = request.db.query(
-        "select a.id, a.revision, a.image, c.url, c.captured_at from articles a "
+        f"select a.id, {VERSIONS} as versions, a.image, c.url, c.captured_at from articles a "
         "left join captures c on c.id = a.capture_id where a.id in (select value from json_each(?))",
         [json.dumps(list(ids))],
     )
     return {
         row["id"]: HitExtras(
-            row["revision"] if isinstance(row["revision"], int) else 1,
+            row["versions"],
             build_memento_url(request, f"view/{format_timestamp(row)}/", row["url"])
             if row["captured_at"] and row["url"]
             else "",

@@ -32,6 +32,7 @@ from archiver.search.query_with_filters_and_sort import Query
 from archiver.sites.archiver_toml import effective_settings, load_config
 from archiver.storage import Database
 from archiver.storage import completeness_and_url_history as completeness
+from archiver.storage.column_values_and_completions import VERSIONS
 from archiver.storage.completeness_and_url_history import count_posts_of_sites, describe_archived, site_completeness
 from archiver.storage.run_records_and_statistics import as_shown
 from archiver.storage.sites_settings_and_rules import (
@@ -116,10 +117,10 @@ _NEWEST = 8
 
 def _read_newest(db: Database, site: str) -> list[dict[str, Any]]:
     """Returns the newest articles of a site, ready for the template."""
-    columns = "id, title, published, published_precision, first_seen, language, revision, gone_at"
+    columns = f"id, title, published, published_precision, first_seen, language, {VERSIONS} as versions, gone_at"
     return list(
         db.query(
-            f"select {columns} from articles where site = ? and published <= ? order by published desc, id limit ?",
+            f"select {columns} from articles a where site = ? and published <= ? order by published desc, id limit ?",
             [site, f"{datetime.now(UTC):%Y-%m-%d}~", _NEWEST],
         )
     )

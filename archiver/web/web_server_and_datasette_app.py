@@ -183,10 +183,11 @@ EXAMPLES: tuple[tuple[str, str, str], ...] = (
         "most-edited",
         "Articles that were edited most often",
         """
-        select site, title, revision as versions, first_seen, last_seen, url
+        select site, title, (select count(*) from revisions r where r.article_id = articles.id) as versions,
+               first_seen, last_seen, url
         from articles
         where revision > 1
-        order by revision desc
+        order by versions desc
         """,
     ),
     (

@@ -155,7 +155,15 @@ def _format_article(found: dict[str, Any]) -> list[tuple[str, str]]:
         f"same text as {article['duplicate_of']}" if article["duplicate_of"] else "",
     ]
     shown = f'{article["id"]} "{article["title"]}" ({", ".join(filter(None, details))})'
-    return [("article", shown), *rows]
+    return [("article", shown), *(("revision", _format_revision(one)) for one in article["revisions"][1:]), *rows]
+
+
+def _format_revision(revision: dict[str, Any]) -> str:
+    """Formats an observed change of an article: "2, 2026-03-01 08:00:00 UTC: title, body (same as revision 1)"."""
+    notes = [f"same as revision {revision['same_as']}"] if revision["same_as"] else []
+    notes += [f"undone {format_time(revision['undone_at'])}"] if revision["undone_at"] else []
+    note = f" ({'; '.join(notes)})" if notes else ""
+    return f"{revision['revision']}, {format_time(revision['observed_at'])}: {', '.join(revision['changed'])}{note}"
 
 
 def _format_captures(found: dict[str, Any]) -> list[tuple[str, str]]:

@@ -29,9 +29,8 @@ from archiver.articles.article_comparison import (
     without_known_tags,
 )
 from archiver.articles.revision_order_reverts_and_kept_values import (
-    PastRevision,
+    MOST_REVERTS,
     Revert,
-    find_revert,
     lost_page_object_values,
     with_page_object_values,
 )
@@ -85,7 +84,7 @@ from archiver.storage.article_tables.field_candidate_evidence import (
 from archiver.storage.article_tables.near_duplicate_clusters import ArticleText
 from archiver.storage.capture_recovery import set_missing_capture
 from archiver.storage.column_values_and_completions import IS_LIVE, stored_time
-from archiver.storage.pages_and_source_hints import insert_row, late_hint, moment, resolve_redirects, stamp, update_row
+from archiver.storage.pages_and_source_hints import insert_row, late_hint, resolve_redirects, stamp, update_row
 from archiver.storage.tombstones import NEXT_ARTICLE_ID
 from archiver.urls import normalize, urlkey
 
@@ -170,23 +169,17 @@ def _hint_changed(name: str, then: list[Entry], new: Article) -> bool:
     return False
 
 
-def revert_of(db: Database, row: dict[str, Any], article: Article, at: datetime) -> Revert | None:
+def revert_of(db: Database, row: dict[str, Any], article: Article) -> Revert | None:
     """Returns how to store an extracted article as a revert, because it equals an earlier revision of the stored one
     (`row`); None if it equals none. The article must differ from the current revision.
     """
     same = [r["revision"] for r in _equal_revisions(db, row, article)]
-    if not same:
-        return None
-    reverts = list(
-        db.query(
-            "select * from revisions where article_id = ?1 and (seen_again > 0 or same_as is not null) "
-            # A revision that repeats an undone one is not a revert: its change was held first and then accepted.
-            "and not (same_as is not null and same_as in "
-            "(select revision from revisions where article_id = ?1 and undone_at is not null)) order by revision",
-            [row["id"]],
-        )
-    )
-    return find_revert([_past_revision(r) for r in reverts], same, at)
+    return Revert(max(same), counted=count_reverts(db, row["id"]) >= MOST_REVERTS) if same else None
+
+
+def count_reverts(db: Database, article_id: int) -> int:
+    """Returns the number of an article's revisions that repeat an earlier one."""
+    return int(db.execute("select count(same_as) from revisions where article_id = ?", [article_id]).fetchone()[0])
 
 
 def repeated_revision(db: Database, row: dict[str, Any], article: Article) -> dict[str, Any] | None:
@@ -211,12 +204,6 @@ def _equal_revisions(db: Database, row: dict[str, Any], article: Article) -> lis
     ]
 
 
-def _past_revision(row: dict[str, Any]) -> PastRevision:
-    at = moment(row["observed_at"])
-    assert at is not None
-    return PastRevision(row["revision"], at, row["same_as"], row["seen_again"], moment(row["seen_again_at"]))
-
-
 # -- storing an extracted article
 
 
@@ -224,8 +211,8 @@ class Change(StrEnum):
     """How storing an extracted article changed the archive.
 
     - REEXTRACTED: the post is unchanged, but its extraction differs.
-    - REVERTED: the post repeats an earlier revision, which becomes the current one again
-      (`articles.revision_order_reverts_and_kept_values`).
+    - REVERTED: the post repeats an earlier revision, which becomes the current one again, because it has done so too
+      often for a further revision (`articles.revision_order_reverts_and_kept_values`).
     - STUB: the page shows only a stub of the stored text.
     - COPY: the page is at a second URL of the post.
     """
@@ -494,12 +481,12 @@ class _KnownArticle:
         return Stored(self.id, Change.UNCHANGED, aliases=aliases)
 
     def _store_revision(self, edited: tuple[str, ...], aliases: tuple[str, ...]) -> Stored:
-        """Stores the article as a new revision or, if it equals an earlier revision, makes that one current again.
+        """Stores the article as a new revision or, after many reverts, makes an earlier revision current again.
         `edited` are the fields that the site edited; `aliases` are URLs that were just added, for the result.
         """
         db, row, article, observed = self.db, self.row, self.article, self.observed
         store_superseded(db, row)
-        revert = revert_of(db, row, article, observed.at)
+        revert = revert_of(db, row, article)
         only_counted = revert is not None and revert.counted
         number = revert.of if revert and only_counted else last_revision(db, self.id) + 1
         overwrite(

@@ -14,6 +14,7 @@ from typing import Any
 
 from archiver.articles.article_comparison import changed_fields, is_part_url, is_stub, meaning_digest
 from archiver.articles.revision_order_reverts_and_kept_values import (
+    MOST_REVERTS,
     Changed,
     Placement,
     RevisionRun,
@@ -42,6 +43,7 @@ from archiver.storage.article_tables.article_storing_and_withdrawal import (
     Change,
     Observation,
     Stored,
+    count_reverts,
     edited_fields,
     latest_values,
     mark_seen,
@@ -301,9 +303,6 @@ def article_at_time(db: Database, row: dict[str, Any], at: datetime) -> Article 
 
 # -- articles extracted from historical captures
 
-MOST_RETURNS = 40
-"""At most this many revisions of an article may repeat an earlier one. An article whose site alternates between two
-headlines would otherwise get a revision for each of its thousand captures."""
 _WRITTEN = (Placement.INSERTED, Placement.EXTENDED)
 
 
@@ -371,7 +370,7 @@ def _enter_as_newest(
     as a crawl would, except that stored content is not replaced by equal content. `redirects` are the URLs that
     redirected to its page; `extract_again` extracts a stored capture without source hints.
 
-    Up to MOST_RETURNS reverts are stored as revisions. Further reverts are only counted, as in a crawl
+    Up to MOST_REVERTS reverts are stored as revisions. Further reverts are only counted, as in a crawl
     (`articles.revision_order_reverts_and_kept_values`).
     """
     run = _as_run(extracted)
@@ -397,7 +396,7 @@ def _enter_as_newest(
         differs
         and last == row["revision"]
         and urlkey(extracted.article.url) == row["urlkey"]
-        and (_equal_revision(db, row, extracted.article) and _count_reverts(db, row) < MOST_RETURNS)
+        and (_equal_revision(db, row, extracted.article) and count_reverts(db, row["id"]) < MOST_REVERTS)
     ):
         stored = _enter_among_revisions(db, row, extracted, extract_again)
         _mark_seen(db, row, extracted.at)
@@ -426,11 +425,6 @@ def _equal_revision(db: Database, row: dict[str, Any], article: Article) -> int 
         [row["id"], meaning_digest(article)],
     ).fetchone()
     return int(found[0]) if found[0] else None
-
-
-def _count_reverts(db: Database, row: dict[str, Any]) -> int:
-    """Returns the number of an article's revisions that repeat an earlier one."""
-    return int(db.execute("select count(same_as) from revisions where article_id = ?", [row["id"]]).fetchone()[0])
 
 
 def _mark_seen(db: Database, row: dict[str, Any], at: datetime) -> None:
@@ -463,7 +457,7 @@ def _enter_among_revisions(
     if (
         placed is Placement.INSERTED
         and (equal := _equal_revision(db, row, extracted.article))
-        and _count_reverts(db, row) >= MOST_RETURNS
+        and count_reverts(db, row["id"]) >= MOST_REVERTS
     ):
         count_revert(db, article_id, equal, extracted.at)
         placed = Placement.COUNTED
