@@ -16,10 +16,11 @@ from archiver.maintenance.archive_verification_and_repair import verify
 from tests.importers.files import Rec, http, post, sha1, warc
 from tests.importers.importing import rows
 from tests.spiders.crawling import crawl, successive
-from tests.spiders.site_server import Answer, SiteServer, home, page, serving
+from tests.spiders.site_server import Answer, Pages, SiteServer, home, page, serving
 
 FEED = b"""<?xml version="1.0"?><rss version="2.0"><channel><title>The Test Blog</title><link>/</link>
-<item><title>Boats</title><link>/boats/</link><description>Boats is told here at some length. Boats is told</description>
+<item><title>Boats</title><link>/boats/</link>
+<description>Boats is told here at some length. Boats is told</description>
 <pubDate>Wed, 01 May 2024 08:00:00 GMT</pubDate></item>
 </channel></rss>"""
 
@@ -33,7 +34,7 @@ def site() -> Iterator[SiteServer]:
         return Answer(body, 200, {"Content-Type": kind, **({"ETag": f'"{tag}"'} if tag else {})})
 
     picture = b"\x89PNG\r\n\x1a\n" + bytes(range(200))
-    pages = {
+    pages: Pages = {
         "/": answer(
             home(
                 "/boats/", "/nets/", "/lost/", head='<link rel="alternate" type="application/rss+xml" href="/feed/">'
@@ -111,7 +112,7 @@ def test_the_files_of_an_archive_are_imported_in_any_order(site: SiteServer, tmp
 
 def test_a_revisit_of_a_feed_in_another_file_is_no_damage(tmp_path: Path) -> None:
     feed = http(FEED, kind="application/rss+xml")
-    again = {
+    again: dict[str, str | None] = {
         "WARC-Profile": "http://netpreserve.org/warc/1.1/revisit/server-not-modified",
         "WARC-Payload-Digest": sha1(FEED),
         "WARC-Refers-To-Target-URI": "http://blog.example/feed/",
