@@ -86,8 +86,9 @@ def remove(options: RemoveOptions) -> None:
 
     All revisions of a post are deleted with everything derived from them. Its captures are deleted from the WARC files,
     as are feeds, API responses and listings that quote eight or more consecutive words of it, and the revisit records
-    of these; --dry-run names the pages that lose captures. A tombstone with the ID, URL, time and reason remains, and keeps crawls, imports and merges from storing the post again. Articles with the
-    same or nearly the same text are kept, but listed. No crawl may be running. An interrupted removal is completed by
+    of these; --dry-run names the pages that lose captures. A tombstone with the ID, URL, time and reason remains, and
+    keeps crawls, imports and merges from storing the post again. Articles with the same or nearly the same text are
+    kept, but listed. No crawl may be running. An interrupted removal is completed by
     --finish or before the next crawl. Backups that still hold the post are listed, with the command that removes it
     there; until then 'archiver status --health' reports them.
 
