@@ -24,7 +24,7 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from archiver.errors import ArchiveLocked, ArchiverError
+from archiver.errors import ArchiveDamaged, ArchiveLocked, ArchiverError
 from archiver.maintenance import archive_verification_and_repair as verify
 from archiver.maintenance import verify_database
 from archiver.maintenance import verify_warc_files_and_captures as verify_captures
@@ -35,7 +35,12 @@ from archiver.maintenance.archive_verification_and_repair import (
     unreadable,
 )
 from archiver.maintenance.backup import Generation, find_generations, is_backup
-from archiver.maintenance.database_damage_and_vacuum import find_damage, stored_tables
+from archiver.maintenance.database_damage_and_vacuum import (
+    find_damage,
+    find_database_damage,
+    stored_tables,
+    time_limit,
+)
 from archiver.maintenance.verify_database import VerifyFinding, counted_noun
 from archiver.maintenance.verify_warc_files_and_captures import examine_warc, find_flaws
 from archiver.storage import Database
@@ -160,6 +165,32 @@ def name_whole_backups(archive: Path, causes: Iterable[Cause]) -> list[Cause]:
         replace(one, remedy=_remedy(archive, one, records, whole)) if records and _is_restorable(one) else one
         for one in found
     ]
+
+
+def find_current_damage(archive: Path, seconds: float = 0.5) -> Cause | None:
+    """Returns the damage of an archive's database with its remedy: what the last check recorded, otherwise what reading
+    the database for at most `seconds` finds. Returns None if none is known. Raises the errors of `open_archive` for
+    other faults than damage.
+    """
+    sentence, remedy, mend = "", verify_database.RESTORE_BACKUP, ""
+    try:
+        with opened(archive, read_only=True) as db:
+            with time_limit(db, seconds):
+                if damage := next(find_database_damage(db), None):
+                    sentence = f"{archive.name} is damaged in {damage.phrase}"
+                    remedy, mend = (verify_database.REBUILD_DAMAGED, "damaged") if damage.derived else (remedy, "")
+            known = [one for one in read_damages(db) if one.kind == _DAMAGED] if not sentence else []
+            if known:
+                return Cause(_DAMAGED, DATABASE, known[0].sentence, known[0].remedy, DATABASE)
+    except (sqlite3.Error, ArchiveDamaged) as error:
+        fault = environment_error(error, archive) if isinstance(error, sqlite3.Error) else error
+        if not isinstance(fault, ArchiveDamaged):
+            raise fault from error
+        sentence = sentence or f"{archive.name} is damaged ({error.__cause__ or error})"
+    if not sentence:
+        return None
+    (cause,) = name_whole_backups(archive, [Cause(_DAMAGED, DATABASE, sentence, remedy, DATABASE, mend)])
+    return cause
 
 
 _RESTORABLE = (
