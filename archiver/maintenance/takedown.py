@@ -816,6 +816,24 @@ def finish_takedowns(db: Database, archive: Path, progress: Progress = lambda wh
     return erased
 
 
+def remove_orphans(db: Database, folder: Path) -> int:
+    """Removes the revisit records whose original is not in the archive, as takedowns of version 0.3.0 left them.
+    Returns how many WARC records were removed; 0 for an archive without takedowns. No other program may write to the
+    archive meanwhile. Raises OSError.
+    """
+    changes: Changes = {}
+    for name, offset in db.execute(
+        "select warc_file, warc_offset from captures r where record_type = 'revisit' and exists (select 1 from "
+        "tombstones) and not exists (select 1 from captures o where o.digest = r.digest and o.record_type = 'response')"
+    ).fetchall():
+        if (folder / name).exists():
+            changes.setdefault(name, {})[offset] = b""
+    for name, of_file in changes.items():
+        _add_companions(folder / name, of_file)
+        _rewrite(db, folder, name, of_file)
+    return sum(map(len, changes.values()))
+
+
 def overwrite_free_pages(db: Database, archive: Path) -> None:
     """Removes deleted data from the database file. Otherwise SQLite would leave these data in the file until their
     space is reused.

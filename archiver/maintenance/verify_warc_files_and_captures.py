@@ -568,8 +568,9 @@ def find_lost_originals(
             url,
             f"{counted_noun(count, 'capture')} of {url} (the first of {first:.19}) cannot be shown: a revisit record "
             "repeats a response that is not in the archive",
-            "Import the WARC file with the response ('archiver import FILE --all-captures'), or restore a backup. The "
-            "next crawl captures the page again.",
+            "Restore a backup, or import the WARC file with the response ('archiver import FILE --all-captures'). If "
+            "'archiver remove' of version 0.3.0 deleted it, 'archiver remove --finish' removes the revisit records, "
+            "too.",
             unit=name if names is not None else "",
         )
 

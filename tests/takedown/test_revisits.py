@@ -118,3 +118,24 @@ def test_a_payload_that_quotes_nothing_stays_for_the_pages_that_repeat_it(archiv
         archive, "select warc_file, warc_offset, warc_length from captures where url like '%copy.png' limit 1"
     )
     assert read_record(archive.parent / place[0], place[1], place[2]).payload == PICTURE
+
+
+def test_the_revisits_that_an_earlier_version_left_are_removed_by_finish(archive: Path) -> None:
+    assert remove(archive, "6").exit_code == 0
+    with Run(archive, QUAY, START + timedelta(days=10)) as run:
+        first = seen(run, f"{QUAY}list", page("List", ["It names what was lost in the winter storm of that year."]))
+    with Run(archive, QUAY, START + timedelta(days=11)) as run:
+        seen(run, f"{QUAY}list", b"", 304, first)
+    with closing(sqlite3.connect(archive)) as db, db:
+        db.execute(
+            "update pages set capture_id = (select id from captures c where c.url = pages.url and c.status = 304) "
+            "where url = ?",
+            [f"{QUAY}list"],
+        )
+        db.execute("delete from captures where url = ? and record_type = 'response'", [f"{QUAY}list"])
+    [found] = (one for one in verify(archive).findings if one.kind == "original-missing")
+    assert found.subject == f"{QUAY}list"
+    assert "archiver remove --finish" in found.remedy
+    assert "3 records removed" in command(archive, "remove", "--finish").stdout
+    assert not orphans(archive)
+    assert rows(archive, "select etag, capture_id from pages where url = ?", f"{QUAY}list") == [(None, None)]

@@ -77,7 +77,12 @@ class Takedown:
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @click.option("--allow", is_flag=True, help="Lift removals, so that the posts can be crawled again.")
 @click.option("--list", "listing", is_flag=True, help="List all removals.")
-@click.option("--finish", "go_on", is_flag=True, help="Finish interrupted removals.")
+@click.option(
+    "--finish",
+    "go_on",
+    is_flag=True,
+    help="Finish interrupted removals, and those of version 0.3.0, which left revisit records without their originals.",
+)
 @json_option
 @archive_option
 @pass_options_as(RemoveOptions)
@@ -281,18 +286,19 @@ def _make_progress_reporter(quiet: bool) -> Any:
 
 
 def _finish_takedowns(archive: Path, as_json: bool) -> None:
-    from archiver.maintenance.takedown import archive_without_writers, finish_takedowns
+    from archiver.maintenance.takedown import archive_without_writers, finish_takedowns, remove_orphans
     from archiver.storage.tombstones import pending_takedowns
 
     with archive_without_writers(archive) as db:
         waiting = pending_takedowns(db)
         records = finish_takedowns(db, archive, _make_progress_reporter(as_json)).records
+        records += remove_orphans(db, archive.parent)
     if as_json:
         print_json({"finished": [one.article_id for one in waiting], "records": records})
     else:
         click.echo(
             f"{count_noun(len(waiting), 'removal')} finished, {count_noun(records, 'record')} removed from WARC files."
-            if waiting
+            if waiting or records
             else "There are no unfinished removals."
         )
 
