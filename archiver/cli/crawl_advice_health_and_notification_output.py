@@ -75,6 +75,7 @@ def show_health(archive: str, site: str | None, as_data: bool) -> int:
     """Prints a line per health finding for `archiver status --health`, and returns the exit code. An archive that
     cannot be read counts as red. `site` names the only site to show, None for all; if `as_data` is True, prints JSON.
     """
+    damage = None
     try:
         damage = find_damage(archive)
         found = read_overall_health(archive)
@@ -84,12 +85,13 @@ def show_health(archive: str, site: str | None, as_data: bool) -> int:
             found = replace(found, archive_health=Health("red", with_damage(found.archive_health.findings, damage)))
     except ArchiverError as error:
         backup = _last_backup(archive)
+        why = damage.sentence if damage else str(error)
         if as_data:
             last = {"last_backup": backup.path} if backup else {}
-            click.echo(json.dumps({"state": "red", "error": str(error), **last}, ensure_ascii=False))
+            click.echo(json.dumps({"state": "red", "error": why, **last}, ensure_ascii=False))
         else:
             made = f" The last good backup is {backup.path}, of {backup.made_at:%Y-%m-%d %H:%M} UTC." if backup else ""
-            click.echo(f"red: {error}{made}")
+            click.echo(f"red: {why}{made}")
         return EXIT_CODES["red"]
     if as_data:
         print_json(found.as_json())

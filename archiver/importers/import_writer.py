@@ -160,7 +160,10 @@ class ImportWriter:
                 self._removed[site.name] = tombstones.RemovedURLs(self.db, site.name)
             headers = read.exchange.response_headers
             coding = next((value for name, value in headers if name.lower() == b"content-encoding"), b"")
-            return self._removed[site.name].is_in(read.exchange.body, coding.decode("latin-1"))
+            if not self._removed[site.name].is_in(read.exchange.body, coding.decode("latin-1")):
+                return False
+            captures.store_page_kind(self.db, url, read.digest, "removed")  # so that revisits of it are no damage
+            return True
         removal = tombstones.tombstone_of(self.db, site.name, read.article) if site and read.article else None
         if removal is not None:
             tombstones.keep_url_out(self.db, removal, url, captured=False)

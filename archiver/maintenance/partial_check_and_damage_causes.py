@@ -179,8 +179,8 @@ def find_current_damage(archive: Path, seconds: float = 0.5) -> Cause | None:
                 if damage := next(find_database_damage(db), None):
                     sentence = f"{archive.name} is damaged in {damage.phrase}"
                     remedy, mend = (verify_database.REBUILD_DAMAGED, "damaged") if damage.derived else (remedy, "")
-            known = [one for one in read_damages(db) if one.kind == _DAMAGED] if not sentence else []
-            if known:
+            recorded = read_damages(db) if not sentence and has_integrity_records(db) else []
+            if known := [one for one in recorded if one.kind == _DAMAGED]:
                 return Cause(_DAMAGED, DATABASE, known[0].sentence, known[0].remedy, DATABASE)
     except (sqlite3.Error, ArchiveDamaged) as error:
         fault = environment_error(error, archive) if isinstance(error, sqlite3.Error) else error

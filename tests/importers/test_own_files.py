@@ -127,9 +127,12 @@ def test_a_revisit_of_a_feed_in_another_file_is_no_damage(tmp_path: Path) -> Non
 
 def test_a_list_that_names_a_removed_post_is_not_copied(site: SiteServer, tmp_path: Path) -> None:
     mine, new = tmp_path / "mine" / "a.db", tmp_path / "new" / "a.db"
-    crawled(site, mine, 1)
+    crawled(site, mine)
     assert imported(new, mine.parent / "warc")["problems"] == {}
     words = ["remove", f"{site.url}boats/", "--reason", "asked", "--yes", "--archive", str(new)]
     assert CliRunner().invoke(cli, words).exit_code == 0
-    assert imported(new, mine.parent / "warc", "--again")["removed"] >= 2
+    found = imported(new, mine.parent / "warc", "--again")
+    assert found["removed"] >= 2
+    assert found["problems"] == {}
+    assert not verify(new).findings
     assert not [one for one in captures(new) if "boats" in one[0] or one[0].endswith("/feed/")]
