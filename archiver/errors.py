@@ -97,7 +97,7 @@ class ArchiveTooOld(ArchiverError):
             f"make a backup ('archiver backup FILE --archive {path}'), then run 'archiver index --archive {path}', "
             "which migrates it."
             if writable
-            else f"it cannot be written here, so copy it ('archiver backup COPY --captures --archive {path}'), then "
+            else f"it cannot be written here, so copy it ('archiver backup COPY --archive {path}'), then "
             "run 'archiver index --archive COPY', which migrates the copy."
         )
         super().__init__(

@@ -8,6 +8,7 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from archiver.health.notification_messages_and_channels import (
 from archiver.health.site_health_rules import CONTENT_CODES, Health, HealthFinding, Level
 from archiver.health.stored_health_inputs_and_accepted_findings import accept_findings_of, read_health, read_move_advice
 from archiver.items import format_degrees
+from archiver.maintenance.partial_check_and_damage_causes import find_current_damage
 from archiver.sites.archiver_toml import config_file, effective_settings, load_config
 from archiver.storage.archive_opening_and_transactions import open_archive, opened, writing
 from archiver.storage.backup_and_check_records import BackupRecord, read_backups
@@ -55,22 +57,41 @@ def read_overall_health(archive: str, now: datetime | None = None) -> OverallHea
         raise environment_error(error, path) from error
 
 
+def find_damage(archive: str) -> HealthFinding | None:
+    """Returns a red finding if the archive's database is damaged (see `find_current_damage`), otherwise None."""
+    cause = find_current_damage(Path(archive)) if Path(archive).exists() else None
+    if cause is None:
+        return None
+    return HealthFinding("damage", "red", f"{cause.sentence}. {cause.remedy}", f"{cause.kind}: {cause.subject}")
+
+
+def with_damage(findings: Iterable[HealthFinding], damage: HealthFinding | None) -> tuple[HealthFinding, ...]:
+    """Returns the findings about an archive with the damage to its database, which is named once."""
+    rest = tuple(one for one in findings if damage is None or (one.code, one.level) != (damage.code, damage.level))
+    return (damage, *rest) if damage else rest
+
+
 def show_health(archive: str, site: str | None, as_data: bool) -> int:
     """Prints a line per health finding for `archiver status --health`, and returns the exit code. An archive that
     cannot be read counts as red. `site` names the only site to show, None for all; if `as_data` is True, prints JSON.
     """
+    damage = None
     try:
+        damage = find_damage(archive)
         found = read_overall_health(archive)
         if site:
             found = _keep_site(archive, found, site)
+        if damage:
+            found = replace(found, archive_health=Health("red", with_damage(found.archive_health.findings, damage)))
     except ArchiverError as error:
         backup = _last_backup(archive)
+        why = damage.sentence if damage else str(error)
         if as_data:
             last = {"last_backup": backup.path} if backup else {}
-            click.echo(json.dumps({"state": "red", "error": str(error), **last}, ensure_ascii=False))
+            click.echo(json.dumps({"state": "red", "error": why, **last}, ensure_ascii=False))
         else:
             made = f" The last good backup is {backup.path}, of {backup.made_at:%Y-%m-%d %H:%M} UTC." if backup else ""
-            click.echo(f"red: {error}{made}")
+            click.echo(f"red: {why}{made}")
         return EXIT_CODES["red"]
     if as_data:
         print_json(found.as_json())

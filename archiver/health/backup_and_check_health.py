@@ -178,7 +178,7 @@ def _check_backups(known: ArchiveSafety, most: timedelta, now: datetime) -> Iter
                 "backup",
                 "amber",
                 f"The archive is {_days(now - known.created)} old and has no backup: make one with 'archiver backup "
-                "FILE --captures', on another disk, and schedule it with cron.",
+                "FILE', on another disk, and schedule it with cron.",
                 "none",
             )
     elif last.path in known.missing and not _has_backup_since(known, now - most):
@@ -208,7 +208,7 @@ def _has_backup_since(known: ArchiveSafety, since: datetime) -> bool:
 
 
 def _command(backup: BackupRecord) -> str:
-    return f"archiver backup {backup.path}{' --captures' if backup.captures else ''}"
+    return f"archiver backup {backup.path}{'' if backup.captures else ' --no-captures'}"
 
 
 def _check_coverage(known: ArchiveSafety, most: timedelta, now: datetime) -> Iterator[HealthFinding]:

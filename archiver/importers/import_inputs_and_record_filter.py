@@ -10,7 +10,9 @@ import io
 import json
 import re
 import sys
+import zlib
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -163,6 +165,19 @@ class ImportInput:
             found.update(handle.read(_TAIL))
         handle.seek(0)
         return found.hexdigest()
+
+
+_OWN = re.compile(rb"WARC/1\.1\r\nWARC-Type: warcinfo\r\n.*?\r\n\r\nsoftware: archiver\b", re.DOTALL)
+_FIRST = 1 << 12
+
+
+def is_own_file(handle: BinaryIO) -> bool:
+    """Returns True if a file was written by this program. Leaves the stream at its beginning. Raises OSError."""
+    data = handle.read(_FIRST)
+    handle.seek(0)
+    with suppress(zlib.error):
+        data = zlib.decompressobj(wbits=31).decompress(data, _FIRST)
+    return _OWN.match(data) is not None
 
 
 class _Pipe(io.RawIOBase):

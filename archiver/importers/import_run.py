@@ -7,7 +7,7 @@ import sqlite3
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -22,6 +22,7 @@ from archiver.importers.import_inputs_and_record_filter import (
     RecordSelector,
     check_member_digest,
     expand_inputs,
+    is_own_file,
     open_inputs,
 )
 from archiver.importers.import_writer import ImportSource, ImportTarget, problem_as_json
@@ -29,6 +30,7 @@ from archiver.importers.record_batches_and_classification import (
     ReaderPlan,
     ReaderPool,
     RecordBatch,
+    RecordKind,
     Results,
     record_batches,
 )
@@ -122,6 +124,7 @@ class ImportRun:
         )
         self._db, self._warc, self._writer = self._open.db, self._open.warc, self._open.writer
         self._pool: ReaderPool[RecordBatch] | None = None
+        self._finished: list[tuple[ImportSource, FileResult]] = []
 
     def run(self, words: Sequence[str]) -> list[FileResult]:
         """Imports all files that the arguments name, and returns a result for each. Raises an ArchiverError if the
@@ -131,6 +134,7 @@ class ImportRun:
             self._open.repair()
             for one in self._inputs(words):
                 self._import_file(one)
+            self._report_unresolved()
             self._open.seal()
         except (sqlite3.Error, OSError) as error:
             if is_environment_error(error):
@@ -183,9 +187,10 @@ class ImportRun:
         current = self._begin_file(one, handle, result)
         if current is None:
             return
-        pool = self._open_pool(one.size)
+        choice = replace(self._choice, all_captures=current.source.all_captures)
+        pool = self._open_pool(one.size, choice.all_captures)
         unpacked = ByteStream(handle, current.place, one.size)
-        selector = RecordSelector(self._choice, lambda url: self._writer.sites.of(url) is not None)
+        selector = RecordSelector(choice, lambda url: self._writer.sites.of(url) is not None)
         end = ""
         for batch in record_batches(unpacked, selector, limit=self._limit, begun=current.place != StreamPosition()):
             pool.put(batch, batch.pairs, batch.size)
@@ -201,6 +206,9 @@ class ImportRun:
         Returns None if the file was already imported completely.
         """
         options, digest = self._choice.key, one.digest(handle)
+        is_here = one.path.resolve().parent == (self._archive.parent / "warc").resolve()
+        is_own = not (one.is_pipe or is_here) and is_own_file(handle)
+        all_captures = self._choice.all_captures or is_own
         row = captures.last_import(self._db, digest, options)
         if row is not None and row["outcome"] == "finished" and not self._again and not one.is_pipe:
             result.outcome, result.tally = "known", ImportCounts(**json.loads(row["counts"]))
@@ -213,18 +221,18 @@ class ImportRun:
             import_id, place = row["id"], StreamPosition(row["member_offset"], row["inner_offset"])
             result.tally = ImportCounts(**json.loads(row["counts"]))
             result.kinds = Counter(p["kind"] for p in json.loads(row["problems"]))
-        return OpenFile(one, ImportSource(import_id, one.name), place, result)
+        return OpenFile(one, ImportSource(import_id, one.name, all_captures, is_own), place, result)
 
-    def _open_pool(self, size: int) -> ReaderPool[RecordBatch]:
+    def _open_pool(self, size: int, all_captures: bool) -> ReaderPool[RecordBatch]:
         """Returns the pool of reader processes for a file of `size` bytes. The processes are started once for all
-        files, when the first file of sufficient size is read.
+        files that are read in the same way, when the first file of sufficient size is read.
         """
         many = self._workers > 1 and (not size or size > _SMALL)
-        if self._pool is not None and many and self._pool.reads_here:
+        plan = ReaderPlan(self._archive, __version__, self._now, all_captures)
+        if self._pool is not None and (self._pool.plan != plan or (many and self._pool.reads_here)):
             self._pool.close()
             self._pool = None
         if self._pool is None:
-            plan = ReaderPlan(self._archive, __version__, self._now, self._choice.all_captures)
             self._pool = ReaderPool(plan, self._workers if many else 1)
         return self._pool
 
@@ -234,6 +242,8 @@ class ImportRun:
         """
         problems, result = list(batch.problems), current.result
         with writing(self._db), batch_indexing(self._db):
+            for url, digest in batch.not_html:
+                captures.store_page_kind(self._db, url, digest, RecordKind.NOT_HTML)
             total = self._open.enter(
                 results, current.source, batch.tally, problems, result.tally, (batch.place.member, batch.place.inner)
             )
@@ -251,7 +261,7 @@ class ImportRun:
             problems.append(wrong)
             tally.mended += 1
         with writing(self._db):
-            problems += self._writer.resolve(source, tally)
+            self._writer.resolve(source, tally, more=True)
             result.tally.add(tally)
             if result.kinds[ProblemKind.NOT_AN_ARCHIVE]:
                 outcome = "unreadable"
@@ -262,6 +272,21 @@ class ImportRun:
         result.outcome = outcome
         for problem in problems:
             result.add_problem(problem)
+        self._finished.append((source, result))
+
+    def _report_unresolved(self) -> None:
+        """Adds a problem to the result of each file with a revisit record that repeats a record which none of the files
+        contains.
+        """
+        for source, result in self._finished:
+            assert source.import_id is not None
+            with writing(self._db):
+                problems = self._writer.resolve(source, result.tally)
+                captures.add_problems(self._db, source.import_id, map(problem_as_json, problems))
+                captures.record_progress(self._db, source.import_id, None, result.tally, (), self._warc.end)
+                self._warc.sync()
+            for problem in problems:
+                result.add_problem(problem)
 
 
 # Progress: a bar by bytes on a terminal, otherwise a plain line every few seconds.

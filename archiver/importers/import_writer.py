@@ -62,11 +62,14 @@ _COUNTED = {
 @dataclass(frozen=True, slots=True)
 class ImportSource:
     """Where imported captures come from: the ID of the import in the table `imports`, and the name of the file or
-    service.
+    service. `all_captures` is True to import also captures that are not posts; `is_own` is True for a file that this
+    program wrote, whose records keep their types.
     """
 
     import_id: int | None
     name: str
+    all_captures: bool = False
+    is_own: bool = False
 
 
 class ImportWriter:
@@ -82,6 +85,7 @@ class ImportWriter:
         self.db, self.warc = db, warc
         self._folder, self._now, self._known_sites = folder, now, known_sites
         self.sites = SiteLookup(db)
+        self._removed: dict[str, tombstones.RemovedURLs] = {}
         self._bare = make_reader_without_hints(db, folder, self.sites, now)
 
     def write(self, read: ReadRecord, source: ImportSource, tally: ImportCounts) -> Problem | None:
@@ -109,7 +113,9 @@ class ImportWriter:
         if self._is_removed(read):
             tally.removed += 1
             return
-        if read.kind is RecordKind.REVISIT:
+        if read.kind is RecordKind.REVISIT or (
+            found.is_revisit and source.all_captures and read.kind is RecordKind.NOT_HTML
+        ):
             self._store_revisit(found, source, tally, keep=True)
             return
         before = (
@@ -136,15 +142,27 @@ class ImportWriter:
             captures.store_page_kind(db, found.url, read.digest, read.rule)
         if read.exchange is not None:
             self._write_response(read.exchange, found, source, tally)
+        elif found.is_revisit and (original := captures.capture_of_revisit(db, found)):
+            self._enter_revisit(found, original, source, tally, is_seen=False)
 
     def _is_removed(self, read: ReadRecord) -> bool:
-        """Returns True if a record contains a post that was removed and has a tombstone. Such a post must not be stored
+        """Returns True if a record contains a post that was removed and has a tombstone, or if it is to be copied, is
+        no post and names the URL of one, as lists and feeds do that may quote it. Such a record must not be stored
         again.
         """
-        url, site = read.found.url, self.sites.of(read.found.url) if read.article else None
+        url, site = read.found.url, self.sites.of(read.found.url) if read.article or read.exchange else None
         if tombstones.tombstone_at(self.db, urlkey(url)) or (
             read.digest and tombstones.is_payload_removed(self.db, read.digest)
         ):
+            return True
+        if site and read.article is None and read.exchange is not None:
+            if site.name not in self._removed:
+                self._removed[site.name] = tombstones.RemovedURLs(self.db, site.name)
+            headers = read.exchange.response_headers
+            coding = next((value for name, value in headers if name.lower() == b"content-encoding"), b"")
+            if not self._removed[site.name].is_in(read.exchange.body, coding.decode("latin-1")):
+                return False
+            captures.store_page_kind(self.db, url, read.digest, "removed")  # so that revisits of it are no damage
             return True
         removal = tombstones.tombstone_of(self.db, site.name, read.article) if site and read.article else None
         if removal is not None:
@@ -271,7 +289,7 @@ class ImportWriter:
                 captures.store_unresolved_revisit(db, found, source.import_id)
             return False
         tally.revisits += 1
-        if original is not None and not captures.known_capture(db, found.url, found.at, original["digest"]):
+        if original is not None:
             self._enter_revisit(found, original, source, tally)
         return True
 
@@ -281,18 +299,27 @@ class ImportWriter:
         return any(captures.kind_read(self.db, url, found.digest) for url in urls)
 
     def _enter_revisit(
-        self, found: ForeignCapture, original: dict[str, Any], source: ImportSource, tally: ImportCounts
+        self,
+        found: ForeignCapture,
+        original: dict[str, Any],
+        source: ImportSource,
+        tally: ImportCounts,
+        *,
+        is_seen: bool = True,
     ) -> None:
         """Records that a post was seen again at the time of a revisit record, in the revision that `original`, the
-        earlier capture, shows.
+        earlier capture, shows. A revisit record of another page is only copied, if all captures are imported; so is
+        each one if `is_seen` is False, because its status says that the post was not there.
         """
         db, digest = self.db, original["digest"]
-        shown = captures.find_article_of_capture(db, original)
+        if captures.known_capture(db, found.url, found.at, digest):
+            return
+        shown = captures.find_article_of_capture(db, original) if is_seen else None
         row = next(iter(db.query("select * from articles where id = ?", [shown])), None)
         original_at = moment(original["captured_at"]) or found.at
         article = article_at_time(db, row, original_at) if row else None
         site = self._site_for(found.url, tally) if article else None
-        if row is None or article is None or site is None:
+        if site is None and not source.all_captures:
             return
         answer = found.answer
         exchange = Exchange(
@@ -309,26 +336,28 @@ class ImportWriter:
         capture_id = self._append_records(
             exchange, found, source, Original(original["url"], original_at, digest), tally
         )
-        reading = HistoricalArticle(
-            replace(article, url=found.url), found.at, capture_id, digest, row["extractor"] or ""
-        )
-        self._store_reading(site, reading, "revisit", source, ImportCounts())
+        if row is not None and article is not None and site is not None:
+            reading = HistoricalArticle(
+                replace(article, url=found.url), found.at, capture_id, digest, row["extractor"] or ""
+            )
+            self._store_reading(site, reading, "revisit", source, ImportCounts())
 
-    def resolve(self, source: ImportSource, tally: ImportCounts) -> list[Problem]:
+    def resolve(self, source: ImportSource, tally: ImportCounts, *, more: bool = False) -> list[Problem]:
         """Tries again to store the revisit records whose payload was not in the archive when they were read. Returns a
-        problem for each record of this import whose payload is still missing.
+        problem for each record of this import whose payload is still missing, unless `more` files of the same run may
+        contain it.
         """
         problems = []
         for row, found in captures.resolvable_revisits(self.db, source.import_id or 0):
             own = row["import_id"] == source.import_id
             if self._store_revisit(
                 found,
-                source if own else ImportSource(row["import_id"], source.name),
+                source if own else replace(source, import_id=row["import_id"]),
                 tally if own else ImportCounts(),
                 keep=False,
             ):
                 captures.delete_revisit(self.db, row)
-            elif own:
+            elif own and not more:
                 tally.damaged += 1
                 problems.append(Problem(ProblemKind.REVISIT, found.place, found.url, found.digest or found.refers_url))
         return problems
@@ -336,10 +365,11 @@ class ImportWriter:
     def _write_response(
         self, exchange: Exchange, found: ForeignCapture, source: ImportSource, tally: ImportCounts
     ) -> int:
-        """Writes a response to the archive's WARC file, as a revisit record if its payload is already in the archive.
-        Returns the ID of its capture.
+        """Writes a response to the archive's WARC file, as a revisit record if its payload is already in the archive,
+        unless its file is this program's own. Returns the ID of its capture.
         """
-        row = captures.capture_with_payload(self.db, exchange.digest) if exchange.body else None
+        is_short = bool(exchange.body) and not source.is_own
+        row = captures.capture_with_payload(self.db, exchange.digest) if is_short else None
         original = Original(row["url"], moment(row["captured_at"]) or found.at, row["digest"]) if row else None
         return self._append_records(exchange, found, source, original, tally)
 

@@ -40,7 +40,13 @@ from archiver.storage.article_tables.captures_redirects_and_import_records impor
 from archiver.storage.sites_settings_and_rules import SiteLookup, rules_valid_at
 from archiver.urls import normalize, urlkey
 from archiver.warc.decompressing_stream import ByteStream, StreamPosition
-from archiver.warc.foreign_captures import ForeignCapture, RecordPair, RecordPairs, foreign_capture_in
+from archiver.warc.foreign_captures import (
+    ForeignCapture,
+    RecordPair,
+    RecordPairs,
+    foreign_capture_in,
+    normalize_sha1,
+)
 from archiver.warc.foreign_warc_arc_wacz_reader import ForeignRecords
 from archiver.warc.http_response_parser import HTTPResponse
 from archiver.warc.import_problems import Problem, ProblemKind
@@ -56,13 +62,15 @@ class RecordBatch:
     """A batch of records.
 
     - `pairs`: the records to read, with their requests.
-    - `size`: their total size in bytes.
+    - `not_html`: the URL and payload digest of each response that is not read because it is not HTML.
+    - `size`: the total size of `pairs` in bytes.
     - `place`: the position in the file up to which all records are in this batch or an earlier one.
     - `read`: the number of bytes of the file read so far.
     - `end`: "" if more batches follow, otherwise "finished", or "limited" if the requested number of pages was reached.
     """
 
     pairs: list[RecordPair] = field(default_factory=list)
+    not_html: list[tuple[str, str]] = field(default_factory=list)
     size: int = 0
     tally: ImportCounts = field(default_factory=ImportCounts)
     problems: list[Problem] = field(default_factory=list)
@@ -123,6 +131,9 @@ def _add_to_batch(item: RecordPair | Problem, batch: RecordBatch, selector: Reco
         tally.about += 1
     else:
         tally.not_html += 1
+        digest = normalize_sha1(record.fields.get("warc-payload-digest", ""))
+        if digest and (url := normalize(record.url)):
+            batch.not_html.append((url, digest))
 
 
 # Reading records.
@@ -238,7 +249,10 @@ class RecordReader:
         answer = found.answer
         if found.is_revisit:
             kind = RecordKind.NOT_HTML if _is_not_page(found, answer) else RecordKind.REVISIT
-            return ReadRecord(kind, _drop_bodies(found), found.digest)
+            read = ReadRecord(kind, _drop_bodies(found), found.digest)
+            if answer is None or found.status in (200, 304):
+                return read
+            return _classify_without_page(replace(read, kind=RecordKind.STATUS), found, answer)
         assert answer is not None
         assert found.exchange is not None
         digest = found.exchange.digest
@@ -392,7 +406,7 @@ class ReaderPool(Generic[B]):
     """
 
     def __init__(self, plan: ReaderPlan, workers: int) -> None:
-        self._plan, self._workers = plan, workers
+        self.plan, self._workers = plan, workers
         self._own = (
             open_reader(plan.archive, plan.version, plan.now, all_captures=plan.all_captures) if (workers < 2) else None
         )
@@ -466,4 +480,4 @@ class ReaderPool(Generic[B]):
         # connection, and imports the modules once for all workers.
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload([__name__])
-        return ProcessPoolExecutor(self._workers, context, _start, (self._plan,))
+        return ProcessPoolExecutor(self._workers, context, _start, (self.plan,))

@@ -253,6 +253,12 @@ CHECKS: tuple[Check, ...] = (
         ("articles", "captures", "article_urls", "revisions"),
     ),
     Check(
+        "originals",
+        "the responses that revisit records repeat",
+        verify_captures.find_lost_originals,
+        ("captures", "tombstones"),
+    ),
+    Check(
         "tombstones",
         "tombstones against articles",
         verify_database.check_tombstones,
@@ -433,11 +439,29 @@ def verify(
             out.articles = len(numbers)
             _verify_articles(archive, numbers, reread, pool, out, progress)
             if not quick:
-                try:
-                    _verify_files(db, archive.parent, files, ids, pool, out, progress)
-                except sqlite3.Error as error:
-                    out.findings.append(unreadable(archive, "captures", error))
+                found = check_files(
+                    db,
+                    archive,
+                    files if ids is None else {},
+                    lambda: _verify_files(db, archive.parent, files, ids, pool, out, progress),
+                )
+                out.findings += [one for one in found if one not in out.findings]
     return out
+
+
+def check_files(
+    db: Database, archive: Path, files: dict[str, bool], compare: Callable[[], list[VerifyFinding]]
+) -> list[VerifyFinding]:
+    """Returns the findings of `compare`, which compares WARC files with the rows of `captures`. If it fails or finds
+    something because the database is damaged, returns this damage instead, and the flaws that `files` (from
+    `find_warc_files`) have by themselves.
+    """
+    try:
+        found = compare()
+        damage = list(verify_database.check_integrity(db, ["captures"])) if found else []
+    except sqlite3.Error as error:
+        found, damage = [], list(verify_database.check_integrity(db)) or [unreadable(archive, "captures", error)]
+    return [*damage, *verify_captures.find_flaws_of_records(archive.parent, files)] if damage else found
 
 
 def _verify_database(db: Database, archive: Path, progress: Progress) -> list[VerifyFinding]:
@@ -506,7 +530,7 @@ def _verify_files(
     pool: Executor | None,
     out: VerifyResult,
     progress: Progress,
-) -> None:
+) -> list[VerifyFinding]:
     jobs: Iterable[WARCJob] = (
         verify_captures.make_capture_jobs(db, folder, files)
         if ids is None
@@ -518,9 +542,12 @@ def _verify_files(
         out.files += 1
         out.records += one.records
         progress("WARC files", out.files, max(out.files, len(files)) if ids is None else out.files)
-    out.findings += verify_captures.make_findings(db, examined)
-    if ids is None:
-        out.findings += verify_captures.find_foreign_files(db, folder, files)
+    more = (
+        verify_captures.find_foreign_files(db, folder, files)
+        if ids is None
+        else verify_captures.find_lost_originals(db, ids=ids)
+    )
+    return [*verify_captures.make_findings(db, examined), *more]
 
 
 def _map_tasks(pool: Executor | None, work: Callable[[T], R], tasks: Iterable[T]) -> Iterator[R]:

@@ -1073,13 +1073,13 @@ def _find_backups(archive: Path) -> Iterator[Holder]:
             if not record.made_at or not count_posts_removed_since(db, record.holds_since):
                 continue
             file = Path(record.path)
-            captures = " --captures" if record.captures else ""
+            captures = "" if record.captures else " --no-captures"
             command = f"archiver backup {file}{captures} --purge --archive {archive}"
             if not file.exists():
                 yield Holder(record.path, (), False, command)
                 continue
             found = [str(one) for one in (file, *earlier_files(file)) if holds_removed_posts(one, db)]
-            if captures:
+            if record.captures:
                 found.append(str(file.parent / "warc"))
             if found:
                 yield Holder(record.path, tuple(found), True, command)

@@ -7,9 +7,10 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from time import monotonic
 
 from archiver.errors import ArchiveBusy, NotEnoughSpace
 from archiver.lazy_regex import lazy_regex
@@ -21,6 +22,8 @@ from archiver.storage.pages_and_source_hints import delete_unused_hints
 
 _MOST_MESSAGES = 20
 _MOST_NAMED = 5
+_INSTRUCTIONS = 10_000
+"""After so many instructions of SQLite's virtual machine, it is checked whether the time is over."""
 _FTS = "articles_fts"
 _AUTOMATIC = "sqlite_autoindex_"
 """The beginning of the names of indexes that SQLite makes for primary keys and UNIQUE constraints. Such indexes cannot
@@ -112,6 +115,22 @@ def find_database_damage(db: Database, tables: Iterable[str] | None = None) -> I
         messages = _check_table(db, table)
         if messages:
             yield DatabaseDamage(table, tuple(_find_damaged_pages(db, table)), "; ".join(messages), page_size)
+
+
+@contextmanager
+def time_limit(db: Database, seconds: float) -> Iterator[None]:
+    """Context manager that ends after `seconds`: statements that run longer are interrupted, and the rest of the block
+    is skipped. Other errors are raised.
+    """
+    end = monotonic() + seconds
+    db.conn.set_progress_handler(lambda: monotonic() > end, _INSTRUCTIONS)
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
+            raise
+    finally:
+        db.conn.set_progress_handler(None, 0)
 
 
 def find_damage(db: Database) -> str:

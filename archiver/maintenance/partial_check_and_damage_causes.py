@@ -24,13 +24,23 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from archiver.errors import ArchiveLocked, ArchiverError
+from archiver.errors import ArchiveDamaged, ArchiveLocked, ArchiverError
 from archiver.maintenance import archive_verification_and_repair as verify
 from archiver.maintenance import verify_database
 from archiver.maintenance import verify_warc_files_and_captures as verify_captures
-from archiver.maintenance.archive_verification_and_repair import VerifyResult, read_transaction, unreadable
+from archiver.maintenance.archive_verification_and_repair import (
+    VerifyResult,
+    check_files,
+    read_transaction,
+    unreadable,
+)
 from archiver.maintenance.backup import Generation, find_generations, is_backup
-from archiver.maintenance.database_damage_and_vacuum import stored_tables
+from archiver.maintenance.database_damage_and_vacuum import (
+    find_damage,
+    find_database_damage,
+    stored_tables,
+    time_limit,
+)
 from archiver.maintenance.verify_database import VerifyFinding, counted_noun
 from archiver.maintenance.verify_warc_files_and_captures import examine_warc, find_flaws
 from archiver.storage import Database
@@ -157,6 +167,32 @@ def name_whole_backups(archive: Path, causes: Iterable[Cause]) -> list[Cause]:
     ]
 
 
+def find_current_damage(archive: Path, seconds: float = 0.5) -> Cause | None:
+    """Returns the damage of an archive's database with its remedy: what the last check recorded, otherwise what reading
+    the database for at most `seconds` finds. Returns None if none is known. Raises the errors of `open_archive` for
+    other faults than damage.
+    """
+    sentence, remedy, mend = "", verify_database.RESTORE_BACKUP, ""
+    try:
+        with opened(archive, read_only=True) as db:
+            with time_limit(db, seconds):
+                if damage := next(find_database_damage(db), None):
+                    sentence = f"{archive.name} is damaged in {damage.phrase}"
+                    remedy, mend = (verify_database.REBUILD_DAMAGED, "damaged") if damage.derived else (remedy, "")
+            recorded = read_damages(db) if not sentence and has_integrity_records(db) else []
+            if known := [one for one in recorded if one.kind == _DAMAGED]:
+                return Cause(_DAMAGED, DATABASE, known[0].sentence, known[0].remedy, DATABASE)
+    except (sqlite3.Error, ArchiveDamaged) as error:
+        fault = environment_error(error, archive) if isinstance(error, sqlite3.Error) else error
+        if not isinstance(fault, ArchiveDamaged):
+            raise fault from error
+        sentence = sentence or f"{archive.name} is damaged ({error.__cause__ or error})"
+    if not sentence:
+        return None
+    (cause,) = name_whole_backups(archive, [Cause(_DAMAGED, DATABASE, sentence, remedy, DATABASE, mend)])
+    return cause
+
+
 _RESTORABLE = (
     _DAMAGED,
     "file-missing",
@@ -203,7 +239,7 @@ def _remedy(archive: Path, cause: Cause, records: Sequence[BackupRecord], whole:
                     f"{made.path} --archive {archive}' puts it in the archive's place."
                 )
             worthless.append(record.path)
-        elif is_whole_in(archive, file.parent, cause.unit):
+        elif is_whole_in(archive, file, cause.unit):
             return (
                 f"The archive's file is {'missing' if cause.kind == 'file-missing' else 'damaged'}, but the backup's "
                 f"is undamaged: put it back with 'archiver restore {file} {cause.unit} --archive {archive}'."
@@ -218,17 +254,18 @@ def _remedy(archive: Path, cause: Cause, records: Sequence[BackupRecord], whole:
     return " ".join(parts)
 
 
-def is_whole_in(archive: Path, folder: Path, name: str) -> bool:
-    """Returns True if the WARC file `name` exists below `folder` and matches the rows of `captures` that the archive
-    has for it.
+def is_whole_in(archive: Path, backup: Path, name: str) -> bool:
+    """Returns True if the WARC file `name` exists next to `backup` and matches the rows of `captures` that the archive
+    has for it or, if the archive's cannot be read, those of the backup.
     """
-    if not (folder / name).is_file():
+    if not (backup.parent / name).is_file():
         return False
-    try:
-        with opened(archive, read_only=True, to_copy=True) as db:
-            return not find_flaws(db, folder, name, may_be_earlier=True)
-    except (ArchiverError, sqlite3.Error):
-        return False
+    for file in (archive, backup):
+        with suppress(ArchiverError, sqlite3.Error), opened(file, read_only=True, to_copy=True) as db:
+            if file == archive and find_damage(db):
+                continue
+            return not find_flaws(db, backup.parent, name, may_be_earlier=True)
+    return False
 
 
 ARTICLES_UNIT = "articles "
@@ -295,7 +332,9 @@ def list_units(db: Database, folder: Path, files: Iterable[str]) -> list[Unit]:
     """
     pages, page_size = (db.execute(f"pragma {name}").fetchone()[0] for name in ("page_count", "page_size"))
     tables = stored_tables(db)
-    last = db.execute("select coalesce(max(id), 0) from articles").fetchone()[0]
+    last = 0
+    with suppress(sqlite3.DatabaseError):  # the check of the table reports it
+        last = db.execute("select coalesce(max(id), 0) from articles").fetchone()[0]
     starts = range(1, last + 1, _ARTICLES_A_UNIT)
     return [
         *(Unit(f"{TABLE_UNIT}{name}", pages * page_size // len(tables)) for name in tables),
@@ -313,12 +352,16 @@ def list_units(db: Database, folder: Path, files: Iterable[str]) -> list[Unit]:
 
 
 def _read_ends(db: Database) -> dict[str, int]:
-    """Returns, for each WARC file by name, the offset at which its last record with a row in `captures` ends."""
-    return dict(
-        db.execute(
-            "select warc_file, max(warc_offset + warc_length) from captures where warc_file is not null group by 1"
-        ).fetchall()
-    )
+    """Returns, for each WARC file by name, the offset at which its last record with a row in `captures` ends; {} if the
+    table is damaged, as its check reports.
+    """
+    with suppress(sqlite3.DatabaseError):
+        return dict(
+            db.execute(
+                "select warc_file, max(warc_offset + warc_length) from captures where warc_file is not null group by 1"
+            ).fetchall()
+        )
+    return {}
 
 
 def _size_of(file: Path) -> int:
@@ -426,29 +469,33 @@ class _PartCheck:
                 out.warc_files += len(batch)
             else:
                 findings = self._check_rows(db, batch[0])
-        causes = name_whole_backups(self._archive, group_by_cause(findings))
-        damages = [one.as_damage() for one in causes]
-        if not batch[0].is_warc:
-            is_known = any(one.unit.startswith(TABLE_UNIT) for one in out.damages)
-            damages = [
-                replace(one, unit=batch[0].name)
-                for one in damages
-                if not (is_known and one.unit == DATABASE and batch[0].last)
-            ]
-        self._found += damages
-        self._read += batch
-        out.damages += damages
+        is_known = any(one.unit.startswith(TABLE_UNIT) for one in out.damages)
+        read, unit = [*batch], batch[0].name
+        if batch[0].is_warc:  # a damaged table kept the files from being compared, and was checked for this
+            unit = next((one.unit for one in findings if one.unit.startswith(TABLE_UNIT)), DATABASE)
+            read += [Unit(unit, 0)] if unit != DATABASE and not is_known else []
+        damages = [
+            replace(one, unit=unit) if one.unit == DATABASE or not batch[0].is_warc else one
+            for one in (cause.as_damage() for cause in name_whole_backups(self._archive, group_by_cause(findings)))
+            if not (is_known and one.unit == DATABASE and (batch[0].last or batch[0].is_warc))
+        ]
+        names = {one.name for one in read}
+        self._found = [one for one in self._found if one.unit not in names] + damages
+        out.damages = [one for one in out.damages if one.unit not in names] + damages
+        self._read += read
         out.units += len(batch)
         out.bytes += sum(unit.size for unit in batch)
 
     def _check_files(self, db: Database, batch: list[Unit], files: dict[str, bool]) -> list[VerifyFinding]:
         names = [unit.name for unit in batch]
-        try:
+
+        def compare() -> list[VerifyFinding]:
             jobs = verify_captures.make_capture_jobs_of_files(db, self._archive.parent, names, files)
             examined = [examine_warc(job) for job in jobs]
-            return self._without_rewritten(list(verify_captures.make_findings(db, examined)))
-        except sqlite3.Error as error:
-            return [replace(unreadable(self._archive, "captures", error), unit=name) for name in names]
+            lost = verify_captures.find_lost_originals(db, names=names)
+            return self._without_rewritten([*verify_captures.make_findings(db, examined), *lost])
+
+        return check_files(db, self._archive, {name: files[name] for name in names if name in files}, compare)
 
     def _without_rewritten(self, findings: list[VerifyFinding]) -> list[VerifyFinding]:
         """Returns the findings without those about files that a takedown has replaced since they were listed."""

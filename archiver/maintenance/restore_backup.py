@@ -295,7 +295,7 @@ def restore_captures(backup: Path, archive: Path, names: Sequence[str], progress
     """
     out = RestoreResult()
     if not (backup.parent / "warc").is_dir():
-        raise RestoreRefused(str(backup), "there is no folder warc/ next to it: it was made without --captures")
+        raise RestoreRefused(str(backup), "there is no folder warc/ next to it: it was made with --no-captures")
     with _without_writers(archive), archive_faults(archive), opened(archive) as db:
         known = {row[0] for row in db.execute("select distinct warc_file from captures where warc_file is not null")}
         for name in names:

@@ -13,6 +13,7 @@ import html
 import json
 import re
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -48,7 +49,7 @@ from archiver.warc.warc_file_maintenance import (
     revisit_as_response,
     rewrite_warc,
 )
-from archiver.warc.warc_records import read_record
+from archiver.warc.warc_records import StoredResponse, read_record
 
 # Detecting quotes of a text in pages, feeds and API responses: the same words in a row, whatever the markup.
 
@@ -266,18 +267,16 @@ def find_own_captures(db: Database, article_id: int | None, urls: list[str]) -> 
     return found - others
 
 
-def find_payloads(db: Database, captures: set[int], *, shared: bool = False) -> set[str]:
-    """Returns the digests of the payloads of these captures. Payloads that other captures also have are left out,
-    unless `shared` is True.
-    """
+def find_payloads(db: Database, captures: set[int]) -> set[str]:
+    """Returns the digests of the payloads that only these captures have."""
     numbers = json.dumps(sorted(captures))
     return {
         row[0]
         for row in db.execute(
             "select distinct digest from captures c where status = 200 and digest <> :empty and digest <> '' "
-            "and id in (select value from json_each(:n)) and :shared = exists (select 1 from captures o "
+            "and id in (select value from json_each(:n)) and not exists (select 1 from captures o "
             "where o.digest = c.digest and o.id not in (select value from json_each(:n)))",
-            {"empty": _EMPTY_DIGEST, "n": numbers, "shared": shared},
+            {"empty": _EMPTY_DIGEST, "n": numbers},
         )
     }
 
@@ -311,6 +310,8 @@ def _copies(db: Database, article_id: int) -> Iterator[tuple[int, str, str]]:
     )
 
 
+Changes = dict[str, dict[int, bytes]]
+"""By WARC file and offset, the new content of a record; b"" for a record that is removed."""
 Progress = Callable[[str, int, int], None]
 """A function that is called with the name of the file being read, its index, and the number of files."""
 
@@ -322,7 +323,6 @@ class ErasureScope:
     - `ids`: the IDs of the removed articles.
     - `keys`: the urlkeys of their URLs.
     - `digests`: the digests of their payloads.
-    - `shared`: those of the `digests` that captures of other articles have, too.
     - `own`: the IDs of the articles' captures.
     - `sites`: the names of the articles' sites.
     - `words`: detects quotes of the articles' texts.
@@ -333,45 +333,62 @@ class ErasureScope:
     ids: set[int]
     keys: set[str]
     digests: set[str] = field(default_factory=set)
-    shared: set[str] = field(default_factory=set)
     own: set[int] = field(default_factory=set)
     sites: set[str] = field(default_factory=set)
     words: QuoteDetector = field(default_factory=lambda: QuoteDetector(()))
     sources: set[str] = field(default_factory=set)
 
 
+@dataclass(frozen=True, slots=True)
+class PageLosingCaptures:
+    """A page that is not removed and loses captures, because they quote a removed post or repeat one that does.
+    `captures` is how many it loses, and `left` how many it keeps.
+    """
+
+    url: str
+    captures: int
+    left: int
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """What a takedown erases from the WARC files: the number of records, and the other pages that lose captures."""
+
+    records: int = 0
+    pages: tuple[PageLosingCaptures, ...] = ()
+
+
 def erase_records(
     db: Database, folder: Path, removals: Iterable[Tombstone], progress: Progress, texts: Iterable[tuple[str, str]] = ()
-) -> int:
-    """Removes the WARC records of posts with these tombstones from the archive's files; returns how many records were
-    removed. `texts` holds further titles and texts of these posts, which are not in the archive's database.
+) -> Erasure:
+    """Removes the WARC records of posts with these tombstones from the archive's files; returns what was removed.
+    `texts` holds further titles and texts of these posts, which are not in the archive's database.
 
     A record is removed if it has a URL or a payload of one of the posts. Feeds, API responses and listings of a post's
     site are also removed if they quote eight consecutive words of the post. A record on which another article depends
-    is kept. If such a record is a revisit record of a removed payload, it is first turned into a response with that
-    payload. A plain text that consists of a post, such as its source in Markdown, is kept out of the archive from then
-    on. Uses its own transactions. Raises OSError.
+    is kept. If revisit records of other pages repeat a removed payload, one of them is first turned into a response
+    with this payload; if the payload quotes a post, they are removed too, unless another article depends on them. A
+    plain text that consists of a post, such as its source in Markdown, is kept out of the archive from then on. Uses
+    its own transactions. Raises OSError.
     """
     removals = list(removals)
     scope = _erasure_scope(db, removals, texts)
-    for name, changes in _rescue_shared_payloads(db, folder, scope).items():
-        _rewrite(db, folder, name, changes)
-    erased = 0
-    files = _files_to_search(db, folder, scope)
-    for number, name in enumerate(files):
-        progress(name, number, len(files))
-        changes = _find_removals(db, folder, name, scope)
-        if changes:
-            _rewrite(db, folder, name, changes)
-            erased += len(changes)
+    first, changes = _plan_changes(db, folder, scope, progress)
+    erasure = _summarize(db, [first, changes], scope)
+    for name, of_file in first.items():
+        new, places = _rewrite(db, folder, name, of_file)
+        if name in changes:
+            changes[new] = {places[offset]: data for offset, data in changes.pop(name).items()}
+    for name, of_file in changes.items():
+        _rewrite(db, folder, name, of_file)
     if scope.sources and removals:
         with writing(db):
             enter_tombstone(db, removals[0].id, sorted(scope.sources), ())
-    return erased
+    return erasure
 
 
-def count_records_to_erase(db: Database, folder: Path, article_ids: Collection[int]) -> int:
-    """Returns how many WARC records the takedown of these articles would remove (see `erase_records`)."""
+def preview_erasure(db: Database, folder: Path, article_ids: Collection[int]) -> Erasure:
+    """Returns what the takedown of these articles would remove from the WARC files (see `erase_records`)."""
     scope, texts = ErasureScope(set(), set()), []
     for number in article_ids:
         row = next(iter(db.query("select * from articles where id = ?", [number])))
@@ -383,8 +400,32 @@ def count_records_to_erase(db: Database, folder: Path, article_ids: Collection[i
         scope.keys |= {urlkey(url) for url in urls}
         scope.digests |= find_payloads(db, own)
         texts += list(read_texts(db, number))
-    scope.shared, scope.words = find_payloads(db, scope.own, shared=True), QuoteDetector(texts)
-    return sum(len(_find_removals(db, folder, name, scope)) for name in _files_to_search(db, folder, scope))
+    scope.words = QuoteDetector(texts)
+    return _summarize(db, _plan_changes(db, folder, scope), scope)
+
+
+def _summarize(db: Database, plan: Iterable[Changes], scope: ErasureScope) -> Erasure:
+    records, lost = 0, Counter[str]()
+    for changes in plan:
+        for name, of_file in changes.items():
+            removed = [offset for offset, data in of_file.items() if not data]
+            records += len(removed)
+            lost.update(
+                url
+                for number, url in db.execute(
+                    "select id, url from captures where warc_file = ? and warc_offset in "
+                    "(select value from json_each(?))",
+                    [name, json.dumps(removed)],
+                )
+                if number not in scope.own and urlkey_or_empty(url) not in scope.keys
+            )
+    pages = (
+        PageLosingCaptures(
+            url, count, db.execute("select count(*) from captures where url = ?", [url]).fetchone()[0] - count
+        )
+        for url, count in sorted(lost.items())
+    )
+    return Erasure(records, tuple(pages))
 
 
 def delete_unfinished_rewrites(db: Database, folder: Path) -> None:
@@ -411,7 +452,6 @@ def _erasure_scope(db: Database, removals: Iterable[Tombstone], more: Iterable[t
         if one.article_id is not None:
             out.ids.add(one.article_id)
             texts += list(read_texts(db, one.article_id))
-    out.shared = find_payloads(db, out.own, shared=True)
     out.words = QuoteDetector(texts)
     return out
 
@@ -441,32 +481,71 @@ def _files_to_search(db: Database, folder: Path, scope: ErasureScope) -> list[st
     return sorted(name for name in found if (folder / name).exists() and not is_being_written(folder / name))
 
 
-def _rescue_shared_payloads(db: Database, folder: Path, scope: ErasureScope) -> dict[str, dict[int, bytes]]:
-    """Returns new contents for some records, so that payloads which other articles need survive the removal. If revisit
-    records of other articles refer to the payload of a record that is about to be removed, one of them is rewritten as
-    a response with this payload. The result maps the file name and the offset of that record to its new content.
+def _plan_changes(
+    db: Database, folder: Path, scope: ErasureScope, progress: Progress = lambda what, number, of: None
+) -> tuple[Changes, Changes]:
+    """Returns what changes in the WARC files. The first changes must be made before the second: they concern revisit
+    records in other files than those of their originals, which are found only as long as the originals are there.
     """
-    out: dict[str, dict[int, bytes]] = {}
-    own = json.dumps(sorted(scope.own))
-    for digest in sorted(scope.shared):
+    changes: Changes = {}
+    files = _files_to_search(db, folder, scope)
+    for number, name in enumerate(files):
+        progress(name, number, len(files))
+        if found := _find_removals(db, folder, name, scope):
+            changes[name] = found
+    first: Changes = {}
+    removed = {(name, offset) for name, of_file in changes.items() for offset in of_file}
+    for digest in _removed_payloads(db, changes):
         rows = list(
             db.query(
-                "select *, id in (select value from json_each(?)) as removed from captures where digest = ? "
-                "and status = 200 order by record_type = 'response' desc, id",
-                [own, digest],
+                "select * from captures where digest = ? order by record_type = 'response' desc, status = 304, id",
+                [digest],
             )
         )
-        if any(row["record_type"] == "response" and not row["removed"] for row in rows):
+        rest = [row for row in rows if (row["warc_file"], row["warc_offset"]) not in removed]
+        if not rest or rest[0]["record_type"] == "response":
             continue
-        heir = next((row for row in rows if not row["removed"] and urlkey(row["url"]) not in scope.keys), None)
-        source = next((row for row in rows if row["record_type"] == "response"), None)
-        if heir is None or source is None:
-            continue
-        with suppress(UnreadableInput, ValueError):
-            payload = read_record(folder / source["warc_file"], source["warc_offset"], source["warc_length"]).payload
-            data = revisit_as_response(folder / heir["warc_file"], heir["warc_offset"], payload)
-            out.setdefault(heir["warc_file"], {})[heir["warc_offset"]] = data
-    return out
+        response = _read_or_none(folder, rows[0])
+        is_quote = (
+            response is None
+            or digest in scope.digests
+            or scope.words.is_quoted_in(response.body, response.content_type)
+        )
+        kept = [
+            row
+            for row in rest
+            if not is_quote or _belongs_to_kept_article(db, urlkey_or_empty(row["url"]), row["id"], scope)
+        ]
+        if response is None or not kept or kept[0]["status"] == 304:
+            kept = []  # a 304 response has no header fields that describe the payload
+        originals = {row["warc_file"] for row in rows if row not in rest}
+        for row in rest:
+            name, offset = row["warc_file"], row["warc_offset"]
+            if row in kept[1:] or not (folder / name).exists():
+                continue
+            data = revisit_as_response(folder / name, offset, response.payload) if row in kept and response else b""
+            (changes if originals == {name} else first).setdefault(name, {})[offset] = data
+    for name, of_file in (*changes.items(), *first.items()):
+        _add_companions(folder / name, of_file)
+    return first, changes
+
+
+def _removed_payloads(db: Database, changes: Changes) -> set[str]:
+    return {
+        digest
+        for name, of_file in changes.items()
+        for (digest,) in db.execute(
+            "select distinct digest from captures where warc_file = ? and record_type = 'response' and warc_offset in "
+            "(select value from json_each(?))",
+            [name, json.dumps(list(of_file))],
+        )
+    }
+
+
+def _read_or_none(folder: Path, row: dict[str, Any]) -> StoredResponse | None:
+    with suppress(UnreadableInput):
+        return read_record(folder / row["warc_file"], row["warc_offset"], row["warc_length"])
+    return None
 
 
 def _find_removals(db: Database, folder: Path, name: str, scope: ErasureScope) -> dict[int, bytes]:
@@ -493,6 +572,16 @@ def _find_removals(db: Database, folder: Path, name: str, scope: ErasureScope) -
         if remove:
             removed[member.offset] = b""
     return removed
+
+
+def _add_companions(file: Path, changes: dict[int, bytes]) -> None:
+    """Adds the requests and metadata of removed captures to the records that are removed from a file."""
+    removed_ids = set()
+    for member, fields in read_records_with_fields(file):
+        if changes.get(member.offset) == b"":
+            removed_ids.add(fields.get("warc-record-id", ""))
+        elif fields.get("warc-concurrent-to", "") in removed_ids:
+            changes[member.offset] = b""
 
 
 def _is_removed(
@@ -547,7 +636,8 @@ def _belongs_to_kept_article(db: Database, key: str, row: int | None, scope: Era
     )
 
 
-def _rewrite(db: Database, folder: Path, name: str, changes: dict[int, bytes]) -> None:
+def _rewrite(db: Database, folder: Path, name: str, changes: dict[int, bytes]) -> tuple[str, dict[int, int]]:
+    """Rewrites a WARC file. Returns its new name, and the new offset of each record by its old one."""
     old = folder / name
     new = find_free_name(old)
     new_name = f"warc/{new.name}"
@@ -558,6 +648,7 @@ def _rewrite(db: Database, folder: Path, name: str, changes: dict[int, bytes]) -
         _move_rows(db, name, new_name, moved, changes, new.stat().st_size)
         db.execute("update warc_rewrites set done = 1 where old_file = ?", [name])
     delete_unfinished_rewrites(db, folder)
+    return new_name, {one.before: one.offset for one in moved}
 
 
 def _move_rows(
@@ -688,8 +779,8 @@ _FTS = "articles_fts"
 
 def remove_articles(
     db: Database, archive: Path, article_ids: Iterable[int], reason: str, requested_by: str, progress: Progress
-) -> int:
-    """Takes down articles, and finishes takedowns that were interrupted. Returns how many WARC records were removed.
+) -> Erasure:
+    """Takes down articles, and finishes takedowns that were interrupted. Returns what was removed from WARC files.
     `reason` and `requested_by` (who asked for it) are stored with the tombstones. `progress` is called with the name of
     the file being read, its index, and the number of files.
 
@@ -705,14 +796,14 @@ def remove_articles(
     return finish_takedowns(db, archive, progress)
 
 
-def finish_takedowns(db: Database, archive: Path, progress: Progress = lambda what, number, of: None) -> int:
-    """Completes every takedown that was begun but not finished. Returns how many WARC records were removed. No other
+def finish_takedowns(db: Database, archive: Path, progress: Progress = lambda what, number, of: None) -> Erasure:
+    """Completes every takedown that was begun but not finished. Returns what was removed from WARC files. No other
     program may write to the archive meanwhile. Raises the same errors as `remove_articles`.
     """
     delete_unfinished_rewrites(db, archive.parent)
     waiting = pending_takedowns(db)
     if not waiting:
-        return 0
+        return Erasure()
     erased = erase_records(db, archive.parent, waiting, progress)
     with writing(db):
         for one in waiting:
@@ -723,6 +814,24 @@ def finish_takedowns(db: Database, archive: Path, progress: Progress = lambda wh
         for one in waiting:
             db.execute("update tombstones set erased_at = ? where id = ?", [stamp(datetime.now(UTC)), one.id])
     return erased
+
+
+def remove_orphans(db: Database, folder: Path) -> int:
+    """Removes the revisit records whose original is not in the archive, as takedowns of version 0.3.0 left them.
+    Returns how many WARC records were removed; 0 for an archive without takedowns. No other program may write to the
+    archive meanwhile. Raises OSError.
+    """
+    changes: Changes = {}
+    for name, offset in db.execute(
+        "select warc_file, warc_offset from captures r where record_type = 'revisit' and exists (select 1 from "
+        "tombstones) and not exists (select 1 from captures o where o.digest = r.digest and o.record_type = 'response')"
+    ).fetchall():
+        if (folder / name).exists():
+            changes.setdefault(name, {})[offset] = b""
+    for name, of_file in changes.items():
+        _add_companions(folder / name, of_file)
+        _rewrite(db, folder, name, of_file)
+    return sum(map(len, changes.values()))
 
 
 def overwrite_free_pages(db: Database, archive: Path) -> None:

@@ -420,8 +420,8 @@ def _page_counts_query() -> str:
 
 # The database file: SQLite's own checks, and a comparison of the schema with a new archive's schema.
 
-_BACKUP = "Restore a backup with 'archiver restore', or save what is readable with 'sqlite3 FILE .recover'."
-_REBUILD_DAMAGED = "Run 'archiver verify --repair': it rebuilds the damaged indexes from the tables."
+RESTORE_BACKUP = "Restore a backup with 'archiver restore', or save what is readable with 'sqlite3 FILE .recover'."
+REBUILD_DAMAGED = "Run 'archiver verify --repair': it rebuilds the damaged indexes from the tables."
 _MENDED = "Run 'archiver verify --repair': it recreates it."
 _OBJECTS = ("index", "trigger", "view")
 FTS = "articles_fts"
@@ -461,7 +461,7 @@ def check_integrity(db: Database, tables: Iterable[str] | None = None) -> Iterat
             "database-damaged",
             f"table {damage.table}",
             f"{path_of(db).name} is damaged in {damage.phrase}",
-            _REBUILD_DAMAGED if damage.derived else _BACKUP,
+            REBUILD_DAMAGED if damage.derived else RESTORE_BACKUP,
             "damaged" if damage.derived else "",
             unit=f"{TABLE_UNIT}{damage.table}",
         )
@@ -470,7 +470,7 @@ def check_integrity(db: Database, tables: Iterable[str] | None = None) -> Iterat
             "articles-unreadable",
             "articles" if len(lost) > 1 else f"article {lost[0]}",
             f"{counted_noun(len(lost), 'article')} cannot be read: {list_numbers(lost)}",
-            _BACKUP,
+            RESTORE_BACKUP,
             unit=f"{TABLE_UNIT}articles",
         )
 
@@ -497,7 +497,7 @@ def check_schema(db: Database) -> Iterator[VerifyFinding]:
                         "table-missing",
                         f"table {name}",
                         f"The table {name} is missing",
-                        _MENDED if name in DERIVED_TABLES else _BACKUP,
+                        _MENDED if name in DERIVED_TABLES else RESTORE_BACKUP,
                         "schema" if name in DERIVED_TABLES else "",
                     )
             elif name != FTS:
@@ -518,13 +518,15 @@ def _compare_columns(db: Database, fresh: Database, table: str) -> Iterator[Veri
     existing = {row[1]: row[2:4] for row in db.execute(f'pragma table_info("{table}")')}
     for _, name, kind, required, *_ in fresh.execute(f'pragma table_info("{table}")'):
         if name not in existing:
-            yield VerifyFinding("column-missing", f"table {table}", f"The table {table} has no column {name}", _BACKUP)
+            yield VerifyFinding(
+                "column-missing", f"table {table}", f"The table {table} has no column {name}", RESTORE_BACKUP
+            )
         elif (existing[name][0].upper(), existing[name][1]) != (kind.upper(), required):
             yield VerifyFinding(
                 "column-changed",
                 f"table {table}",
                 f"The column {name} of {table} is {_declaration(*existing[name])}, not {_declaration(kind, required)}",
-                _BACKUP,
+                RESTORE_BACKUP,
             )
 
 

@@ -24,6 +24,7 @@ from archiver.storage import Database
 from archiver.storage.archive_opening_and_transactions import path_of
 from archiver.storage.page_requisite_records import requisite_captures
 from archiver.storage.pages_and_source_hints import stamp
+from archiver.storage.tombstones import pending_takedowns
 from archiver.warc.warc_and_cdxj_writer import index_of, make_cdxj_line, open_index_of
 from archiver.warc.warc_file_maintenance import CheckedRecord, check_record_at, check_records
 
@@ -480,6 +481,15 @@ def make_capture_jobs(db: Database, folder: Path, files: dict[str, bool]) -> Ite
         yield WARCJob(folder, name, (), written=not files[name])
 
 
+def find_flaws_of_records(folder: Path, files: dict[str, bool]) -> Iterator[VerifyFinding]:
+    """Yields a finding for each flaw that WARC files have whatever the rows of `captures` say, which cannot be trusted
+    if this table is damaged. `files` is the result of `find_warc_files`.
+    """
+    for name, finished in files.items():
+        for flaw in examine_warc(WARCJob(folder, name, (), written=not finished)).flaws:
+            yield VerifyFinding(flaw.kind, flaw.subject, flaw.sentence, flaw.remedy, flaw.mend, name)
+
+
 def make_capture_jobs_of_files(
     db: Database, folder: Path, names: Sequence[str], files: dict[str, bool]
 ) -> Iterator[WARCJob]:
@@ -520,42 +530,90 @@ def find_warc_file(folder: Path, name: str) -> dict[str, bool]:
 
 
 def make_capture_jobs_of_articles(db: Database, folder: Path, ids: Sequence[int]) -> Iterator[WARCJob]:
-    """Yields a job for each WARC file with captures of these articles, their revisions or their requisites; only those
-    captures are checked.
+    """Yields a job for each WARC file with captures of these articles, their revisions or their requisites, or with the
+    responses that these repeat; only those captures are checked.
     """
     rows = db.execute(
-        "select warc_file, id, url, captured_at, status, digest, warc_offset, warc_length, record_type from captures "
-        "where id in (select capture_id from articles where id in (select value from json_each(?)) union "
+        "with own (id) as (select capture_id from articles where id in (select value from json_each(?)) union "
         "select capture_id from revisions where article_id in (select value from json_each(?)) union "
-        "select value from json_each(?)) order by warc_file, warc_offset",
+        "select value from json_each(?)) "
+        "select warc_file, id, url, captured_at, status, digest, warc_offset, warc_length, record_type from captures "
+        "where id in (select id from own) or (record_type = 'response' and digest in (select digest from captures join "
+        "own using (id) where record_type = 'revisit')) order by warc_file, warc_offset",
         [json.dumps(ids), json.dumps(ids), json.dumps(requisite_captures(db, ids))],
     )
     for name, group in groupby(rows, key=lambda row: str(row[0])):
         yield WARCJob(folder, name, tuple(CaptureRow(*row[1:]) for row in group), whole=False)
 
 
+def find_lost_originals(
+    db: Database, *, names: Sequence[str] | None = None, ids: Sequence[int] | None = None
+) -> Iterator[VerifyFinding]:
+    """Yields a finding for each page with revisit records whose original is not in the archive, so that they cannot be
+    shown. With `names`, only the revisit records in these WARC files are checked; with `ids`, only those of these
+    articles.
+    """
+    if pending_takedowns(db):
+        return  # the original is removed, and the takedown will remove the revisit records too
+    for url, name, first, count in db.execute(
+        "select url, min(warc_file), min(captured_at), count(*) from captures r where record_type = 'revisit' and "
+        "(:names = 'null' or warc_file in (select value from json_each(:names))) and (:ids = 'null' or id in "
+        "(select capture_id from articles where id in (select value from json_each(:ids)) union select capture_id from "
+        "revisions where article_id in (select value from json_each(:ids)))) and not exists "
+        "(select 1 from captures o where o.digest = r.digest and o.record_type = 'response') group by url order by url",
+        {"names": json.dumps(names), "ids": json.dumps(ids)},
+    ):
+        yield VerifyFinding(
+            "original-missing",
+            url,
+            f"{counted_noun(count, 'capture')} of {url} (the first of {first:.19}) cannot be shown: a revisit record "
+            "repeats a response that is not in the archive",
+            "Restore a backup, or import the WARC file with the response ('archiver import FILE --all-captures'). If "
+            "'archiver remove' of version 0.3.0 deleted it, 'archiver remove --finish' removes the revisit records, "
+            "too.",
+            unit=name if names is not None else "",
+        )
+
+
+def _find_dependents(db: Database, lost: Sequence[int]) -> tuple[dict[int, list[int]], dict[int, int]]:
+    """Returns the articles that depend on each of these captures, and the number of revisit records that cannot be
+    read without it.
+    """
+    dependents: dict[int, list[int]] = {}
+    numbers = json.dumps(lost)
+    revisits: dict[int, list[int]] = {}
+    for capture, revisit in db.execute(
+        "select o.id, r.id from captures o join captures r on r.digest = o.digest and r.record_type = 'revisit' where "
+        "o.record_type = 'response' and o.id in (select value from json_each(:lost)) and r.id not in "
+        "(select value from json_each(:lost)) and not exists (select 1 from captures w where w.digest = o.digest and "
+        "w.record_type = 'response' and w.id not in (select value from json_each(:lost)))",
+        {"lost": numbers},
+    ):
+        revisits.setdefault(capture, []).append(revisit)
+    originals = {revisit: capture for capture, found in revisits.items() for revisit in found}
+    for table, column in (("articles", "id"), ("revisions", "article_id")):
+        for capture, article in db.execute(
+            f"select capture_id, {column} from {table} where capture_id in (select value from json_each(?)) order by 2",
+            [json.dumps([*lost, *originals])],
+        ):
+            dependents.setdefault(originals.get(capture, capture), []).append(article)
+    return dependents, {capture: len(found) for capture, found in revisits.items()}
+
+
 def make_findings(db: Database, examined: Iterable[ExaminedWARC]) -> Iterator[VerifyFinding]:
     """Yields a finding for each flaw in the checked files, which names the articles whose text or revisions depend on
-    the flawed record. Also yields one for each record that should have a row in `captures` and has none.
+    the flawed record, directly or through a revisit record. Also yields one for each record that should have a row in
+    `captures` and has none.
     """
     done = list(examined)
     lost = sorted({number for one in done for flaw in one.flaws for number in flaw.captures})
-    dependents: dict[int, list[int]] = {}
-    if lost:
-        numbers = json.dumps(lost)
-        for table, column in (("articles", "id"), ("revisions", "article_id")):
-            for capture, article in db.execute(
-                f"select capture_id, {column} from {table} where capture_id in (select value from json_each(?)) "
-                "order by 2",
-                [numbers],
-            ):
-                dependents.setdefault(capture, []).append(article)
+    dependents, revisits = _find_dependents(db, lost) if lost else ({}, {})
     for one in done:
         for flaw in one.flaws:
             yield VerifyFinding(
                 flaw.kind,
                 flaw.subject,
-                flaw.sentence + _describe_dependents(flaw, dependents),
+                flaw.sentence + _describe_dependents(flaw, dependents, revisits),
                 flaw.remedy,
                 flaw.mend,
                 one.warc_file,
@@ -571,8 +629,14 @@ def make_findings(db: Database, examined: Iterable[ExaminedWARC]) -> Iterator[Ve
                 )
 
 
-def _describe_dependents(flaw: WARCFlaw, dependents: dict[int, list[int]]) -> str:
+def _describe_dependents(flaw: WARCFlaw, dependents: dict[int, list[int]], revisits: dict[int, int]) -> str:
     articles = sorted({number for capture in flaw.captures for number in dependents.get(capture, ())})
+    repeated = sum(revisits.get(capture, 0) for capture in flaw.captures)
+    more = f"; {counted_noun(repeated, 'revisit record')} cannot be read without it" if repeated else ""
+    return more + _describe_articles(articles)
+
+
+def _describe_articles(articles: Sequence[int]) -> str:
     if not articles:
         return ""
     if len(articles) > _MOST_NAMED:
@@ -584,7 +648,7 @@ def _describe_dependents(flaw: WARCFlaw, dependents: dict[int, list[int]]) -> st
     return f"; articles {_listed(articles)} depend on it"
 
 
-def _listed(numbers: list[int]) -> str:
+def _listed(numbers: Sequence[int]) -> str:
     return ", ".join(map(str, numbers))
 
 

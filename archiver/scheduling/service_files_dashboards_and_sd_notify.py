@@ -102,7 +102,7 @@ _CRON = """# Install with: crontab FILE (replaces your crontab), or add the last
 SHELL=/bin/sh
 PATH=/usr/local/bin:/usr/bin:/bin
 # A backup each night, on another disk (change its path, and remove the #):
-# 30 4 * * * cd {folder} && {command} backup /media/disk/archive.db --captures --quiet --archive {archive}
+# 30 4 * * * cd {folder} && {command} backup /media/disk/archive.db --quiet --archive {archive}
 */10 * * * * cd {folder} && {command} schedule --once --quiet --archive {archive}
 """
 

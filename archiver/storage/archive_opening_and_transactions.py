@@ -24,6 +24,7 @@ from archiver.errors import (
 from archiver.storage import Database
 from archiver.storage.article_tables.field_candidate_evidence import forget_evidence_kinds
 from archiver.storage.disk_and_database_errors import environment_error, file_in_the_way
+from archiver.storage.locks import was_archive
 from archiver.storage.schema_and_migrations import (
     MIGRATION_SET,
     MIGRATIONS_TABLE,
@@ -200,6 +201,8 @@ def _check_is_archive(db: Database, file: Path, *, empty: bool) -> bool:
         }
     except sqlite3.Error as error:
         if error.sqlite_errorcode == sqlite3.SQLITE_NOTADB:
+            if was_archive(file):
+                raise ArchiveDamaged(str(file), "its first page is not that of an SQLite database") from error
             raise NotAnArchive(str(file), "it is not an SQLite database") from error
         tables = db.table_names()
         if MIGRATIONS_TABLE in tables:

@@ -240,6 +240,11 @@ def _readers_file(archive: Path) -> Path:
     return archive.parent / f".{archive.name}.readers"
 
 
+def was_archive(file: Path) -> bool:
+    """Returns True if a file was an archive of this program: a lock file, or WARC files, are next to it."""
+    return _readers_file(file).exists() or (file.suffix == ".db" and (file.parent / "warc").is_dir())
+
+
 def _take_one(archive: Path, path: Path) -> HeldLock | str:
     """Takes the lock of a site or host and returns it. If another process holds it, returns a phrase for messages that
     names this process.

@@ -43,7 +43,7 @@ def test_the_age_of_the_last_backup() -> None:
     assert codes(backups=[made(1), made(90)]) == []
     (finding,) = judged(backups=[made(8, captures=True)])
     assert finding.since == NOW - 8 * DAY
-    assert "'archiver backup /media/disk/archive.db --captures'" in finding.sentence
+    assert "'archiver backup /media/disk/archive.db'" in finding.sentence
 
 
 def test_an_archive_without_a_backup() -> None:
@@ -117,8 +117,8 @@ def test_removed_posts_in_backups() -> None:
         backups=[made(1)], removed=[(made(1), 2), (replace(made(1, captures=True), path="/media/other/archive.db"), 1)]
     )
     assert (finding.code, finding.level, finding.about) == ("removed", "amber", "")
-    assert "'archiver backup /media/disk/archive.db --purge'" in finding.sentence
-    assert "'archiver backup /media/other/archive.db --captures --purge'" in finding.sentence
+    assert "'archiver backup /media/disk/archive.db --no-captures --purge'" in finding.sentence
+    assert "'archiver backup /media/other/archive.db --purge'" in finding.sentence
 
 
 def test_the_settings_are_read_and_mistakes_are_named() -> None:

@@ -23,7 +23,7 @@ from archiver.maintenance.archive_verification_and_repair import verify
 from archiver.maintenance.backup import copy_database, copy_warc_files
 from archiver.maintenance.verify_warc_files_and_captures import find_warc_files
 from tests.proved_archive import QUAY, START, Run, make, make_another, page, text
-from tests.runner import Runner, fault
+from tests.runner import Runner, fault, in_process
 from tests.waiting import until
 
 _WRITER = """
@@ -230,14 +230,14 @@ def copy(source, part, target, progress):
         time.sleep(0.05)
     copy_part(source, part, target, tell)
 database._copy = copy
-cli(["backup", sys.argv[1], "--archive", sys.argv[2]])
+cli(["backup", sys.argv[1], "--no-captures", "--archive", sys.argv[2]])
 """
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_an_aborted_backup_leaves_the_previous_one_intact(how: signal.Signals, archive: Path, tmp_path: Path) -> None:
     target = tmp_path / "copies" / "a.db"
-    assert backup(archive, target).exit_code == 0
+    assert backup(archive, target, "--no-captures").exit_code == 0
     before = target.read_bytes()
     enlarge(archive)
     child = subprocess.Popen(
@@ -249,13 +249,13 @@ def test_an_aborted_backup_leaves_the_previous_one_intact(how: signal.Signals, a
     assert child.stdout is not None
     assert child.stdout.readline()
     assert child.stdout.readline()
-    busy = backup(archive, target)
+    busy = backup(archive, target, "--no-captures")
     assert (busy.exit_code, fault(busy)) == (1, f"BackupRefused {target}")
     os.kill(child.pid, how)
     assert child.wait(120) == {signal.SIGTERM: 143, signal.SIGINT: 130}.get(how, -how)
     assert target.read_bytes() == before
     assert how is signal.SIGKILL or names(target.parent) == ["a.db"]
-    assert backup(archive, target).exit_code == 0
+    assert backup(archive, target, "--no-captures").exit_code == 0
     (earlier,) = (file for file in target.parent.iterdir() if file != target)
     assert earlier.read_bytes() == before
     assert target.stat().st_size > _BALLAST
@@ -285,11 +285,12 @@ def test_a_full_disk_is_reported(archive: Path) -> None:
 
 
 def test_json_of_a_plain_backup(archive: Path, tmp_path: Path) -> None:
-    report: dict[str, Any] = json.loads(backup(archive, tmp_path / "a.db", "--json").stdout)
+    report: dict[str, Any] = json.loads(backup(archive, tmp_path / "a.db", "--no-captures", "--json").stdout)
     assert report == {
         "file": str(tmp_path / "a.db"),
         "bytes": (tmp_path / "a.db").stat().st_size,
         "articles": 9,
+        "captures": False,
         "recorded": True,
         "deleted": [],
         "damaged_backups": [],
@@ -297,3 +298,21 @@ def test_json_of_a_plain_backup(archive: Path, tmp_path: Path) -> None:
         "removed_posts_held": 0,
         "lost": None,
     }
+
+
+def test_a_backup_holds_everything_and_says_what_it_does_not(archive: Path, tmp_path: Path) -> None:
+    whole, bare = tmp_path / "whole" / "a.db", tmp_path / "bare" / "a.db"
+    done = backup(archive, whole)
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert "4 WARC files copied" in done.stdout
+    assert not verify(whole).findings
+    done = backup(archive, bare, "--no-captures")
+    assert done.exit_code == 0
+    assert "without WARC files" in done.stdout
+    assert not (bare.parent / "warc").exists()
+    assert "--no-captures" in in_process("backup", "--help").stdout
+    with closing(sqlite3.connect(archive)) as db:
+        kept = dict(db.execute("select path, captures from backups").fetchall())
+    assert kept == {str(whole): 1, str(bare): 0}
+    here = backup(archive, archive.parent / "copy.db")
+    assert "uses the WARC files of the archive" in here.stdout

@@ -381,7 +381,7 @@ def test_the_finding_and_the_removal_name_the_same_options(archive: Path, target
         known = read_safety(db)
     assert known is not None
     (removed,) = [one for one in judge_safety(known, Maintenance(), datetime.now(UTC)) if one.code == "removed"]
-    assert f"'archiver backup {target} --captures --purge'" in removed.sentence
+    assert f"'archiver backup {target} --purge'" in removed.sentence
 
 
 def test_removed_posts_are_purged_from_a_backup(archive: Path, target: Path) -> None:
@@ -389,7 +389,7 @@ def test_removed_posts_are_purged_from_a_backup(archive: Path, target: Path) -> 
     done = remove(archive, "1", "--json")
     (holder,) = json.loads(done.stdout)["held_by"]
     assert holder["path"] == str(target)
-    assert holder["advice"] == f"archiver backup {target} --captures --purge --archive {archive}"
+    assert holder["advice"] == f"archiver backup {target} --purge --archive {archive}"
     held = report(archive, target, "--captures")
     assert held["removed_posts_held"] == 1
     assert holds(target, "Entry 1.1.")

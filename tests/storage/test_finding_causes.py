@@ -101,3 +101,37 @@ def test_a_backup_that_is_damaged_or_away_is_not_named_as_whole(archive: Path, t
     file.parent.rename(tmp_path / "away")
     assert all(str(file) in cause["remedy"] for cause in causes(archive))
     assert not any("archiver restore /" in cause["remedy"] for cause in causes(archive))
+
+
+@pytest.mark.parametrize("table", ["captures", "idx_captures_digest", "idx_captures_url", "pages", "articles"])
+def test_a_damaged_database_makes_no_intact_file_damaged(table: str, archive: Path, tmp_path: Path) -> None:
+    file = tmp_path / "backup" / "archive.db"
+    assert in_process("backup", str(file), "--captures", "--archive", str(archive)).exit_code == 0
+    for path in (archive, file):  # the nights before
+        assert in_process("verify", "--part", "--archive", str(path)).exit_code == 0
+    damage_table(archive, table)
+    for words in (("--part",), ("--part",), ()):
+        done = in_process("verify", *words, "--json", "--archive", str(archive))
+        assert done.exit_code == 1
+        data = json.loads(done.stdout)
+        found = data["damages"] if words else data["causes"]
+        assert {one["kind"] for one in found} == {"database-damaged"}, found
+        assert not [one for one in found if one["unit"].startswith("warc/") or "warc/" in one["sentence"]]
+        for one in found:
+            assert "archive.db is damaged" in one["sentence"] or "malformed" in one["sentence"]
+            assert "no undamaged copy" not in one["remedy"]
+        assert any("archiver restore" in one["remedy"] or "--repair" in one["remedy"] for one in found)
+        with closing(sqlite3.connect(archive)) as db:
+            units = [row[0] for row in db.execute("select unit from damages")]
+        assert len(units) == len(set(units)) == len(found)
+
+
+def test_a_damaged_file_is_named_beside_a_damaged_database(archive: Path, tmp_path: Path) -> None:
+    file = tmp_path / "backup" / "archive.db"
+    assert in_process("backup", str(file), "--captures", "--archive", str(archive)).exit_code == 0
+    damage_table(archive, "captures")
+    flip(warc_files(archive)[1], warc_files(archive)[1].stat().st_size // 2)
+    found = {one["unit"]: one for one in causes(archive)}
+    name = f"warc/{warc_files(archive)[1].name}"
+    assert set(found) == {"database", name}
+    assert f"archiver restore {file} {name}" in found[name]["remedy"]

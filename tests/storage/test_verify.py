@@ -11,7 +11,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from archiver.items import Capture, Outcome
 from archiver.maintenance.archive_verification_and_repair import repair, verify
+from archiver.maintenance.partial_check_and_damage_causes import CheckBudget, check_part
 from archiver.maintenance.verify_database import VerifyFinding
 from archiver.maintenance.verify_warc_files_and_captures import CaptureRow, WARCJob, examine_warc
 from archiver.warc.warc_and_cdxj_writer import index_of, open_index_of
@@ -325,3 +327,50 @@ def test_a_damaged_database_is_a_finding(archive: Path) -> None:
         handle.seek((page - 1) * size)
         handle.write(b"\xff" * size)
     assert "database-damaged" in {kind for kind, _ in found(archive)}
+
+
+def shared(archive: Path) -> None:
+    """Adds an article to the other site that repeats article 7, whose payload is in another WARC file, twice."""
+    with closing(sqlite3.connect(archive)) as db:
+        [digest] = db.execute("select c.digest from captures c join articles a on a.capture_id = c.id where a.id = 7")
+    with Run(archive, HILL, START.replace(day=20)) as run:
+        body = page("Day 7", text(7), 7)
+        original = run.capture(f"{HILL}ten", body)
+        assert original.digest == digest[0]
+        own = Capture(f"{QUAY}7", START, 200, "text/html", digest[0], "", 0, 0, "response")
+        run.post(f"{HILL}ten", body, original=own)
+        run.visit(f"{HILL}ten", Outcome.UNCHANGED, run.capture(f"{HILL}ten", b"", 304, original))
+
+
+def test_a_revisit_without_its_original_is_reported(archive: Path) -> None:
+    shared(archive)
+    assert not findings(archive)
+    with closing(sqlite3.connect(archive)) as db, db:
+        db.execute("update articles set capture_id = null where id = 7")
+        db.execute("update revisions set capture_id = null where article_id = 7")
+        db.execute("delete from captures where url = ?", [f"{QUAY}7"])
+        [number] = db.execute("select id from articles where url = ?", [f"{HILL}ten"]).fetchone()
+    for options in ({}, {"quick": True}, {"ids": [number]}):
+        out = [one for one in verify(archive, **options).findings if one.kind == "original-missing"]
+        assert [one.subject for one in out] == [f"{HILL}ten"]
+        assert "2 captures of" in out[0].sentence or options.get("ids")
+    damages = [one.kind for one in check_part(archive, CheckBudget()).damages]
+    assert "original-missing" in damages
+
+
+def test_articles_and_revisits_that_need_a_damaged_original_are_named(archive: Path) -> None:
+    shared(archive)
+    file, at, length = place(archive, original_of(archive))
+    flip(file, at + length // 2)
+    with closing(sqlite3.connect(archive)) as db:
+        [number] = db.execute("select id from articles where url = ?", [f"{HILL}ten"]).fetchone()
+    [damage] = findings(archive)
+    assert "2 revisit records cannot be read without it" in damage.sentence
+    assert f"articles 7, {number} depend on it" in damage.sentence
+    [damage] = verify(archive, ids=[number]).findings
+    assert f"{QUAY}7" in damage.sentence
+
+
+def original_of(archive: Path) -> int:
+    with closing(sqlite3.connect(archive)) as db:
+        return int(db.execute("select id from captures where url = ?", [f"{QUAY}7"]).fetchone()[0])

@@ -52,10 +52,10 @@ def _read_backup_file(_: click.Context, __: click.Parameter, file: str) -> Path:
 @click.command(short_help="Copy the archive, even during a crawl.")
 @click.argument("file", metavar="FILE", type=click.Path(), callback=_read_backup_file)
 @click.option(
-    "--captures",
+    "--captures/--no-captures",
     "with_captures",
-    is_flag=True,
-    help="Also copy new WARC files, to warc/ next to FILE.",
+    default=True,
+    help="Also copy the WARC files, to warc/ next to FILE, or only the database.  [default: --captures]",
 )
 @click.option(
     "--keep",
@@ -76,19 +76,21 @@ def _read_backup_file(_: click.Context, __: click.Parameter, file: str) -> Path:
 @archive_option
 @pass_options_as(BackupOptions)
 def backup(options: BackupOptions) -> None:
-    """Copy the archive to FILE as it is now. A crawl may run at the same time; it does not have to wait.
+    """Copy the archive to FILE as it is now, and its WARC files to warc/ next to FILE. A crawl may run meanwhile; it
+    does not have to wait.
 
-    FILE is a complete archive: every command can read it with --archive FILE. The copy is checked before it takes the
-    place of the last backup of the same archive; if it is damaged, the last backup stays. A FILE that is not a backup
-    of this archive is only replaced with --force. With --captures, the finished WARC files are copied too, and only new
-    ones the next time; all backups in a folder share them. If the backup is interrupted, FILE remains as it was. The
-    folder of FILE is created, but not the folders above it. A missing folder that held a backup before is not created
-    either: mount its disk first.
+    FILE and warc/ are a complete archive: every command can read it with --archive FILE. The copy is checked before it
+    takes the place of the last backup of the same archive; if it is damaged, the last backup stays. A FILE that is not
+    a backup of this archive is only replaced with --force. Finished WARC files are copied once; all backups in a folder
+    share them. With --no-captures, FILE holds the articles, but no page as it was captured. If the backup is
+    interrupted, FILE remains as it was. The folder of FILE is created, but not the folders above it. A missing folder
+    that held a backup before is not created either: mount its disk first.
 
     \b
     Examples:
       archiver backup /media/disk/archive.db
-      archiver backup /media/disk/news/archive.db --captures --keep 7
+      archiver backup /media/disk/news/archive.db --keep 7
+      archiver backup articles.db --no-captures
       archiver verify --quick --archive /media/disk/news/archive.db
       archiver restore /media/disk/news/archive.db
 
@@ -119,6 +121,7 @@ def backup(options: BackupOptions) -> None:
 
 def _backup_as_json(options: BackupOptions, made: BackupResult) -> dict[str, Any]:
     summary: dict[str, Any] = {"file": str(options.file), "bytes": made.bytes, "articles": made.articles}
+    summary["captures"] = options.with_captures
     if options.with_captures:
         summary |= {
             "warc_files": made.copied.files,
@@ -138,8 +141,12 @@ def _backup_as_json(options: BackupOptions, made: BackupResult) -> dict[str, Any
 
 
 def _print_backup(options: BackupOptions, made: BackupResult) -> None:
-    click.echo(f"{options.file}: {count_noun(made.articles, 'article')}, {made.bytes / 1e6:,.1f} MB")
-    if options.with_captures:
+    size = f"{count_noun(made.articles, 'article')}, {made.bytes / 1e6:,.1f} MB"
+    without = "" if options.with_captures else ", without WARC files: add --captures"
+    click.echo(f"{options.file}: {size}{without}")
+    if options.with_captures and options.file.parent.samefile(Path(options.archive).parent):
+        click.echo("It uses the WARC files of the archive, which is in the same folder.")
+    elif options.with_captures:
         click.echo(
             f"{count_noun(made.copied.files, 'WARC file')} copied ({made.copied.bytes / 1e6:,.1f} MB), "
             f"{made.copied.kept:,} copied before"
@@ -167,7 +174,7 @@ def _problems(options: BackupOptions, made: BackupResult) -> list[str]:
             "mounted, the new one is on another disk."
         )
     if made.still_held:
-        captures = " --captures" if options.with_captures or (options.file.parent / "warc").is_dir() else ""
+        captures = "" if options.with_captures or (options.file.parent / "warc").is_dir() else " --no-captures"
         out.append(
             f"Earlier backups or WARC files next to {options.file} may still hold "
             f"{count_noun(made.still_held, 'removed post')}: "

@@ -502,8 +502,9 @@ def import_(options: ImportOptions) -> None:
 
     Posts become articles as of the time of their capture; an older capture of a known post becomes an earlier revision.
     For each host with a post, a site is added if necessary; later crawls skip such a site unless its name is given. The
-    responses of posts are copied into the archive's WARC files; those of other pages are only counted. Importing a file
-    twice stores its captures once. An interrupted import continues where it stopped.
+    responses of posts are copied into the archive's WARC files; those of other pages are only counted. A file that this
+    program wrote is copied whole. Importing a file twice stores its captures once. An interrupted import continues
+    where it stopped.
 
     With --wayback, the captures are fetched from an online web archive, by default the Internet Archive's Wayback
     Machine. At most 0.4 list requests and 8 captures per second are requested.

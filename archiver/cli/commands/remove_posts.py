@@ -25,7 +25,7 @@ from archiver.cli.terminal_output import (
 
 if TYPE_CHECKING:
     from archiver.maintenance.backup import Holder
-    from archiver.maintenance.takedown import TakedownScope
+    from archiver.maintenance.takedown import Erasure, TakedownScope
 
 _SHOWN = 10
 
@@ -77,7 +77,12 @@ class Takedown:
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @click.option("--allow", is_flag=True, help="Lift removals, so that the posts can be crawled again.")
 @click.option("--list", "listing", is_flag=True, help="List all removals.")
-@click.option("--finish", "go_on", is_flag=True, help="Finish interrupted removals.")
+@click.option(
+    "--finish",
+    "go_on",
+    is_flag=True,
+    help="Finish interrupted removals, and those of version 0.3.0, which left revisit records without their originals.",
+)
 @json_option
 @archive_option
 @pass_options_as(RemoveOptions)
@@ -85,9 +90,10 @@ def remove(options: RemoveOptions) -> None:
     """Remove posts from the archive, for example at the request of their author or a court.
 
     All revisions of a post are deleted with everything derived from them. Its captures are deleted from the WARC files,
-    as are feeds, API responses and listings that quote eight or more consecutive words of it. A tombstone with the ID,
-    URL, time and reason remains, and keeps crawls, imports and merges from storing the post again. Articles with the
-    same or nearly the same text are kept, but listed. No crawl may be running. An interrupted removal is completed by
+    as are feeds, API responses and listings that quote eight or more consecutive words of it, and the revisit records
+    of these; --dry-run names the pages that lose captures. A tombstone with the ID, URL, time and reason remains, and
+    keeps crawls, imports and merges from storing the post again. Articles with the same or nearly the same text are
+    kept, but listed. No crawl may be running. An interrupted removal is completed by
     --finish or before the next crawl. Backups that still hold the post are listed, with the command that removes it
     there; until then 'archiver status --health' reports them.
 
@@ -139,8 +145,8 @@ def remove_posts(archive: Path, takedown: Takedown) -> None:
     selected = [] if takedown.dry_run else [one.article_id for one in plans]
     if selected and not takedown.yes:
         _confirm(len(selected))
-    records = (
-        _count_records(archive, [one.article_id for one in plans])
+    erased = (
+        _preview_erasure(archive, [one.article_id for one in plans])
         if takedown.dry_run
         else _remove_articles(archive, selected, takedown)
     )
@@ -149,20 +155,33 @@ def remove_posts(archive: Path, takedown: Takedown) -> None:
         print_json(
             {
                 "removed": selected,
-                "records": records,
+                "records": erased.records,
+                "pages": [asdict(one) for one in erased.pages],
                 "before": before,
                 "posts": [asdict(one) for one in plans],
                 "held_by": [asdict(one) for one in holders],
             }
         )
     elif plans:
+        records = count_noun(erased.records, "record")
         click.echo(
-            f"Nothing was removed. The removal would delete {count_noun(records, 'record')} from WARC files, including "
-            "requests, feeds and listings that quote the text."
+            f"Nothing was removed. The removal would delete {records} from WARC files, including requests, feeds and "
+            "listings that quote the text."
             if takedown.dry_run
-            else f"{count_noun(len(plans), 'post')} removed, and {count_noun(records, 'record')} from WARC files."
+            else f"{count_noun(len(plans), 'post')} removed, and {records} from WARC files."
         )
+        _print_pages(erased, is_done=not takedown.dry_run)
         _print_holders(holders)
+
+
+def _print_pages(erased: Erasure, *, is_done: bool) -> None:
+    """Lists the other pages that lose captures, those first that keep none."""
+    if erased.pages:
+        lose = "lost" if is_done else "would lose"
+        click.echo(f"Other pages {lose} captures, because these quote the text or repeat a capture that does:")
+    for one in sorted(erased.pages, key=lambda one: bool(one.left)):
+        left = f"{one.left:,} left" if one.left else "none left"
+        print_lines(styled_line(f"{one.url}: {count_noun(one.captures, 'capture')}, {left}", indent=2))
 
 
 def _find_holders(archive: Path) -> list[Holder]:
@@ -193,24 +212,24 @@ def _confirm(number: int) -> None:
     confirm(f"Remove {count_noun(number, 'post')} permanently?")
 
 
-def _remove_articles(archive: Path, numbers: list[int], takedown: Takedown) -> int:
-    """Removes the articles with these IDs and their captures. Returns the number of deleted WARC records."""
-    from archiver.maintenance.takedown import archive_without_writers, remove_articles
+def _remove_articles(archive: Path, numbers: list[int], takedown: Takedown) -> Erasure:
+    """Removes the articles with these IDs and their captures. Returns what was removed from WARC files."""
+    from archiver.maintenance.takedown import Erasure, archive_without_writers, remove_articles
 
     if not numbers:
-        return 0
+        return Erasure()
     with archive_without_writers(archive) as db:
         return remove_articles(
             db, archive, numbers, takedown.reason, takedown.requested_by, _make_progress_reporter(takedown.as_json)
         )
 
 
-def _count_records(archive: Path, numbers: list[int]) -> int:
-    from archiver.maintenance.takedown import count_records_to_erase
+def _preview_erasure(archive: Path, numbers: list[int]) -> Erasure:
+    from archiver.maintenance.takedown import preview_erasure
     from archiver.storage.archive_opening_and_transactions import opened
 
     with opened(archive, read_only=True) as db:
-        return count_records_to_erase(db, archive.parent, numbers)
+        return preview_erasure(db, archive.parent, numbers)
 
 
 def _plan_takedowns(archive: Path, posts: tuple[str, ...]) -> tuple[list[TakedownScope], list[str]]:
@@ -267,18 +286,19 @@ def _make_progress_reporter(quiet: bool) -> Any:
 
 
 def _finish_takedowns(archive: Path, as_json: bool) -> None:
-    from archiver.maintenance.takedown import archive_without_writers, finish_takedowns
+    from archiver.maintenance.takedown import archive_without_writers, finish_takedowns, remove_orphans
     from archiver.storage.tombstones import pending_takedowns
 
     with archive_without_writers(archive) as db:
         waiting = pending_takedowns(db)
-        records = finish_takedowns(db, archive, _make_progress_reporter(as_json))
+        records = finish_takedowns(db, archive, _make_progress_reporter(as_json)).records
+        records += remove_orphans(db, archive.parent)
     if as_json:
         print_json({"finished": [one.article_id for one in waiting], "records": records})
     else:
         click.echo(
             f"{count_noun(len(waiting), 'removal')} finished, {count_noun(records, 'record')} removed from WARC files."
-            if waiting
+            if waiting or records
             else "There are no unfinished removals."
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -26,7 +27,7 @@ from archiver.cli.terminal_output import (
 from archiver.items import SOURCE_NAMES
 
 if TYPE_CHECKING:
-    from archiver.health.site_health_rules import Health
+    from archiver.health.site_health_rules import Health, HealthFinding
     from archiver.storage import Database
 
 _RUN_COUNTS = ("new", "revised", "unchanged", "aliased", "gone", "held", "refused", "failed")
@@ -155,8 +156,8 @@ def status(options: StatusOptions) -> None:
       archiver status blog.example.org --json
       archiver status blog.example.org --missing --json
 
-    Exit code: 0 complete; 1 posts are missing, or a site's last run was interrupted or failed; 2 wrong usage. With
-    --health: 0 green; 1 amber; 2 red, or the archive cannot be read.
+    Exit code: 0 complete; 1 posts are missing, a site's last run was interrupted or failed, or the database is damaged;
+    2 wrong usage. With --health: 0 green; 1 amber; 2 red, or the archive cannot be read.
     """
     _reject_combinations(options)
     if options.prometheus is not None:
@@ -171,14 +172,40 @@ def status(options: StatusOptions) -> None:
         from archiver.cli.crawl_advice_health_and_notification_output import show_health
 
         sys.exit(show_health(options.archive, options.site, options.as_json))
-    elif options.missing:
-        _print_all_missing(options)
-    elif options.accept:
-        _accept_findings(options)
-    elif options.site or options.long:
-        _print_sites(options)
     else:
-        _print_table(options)
+        _print_with_damage(options)
+
+
+def _print_with_damage(options: StatusOptions) -> None:
+    """Prints what was asked for, as far as a damaged database can be read, and the damage. Exits with code 1 if there
+    is any.
+    """
+    from archiver.cli.crawl_advice_health_and_notification_output import STYLES, find_damage
+    from archiver.errors import ArchiveDamaged
+
+    damage = find_damage(options.archive)
+    if damage:
+        line = styled_line((damage.level, STYLES[damage.level]), f": {damage.sentence}")
+        click.echo(line.plain, err=True) if options.form else print_lines(line, "")
+    try:
+        if options.missing:
+            _print_all_missing(options)
+        elif options.accept:
+            _accept_findings(options)
+        elif options.site or options.long:
+            _print_sites(options)
+        else:
+            _print_table(options)
+    except (sqlite3.Error, ArchiveDamaged):
+        if damage is None:
+            raise
+    if damage:
+        sys.exit(1)
+
+
+def _leave_out_damage(findings: Sequence[HealthFinding]) -> list[HealthFinding]:
+    """Returns the findings without those of a damaged database, which `_print_with_damage` prints."""
+    return [one for one in findings if (one.code, one.level) != ("damage", "red")]
 
 
 def _reject_combinations(options: StatusOptions) -> None:
@@ -255,7 +282,7 @@ def _print_table(options: StatusOptions) -> None:
             site_ids_with_tag(db, options.tag)
         rows = read_site_table(db, config, now)
         causes = read_common_causes(db, now)
-        unsafe = find_unsafe(db, config.maintenance, now)
+        unsafe = _leave_out_damage(find_unsafe(db, config.maintenance, now))
         findings = (*judge_common_causes(causes), *unsafe, *judge_groups(db, config))
     known = bool(rows)
     rows = [row for row in rows if not options.tag or options.tag in row.tags]
@@ -308,7 +335,7 @@ def _print_sites(options: StatusOptions) -> None:
             }
             for row, health in zip(sites, healths, strict=True)
         ]
-        unsafe = [] if options.site else find_unsafe(db, config.maintenance, now)
+        unsafe = [] if options.site else _leave_out_damage(find_unsafe(db, config.maintenance, now))
     if options.as_json:
         print_json(states)
     elif not states:

@@ -414,8 +414,10 @@ def _diagnose_archive(archive: Path, now: datetime) -> Iterator[Diagnosis]:
     """Yields the results for the archive: whether it can be read, whether the clock is later than its last run, and
     whether its search index is intact.
     """
+    from archiver.maintenance.partial_check_and_damage_causes import find_current_damage
     from archiver.search.index_refresh_searcher_and_check import check_index
     from archiver.storage.archive_opening_and_transactions import opened
+    from archiver.storage.disk_and_database_errors import archive_faults
     from archiver.storage.sites_settings_and_rules import list_sites
 
     if not archive.exists():
@@ -425,10 +427,13 @@ def _diagnose_archive(archive: Path, now: datetime) -> Iterator[Diagnosis]:
         )
         return
     try:
-        with opened(archive, read_only=True) as db:
+        if damage := find_current_damage(archive):
+            yield Diagnosis("archive", "problem", damage.sentence, damage.remedy)
+            return
+        with archive_faults(archive), opened(archive, read_only=True) as db:
             sites = list_sites(db)
             findings = list(check_index(db, archive, quick=True))
-    except (ArchiverError, sqlite3.Error) as error:
+    except ArchiverError as error:
         yield Diagnosis("archive", "problem", str(error), "'archiver verify' tells more; 'archiver restore' helps.")
         return
     yield _diagnose_clock(now, [row["last_run"]["started_at"] for row in sites if row["last_run"]])
