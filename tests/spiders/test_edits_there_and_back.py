@@ -55,7 +55,7 @@ def test_why_and_diff_list_all_of_them_in_order(edited: Path) -> None:
         "4",
     ]
     words = run("archiver", "diff", "1", "--json", "--archive", str(edited)).stdout
-    assert json.loads(words) and "[4" in words
+    assert (json.loads(words)["from"], json.loads(words)["to"]) == (3, 4)
 
 
 def test_the_web_pages_and_feeds_show_each_of_them(edited: Path) -> None:
