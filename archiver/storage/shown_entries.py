@@ -15,6 +15,7 @@ from datetime import datetime
 
 from archiver.discovery.sitemaps import kind_of_sitemap
 from archiver.discovery.url_classifier_and_patterns import FILE, SCOPE
+from archiver.extraction.page_classifier import is_declared
 from archiver.items import NEEDS_JAVASCRIPT, DiscoverySource, Outcome, PageKind
 from archiver.storage import Database
 from archiver.storage.pages_and_source_hints import LATEST_HINT, stamp
@@ -23,8 +24,9 @@ _EXPLAINED_OUTCOMES = frozenset(
     {Outcome.DUE, Outcome.FAILED, Outcome.HELD, Outcome.GONE, Outcome.NOT_FOUND, Outcome.REFUSED, Outcome.OUT_OF_SCOPE}
 )
 _BY_ADDRESS = frozenset({"listing address", "date address", "page address", "home"})
-_EXPLAINED_RULES = _BY_ADDRESS | {SCOPE, FILE, NEEDS_JAVASCRIPT, "not-html", "own feed", "kind given by its source"}
+_EXPLAINED_RULES = _BY_ADDRESS | {SCOPE, FILE, NEEDS_JAVASCRIPT, "not-html", "kind given by its source"}
 """Rules that say why an entry is not a post without a guess from its appearance."""
+_JSON_LD = "json-ld"  # a theme may declare each of its posts as a collection
 _FEWEST_ENTRIES = 3
 _SOURCES = {"entry": "lists", "feed": "feeds", "api": "the API", "sitemap": "sitemaps"}
 
@@ -57,7 +59,7 @@ def record_entries(db: Database, site_id: int, page_id: int, keys: Iterable[str]
 
 
 _IS_STORED = "exists (select 1 from articles a where a.id = {0}.article_id and a.id not in (select article_id from "
-_ENTRIES = f"""select p.id, p.url, p.outcome, coalesce(p.rule, ''), d.source,
+_ENTRIES = f"""select p.id, p.url, p.outcome, coalesce(p.rule, ''), p.kind, d.source,
     coalesce(d.found_on, f.url, ''), d.source <> 'feed' or coalesce(h.hint ->> '$.published', '') <> '',
     {_IS_STORED.format("p")} withdrawn_articles)) or
     coalesce((select {_IS_STORED.format("t")} withdrawn_articles)) from pages t where t.urlkey = p.redirect_urlkey), 0),
@@ -76,12 +78,14 @@ def audit_entries(db: Database, site_id: int) -> EntryAudit:
     shown: set[int] = set()
     sources: Counter[str] = Counter()
     unstored: dict[int, tuple[str, str]] = {}
-    for page_id, url, outcome, rule, source, found_on, is_dated, is_stored, leads_to in db.execute(_ENTRIES, [site_id]):
+    for page_id, url, outcome, rule, kind, source, found_on, is_dated, is_stored, leads_to in db.execute(
+        _ENTRIES, [site_id]
+    ):
         if not is_dated or (source == DiscoverySource.SITEMAP and kind_of_sitemap(found_on) is not PageKind.POST):
             continue
         if page_id not in shown:
             shown.add(page_id)
-            if not (is_stored or page_id in lists or _is_explained(outcome, rule, leads_to)):
+            if not (is_stored or page_id in lists or _is_explained(outcome, rule, kind, leads_to)):
                 unstored[page_id] = (rule, url)
         sources[_SOURCES[source]] += 1
     rules = Counter(rule for rule, _ in unstored.values())
@@ -90,10 +94,12 @@ def audit_entries(db: Database, site_id: int) -> EntryAudit:
     return EntryAudit(len(shown), len(unstored), rule, example, tuple(name for name, _ in sources.most_common()))
 
 
-def _is_explained(outcome: str, rule: str, leads_to: str | None) -> bool:
-    """Returns True if the outcome of an entry that is not stored says why: its server, its owner or its address decided
-    so. `leads_to` is the outcome of the page to which it redirects.
+def _is_explained(outcome: str, rule: str, kind: str, leads_to: str | None) -> bool:
+    """Returns True if the outcome of an entry that is not stored says why: its server, its owner, its address or the
+    site's software decided so. `leads_to` is the outcome of the page to which it redirects.
     """
+    if kind == PageKind.LISTING and rule != _JSON_LD and is_declared(rule):
+        return True
     if outcome == Outcome.DUPLICATE and leads_to is not None:
         return leads_to in _EXPLAINED_OUTCOMES
     return outcome in _EXPLAINED_OUTCOMES or rule in _EXPLAINED_RULES or rule.startswith("equivalent-url")
