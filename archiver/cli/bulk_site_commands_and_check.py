@@ -84,7 +84,8 @@ def import_(
         shown = "standard input" if file == "-" else file
         for one in read_site_list(read_bytes(file), shown):
             if isinstance(one, SiteEntry):
-                selected.append(SiteToEnter(one.url, one.feed, (*one.tags, *tags), for_all | one.settings))
+                own = for_all | one.settings
+                selected.append(SiteToEnter(one.url, one.feed, (*one.tags, *tags), own, one.is_exact))
             else:
                 problems.append({"file": shown, "line": one.line, "why": one.why})
     done = EnteredSites(added=0)

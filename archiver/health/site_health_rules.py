@@ -57,7 +57,7 @@ START_PAGE_ADVICE = {
     ),
     **{f"http-{status}": _REFUSED for status in (401, 403, 407)},
     "http-429": _TOO_OFTEN,
-    "tls": "Its owner must fix that; until then nothing can be fetched.",
+    "tls": "Only its owner can repair its https.",
 }
 """Advice for runs that failed at the start page, by the rule of that page's outcome."""
 _UNUSABLE = frozenset({"failed", "refused", "gone", "out-of-scope"})

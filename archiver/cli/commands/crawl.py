@@ -280,12 +280,12 @@ def _run_crawls(options: CrawlOptions) -> tuple[list[CrawlResult], int]:
     """
     with ExitStack() as stack:
         known = _read_sites(options.archive)
-        settings = {row["start_url"]: row["settings"] for row in known}
+        settings = {row["name"]: row["settings"] for row in known}
         tag = options.tag
         sites = options.sites + tuple(row["name"] for row in known if tag and tag in row["tags"])
         if tag and not sites:
             raise TagNotFound(tag, {one for row in known for one in row["tags"]})
-        excluded = {url for url, own in settings.items() if own.get("crawl") is False}
+        excluded = {name for name, own in settings.items() if own.get("crawl") is False}
         note_other_archive(options.archive, is_needed=not (sites or options.demo), quiet=options.is_silent)
         if not (sites or known or options.demo or options.is_silent):
             print_notice(
@@ -300,15 +300,16 @@ def _run_crawls(options: CrawlOptions) -> tuple[list[CrawlResult], int]:
         if known and not options.is_silent:
             _note_new_sites(options.archive, urls, {row["name"] for row in known})
             _note_early_clock(options.archive)
-        for url in set(urls) & excluded if not options.is_silent else ():
-            name = shlex.quote(Scope.of(url).name)
+        names = [Scope.of(url).name for url in urls]
+        for name in map(shlex.quote, excluded.intersection(names) if not options.is_silent else ()):
             print_notice(
                 f"{name} has crawl=no, so only a crawl that names it fetches it: 'archiver sites set {name} crawl=yes' "
                 "changes that."
             )
         _check_page_objects(options.archive, urls, {row["name"] for row in known})
         plans = [
-            make_plan(url, settings.get(url, {}), options.delay, options.contact, known=url in settings) for url in urls
+            make_plan(url, settings.get(name, {}), options.delay, options.contact, known=name in settings)
+            for url, name in zip(urls, names, strict=True)
         ]
         # With one connection, the articles get the numbers that the documentation shows.
         plans = [replace(plan, connections=1) if plan.url == _DEMONSTRATION else plan for plan in plans]
@@ -430,15 +431,15 @@ def _resolve_start_urls(
     sites: tuple[str, ...], known: dict[str, str], demo: bool, stack: ExitStack, excluded: Collection[str] = ()
 ) -> list[str]:
     """Returns the start URLs of the sites to crawl: of the given `sites` or, if there are none, of all sites of the
-    archive (`known`) except the `excluded` start URLs. If there is still nothing to crawl, or if `demo` is True, adds
-    the demonstration blog.
+    archive (`known`) except those `excluded`. If there is still nothing to crawl, or if `demo` is True, adds the
+    demonstration blog.
 
     If the blog is among the sites, its server is started and stopped when `stack` is closed.
     """
     if sites:
-        urls = [known.get(word.removeprefix("www.").rstrip("/")) or start_address(word) for word in sites]
+        urls = [_start_url(word, known) for word in sites]
     else:
-        urls = [] if demo else [url for url in known.values() if url not in excluded]
+        urls = [] if demo else [url for name, url in known.items() if name not in excluded]
         if known and not urls and not demo:
             raise click.UsageError(
                 "All sites of the archive have crawl=no. Name one ('archiver sites list' shows them), or use "
@@ -451,6 +452,14 @@ def _resolve_start_urls(
 
         stack.enter_context(serve(edition=2 if _DEMONSTRATION in known.values() else 1))
     return list(dict.fromkeys(urls))
+
+
+def _start_url(word: str, known: dict[str, str]) -> str:
+    """Returns the start URL that a person means: the stored one of a `known` site, unless the word has a scheme."""
+    if "://" not in word and (stored := known.get(word.removeprefix("www.").rstrip("/"))):
+        return stored
+    url = start_address(word)
+    return url if "://" in word else known.get(Scope.of(url).name, url)
 
 
 def _read_sites(archive: str) -> list[dict[str, Any]]:
