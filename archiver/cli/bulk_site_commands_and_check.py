@@ -23,6 +23,7 @@ from archiver.cli.shared_options import (
     json_option,
     politeness_options,
     read_bytes,
+    refuse_file,
     tag_option,
     workers_option,
 )
@@ -511,13 +512,14 @@ def _select_sites(archive: str, names: tuple[str, ...], tag: str | None) -> dict
     from archiver.storage.sites_settings_and_rules import tags_of_sites
     from archiver.urls import start_address
 
+    addresses = [start_address(refuse_file(name)) for name in names]
     if not Path(archive).exists() and names and not tag:
-        return {start_address(name): {} for name in names}
+        return {url: {} for url in addresses}
     with opened(archive, read_only=True) as db:
         settings_of, tags = effective_settings(db), tags_of_sites(db)
         crawled = {row[0] for row in db.execute("select distinct site_id from runs")}
         known = {row["name"]: row for row in db.query("select * from sites order by name")}
-        chosen = [known.get(Scope.of(start_address(name)).name) or {"start_url": start_address(name)} for name in names]
+        chosen = [known.get(Scope.of(url).name) or {"start_url": url} for url in addresses]
         chosen += [row for row in known.values() if tag and tag in tags.get(row["id"], ())]
         if not names and not tag:
             chosen = [row for row in known.values() if row["id"] not in crawled]

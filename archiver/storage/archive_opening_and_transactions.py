@@ -54,7 +54,8 @@ def open_archive(
 ) -> Database:
     """Opens the archive at `path` and migrates it to this version's schema.
 
-    With `create`, a missing file (and its folder) is created. With `read_only`, nothing is written, and the archive is
+    With `create`, a missing file and its folder are created, but no folder above it, which may be a disk that is not
+    mounted. With `read_only`, nothing is written, and the archive is
     not migrated: tables that it lacks appear empty. If it lacks columns or views, it is refused (ArchiveTooOld), except
     with `to_copy`, for a backup or a check that reads the tables as they are. Raises ArchiveNotFound, NotAnArchive,
     ArchiveTooNew, ArchiveTooOld, ArchiveUnreleased, ArchiveNotWritable, or another error from `environment_error`.
@@ -162,9 +163,11 @@ def is_writable(path: Path) -> bool:
 
 def _make_writable(file: Path) -> None:
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        file.parent.mkdir(exist_ok=True)
+    except FileNotFoundError as error:
+        raise ArchiveNotWritable(str(file), f"the folder {file.parent.parent} does not exist") from error
     except OSError as error:
-        if isinstance(error, FileNotFoundError | NotADirectoryError):
+        if isinstance(error, NotADirectoryError):
             raise ArchiveNotWritable(str(file), error.strerror or str(error)) from error
         raise environment_error(error, file) from error
     if not is_writable(file.parent) or (file.exists() and not is_writable(file)):

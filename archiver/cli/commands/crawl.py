@@ -6,6 +6,7 @@ Also finds the site of the archive that a mistyped address probably means.
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import signal
 import sys
@@ -34,12 +35,15 @@ from archiver.cli.crawl_advice_health_and_notification_output import (
     suggest_commands,
 )
 from archiver.cli.shared_options import (
+    DEMO_ARCHIVE,
     archive_option,
+    is_default,
     json_option,
     log_format_option,
     note_other_archive,
     pass_options_as,
     politeness_options,
+    refuse_file,
     tag_option,
     workers_option,
 )
@@ -182,7 +186,11 @@ class _Day(click.DateTime):
 @workers_option("How many sites to crawl at the same time, using several cores.")
 @politeness_options
 @click.option("--as-site", is_flag=True, help="Crawl the site that begins at URL, even if URL looks like one post.")
-@click.option("--demo", is_flag=True, help="Crawl the demonstration blog that comes with archiver.")
+@click.option(
+    "--demo",
+    is_flag=True,
+    help="Crawl the demonstration blog that comes with archiver, into output/demo.db if no --archive is given.",
+)
 @click.option("--quiet", is_flag=True, help="Print only errors, no progress or summary.")
 @log_format_option
 @json_option
@@ -192,9 +200,9 @@ def crawl(options: CrawlOptions) -> None:
 
     SITE is the name of a site in the archive; URL is the start address of a site, which is added to the archive if it
     is new. Without arguments, all sites of the archive are crawled, except those that come from an import (crawl=no).
-    If the archive does not exist yet, the demonstration blog is crawled. The second crawl of a site fetches only what
-    is new or due for a revisit. If URL looks like one post, nothing is crawled: 'archiver add URL' archives single
-    pages. On a terminal, you are asked which of the two you mean.
+    If there is none, the demonstration blog is crawled, into output/demo.db. The second crawl of a site fetches only
+    what is new or due for a revisit. If URL looks like one post, nothing is crawled: 'archiver add URL' archives
+    single pages. On a terminal, you are asked which of the two you mean.
 
     \b
     Examples:
@@ -208,6 +216,8 @@ def crawl(options: CrawlOptions) -> None:
     """
     if options.full and (options.missing or options.set_aside):
         raise click.UsageError("--full cannot be combined with --missing or --set-aside.")
+    if options.demo or not (options.sites or options.tag or _read_sites(options.archive)):
+        options = _with_demo_archive(options)
     new_archive = not Path(options.archive).exists()
     known = {row["name"] for row in _read_sites(options.archive)}
     results, signum = _run_crawls(options)
@@ -233,6 +243,26 @@ def crawl(options: CrawlOptions) -> None:
         sys.exit(128 + (signum or signal.SIGINT) if interrupted else 1)
     if any(has_unusable_content(health) for health in found.values()):
         sys.exit(1)
+
+
+def _with_demo_archive(options: CrawlOptions) -> CrawlOptions:
+    """Returns the options for crawling the demonstration blog, which never shares an archive with sites of a person."""
+    if not options.demo:
+        note_other_archive(options.archive, is_needed=True)
+        if not is_default("archive"):
+            raise click.UsageError(
+                f"There is no site in {options.archive}: 'archiver crawl URL' crawls one, --demo the demonstration."
+            )
+        if not options.is_silent:
+            print_notice(
+                f"There is no archive with sites at {options.archive}, so the demonstration blog is crawled, into "
+                f"{DEMO_ARCHIVE}. 'archiver crawl URL' crawls a site."
+            )
+    if is_default("archive"):
+        options = replace(options, archive=DEMO_ARCHIVE)
+    if options.sites or any(row["start_url"] != _DEMONSTRATION for row in _read_sites(options.archive)):
+        raise click.UsageError("The demonstration has an archive of its own: leave out its sites, or --demo.")
+    return replace(options, demo=True)
 
 
 _NOT_ADDED = "Check the address; nothing was added to the archive."
@@ -286,12 +316,7 @@ def _run_crawls(options: CrawlOptions) -> tuple[list[CrawlResult], int]:
         if tag and not sites:
             raise TagNotFound(tag, {one for row in known for one in row["tags"]})
         excluded = {name for name, own in settings.items() if own.get("crawl") is False}
-        note_other_archive(options.archive, is_needed=not (sites or options.demo), quiet=options.is_silent)
-        if not (sites or known or options.demo or options.is_silent):
-            print_notice(
-                f"There is no archive with sites at {options.archive}, so the demonstration blog is crawled. 'archiver "
-                "crawl URL' crawls a site."
-            )
+        note_other_archive(options.archive, quiet=options.is_silent)
         urls = _resolve_start_urls(
             sites, {row["name"]: row["start_url"] for row in known}, options.demo, stack, excluded
         )
@@ -431,22 +456,22 @@ def _resolve_start_urls(
     sites: tuple[str, ...], known: dict[str, str], demo: bool, stack: ExitStack, excluded: Collection[str] = ()
 ) -> list[str]:
     """Returns the start URLs of the sites to crawl: of the given `sites` or, if there are none, of all sites of the
-    archive (`known`) except those `excluded`. If there is still nothing to crawl, or if `demo` is True, adds the
-    demonstration blog.
+    archive (`known`) except those `excluded`; of the demonstration blog alone if `demo` is True.
 
     If the blog is among the sites, its server is started and stopped when `stack` is closed.
     """
-    if sites:
+    if demo:
+        os.environ["no_proxy"] = "127.0.0.1"
+        urls = [_DEMONSTRATION]
+    elif sites:
         urls = [_start_url(word, known) for word in sites]
     else:
-        urls = [] if demo else [url for name, url in known.items() if name not in excluded]
-        if known and not urls and not demo:
+        urls = [url for name, url in known.items() if name not in excluded]
+        if not urls:
             raise click.UsageError(
                 "All sites of the archive have crawl=no. Name one ('archiver sites list' shows them), or use "
                 "'archiver sites set SITE crawl=yes'."
             )
-    if demo or not urls:
-        urls.append(_DEMONSTRATION)
     if _DEMONSTRATION in urls:
         from archiver.demo.demo_blog import serve  # not at the top, because few crawls need it
 
@@ -458,7 +483,7 @@ def _start_url(word: str, known: dict[str, str]) -> str:
     """Returns the start URL that a person means: the stored one of a `known` site, unless the word has a scheme."""
     if "://" not in word and (stored := known.get(word.removeprefix("www.").rstrip("/"))):
         return stored
-    url = start_address(word)
+    url = start_address(refuse_file(word))
     return url if "://" in word else known.get(Scope.of(url).name, url)
 
 
