@@ -141,6 +141,9 @@ def report_archive_faults(function: F) -> F:
 
     @wraps(function)
     def reporting(*args: Any, **named: Any) -> Any:
+        from archiver.storage.archive_opening_and_transactions import watch_clock
+
+        watch_clock()
         try:
             return function(*args, **named)
         except Exception as error:

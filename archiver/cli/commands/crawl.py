@@ -13,7 +13,7 @@ import sys
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -48,7 +48,6 @@ from archiver.cli.shared_options import (
     workers_option,
 )
 from archiver.cli.shell_completion import complete
-from archiver.cli.terminal_output import format_time
 from archiver.discovery.url_classifier_and_patterns import looks_like_post
 from archiver.errors import ArticleNotFound, ArticleRemoved, LooksLikePost, TagNotFound
 from archiver.health.notification_messages_and_channels import notify_after_runs
@@ -56,7 +55,7 @@ from archiver.scheduling.crawl_plans_results_and_notices import CommonOptions, C
 from archiver.scheduling.crawl_process_and_pool import run_plans
 from archiver.similar_words_and_plurals import count_typos
 from archiver.sites.archiver_toml import effective_settings
-from archiver.storage.archive_opening_and_transactions import discard_empty_archive, opened
+from archiver.storage.archive_opening_and_transactions import discard_empty_archive, opened, warn_of_clock
 from archiver.storage.article_tables.article_record_reader import find_article
 from archiver.storage.page_requisite_records import MODES
 from archiver.storage.sites_settings_and_rules import (
@@ -220,6 +219,9 @@ def crawl(options: CrawlOptions) -> None:
         options = _with_demo_archive(options)
     new_archive = not Path(options.archive).exists()
     known = {row["name"] for row in _read_sites(options.archive)}
+    if known:
+        with opened(options.archive, read_only=True) as db:
+            warn_of_clock(db)
     results, signum = _run_crawls(options)
     forgotten = _forget_unanswered_sites(options.archive, [one for one in results if one.site not in known])
     if new_archive and forgotten and len(forgotten) == len(results):
@@ -324,7 +326,6 @@ def _run_crawls(options: CrawlOptions) -> tuple[list[CrawlResult], int]:
             urls = [_ask_about_post(options, url, known) for url in urls]
         if known and not options.is_silent:
             _note_new_sites(options.archive, urls, {row["name"] for row in known})
-            _note_early_clock(options.archive)
         names = [Scope.of(url).name for url in urls]
         for name in map(shlex.quote, excluded.intersection(names) if not options.is_silent else ()):
             print_notice(
@@ -408,21 +409,6 @@ def _note_new_sites(archive: str, urls: Collection[str], known: Collection[str])
             print_notice(
                 f"{name} is a new site; did you mean {similar}? 'archiver sites remove {shlex.quote(name)}' removes it."
             )
-
-
-def _note_early_clock(archive: str) -> None:
-    """Prints a notice if the clock is set to a time before the last crawl of the archive."""
-    with opened(archive, read_only=True) as db:
-        last = db.execute("select max(started_at) from runs").fetchone()[0]
-    now = datetime.now(UTC)
-    if last and datetime.fromisoformat(last) > now + _EARLY:
-        print_notice(
-            f"The clock says {format_time(now.isoformat())}, but the last crawl began {format_time(last)}: set "
-            "the clock, because captures are stored with its time."
-        )
-
-
-_EARLY = timedelta(hours=1)
 
 
 def _index_and_notify(options: CrawlOptions, results: list[CrawlResult], signum: int) -> None:
