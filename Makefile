@@ -1,7 +1,7 @@
 # Two commands for a newcomer: `make crawl SITE=https://blog.example.org` and `make test`.
 
 SITE ?=
-ARCHIVE ?= output/archive.db
+ARCHIVE ?=
 ARGS ?=
 VENV ?= .venv
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -19,11 +19,11 @@ help: ## say what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | while IFS="$$(printf '\t')" read -r name text; do \
 		printf '  make %-10s %s\n' "$$name" "$$text"; done
 
-crawl: $(VENV)/.installed ## crawl SITE=https://blog.example.org (without SITE: a demonstration blog) into ARCHIVE=output/archive.db
-	@$(BIN)/archiver crawl $(or $(SITE),--demo) --archive $(ARCHIVE) $(ARGS)
+crawl: $(VENV)/.installed ## crawl SITE=https://blog.example.org into ARCHIVE=output/archive.db (without SITE: a demonstration blog into output/demo.db)
+	@$(BIN)/archiver crawl $(or $(SITE),--demo) $(if $(ARCHIVE),--archive $(ARCHIVE)) $(ARGS)
 
-serve: $(VENV)/.installed ## show ARCHIVE=output/archive.db in a browser (ARGS go to archiver serve)
-	@$(BIN)/archiver serve --archive $(ARCHIVE) $(ARGS)
+serve: $(VENV)/.installed ## show ARCHIVE=output/archive.db (or output/demo.db) in a browser (ARGS go to archiver serve)
+	@$(BIN)/archiver serve --archive $(or $(ARCHIVE),$(wildcard output/archive.db),output/demo.db) $(ARGS)
 
 demo: $(VENV)/.installed ## serve the demonstration blog on loopback, to look at it
 	@$(BIN)/python -m archiver.demo

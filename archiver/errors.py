@@ -127,8 +127,8 @@ class ArchiveNotWritable(ArchiverError):
     def __init__(self, path: str, why: str) -> None:
         super().__init__(
             path,
-            f"The archive {path} cannot be written ({why}): "
-            "get write access to its folder, or choose another path with --archive.",
+            f"The archive {path} cannot be written ({why}): make its folder, mount its disk or get write access, or "
+            "choose another path with --archive.",
         )
 
 
@@ -493,6 +493,18 @@ class BadAddress(ArchiverError):
 
     def __init__(self, url: str, why: str) -> None:
         super().__init__(url, f"{url!r} is not a URL that can be crawled: {why}.")
+
+
+class FileForAddress(ArchiverError):
+    """Raised when the name of a file is given where an address is expected."""
+
+    def __init__(self, file: str) -> None:
+        shown = shlex.quote(file)
+        super().__init__(
+            file,
+            f"{file} is a file, not an address: 'archiver sites import {shown}' adds the sites that it lists, and "
+            f"'archiver add --from {shown}' archives the pages that it lists. A site of this name is https://{file}.",
+        )
 
 
 class LooksLikePost(ArchiverError):

@@ -23,6 +23,7 @@ from archiver.cli.shared_options import (
     json_option,
     politeness_options,
     read_bytes,
+    refuse_file,
     tag_option,
     workers_option,
 )
@@ -84,7 +85,8 @@ def import_(
         shown = "standard input" if file == "-" else file
         for one in read_site_list(read_bytes(file), shown):
             if isinstance(one, SiteEntry):
-                selected.append(SiteToEnter(one.url, one.feed, (*one.tags, *tags), for_all | one.settings))
+                own = for_all | one.settings
+                selected.append(SiteToEnter(one.url, one.feed, (*one.tags, *tags), own, one.is_exact))
             else:
                 problems.append({"file": shown, "line": one.line, "why": one.why})
     done = EnteredSites(added=0)
@@ -510,13 +512,14 @@ def _select_sites(archive: str, names: tuple[str, ...], tag: str | None) -> dict
     from archiver.storage.sites_settings_and_rules import tags_of_sites
     from archiver.urls import start_address
 
+    addresses = [start_address(refuse_file(name)) for name in names]
     if not Path(archive).exists() and names and not tag:
-        return {start_address(name): {} for name in names}
+        return {url: {} for url in addresses}
     with opened(archive, read_only=True) as db:
         settings_of, tags = effective_settings(db), tags_of_sites(db)
         crawled = {row[0] for row in db.execute("select distinct site_id from runs")}
         known = {row["name"]: row for row in db.query("select * from sites order by name")}
-        chosen = [known.get(Scope.of(start_address(name)).name) or {"start_url": start_address(name)} for name in names]
+        chosen = [known.get(Scope.of(url).name) or {"start_url": url} for url in addresses]
         chosen += [row for row in known.values() if tag and tag in tags.get(row["id"], ())]
         if not names and not tag:
             chosen = [row for row in known.values() if row["id"] not in crawled]

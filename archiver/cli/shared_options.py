@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 import click
 
 from archiver.cli.shell_completion import complete, complete_query
-from archiver.errors import ArchiveNotFound, ArchiverError, UnreadableInput
+from archiver.errors import ArchiveNotFound, ArchiverError, FileForAddress, UnreadableInput
 from archiver.fields import EVIDENCE
 
 if TYPE_CHECKING:
@@ -96,6 +96,7 @@ class OptionalValueCommand(QueryCommand):
 
 
 DEFAULT_ARCHIVE = "output/archive.db"
+DEMO_ARCHIVE = "output/demo.db"
 F = TypeVar("F", bound=Callable[..., Any])
 T = TypeVar("T")
 
@@ -140,6 +141,9 @@ def report_archive_faults(function: F) -> F:
 
     @wraps(function)
     def reporting(*args: Any, **named: Any) -> Any:
+        from archiver.storage.archive_opening_and_transactions import watch_clock
+
+        watch_clock()
         try:
             return function(*args, **named)
         except Exception as error:
@@ -308,6 +312,13 @@ def note_other_archive(archive: str, *, is_needed: bool = False, quiet: bool = F
             "that.",
             err=True,
         )
+
+
+def refuse_file(word: str) -> str:
+    """Returns the address that a person typed. Raises FileForAddress if it is the name of a file."""
+    if "://" not in word and Path(word).is_file():
+        raise FileForAddress(word)
+    return word
 
 
 def is_default(name: str) -> bool:

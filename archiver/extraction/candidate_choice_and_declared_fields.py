@@ -57,7 +57,7 @@ candidate, which is never compared with others, so the value need not be complet
 _DESCRIPTIONS = ("description", "og:description", "twitter:description", "dc.description", "sailthru.description")
 _IMAGES = ("og:image", "og:image:url", "og:image:secure_url", "twitter:image", "twitter:image:src")
 _TRUST = {"meta": 0.9, "head": 0.9, "json-ld": 0.9, "api": 0.97, "text": 0.6}
-_Found = tuple[str | None, str, str]  # value, source, locator
+_Found = tuple[Any, str, str]  # value, source, locator
 _WHOLE_POST = frozenset({"article", "main", "section"})
 # Matches the address of a logo or icon: "/acme-logo-large.png", "/img/share.png", "/img/menu.svg".
 _LOGO = lazy_regex(r"(?<![a-z])(?:logo|icon|avatar)s?(?![a-z])[^/]*$|/share\.\w+$|\.svg(?:$|\?)", re.IGNORECASE)
@@ -112,7 +112,7 @@ def declared_fields(page: Page, body: Element | None, hint: SourceHint | None, t
     return DeclaredFields(
         {name: value or ("" if BY_NAME[name].prose else None) for name, (value, _, _) in found.items()},
         tuple(
-            Evidence(name, value[:MAX_SHOWN], source, locator, _TRUST.get(source, 0.8))
+            Evidence(name, str(value)[:MAX_SHOWN], source, locator, _TRUST.get(source, 0.8))
             for name, (value, source, locator) in found.items()
             if value
         ),

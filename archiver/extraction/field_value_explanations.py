@@ -166,7 +166,7 @@ def _value_text(name: str, value: Any) -> str:
         return f"{len(value)} characters"
     if isinstance(value, datetime):
         return value.isoformat()
-    return value if isinstance(value, str) else ", ".join(value)
+    return str(value) if isinstance(value, str | int) else ", ".join(value)
 
 
 def _match_level(name: str, chosen: str, one: Evidence) -> int:

@@ -163,9 +163,9 @@ REMEMBERED_RUNS = 24
 """At most this many past runs are considered. They are enough for an adaptive period to go from one of its bounds to
 the other."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_CLOCK_TOLERANCE = timedelta(minutes=5)
-"""A run may have begun at most this far in the future, since the clock may have been set back. A run that began later
-is ignored."""
+CLOCK_TOLERANCE = timedelta(minutes=5)
+"""A run may have begun at most this far in the future, as clocks of two machines differ. If it began later, a clock was
+wrong: the run is ignored."""
 _CRAWL_RETRY = timedelta(minutes=10)
 """The wait after a run that was stopped. It doubles with each further run that is stopped, up to the period."""
 _FEED_LENGTH = 10
@@ -216,7 +216,7 @@ def next_crawl(
     is its name, and `quiet_until` is the end of a pause that its host asked for, None if it asked for none. All times
     are aware. Runs in the future are ignored, because they were written with a wrong clock.
     """
-    runs = [run for run in past if run.started <= now + _CLOCK_TOLERANCE]
+    runs = [run for run in past if run.started <= now + CLOCK_TOLERANCE]
     period = _period(cadence, runs, name, now)
     if not runs:
         return RecrawlTime(now, period, "never crawled")

@@ -17,7 +17,7 @@ from typing import Literal
 
 from archiver.articles.suspicious_changes_and_impossible_values import MASS_RULES, REASONS, HoldRule
 from archiver.fields import ESSENTIAL, MEASURED
-from archiver.frontier.cadence_and_blackout_hours import format_period
+from archiver.frontier.cadence_and_blackout_hours import CLOCK_TOLERANCE, format_period
 from archiver.health.lost_fields_bursts_and_silences import (
     SURPRISE,
     Drop,
@@ -58,7 +58,7 @@ START_PAGE_ADVICE = {
     ),
     **{f"http-{status}": _REFUSED for status in (401, 403, 407)},
     "http-429": _TOO_OFTEN,
-    "tls": "Its owner must fix that; until then nothing can be fetched.",
+    "tls": "Only its owner can repair its https.",
 }
 """Advice for runs that failed at the start page, by the rule of that page's outcome."""
 _UNUSABLE = frozenset({"failed", "refused", "gone", "out-of-scope"})
@@ -205,6 +205,18 @@ def judge_site(known: HealthInputs, now: datetime) -> Health:
     ended = [run for run in known.runs if run.outcome]
     if not ended:
         return Health("unknown")
+    newest = max(run.started for run in ended)
+    if newest > now + CLOCK_TOLERANCE:  # runs of the future cannot be compared with others
+        clock = HealthFinding(
+            "clock",
+            "red",
+            f"The clock says {now:%Y-%m-%d %H:%M} UTC, but a run began at {newest:%Y-%m-%d %H:%M} UTC. Set the clock, "
+            "because captures are stored with its time; if it is right now, it was wrong in that run: 'archiver status "
+            f"{known.site} --accept'.",
+            about=f"{newest:%Y-%m-%d}",
+        )
+        rest = judge_site(replace(known, runs=[run for run in known.runs if run.started <= now + CLOCK_TOLERANCE]), now)
+        return Health("red", (clock, *rest.findings))
     measured = _merge_first_crawl(ended)
     findings = [finding for check in CHECKS for finding in check(known, ended, now)]
     findings += [finding for check in STATISTICS_CHECKS for finding in check(known, measured, now)]
@@ -646,6 +658,7 @@ _DATELESS = 0.1
 _CONTENT_LEVELS: dict[str, Level] = {"title": "red", "body": "red"}
 CONTENT_CODES = frozenset(
     {
+        "clock",
         "no-posts",
         "javascript",
         "hidden-pages",

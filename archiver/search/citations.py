@@ -265,7 +265,7 @@ def _apa(one: CitedArticle) -> str:
     begin = f"{_ended(authors)} {date} {_ended(title)}" if authors else f"{_ended(title)} {date}"
     # A date of retrieval is only for pages that say no date themselves (section 9.16).
     read = f"Retrieved {_month_first(one.read)}, from {one.url}" if one.read and not one.published else one.url
-    return " ".join(filter(None, (begin, _ended(one.site), read)))
+    return " ".join(filter(None, (begin, _ended(one.site), read, _archived(one))))
 
 
 def _apa_authors(names: list[str]) -> str:
@@ -281,7 +281,7 @@ def _chicago(one: CitedArticle) -> str:
     title = _quoted(one.title) if one.title else "Untitled."
     where = ", ".join(filter(None, (one.site, _month_first(one.published))))
     read = f"Accessed {_month_first(one.read)}." if one.read else ""
-    return " ".join(filter(None, (_ended(_listed(names)), title, _ended(where), read, f"{one.url}.")))
+    return " ".join(filter(None, (_ended(_listed(names)), title, _ended(where), read, f"{one.url}.", _archived(one))))
 
 
 def _mla(one: CitedArticle) -> str:
@@ -292,7 +292,14 @@ def _mla(one: CitedArticle) -> str:
         filter(None, (f"{_ITALIC}{one.site}{_UPRIGHT}" if one.site else "", _day_first(one.published), one.url))
     )
     read = f"Accessed {_day_first(one.read)}." if one.read else ""
-    return " ".join(filter(None, (_ended(authors), title, f"{where}.", read)))
+    return " ".join(filter(None, (_ended(authors), title, f"{where}.", read, _archived(one))))
+
+
+def _archived(one: CitedArticle) -> str:
+    """Returns the note on the capture in brackets, which ends a reference, since the styles have no place for it; "" if
+    there is no capture.
+    """
+    return f"[{one.note}]" if "captured_at" in one.proof else ""
 
 
 def _first_inverted(one: CitedArticle) -> list[str]:

@@ -41,14 +41,13 @@ def delay_for(url: str, delay: float | None) -> float:
 
 
 def needs_contact(url: str) -> bool:
-    """Returns True if the server at this URL, or the proxy in front of it, is not on this machine."""
-    proxy = _proxy(url)
-    return not any(_is_loopback(urlsplit(at).hostname or "") for at in (url, proxy) if at)
+    """Returns True if the server at this URL is not on this machine, even if a proxy in front of it is."""
+    return not _is_loopback(urlsplit(url).hostname or "")
 
 
 def contact_of(url: str, contact: str | None, *, known: bool = False) -> str:
     """Returns the contact for a crawl of this URL: `contact` if given, otherwise the contact in archiver.toml,
-    otherwise the user's answer to a prompt. A server or proxy on loopback needs no contact.
+    otherwise the user's answer to a prompt. A server on loopback needs no contact.
 
     The host is looked up unless the site is already `known`. Raises HostNotFound if the host does not exist, BadContact
     if the contact is invalid, and ContactMissing if there is no contact and no terminal on which to ask.
@@ -57,10 +56,9 @@ def contact_of(url: str, contact: str | None, *, known: bool = False) -> str:
     given = contact or load_config().contact
     if given and not re.fullmatch(r"[^@\s]+@[^@\s]+\.[^@\s]+|https?://\S+\.\S+|mailto:\S+@\S+", given):
         raise BadContact(given)
-    proxy = _proxy(url)
-    if _is_loopback(host) or (proxy and _is_loopback(urlsplit(proxy).hostname or "")):
+    if not needs_contact(url):
         return given
-    if not proxy and not known:
+    if not known and not _proxy(url):
         _resolve(host)
     if given:
         return given

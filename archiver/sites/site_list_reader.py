@@ -27,7 +27,7 @@ _MOST_COLUMNS = 200
 @dataclass(frozen=True, slots=True)
 class SiteEntry:
     """One site in a list: its start address, the feed that the list names for it, its tags, and its settings in the
-    form in which they are stored.
+    form in which they are stored. `is_exact` is False if the list gives the address without a scheme.
     """
 
     line: int
@@ -35,6 +35,7 @@ class SiteEntry:
     feed: str = ""
     tags: tuple[str, ...] = ()
     settings: dict[str, Any] = field(default_factory=dict)
+    is_exact: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +165,7 @@ def _entry(
             valid_tags.append(read_tag(tag))
         except BadSetting as error:
             yield ListProblem(line, str(error).rstrip("."))
-    yield SiteEntry(line, url, feed, tuple(dict.fromkeys(valid_tags)), valid_settings)
+    yield SiteEntry(line, url, feed, tuple(dict.fromkeys(valid_tags)), valid_settings, "://" in address)
 
 
 def _first(row: dict[str, str], names: tuple[str, ...]) -> str:

@@ -80,11 +80,13 @@ def limit_reached(reason: str) -> RunEnding:
     return RunEnding("finished", reason)
 
 
-def cannot_crawl(start_url: str, reason: str) -> RunEnding:
+def cannot_crawl(start_url: str, reason: str, rule: str = "") -> RunEnding:
     """Returns the ending of a run whose start address cannot be crawled, for example because its host does not
-    exist.
+    exist. If its first request failed by `rule`, the site may have no https.
     """
-    return RunEnding("failed", f"{start_url} cannot be crawled: {reason}.")
+    has_no_https = start_url.startswith("https:") and rule in _WITHOUT_HTTPS
+    hint = f" If the site has no https, try http:{start_url[6:]} instead." if has_no_https else ""
+    return RunEnding("failed", f"{start_url} cannot be crawled: {reason}.{hint}")
 
 
 def internal_error(start_url: str, error: Exception) -> RunEnding:
@@ -146,6 +148,7 @@ def wall_sentence(start_url: str, wall: str) -> str:
 
 UNREACHABLE = frozenset({"no-host", "no-connection", "tls"})
 """Rules of failures that mean that nothing can be requested from the host."""
+_WITHOUT_HTTPS = UNREACHABLE - {"no-host"} | {"broken-connection", "timeout"}
 
 _TABLE: tuple[tuple[type[BaseException], Outcome, str, str], ...] = (
     (CannotResolveHostError, Outcome.FAILED, "no-host", "there is no such host"),

@@ -637,7 +637,7 @@ class SiteSpider(Spider):
             yield request_for(known, known.url, self)
             return
         if page.is_seed and not page.known:
-            archive.fatal = cannot_crawl(archive.order.start_url, reason).reason
+            archive.fatal = cannot_crawl(archive.order.start_url, reason, rule).reason
         result = PageResult(
             url=page.url,
             final_url=page.url,

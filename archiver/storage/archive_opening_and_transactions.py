@@ -8,6 +8,7 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from archiver.errors import (
@@ -21,8 +22,10 @@ from archiver.errors import (
     FileInTheWay,
     NotAnArchive,
 )
+from archiver.frontier.cadence_and_blackout_hours import CLOCK_TOLERANCE
 from archiver.storage import Database
 from archiver.storage.article_tables.field_candidate_evidence import forget_evidence_kinds
+from archiver.storage.column_values_and_completions import stored_time
 from archiver.storage.disk_and_database_errors import environment_error, file_in_the_way
 from archiver.storage.locks import was_archive
 from archiver.storage.schema_and_migrations import (
@@ -55,7 +58,8 @@ def open_archive(
 ) -> Database:
     """Opens the archive at `path` and migrates it to this version's schema.
 
-    With `create`, a missing file (and its folder) is created. With `read_only`, nothing is written, and the archive is
+    With `create`, a missing file and its folder are created, but no folder above it, which may be a disk that is not
+    mounted. With `read_only`, nothing is written, and the archive is
     not migrated: tables that it lacks appear empty. If it lacks columns or views, it is refused (ArchiveTooOld), except
     with `to_copy`, for a backup or a check that reads the tables as they are. Raises ArchiveNotFound, NotAnArchive,
     ArchiveTooNew, ArchiveTooOld, ArchiveUnreleased, ArchiveNotWritable, or another error from `environment_error`.
@@ -85,6 +89,7 @@ def open_archive(
             db.conn.execute(f"PRAGMA wal_autocheckpoint={_LOG_PAGES}")
             if has_pending and pending_migrations(db):
                 migrations().apply(db.sqlite_utils)
+            warn_of_clock(db)
         elif has_pending:
             if not to_copy and (missing := missing_column_or_view(db)):
                 raise ArchiveTooOld(str(file), missing, writable=is_writable(file) and is_writable(file.parent))
@@ -99,6 +104,43 @@ def open_archive(
         db.close()
         raise
     return db
+
+
+_JUMP = timedelta(days=366)
+_warned: set[str] | None = None  # None in processes that a command has started
+
+
+def watch_clock() -> None:
+    """Makes this process warn of a wrong clock whenever it opens an archive to write."""
+    global _warned
+    _warned = _warned or set()
+
+
+def warn_of_clock(db: Database) -> bool:
+    """Prints a notice, once for each archive, if the clock stands before the archive's newest run or more than a year
+    after it. Returns True if it stands before it. A run whose time a person has accepted does not count.
+    """
+    if _warned is None:
+        return False
+    now = datetime.now(UTC)
+    newest = stored_time(
+        db.execute(
+            "select max(started_at) from runs r where started_at <= ? or not exists (select 1 from site_health h "
+            "where h.site_id = r.site_id and h.accepted like '%\"clock ' || substr(r.started_at, 1, 10) || '\"%')",
+            [now.isoformat()],
+        ).fetchone()[0]
+    )
+    is_behind = newest is not None and newest > now + CLOCK_TOLERANCE
+    if newest and (is_behind or now - newest > _JUMP) and (path := str(path_of(db))) not in _warned:
+        _warned.add(path)
+        _notice.warning(
+            "The clock says %s UTC, but the newest crawl of %s began at %s UTC: check the clock, because captures are "
+            "stored with its time.",
+            f"{now:%Y-%m-%d %H:%M:%S}",
+            _display_path(db),
+            f"{newest:%Y-%m-%d %H:%M:%S}",
+        )
+    return is_behind
 
 
 def archive_around(file: Path) -> str:
@@ -163,9 +205,11 @@ def is_writable(path: Path) -> bool:
 
 def _make_writable(file: Path) -> None:
     try:
-        file.parent.mkdir(parents=True, exist_ok=True)
+        file.parent.mkdir(exist_ok=True)
+    except FileNotFoundError as error:
+        raise ArchiveNotWritable(str(file), f"the folder {file.parent.parent} does not exist") from error
     except OSError as error:
-        if isinstance(error, FileNotFoundError | NotADirectoryError):
+        if isinstance(error, NotADirectoryError):
             raise ArchiveNotWritable(str(file), error.strerror or str(error)) from error
         raise environment_error(error, file) from error
     if not is_writable(file.parent) or (file.exists() and not is_writable(file)):

@@ -36,7 +36,14 @@ from archiver.storage.page_discoveries_counts_and_source_trust import (
 )
 from archiver.storage.page_form_evidence_and_post_verdicts import untaken_pages
 from archiver.storage.page_requisite_records import requisite_at
-from archiver.storage.pages_and_source_hints import EPOCH, LATEST_HINT, PAGE_REQUEST_QUERY, moment, stamp
+from archiver.storage.pages_and_source_hints import (
+    EPOCH,
+    LATEST_HINT,
+    PAGE_REQUEST_QUERY,
+    due_time_of_source,
+    moment,
+    stamp,
+)
 from archiver.storage.run_records_and_statistics import as_shown, latest_samples, unrecorded_links
 from archiver.storage.tombstones import tombstone_at, tombstones
 from archiver.urls import Scope, normalize, start_address, urlkey
@@ -556,6 +563,7 @@ def url_history(db: Database, address: str) -> dict[str, Any]:
         "due_at",
         "attempts",
     )
+    source = due_time_of_source(db, own, datetime.now(UTC)) if page else None
     return {
         "asked": asked,
         "typed": _if_parameters_removed(typed),
@@ -564,6 +572,7 @@ def url_history(db: Database, address: str) -> dict[str, Any]:
         "site": own.get("site"),
         **{name: own.get(name) for name in names},
         "due_for": _due_for(own) if page else "",
+        **({"due_at": source[0], "due_for": source[1]} if source else {}),
         "redirects_to": _redirect_target(db, own.get("redirect_urlkey")),
         "sources": _sources_of_page(db, page["id"] if page else None),
         "source_hints": json.loads(own["hint"]) if own.get("hint") else None,
@@ -591,8 +600,6 @@ def _due_for(page: dict[str, Any]) -> str:
         return page["reason"] or "the next crawl fetches it again"
     if page["outcome"] == Outcome.FAILED:
         return "the last fetch failed"
-    if page["priority"] == 0:
-        return "every crawl fetches it, because it may list new posts"
     if (lastmod := moment(page["lastmod"])) and due == next_day_end(lastmod, fetched):
         return "its last change has only a day, which had not ended at the last fetch"
     days = f"{count_noun(max(1, round((due - fetched) / timedelta(days=1))), 'day')} after the last fetch"

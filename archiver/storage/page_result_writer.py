@@ -480,6 +480,8 @@ def _store_gone(run: StoringRun, storing: Storing) -> Effect:
 
 def _store_duplicate(run: StoringRun, storing: Storing) -> Effect:
     result = storing.result
+    if result.kind in SOURCE_KINDS:  # a feed that redirects to a post is no address of it
+        return Effect(Outcome.DUPLICATE, result.reason)
     article_id, is_new = add_alias(run.db, urlkey(result.final_url), result.url, result.at)
     storing.counts.aliased += is_new
     return Effect(Outcome.DUPLICATE, result.reason, article_id)

@@ -465,20 +465,47 @@ def make_seed_due(db: Database, key: str) -> None:
 
 _LOST_SOURCES_PER_RUN = 10
 _LOST_FOR = timedelta(hours=20)
+_RECENTLY = timedelta(days=7)
+_IS_LOST = (
+    "p.priority = 0 and p.kind in ('feed', 'sitemap', 'api') and (p.outcome in ('gone', 'refused', 'out-of-scope') or "
+    "(p.outcome = 'duplicate' and not exists (select 1 from pages t where t.urlkey = p.redirect_urlkey "
+    "and t.kind in ('feed', 'sitemap', 'api') and t.outcome not in ('gone', 'not-found', 'refused', 'out-of-scope')))) "
+    "and exists (select 1 from captures c where c.url = p.url and c.status = 200)"
+)
+"""SQL condition: the page `p` is a source that once responded, but was then refused, gone or outside the site, or
+redirects to a page that is no source."""
+_WAS_THERE_RECENTLY = (
+    "exists (select 1 from captures c where c.url = p.url and c.status in (200, 304) and c.captured_at > ?)"
+)
 
 
 def _make_lost_sources_due(db: Database, site_id: int, now: datetime) -> None:
-    """Makes due some of the sources that once responded but were then refused, gone or outside the site, since they may
-    be back. Each is requested about once a day; those that have not been read for longest come first.
+    """Makes lost sources due, since they may be back: each run requests them for a week, then each about once a day, at
+    most ten; those that have not been read for longest come first.
     """
     db.execute(
-        "update pages set due_at = ? where id in (select p.id from pages p where p.site_id = ? and p.priority = 0 "
-        "and p.kind in ('feed', 'sitemap', 'api') and p.fetched_at < ? and (p.outcome in "
-        "('gone', 'refused', 'out-of-scope') or (p.outcome = 'duplicate' and exists (select 1 from pages t "
-        "where t.urlkey = p.redirect_urlkey and t.outcome in ('gone', 'not-found', 'refused', 'out-of-scope')))) "
-        "and exists (select 1 from captures c where c.url = p.url and c.status = 200) order by p.fetched_at limit ?)",
-        [EPOCH, site_id, stamp(now - _LOST_FOR), _LOST_SOURCES_PER_RUN],
+        "update pages set due_at = ? where id in (select p.id from pages p where p.site_id = ? "
+        f"and (p.fetched_at < ? or {_WAS_THERE_RECENTLY}) and {_IS_LOST} order by p.fetched_at limit ?)",
+        [EPOCH, site_id, stamp(now - _LOST_FOR), stamp(now - _RECENTLY), _LOST_SOURCES_PER_RUN],
     )
+
+
+def due_time_of_source(db: Database, page: Mapping[str, Any], now: datetime) -> tuple[str, str] | None:
+    """Returns the time from which a run requests a page that is a source, and why; None if the page is due as stored.
+    `page` is its row.
+    """
+    fetched = moment(page["fetched_at"])
+    if fetched is None or page["priority"] != 0:
+        return None
+    lost = db.execute(
+        f"select {_WAS_THERE_RECENTLY} from pages p where p.id = ? and {_IS_LOST}", [stamp(now - _RECENTLY), page["id"]]
+    ).fetchone()
+    if lost:
+        due = fetched if lost[0] else fetched + _LOST_FOR
+        return stamp(due), "it listed posts before: every crawl tries it for a week, then one a day"
+    if page["outcome"] == "not-article" and not (page["kind"] == "sitemap" and page["lastmod"]):
+        return page["fetched_at"], "every crawl fetches it, because it may list new posts"
+    return None
 
 
 def _sitemaps_in_turn(db: Database, site_id: int) -> list[tuple[int, str]]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from archiver.articles.revision_order_reverts_and_kept_values import page_objects_named
+from archiver.discovery.url_classifier_and_patterns import origin_of
 from archiver.errors import BadAddress, BadSetting, SiteNotEmpty, SiteNotFound, TagNotFound
 from archiver.fields import EVIDENCE, LINKS
 from archiver.frontier.cadence_and_blackout_hours import DEFAULT_CADENCE, parse_blackout, parse_cadence
@@ -37,7 +38,7 @@ from archiver.storage.page_discoveries_counts_and_source_trust import record_dis
 from archiver.storage.page_requisite_records import MODES
 from archiver.storage.pages_and_source_hints import stamp
 from archiver.storage.run_records_and_statistics import as_shown
-from archiver.urls import Scope, start_address
+from archiver.urls import Scope, start_address, urlkey
 
 if TYPE_CHECKING:
     from archiver.extraction.template.site_rules_and_constants import SiteConstants, SiteRules
@@ -221,9 +222,10 @@ def site_with_page(db: Database, text: str) -> str:
         return around.name
 
 
-def ensure_site(db: Database, start_url: str, now: datetime) -> dict[str, Any]:
+def ensure_site(db: Database, start_url: str, now: datetime, *, is_exact: bool = True) -> dict[str, Any]:
     """Returns the row of the site with this start URL; inserts the site if it is new. If a site had this address before
-    it moved, returns that site.
+    it moved, returns that site. If the site has another spelling of this address (http or https, with or without www),
+    this one replaces it, unless `is_exact` is False, because a person typed no scheme.
     """
     scope = Scope.of(start_url)
     if moved := moved_site(db, scope.name):
@@ -233,7 +235,17 @@ def ensure_site(db: Database, start_url: str, now: datetime) -> dict[str, Any]:
         "on conflict (name) do nothing",
         [scope.name, start_url, scope.host, scope.path, stamp(now)],
     )
-    return next(iter(db.query("select * from sites where name = ?", [scope.name])))
+    site = next(iter(db.query("select * from sites where name = ?", [scope.name])))
+    key = urlkey(start_url)
+    if not is_exact or start_url == site["start_url"] or key != urlkey(site["start_url"]):
+        return site
+    db.execute("update sites set start_url = ? where id = ?", [start_url, site["id"]])
+    db.execute(
+        "update pages set url = ?1 || substr(url, instr(substr(url, 9), '/') + 9) "
+        "where site_id = ?2 and substr(urlkey, 1, length(?3)) = ?3",
+        [origin_of(start_url), site["id"], key.partition(")")[0] + ")"],
+    )
+    return {**site, "start_url": start_url}
 
 
 def moved_site(db: Database, name: str) -> dict[str, Any] | None:
@@ -253,7 +265,7 @@ def add_site(db: Database, text: str, now: datetime) -> tuple[dict[str, Any], bo
     """Returns the site with this start URL, and True if it was inserted because it is new. Raises BadAddress."""
     before = db.execute("select count(*) from sites").fetchone()[0]
     with writing(db):
-        row = ensure_site(db, start_address(text), now)
+        row = ensure_site(db, start_address(text), now, is_exact="://" in text)
     return _site_with_last_run(db, row), db.execute("select count(*) from sites").fetchone()[0] > before
 
 
@@ -495,13 +507,14 @@ _BATCH = 500
 @dataclass(frozen=True, slots=True)
 class SiteToEnter:
     """A site to add from a list of sites: its URL, the URL of its feed ("" if the list gives none), its tags and
-    settings.
+    settings. `is_exact` is False if the list gives the URL without a scheme.
     """
 
     url: str
     feed: str
     tags: tuple[str, ...]
     settings: Mapping[str, Any]
+    is_exact: bool = True
 
 
 @dataclass(slots=True)
@@ -532,7 +545,7 @@ def enter_sites(db: Database, sites: Iterable[SiteToEnter], now: datetime) -> En
 
 def _enter_site(db: Database, one: SiteToEnter, now: datetime, done: EnteredSites) -> None:
     sites_before = db.execute("select max(id) from sites").fetchone()[0] or 0
-    site = ensure_site(db, one.url, now)
+    site = ensure_site(db, one.url, now, is_exact=one.is_exact)
     new = site["id"] > sites_before
     before = json.loads(site["settings"] or "{}")
     settings = before | {key: value for key, value in one.settings.items() if value is not None}

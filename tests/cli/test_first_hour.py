@@ -24,7 +24,8 @@ from archiver.cli.main import cli
 from archiver.search.index_refresh_searcher_and_check import refresh_archive
 from tests.archive_fixture import make_archive
 from tests.processes import run, without_proxies
-from tests.runner import Runner
+from tests.runner import Runner, fault
+from tests.spiders.crawling import rows
 from tests.spiders.site_server import Answer, home, page, serving
 
 MISTAKES: tuple[tuple[str, int, str], ...] = (
@@ -283,7 +284,7 @@ def test_curly_quotation_marks_in_the_settings_are_named(folder: Path, monkeypat
 
 def test_a_first_crawl_without_an_archive_says_that_it_is_a_demonstration(tmp_path: Path) -> None:
     done = run("archiver", "crawl", environment=without_proxies(), folder=tmp_path)
-    assert "There is no archive with sites at output/archive.db, so the demonstration blog is crawled." in done.stderr
+    assert "so the demonstration blog is crawled, into output/demo.db." in done.stderr
 
 
 def test_a_mistyped_address_makes_no_archive(tmp_path: Path) -> None:
@@ -449,3 +450,49 @@ def test_a_listing_that_is_added_is_not_called_unchanged(tmp_path: Path) -> None
         name = site.url.split("/")[2]
     assert done.returncode == 1
     assert f"it is a page that lists posts, not a post: 'archiver crawl {name}' archives the posts" in done.stdout
+
+
+def test_the_demonstration_never_shares_an_archive_with_a_site(tmp_path: Path) -> None:
+    def crawl(*words: str) -> subprocess.CompletedProcess[str]:
+        return run("archiver", "crawl", *words, environment=without_proxies(), folder=tmp_path)
+
+    assert crawl().returncode == 0
+    with serving({"/": home("/a-post/"), "/a-post/": page("A post")}) as site:
+        assert crawl(site.url).returncode == 0
+        assert crawl().returncode == 0
+        assert crawl("--demo").returncode == 0
+        assert crawl("--demo", "--archive", "output/archive.db").returncode == 2
+    found = {
+        file: {name for (name,) in rows(tmp_path / "output" / file, "select name from sites")}
+        for file in ("archive.db", "demo.db")
+    }
+    assert found == {"archive.db": {site.url.removeprefix("http://").strip("/")}, "demo.db": {"127.0.0.1:28080"}}
+    done = crawl("--archive", "new.db")
+    assert (done.returncode, "archiver crawl URL" in done.stderr) == (2, True)
+    assert not (tmp_path / "new.db").exists()
+
+
+def test_the_demonstration_is_crawled_past_a_proxy(tmp_path: Path) -> None:
+    environment = without_proxies() | {"http_proxy": "http://127.0.0.1:1/"}
+    done = run("archiver", "crawl", "--demo", environment=environment, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("command", [["crawl"], ["sites", "add"], ["sites", "check"], ["add"]])
+def test_a_file_is_no_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "urls.txt").write_text("http://127.0.0.1:1/\n")
+    result = Runner().invoke(cli, [*command, "urls.txt", "--archive", "a.db"])
+    assert fault(result) == "FileForAddress urls.txt"
+    assert "--from urls.txt" in result.stderr
+    assert [file.name for file in tmp_path.iterdir()] == ["urls.txt"]
+
+
+def test_folders_above_the_archive_are_not_made(tmp_path: Path) -> None:
+    with serving({"/": home("/a-post/"), "/a-post/": page("A post")}) as site:
+        for words in (["crawl", site.url], ["sites", "add", site.url]):
+            done = run("archiver", *words, "--archive", str(tmp_path / "unmounted/x/a.db"))
+            assert done.returncode == 1
+            assert f"the folder {tmp_path / 'unmounted'} does not exist" in done.stderr
+        assert list(tmp_path.iterdir()) == []
+        assert run("archiver", "crawl", site.url, "--archive", str(tmp_path / "x/a.db")).returncode == 0

@@ -212,7 +212,7 @@ def test_the_reader_of_a_field_reads_what_a_page_declares(html: bytes) -> None:
 
 
 def test_the_migration_of_a_field_adds_a_column_and_keeps_the_full_text(tmp_path: Path) -> None:
-    names = {**vars(migrations_module), "migrations": lambda: lambda step: step}
+    names = dict(vars(migrations_module))
     exec(compile(dedent(block("python", 5)), "docs/extend.md", "exec"), names)
     with closing(open_archive(make_archive(tmp_path / "archive.db"))) as db:
         with db.atomic():

@@ -200,7 +200,7 @@ def test_a_first_crawl_in_several_runs_counts_as_one() -> None:
     in_pieces = [
         replace(run, reason="the limit of 20 posts") for run in site(past=8).runs
     ]  # each of its runs reached the limit
-    after = JudgedRun(NOW + DAY, "finished", "the limit of 20 posts", measured(10, title=0))
+    after = JudgedRun(NOW, "finished", "the limit of 20 posts", measured(10, title=0))
     assert codes(HealthInputs("a.example", [after, *in_pieces])) == [("coverage", "title", "red")]
 
 

@@ -266,7 +266,7 @@ def test_addresses_are_checked_by_their_spelling_behind_a_proxy_too(tmp_path: Pa
         f"{NEWS}one/": page("The first"),
     }
     with serving(pages) as proxy:  # type: ignore[arg-type]
-        done = World(environment={"http_proxy": proxy.url}).crawl(tmp_path, NEWS)
+        done = World(environment={"http_proxy": proxy.url, "ARCHIVER_CONTACT": "me@example.org"}).crawl(tmp_path, NEWS)
         assert all(asked.startswith(NEWS) for asked in proxy.requests)
     assert done.titles == ["The first"]
     assert set(done.connections) == {proxy.url.split("/")[2]}

@@ -72,7 +72,7 @@ def test_a_proxy_password_is_sent_to_the_proxy_alone(tmp_path: Path) -> None:
     secret = base64.b64encode(b"ann:geheim")
     with serving({NEWS: home("/one/"), f"{NEWS}one/": page("The first")}) as proxy:
         address = proxy.url.replace("://", "://ann:geheim@")
-        done = World(environment={"http_proxy": address}).crawl(tmp_path, NEWS)
+        done = World(environment={"http_proxy": address, "ARCHIVER_CONTACT": "me@example.org"}).crawl(tmp_path, NEWS)
         assert all(asked["proxy-authorization"] == f"Basic {secret.decode()}" for asked in proxy.asked)
     assert done.titles == ["The first"]
     assert secret not in stored_bytes(tmp_path)

@@ -6,7 +6,9 @@ import pytest
 from scrapy.downloadermiddlewares.httpproxy import HttpProxyMiddleware
 from scrapy.http import Request
 
+from archiver.errors import ContactMissing
 from archiver.middlewares import ProxyMiddleware
+from archiver.sites.crawler_identity_and_delay import contact_of
 
 
 @pytest.fixture(autouse=True)
@@ -50,3 +52,11 @@ def test_without_a_proxy_no_credentials_are_sent(monkeypatch: pytest.MonkeyPatch
         monkeypatch.delenv(name, raising=False)
     request = Request("http://blog.example/", headers={"Proxy-Authorization": "Basic bWU6c2VjcmV0"})
     assert sent(ProxyMiddleware(), request) == (None, None)
+
+
+def test_a_foreign_host_behind_a_proxy_on_loopback_needs_a_contact(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:3128")
+    with pytest.raises(ContactMissing):
+        contact_of("http://blog.example.org/", None)
+    assert contact_of("http://blog.example.org/", "me@example.org") == "me@example.org"
+    assert contact_of("http://127.0.0.1:8080/", None) == ""

@@ -171,19 +171,22 @@ def steps(page: str) -> list[tuple[str, str]]:
     return out
 
 
+TWICE = ["archiver crawl --demo --archive output/archive.db --quiet"] * 2
+
+
 @pytest.mark.parametrize(
     ("page", "before"),
     [
         ("README.md", ["archiver crawl --demo --quiet"] * 2),
         ("docs/tutorial.md", []),
-        pytest.param("docs/search.md", ["archiver crawl --demo --quiet"] * 2, marks=pytest.mark.needs("sqlite3")),
-        pytest.param("docs/data.md", ["archiver crawl --demo --quiet"] * 2, marks=pytest.mark.needs("sqlite3")),
-        ("docs/datasets.md", ["archiver crawl --demo --quiet"] * 2),
+        pytest.param("docs/search.md", TWICE, marks=pytest.mark.needs("sqlite3")),
+        pytest.param("docs/data.md", TWICE, marks=pytest.mark.needs("sqlite3")),
+        ("docs/datasets.md", TWICE),
         ("docs/from-another-tool.md", []),
         ("docs/crawl.md", []),
-        ("docs/import.md", ["archiver crawl --demo --quiet"] * 2),
-        ("docs/operate.md", ["archiver crawl --demo --quiet"] * 2),
-        ("docs/extend.md", ["archiver crawl --demo --quiet"] * 2),
+        ("docs/import.md", TWICE),
+        ("docs/operate.md", TWICE),
+        ("docs/extend.md", TWICE),
     ],
 )
 def test_output_shown_in_the_docs_is_correct(page: str, before: list[str], installed: Path, tmp_path: Path) -> None:

@@ -333,7 +333,16 @@ REFERENCES = {
 @pytest.mark.parametrize(("values", "apa", "chicago", "mla"), REFERENCES.values(), ids=REFERENCES)
 def test_references_follow_their_style(values: dict[str, Any], apa: str, chicago: str, mla: str) -> None:
     one = build_citation(record(**values))
-    assert (format_apa(one), format_chicago(one), format_mla(one)) == (apa, chicago, mla)
+    proof = f" [{one.note}]" if one.read else ""
+    expected = (apa + proof, chicago + proof, mla + proof)
+    assert (format_apa(one), format_chicago(one), format_mla(one)) == expected
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_each_style_names_the_capture(style: str) -> None:
+    said = STYLES[style]([build_citation(record())])
+    parts = ("2024-05-31T23:30:00Z", "revision 2", "sha1:ABC", "https://blog.example.org/2024/05/a-post?x=1")
+    assert [part for part in parts if part not in said.replace("\\", "")] == []
 
 
 @pytest.mark.parametrize(

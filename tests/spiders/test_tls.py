@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.spiders.certificates import Authority
-from tests.spiders.crawling import crawl, last_run, rows
+from tests.spiders.crawling import archiver, crawl, last_run, rows
 from tests.spiders.site_server import home, page, serving
 
 PAGES: dict[str, Any] = {"/": home("/one/"), "/one/": page("One")}
@@ -47,3 +47,42 @@ def test_a_server_without_tls_is_a_failure(tmp_path: Path) -> None:
         done = crawl(site.url.replace("http:", "https:"), archive=tmp_path / "a.db")
     assert done.returncode == 1
     assert rows(tmp_path / "a.db", "select outcome, rule from pages") == [("failed", "tls")]
+
+
+@pytest.mark.parametrize("command", ["crawl", "sites add"])
+def test_the_newest_address_that_a_person_gives_is_crawled(tmp_path: Path, command: str) -> None:
+    archive = tmp_path / "a.db"
+    with serving(PAGES) as site:
+        assumed = site.url.replace("http:", "https:")
+        failed = crawl(assumed, archive=archive)
+        assert failed.returncode == 1
+        assert f"try {site.url}" in failed.stderr
+        assert f"try {site.url}" in " ".join(archiver("status", archive=archive).stdout.split())
+        if command == "sites add":
+            archiver("sites", "add", site.url, archive=archive)
+            assert crawl(archive=archive).returncode == 0
+        else:
+            assert crawl(site.url, archive=archive).returncode == 0
+        assert rows(archive, "select start_url from sites") == [(site.url,)]
+        assert rows(archive, "select title, url from articles") == [("One", f"{site.url}one/")]
+        assert crawl(site.url.removeprefix("http://").strip("/"), archive=archive).returncode == 0
+        assert rows(archive, "select distinct start_url from sites") == [(site.url,)]
+
+
+def test_a_site_keeps_its_settings_at_its_other_address(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    with serving(PAGES) as site:
+        archiver("sites", "add", site.url.replace("http:", "https:"), archive=archive)
+        archiver("sites", "set", site.url.removeprefix("http://").strip("/"), "contact=me@example.org", archive=archive)
+        assert crawl(site.url, archive=archive).returncode == 0
+        assert {"me@example.org" in one.get("user-agent", "") for one in site.asked} == {True}
+
+
+@pytest.mark.parametrize(("line", "is_changed"), [("http://example.org/", True), ("example.org", False)])
+def test_a_list_changes_an_address_only_if_it_has_the_scheme(tmp_path: Path, line: str, is_changed: bool) -> None:
+    archive, listed = tmp_path / "a.db", tmp_path / "sites.txt"
+    stored = "https://example.org/" if is_changed else "http://example.org/"
+    archiver("sites", "add", stored, archive=archive)
+    listed.write_text(line)
+    assert archiver("sites", "import", str(listed), archive=archive).returncode == 0
+    assert rows(archive, "select start_url from sites") == [("http://example.org/",)]

@@ -55,7 +55,8 @@ class Crawled:
 
 
 def run(archive: Path, proxy: str, *words: str) -> subprocess.CompletedProcess[str]:
-    environment = processes.without_proxies() | {"http_proxy": proxy, "https_proxy": proxy}
+    contact = {"ARCHIVER_CONTACT": "me@example.org"}
+    environment = processes.without_proxies() | {"http_proxy": proxy, "https_proxy": proxy} | contact
     return processes.run(
         "tests.traps.one_process", *words, "--archive", str(archive), environment=environment, timeout=900
     )

@@ -20,6 +20,7 @@ from archiver.cli.shared_options import (
     pass_options_as,
     politeness_options,
     read_bytes,
+    refuse_file,
     workers_option,
 )
 from archiver.cli.terminal_output import count_noun, print_json, print_lines, styled_line
@@ -119,6 +120,7 @@ def _read_addresses(urls: Iterable[str], files: Sequence[str]) -> list[str]:
     """Returns the addresses given as arguments, on standard input ("-") and in files, in this order."""
     found: list[str] = []
     for url in (*urls, *(("-",) if "-" in files and "-" not in urls else ())):
+        refuse_file(url)
         found += _read_list("-") if url == "-" else [url]
     for file in files:
         found += _read_list(file) if file != "-" else []

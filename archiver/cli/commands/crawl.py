@@ -6,13 +6,14 @@ Also finds the site of the archive that a mistyped address probably means.
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import signal
 import sys
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -34,17 +35,19 @@ from archiver.cli.crawl_advice_health_and_notification_output import (
     suggest_commands,
 )
 from archiver.cli.shared_options import (
+    DEMO_ARCHIVE,
     archive_option,
+    is_default,
     json_option,
     log_format_option,
     note_other_archive,
     pass_options_as,
     politeness_options,
+    refuse_file,
     tag_option,
     workers_option,
 )
 from archiver.cli.shell_completion import complete
-from archiver.cli.terminal_output import format_time
 from archiver.discovery.url_classifier_and_patterns import looks_like_post
 from archiver.errors import ArticleNotFound, ArticleRemoved, LooksLikePost, TagNotFound
 from archiver.health.notification_messages_and_channels import notify_after_runs
@@ -52,7 +55,7 @@ from archiver.scheduling.crawl_plans_results_and_notices import CommonOptions, C
 from archiver.scheduling.crawl_process_and_pool import run_plans
 from archiver.similar_words_and_plurals import count_typos
 from archiver.sites.archiver_toml import effective_settings
-from archiver.storage.archive_opening_and_transactions import discard_empty_archive, opened
+from archiver.storage.archive_opening_and_transactions import discard_empty_archive, opened, warn_of_clock
 from archiver.storage.article_tables.article_record_reader import find_article
 from archiver.storage.page_requisite_records import MODES
 from archiver.storage.sites_settings_and_rules import (
@@ -182,7 +185,11 @@ class _Day(click.DateTime):
 @workers_option("How many sites to crawl at the same time, using several cores.")
 @politeness_options
 @click.option("--as-site", is_flag=True, help="Crawl the site that begins at URL, even if URL looks like one post.")
-@click.option("--demo", is_flag=True, help="Crawl the demonstration blog that comes with archiver.")
+@click.option(
+    "--demo",
+    is_flag=True,
+    help="Crawl the demonstration blog that comes with archiver, into output/demo.db if no --archive is given.",
+)
 @click.option("--quiet", is_flag=True, help="Print only errors, no progress or summary.")
 @log_format_option
 @json_option
@@ -192,9 +199,9 @@ def crawl(options: CrawlOptions) -> None:
 
     SITE is the name of a site in the archive; URL is the start address of a site, which is added to the archive if it
     is new. Without arguments, all sites of the archive are crawled, except those that come from an import (crawl=no).
-    If the archive does not exist yet, the demonstration blog is crawled. The second crawl of a site fetches only what
-    is new or due for a revisit. If URL looks like one post, nothing is crawled: 'archiver add URL' archives single
-    pages. On a terminal, you are asked which of the two you mean.
+    If there is none, the demonstration blog is crawled, into output/demo.db. The second crawl of a site fetches only
+    what is new or due for a revisit. If URL looks like one post, nothing is crawled: 'archiver add URL' archives
+    single pages. On a terminal, you are asked which of the two you mean.
 
     \b
     Examples:
@@ -208,8 +215,13 @@ def crawl(options: CrawlOptions) -> None:
     """
     if options.full and (options.missing or options.set_aside):
         raise click.UsageError("--full cannot be combined with --missing or --set-aside.")
+    if options.demo or not (options.sites or options.tag or _read_sites(options.archive)):
+        options = _with_demo_archive(options)
     new_archive = not Path(options.archive).exists()
     known = {row["name"] for row in _read_sites(options.archive)}
+    if known:
+        with opened(options.archive, read_only=True) as db:
+            warn_of_clock(db)
     results, signum = _run_crawls(options)
     forgotten = _forget_unanswered_sites(options.archive, [one for one in results if one.site not in known])
     if new_archive and forgotten and len(forgotten) == len(results):
@@ -233,6 +245,26 @@ def crawl(options: CrawlOptions) -> None:
         sys.exit(128 + (signum or signal.SIGINT) if interrupted else 1)
     if any(has_unusable_content(health) for health in found.values()):
         sys.exit(1)
+
+
+def _with_demo_archive(options: CrawlOptions) -> CrawlOptions:
+    """Returns the options for crawling the demonstration blog, which never shares an archive with sites of a person."""
+    if not options.demo:
+        note_other_archive(options.archive, is_needed=True)
+        if not is_default("archive"):
+            raise click.UsageError(
+                f"There is no site in {options.archive}: 'archiver crawl URL' crawls one, --demo the demonstration."
+            )
+        if not options.is_silent:
+            print_notice(
+                f"There is no archive with sites at {options.archive}, so the demonstration blog is crawled, into "
+                f"{DEMO_ARCHIVE}. 'archiver crawl URL' crawls a site."
+            )
+    if is_default("archive"):
+        options = replace(options, archive=DEMO_ARCHIVE)
+    if options.sites or any(row["start_url"] != _DEMONSTRATION for row in _read_sites(options.archive)):
+        raise click.UsageError("The demonstration has an archive of its own: leave out its sites, or --demo.")
+    return replace(options, demo=True)
 
 
 _NOT_ADDED = "Check the address; nothing was added to the archive."
@@ -280,18 +312,13 @@ def _run_crawls(options: CrawlOptions) -> tuple[list[CrawlResult], int]:
     """
     with ExitStack() as stack:
         known = _read_sites(options.archive)
-        settings = {row["start_url"]: row["settings"] for row in known}
+        settings = {row["name"]: row["settings"] for row in known}
         tag = options.tag
         sites = options.sites + tuple(row["name"] for row in known if tag and tag in row["tags"])
         if tag and not sites:
             raise TagNotFound(tag, {one for row in known for one in row["tags"]})
-        excluded = {url for url, own in settings.items() if own.get("crawl") is False}
-        note_other_archive(options.archive, is_needed=not (sites or options.demo), quiet=options.is_silent)
-        if not (sites or known or options.demo or options.is_silent):
-            print_notice(
-                f"There is no archive with sites at {options.archive}, so the demonstration blog is crawled. 'archiver "
-                "crawl URL' crawls a site."
-            )
+        excluded = {name for name, own in settings.items() if own.get("crawl") is False}
+        note_other_archive(options.archive, quiet=options.is_silent)
         urls = _resolve_start_urls(
             sites, {row["name"]: row["start_url"] for row in known}, options.demo, stack, excluded
         )
@@ -299,16 +326,16 @@ def _run_crawls(options: CrawlOptions) -> tuple[list[CrawlResult], int]:
             urls = [_ask_about_post(options, url, known) for url in urls]
         if known and not options.is_silent:
             _note_new_sites(options.archive, urls, {row["name"] for row in known})
-            _note_early_clock(options.archive)
-        for url in set(urls) & excluded if not options.is_silent else ():
-            name = shlex.quote(Scope.of(url).name)
+        names = [Scope.of(url).name for url in urls]
+        for name in map(shlex.quote, excluded.intersection(names) if not options.is_silent else ()):
             print_notice(
                 f"{name} has crawl=no, so only a crawl that names it fetches it: 'archiver sites set {name} crawl=yes' "
                 "changes that."
             )
         _check_page_objects(options.archive, urls, {row["name"] for row in known})
         plans = [
-            make_plan(url, settings.get(url, {}), options.delay, options.contact, known=url in settings) for url in urls
+            make_plan(url, settings.get(name, {}), options.delay, options.contact, known=name in settings)
+            for url, name in zip(urls, names, strict=True)
         ]
         # With one connection, the articles get the numbers that the documentation shows.
         plans = [replace(plan, connections=1) if plan.url == _DEMONSTRATION else plan for plan in plans]
@@ -384,21 +411,6 @@ def _note_new_sites(archive: str, urls: Collection[str], known: Collection[str])
             )
 
 
-def _note_early_clock(archive: str) -> None:
-    """Prints a notice if the clock is set to a time before the last crawl of the archive."""
-    with opened(archive, read_only=True) as db:
-        last = db.execute("select max(started_at) from runs").fetchone()[0]
-    now = datetime.now(UTC)
-    if last and datetime.fromisoformat(last) > now + _EARLY:
-        print_notice(
-            f"The clock says {format_time(now.isoformat())}, but the last crawl began {format_time(last)}: set "
-            "the clock, because captures are stored with its time."
-        )
-
-
-_EARLY = timedelta(hours=1)
-
-
 def _index_and_notify(options: CrawlOptions, results: list[CrawlResult], signum: int) -> None:
     """Updates the search index and sends notifications after a crawl. Does nothing if the signal `signum` ended it."""
     if signum:
@@ -430,27 +442,35 @@ def _resolve_start_urls(
     sites: tuple[str, ...], known: dict[str, str], demo: bool, stack: ExitStack, excluded: Collection[str] = ()
 ) -> list[str]:
     """Returns the start URLs of the sites to crawl: of the given `sites` or, if there are none, of all sites of the
-    archive (`known`) except the `excluded` start URLs. If there is still nothing to crawl, or if `demo` is True, adds
-    the demonstration blog.
+    archive (`known`) except those `excluded`; of the demonstration blog alone if `demo` is True.
 
     If the blog is among the sites, its server is started and stopped when `stack` is closed.
     """
-    if sites:
-        urls = [known.get(word.removeprefix("www.").rstrip("/")) or start_address(word) for word in sites]
+    if demo:
+        os.environ["no_proxy"] = "127.0.0.1"
+        urls = [_DEMONSTRATION]
+    elif sites:
+        urls = [_start_url(word, known) for word in sites]
     else:
-        urls = [] if demo else [url for url in known.values() if url not in excluded]
-        if known and not urls and not demo:
+        urls = [url for name, url in known.items() if name not in excluded]
+        if not urls:
             raise click.UsageError(
                 "All sites of the archive have crawl=no. Name one ('archiver sites list' shows them), or use "
                 "'archiver sites set SITE crawl=yes'."
             )
-    if demo or not urls:
-        urls.append(_DEMONSTRATION)
     if _DEMONSTRATION in urls:
         from archiver.demo.demo_blog import serve  # not at the top, because few crawls need it
 
         stack.enter_context(serve(edition=2 if _DEMONSTRATION in known.values() else 1))
     return list(dict.fromkeys(urls))
+
+
+def _start_url(word: str, known: dict[str, str]) -> str:
+    """Returns the start URL that a person means: the stored one of a `known` site, unless the word has a scheme."""
+    if "://" not in word and (stored := known.get(word.removeprefix("www.").rstrip("/"))):
+        return stored
+    url = start_address(refuse_file(word))
+    return url if "://" in word else known.get(Scope.of(url).name, url)
 
 
 def _read_sites(archive: str) -> list[dict[str, Any]]:

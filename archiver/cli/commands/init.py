@@ -251,7 +251,6 @@ def _add_sites(answers: _Answers, *, check: bool) -> tuple[list[str], list[str]]
     refused = [url for url in answers.sites if check and _run("sites", "check", url, archive=answers.archive)]
     added = [url for url in answers.sites if url not in refused]
     if added:
-        Path(answers.archive).parent.mkdir(parents=True, exist_ok=True)
         with opened(answers.archive, create=True) as db:
             for url in added:
                 add_site(db, url, datetime.now(UTC))

@@ -118,6 +118,7 @@ def _run_scheduler(options: ScheduleOptions) -> int:
     from archiver.health.notification_messages_and_channels import notify_after_runs
     from archiver.scheduling.crawl_plans_results_and_notices import CommonOptions, print_notice
     from archiver.scheduling.scheduler_loop_and_processes import Daemon, DaemonOptions
+    from archiver.storage.archive_opening_and_transactions import opened, warn_of_clock
     from archiver.storage.locks import lock_schedule
 
     path, once, quiet = Path(options.archive), options.once, options.quiet
@@ -150,6 +151,8 @@ def _run_scheduler(options: ScheduleOptions) -> int:
                 print_notice,
             )
         )
+        with opened(path, read_only=True) as db:
+            is_behind = warn_of_clock(db)
         signum = daemon.run()
         is_judged = not once or bool(signum) or notify_after_runs(path, None, print_notice)
     if signum:
@@ -158,7 +161,7 @@ def _run_scheduler(options: ScheduleOptions) -> int:
         if not reported and not quiet and not options.as_json:
             _note_next_due_time(path)
         _check_part_if_due(path)
-    return 0 if is_judged and not daemon.unclean else 1
+    return 0 if is_judged and not daemon.unclean and not is_behind else 1
 
 
 def _note_next_due_time(archive: Path) -> None:

@@ -20,7 +20,14 @@ from archiver.cli.bulk_site_commands_and_check import (
     set_,
     tag,
 )
-from archiver.cli.shared_options import archive_option, json_option, list_options, read_bytes, tag_option
+from archiver.cli.shared_options import (
+    archive_option,
+    json_option,
+    list_options,
+    read_bytes,
+    refuse_file,
+    tag_option,
+)
 from archiver.cli.shell_completion import complete
 from archiver.cli.terminal_output import (
     confirm,
@@ -84,7 +91,7 @@ def add(url: str, as_site: bool, as_json: bool, archive: str) -> None:
     from archiver.storage.sites_settings_and_rules import add_site
     from archiver.urls import start_address
 
-    start = start_address(url)  # fails for a bad URL before the archive is created
+    start = start_address(refuse_file(url))  # fails for a bad URL before the archive is created
     if not as_site and looks_like_post(start):
         raise LooksLikePost(start, f"{start.partition('://')[0]}://{urlsplit(start).netloc}/")
     with opened(archive, create=True) as db:

@@ -12,7 +12,7 @@ import sqlite3
 import webbrowser
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -271,7 +271,6 @@ State = Literal["ok", "note", "problem"]
 _STATE_STYLES: dict[State, str] = {"ok": "green", "note": "yellow", "problem": "bold red"}
 _PACKAGES = ("scrapy", "lxml", "tantivy", "fastwarc")
 _LEAST_FREE, _LITTLE_FREE = 256_000_000, 2_000_000_000
-_CLOCK_MARGIN = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -432,11 +431,12 @@ def _diagnose_archive(archive: Path, now: datetime) -> Iterator[Diagnosis]:
             return
         with archive_faults(archive), opened(archive, read_only=True) as db:
             sites = list_sites(db)
+            newest = db.execute("select max(started_at) from runs").fetchone()[0]
             findings = list(check_index(db, archive, quick=True))
     except ArchiverError as error:
         yield Diagnosis("archive", "problem", str(error), "'archiver verify' tells more; 'archiver restore' helps.")
         return
-    yield _diagnose_clock(now, [row["last_run"]["started_at"] for row in sites if row["last_run"]])
+    yield _diagnose_clock(now, [newest] if newest else [])
     articles = sum(row["articles"] for row in sites)
     yield Diagnosis("archive", "ok", f"{archive}: {count_noun(len(sites), 'site')}, {count_noun(articles, 'article')}")
     if findings:
@@ -447,10 +447,12 @@ def _diagnose_archive(archive: Path, now: datetime) -> Iterator[Diagnosis]:
 
 def _diagnose_clock(now: datetime, runs: Sequence[str]) -> Diagnosis:
     """Compares the clock with the times of runs in the archive, and with the time when the program was installed."""
+    from archiver.frontier.cadence_and_blackout_hours import CLOCK_TOLERANCE
+
     installed = datetime.fromtimestamp(Path(__file__).stat().st_mtime, UTC)
     latest = max((installed, *(datetime.fromisoformat(run) for run in runs)))
     text = f"{now:%Y-%m-%d %H:%M:%S} UTC"
-    if now + _CLOCK_MARGIN < latest:
+    if now + CLOCK_TOLERANCE < latest:
         why = f"{text}, but the program or the archive was written at {latest:%Y-%m-%d %H:%M:%S} UTC"
         return Diagnosis("clock", "problem", why, "Set the clock: captures are stored with its time.")
     return Diagnosis("clock", "ok", text)

@@ -54,7 +54,8 @@ def make_own_url(db: Database, article_id: int, key: str) -> None:
 
 def urls_redirecting_to(db: Database, key: str) -> list[str]:
     """Returns the URLs that redirected to this urlkey when they were last fetched."""
-    return [row[0] for row in db.execute("select url from pages where redirect_urlkey = ?", [key])]
+    pages = "select url from pages where redirect_urlkey = ? and kind not in ('feed', 'sitemap', 'api')"
+    return [row[0] for row in db.execute(pages, [key])]
 
 
 def enter_addresses(
