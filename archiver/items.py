@@ -483,9 +483,10 @@ class Capture:
 class UsageStatement:
     """One statement in a response about how its content may be used, such as a robots directive or a licence.
 
-    `source` is where it was found: header, meta, link (an element with rel=license) or file (the host's tdmrep.json).
-    `name` is robots (X-Robots-Tag and meta robots, one directive each), tdm-reservation, tdm-policy, license or
-    content-usage; `agent` is the crawler to which the statement applies; "" means all crawlers.
+    `source` is where it was found: header, meta, "link in footer" (an element with rel=license, and its place on the
+    page; only "link" in archives of older versions), file (the host's tdmrep.json) or robots.txt. `name` is robots
+    (X-Robots-Tag and meta robots, one directive each), tdm-reservation, tdm-policy, license, content-usage or
+    content-signal; `agent` is the crawler to which the statement applies; "" means all crawlers.
     """
 
     source: str
