@@ -254,9 +254,10 @@ def _geotags(row: dict[str, Any]) -> tuple[GeoTag, ...]:
     """Returns the geo-tag in a post's metadata under the names that WordPress's geo plugins use (geo_latitude ...); ()
     if the API does not give it.
     """
-    for holder in (row.get("meta"), row.get("geo"), row):
-        if not isinstance(holder, dict) or str(holder.get("geo_public", "1")) == "0":
-            continue
+    holders = [one for one in (row.get("meta"), row.get("geo"), row) if isinstance(one, dict)]
+    if any(str(holder.get("geo_public", "1")).lower() in ("0", "false") for holder in holders):
+        return ()
+    for holder in holders:
         for lat_name, lon_name in _DEGREES:
             lat, lon = _degrees(holder.get(lat_name), 90), _degrees(holder.get(lon_name), 180)
             if lat is not None and lon is not None and (lat or lon):
