@@ -723,6 +723,7 @@ class SnapshotStatistics:
     - `months`: the number of articles by month, such as "2024-05"; "" for articles without a date.
     - `tiers`, `reasons`: the number of articles by tier, and by tier and reason.
     - `missing`: the number of missing pages by site and outcome.
+    - `impossible`: the number of impossible positions that pages of the articles state.
     - `squares`: the number of places by the center (latitude, longitude) of their square degree.
     - `filled`: for each column, the number of articles with a value in this column.
     - `spans`: the first and last day of publication of each site.
@@ -779,6 +780,7 @@ class SnapshotStatistics:
     previous_identifier: str = ""
     contacts: Counter[tuple[str, str]] = field(default_factory=Counter)
     persons: set[int] = field(default_factory=set)
+    impossible: int = 0
     emails: int = 0
     with_emails: int = 0
     gone: int = 0

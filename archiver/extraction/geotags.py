@@ -796,6 +796,10 @@ def _collect(page: Page, post: Post, hint: SourceHint | None, dateline: str) -> 
     )
 
 
+IMPOSSIBLE_POSITION = "impossible position, left out"
+"""The locator of the evidence of an impossible position."""
+
+
 def geotag_evidence(page: Page, post: Post, tags: tuple[GeoTag, ...]) -> list[Evidence]:
     """Returns evidence for each of the places, for each impossible position that was left out, and for each file of
     places (such as a GPX track) to which the post links.
@@ -807,7 +811,7 @@ def geotag_evidence(page: Page, post: Post, tags: tuple[GeoTag, ...]) -> list[Ev
         rows.append(Evidence("geotags", f"{text} ({t.role})", t.source, "", 0.6 if t.role == "content" else 0.5))
     impossible = {(t.latitude, t.longitude): t.source for t in reversed(post.answers.get("impossible positions", ()))}
     rows += [
-        Evidence("geotags", f"{latitude}, {longitude}", source, "impossible position, left out", 0.0)
+        Evidence("geotags", f"{latitude}, {longitude}", source, IMPOSSIBLE_POSITION, 0.0)
         for (latitude, longitude), source in impossible.items()
     ]
     return rows + [Evidence("geotags", url[:300], "link", "file of places", 0.2) for url in kml_links(page, post)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,34 @@ def test_preferences_of_robots_txt_are_kept_with_each_capture_and_decide_at_publ
         assert "Content-Signal ai-train=no in its robots.txt" in why
     shown = archiver("why", f"{site.url}one/", archive=archive).stdout
     assert "content-signal ai-train=no (robots.txt)" in shown
+
+
+def test_private_and_impossible_positions_are_not_published_and_the_card_counts_the_latter(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    place = (
+        '<script type="application/ld+json">{{"@type": "BlogPosting", "contentLocation": {{"@type": "Place", "geo": '
+        '{{"@type": "GeoCoordinates", "latitude": {}, "longitude": {}}}}}}}</script>'
+    )
+    pages = {
+        "/": home("/one/", "/two/", "/three/"),
+        "/one/": page("One", "Nobody rang. " * 30, head=place.format(-28.16, 153.55)),
+        "/two/": page("Two", "Somebody knocked. " * 30, head=place.format(153.55, -28.16)),
+        "/three/": page(
+            "Three", "Everybody left. " * 30, head='<meta name="geo_public" content="0">' + place.format(53.12, -9.34)
+        ),
+    }
+    with serving(pages) as site:
+        assert crawl(site.url, archive=archive).returncode == 0
+    assert (
+        archiver("publish", str(tmp_path / "d"), "--version", "1.0.0", "--formats", "jsonl", archive=archive).returncode
+        == 0
+    )
+    places = gzip.decompress((tmp_path / "d" / "data" / "places.jsonl.gz").read_bytes()).decode().splitlines()
+    assert [(row["latitude"], row["longitude"]) for row in map(json.loads, places)] == [(-28.16, 153.55)]
+    assert "left out: 1." in (tmp_path / "d" / "README.md").read_text()
+    assert rows(archive, "select count(*) from articles where geotags like '%53.12%' or evidence like '%53.12%'") == [
+        (0,)
+    ]
 
 
 def test_licence_of_a_picture_does_not_free_the_text(tmp_path: Path) -> None:
