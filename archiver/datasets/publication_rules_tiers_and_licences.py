@@ -259,6 +259,7 @@ _FORBIDDEN_USE = re.compile(
     r"(?:^|[,;\s])(?:bots|tdm|(?:gen)?ai|train-(?:gen)?ai|ai-(?:train|input|output|use)|search)\s*=\s*\"?no?(?![\w-])",
     re.IGNORECASE,
 )
+_RESERVED = re.compile(r"\b(?:rights?|rechten?|droits|derechos|direitos|diritti)\b.*(?:serv|vorbehalt|voorbehoud)")
 _PREFERENCES = {"content-usage": "Content-Usage", "content-signal": "Content-Signal"}
 _OUR_AGENTS = frozenset({"", "*", "archiver"})
 # Creative Commons licences by their URL. A text without the layout of its page may count as an adaptation, which ND
@@ -383,11 +384,11 @@ def decide_tier(statements: Sequence[OperatorStatement], page: Sequence[UsageSta
 
 
 def _is_as_strict(licence: str, other: str) -> bool:
-    """Returns True if a licence is the same as another one, or both are of Creative Commons and the first has all
-    conditions (NC, ND, SA) of the other.
+    """Returns True if a licence is the same as another one, if it reserves all rights, or if both are of Creative
+    Commons and the first has all conditions (NC, ND, SA) of the other.
     """
-    one, two = (spdx_identifier(name).lower() or name.strip() for name in (licence, other))
-    if one == two:
+    one, two = (spdx_identifier(name).lower() or name.strip().lower() for name in (licence, other))
+    if one == two or _RESERVED.search(one):
         return True
     conditions = [set(re.findall(r"nc|nd|sa", name)) for name in (one, two)]
     return one.startswith("cc-by") and two.startswith(("cc-by", "cc0-")) and conditions[0] >= conditions[1]

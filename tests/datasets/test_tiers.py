@@ -118,6 +118,8 @@ def test_decision_has_the_licence() -> None:
         ("by-nc/4.0", "https://example.org/own-terms", Tier.FULL, ("CC-BY-NC-4.0", "link")),
         ("by/4.0", "CC-BY-NC-ND-4.0", Tier.EXCERPT, ("CC-BY-NC-ND-4.0", "rule")),
         ("by/4.0", "CC-BY-4.0", Tier.FULL, ("CC-BY-4.0", "rule")),
+        ("by/4.0", "All rights reserved", Tier.FULL, ("All rights reserved", "rule")),
+        ("by/4.0", "Public domain", Tier.FULL, ("CC-BY-4.0", "link")),
     ],
 )
 def test_rule_without_a_permission_never_widens_what_the_page_allows(
