@@ -763,7 +763,7 @@ def geotags(page: Page, post: Post, hint: SourceHint | None, dateline: str = "")
     The order is meta elements, microformats, schema.org, the source hint, and maps in the text. Positions within about
     50 m of each other are one place, whose name, region and precision are taken from any notation that gives them.
     Well-known example positions are left out, and also the position 0,0 without a name, since empty forms contain it.
-    Of a place with an impossible position, only the name is kept. If the page declares the place of its post private,
+    Of a place with an impossible position, only the name is kept. If the page or the API declares the place private,
     only the places of its author and publisher are left, and the dateline of the text. A position that the page also
     gives for its publisher has the role "publisher", unless it is also in the text. `dateline` is the place in the
     dateline of the text.
@@ -785,7 +785,7 @@ def _collect(page: Page, post: Post, hint: SourceHint | None, dateline: str) -> 
         GeoTag(None, None, dateline, role="dateline", source="dateline"),
     ]
     found = [*found[:_MAX_GEOTAGS], *found[_MAX_GEOTAGS:][-1:]]
-    if _is_private(page, post):
+    if _is_private(page, post) or any(t.role == "private" for t in found):
         kept = [t for t in found if t.role in ("author", "publisher") or t.source == "dateline"]
         hidden = [t for t in found if t not in kept]
         found = [t for t in kept if not any(_is_same_place(t, one) for one in hidden)]

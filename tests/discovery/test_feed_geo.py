@@ -151,7 +151,8 @@ def test_a_private_position_of_an_api_is_in_none_of_its_places(public: object) -
         "geo": {"latitude": "10.5", "longitude": "106.25"},
     }
     (target,) = parse_posts(json.dumps([row]).encode(), {}, "https://e.test/wp-json/wp/v2/posts").targets
-    assert target.hint is None or not target.hint.geotags
+    assert target.hint is not None
+    assert [(tag.latitude, tag.placename, tag.role) for tag in target.hint.geotags] == [(None, "", "private")]
     row["meta"] = {}
     (target,) = parse_posts(json.dumps([row]).encode(), {}, "https://e.test/wp-json/wp/v2/posts").targets
     assert target.hint is not None

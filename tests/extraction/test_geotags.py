@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from archiver.extraction.article_extraction_with_site_rules import extract_page
 from archiver.extraction.geotags import merge_geotags, publisher_places, with_publisher_role
 from archiver.extraction.page_parsing_and_javascript_check import parse_page
-from archiver.items import Article, GeoTag
+from archiver.items import Article, GeoTag, SourceHint
 
 
 def read(head: str = "", text: str = "", after: str = "", outside: str = "", language: str = "en") -> Article:
@@ -215,6 +215,16 @@ def test_a_private_position_is_not_even_evidence() -> None:
     article = read(meta(geo_public="0", geo__position="10.5;106.25") + ld(f'"contentLocation":{{"geo":{GEO}}}'))
     assert not article.geotags
     assert "10.5" not in "".join(e.value for e in article.evidence if e.field == "geotags")
+
+
+def test_a_position_that_the_api_declares_private_is_not_read_from_the_page() -> None:
+    page = parse_page(
+        f"<html><head>{ld(f'{chr(34)}contentLocation{chr(34)}:{{{chr(34)}geo{chr(34)}:{GEO}}}')}</head><body><article>"
+        "<h1>Up the hill</h1><p>Four hundred steps lead from the quay to the chapel at the top.</p></article></body>",
+        "https://here.example/2020/03/hill/",
+    )
+    assert extract_page(page).geotags
+    assert not extract_page(page, SourceHint(geotags=(GeoTag(None, None, role="private"),))).geotags
 
 
 def test_a_file_of_places_is_evidence() -> None:
