@@ -131,7 +131,8 @@ class GeoTag:
     """A geographic place that a page names in its markup. Degrees are WGS 84, positive north and east.
 
     If a place has only a name, both degrees are None. `role` says what the place belongs to: content, dateline, author
-    or publisher; in the hint of an API also private, without a place: that of the post is not public. `source` is the markup format of the geo-tag (geo.position, ICBM, geo-microformat, georss, schema.org
+    or publisher. In the hint of an API, a tag without a place and with the role private says that the place of the post
+    is not public. `source` is the markup format of the geo-tag (geo.position, ICBM, geo-microformat, georss, schema.org
     ...). `precision` is the precision of the written position, in degrees (Darwin Core's coordinatePrecision: 0.0001
     for four decimals, 1/3600 for seconds).
     """
