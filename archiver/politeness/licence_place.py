@@ -5,6 +5,7 @@ post or anything else beside the text.
 from __future__ import annotations
 
 import re
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from archiver.lazy_regex import lazy_regex
@@ -34,9 +35,12 @@ _ASIDE = lazy_regex(
 _FOOTER = lazy_regex(r"(?:^|[\s_-])(?:footer|colophon|site-?info|copyright)(?:$|[\s_-])", re.IGNORECASE)
 _MEDIA_ITEM = lazy_regex(r"(?:Image|Media|Video|Audio|Data|3DModel)Object|Photograph|Comment|SoftwareSourceCode")
 _FILE = lazy_regex(r"\.(?:jpe?g|png|gif|webp|avif|svg|mp[34]|webm|og[gv]|pdf|zip|csv)(?:[?#]|$)", re.IGNORECASE)
+_BADGE = lazy_regex(
+    r"creativecommons|licensebuttons|88x31|80x15|\bcc\b|\b(?:cc-?)?by(?:-\w\w)*\.(?:png|svg|gif)", re.IGNORECASE
+)
 _BLOCKS = frozenset(("p", "li", "dd", "td", "div", "section", "footer", "header", "article", "main", "body"))
 _SHORT = 200
-"""A paragraph with a picture and fewer characters is the caption of the picture."""
+"""An element with a picture and fewer characters is the caption of the picture."""
 
 # What a licence may be about, in the words of a sentence. The first of them counts.
 _TEXTS = (
@@ -71,8 +75,8 @@ class LicencePlaces:
         posts = [el for el in index.tag("article") if el.getparent() is not None] or [
             el for el in index.elements if el.tag not in _TOP and _POST_CLASSES.intersection(_words(el))
         ]
-        outer = [el for el in posts if not any(at in posts for at in el.iterancestors())] or index.tag("main")
         self._posts = set(posts)
+        outer = [el for el in posts if self._posts.isdisjoint(el.iterancestors())] or index.tag("main")
         self._own = max(outer, key=_rank, default=next(iter(index.tag("body")), None))
         self._around = set(self._own.iterancestors()) if self._own is not None else set()
 
@@ -120,25 +124,36 @@ class LicencePlaces:
         block = next((at for at in link.iterancestors() if at.tag in _BLOCKS), None)
         if block is None:
             return False
-        if place == "post" and block is not self._own and _length(block) < _SHORT:
-            links = [at for at in block.iter("a") if "license" in (at.get("rel") or "").lower()]
-            if any(not any(at in links for at in image.iterancestors()) for image in block.iter("img")):
-                return True
-        order, around, before, after = self._index.order, set(link.iterancestors()), "", ""
+        if place == "post" and self._is_caption(link):
+            return True
+        order, around, end = self._index.order, set(link.iterancestors()), self._index.end(link)
+        before = after = ""
         texts: Any = block.xpath(".//text()")
         for text in texts:
             at = text.getparent()
             if at not in order:
                 continue
             is_after = text.is_tail and (at is link or at in around)
-            if is_after or (order[at] > order[link] and link not in at.iterancestors()):
+            if is_after or order[at] >= end:
                 after += text
+                if len(after) > _SHORT:
+                    break
             elif not (at is block and text.is_tail):
                 before += text
-        for clause in (_CLAUSE.split(_EXCEPTION.sub("", before))[-1], _CLAUSE.split(after.replace(",", ";"))[0]):
+        for clause in (
+            _CLAUSE.split(_EXCEPTION.sub("", before[-2 * _SHORT :]))[-1],
+            _CLAUSE.split(after.replace(",", ";"))[0],
+        ):
             if word := _WORD.search(clause):
                 return bool(word["other"] or word["unspaced"])
         return False
+
+    def _is_caption(self, link: Element) -> bool:
+        """Returns True if a short element around a link has a picture that is not the badge of a licence."""
+        inside = takewhile(lambda at: at is not self._own and at not in self._around, link.iterancestors())
+        short = list(takewhile(lambda at: _length(at) < _SHORT, inside))
+        images = short[-1].iter("img") if short else ()
+        return any(link not in image.iterancestors() and not _BADGE.search(image.get("src") or "") for image in images)
 
 
 def _words(el: Element) -> list[str]:
@@ -150,5 +165,9 @@ def _length(el: Element) -> int:
     return int(length)
 
 
-def _rank(el: Element) -> tuple[bool, int]:
-    return next(el.iter("h1"), None) is not None, _length(el)
+def _rank(el: Element) -> tuple[bool, bool, int]:
+    around = " ".join(
+        f"{at.get('class') or ''} {at.get('id') or ''}" for at in el.iterancestors() if at.tag not in _TOP
+    )
+    is_beside = _ASIDE.search(around) or _COMMENTS.search(around)
+    return not is_beside, next(el.iter("h1"), None) is not None, _length(el)

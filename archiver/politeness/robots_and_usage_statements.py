@@ -348,7 +348,7 @@ def statements_of_page(index: Index, url: str) -> tuple[UsageStatement, ...]:
 
 
 def _of_page(index: Index, url: str) -> Iterator[UsageStatement]:
-    licences = [el for el in index.with_attribute("rel") if _states_licence(el)]
+    licences = [el for el in index.with_attribute("rel") if _states_licence(el)][:MAX_STATEMENTS]
     metas = index.tag("meta")
     places = LicencePlaces(index) if licences else None
     for element in index.sorted([*metas, *licences]) if licences else metas:

@@ -39,6 +39,7 @@ OF_TEXT = {
     "end of the post": page(post=f"<p>This article is licensed under {BY}.</p>"),
     "footer of the post": page(post=f"<footer>{IMAGE} by Ada</footer><footer>Licensed under {BY}</footer>"),
     "badge in the post": page(post=f"<p>{BADGE}</p>"),
+    "badge beside the link": page(post=f"<p><img src='/img/by-sa.svg'> {BY}</p>"),
     "paragraph with a picture": page(post=f"<div>{IMAGE}{PARAGRAPH}<p>{BY}</p></div>"),
     "microdata of the article": page(post=f"<div itemscope itemtype='https://schema.org/Article'>{BY}</div>"),
     "post by its class": (
@@ -54,6 +55,11 @@ OF_OTHERS = {
     "figure": page(post=f"<figure>{IMAGE}<figcaption>The quay. {BY}</figcaption></figure>"),
     "caption by its class": page(post=f"<div class='wp-caption alignnone'>{IMAGE}<p>Ada Berg, {BY}</p></div>"),
     "paragraph of a picture": page(post=f"<p>{IMAGE}<br>Ada Berg / {BY}</p>"),
+    "slide": page(post=f"<div class='slide'>{IMAGE}<div>Work by Ada Berg, {BY}</div></div>"),
+    "longer article beside": (
+        f"<html><body><h1>Late</h1><article>{PARAGRAPH}</article><section class='related'><article>{PARAGRAPH * 2}"
+        f"{BY}</article></section></body></html>"
+    ),
     "credit": page(post=f"<p>Photo: Ada Berg, {BY}</p>"),
     "credit after the licence": page(post=f"<p>{BY} (image by Ada Berg)</p>"),
     "microdata of a picture": page(
