@@ -133,7 +133,8 @@ class GeoTag:
     """A geographic place that a page names in its markup. Degrees are WGS 84, positive north and east.
 
     If a place has only a name, both degrees are None. `role` says what the place belongs to: content, dateline, author
-    or publisher. `source` is the markup format of the geo-tag (geo.position, ICBM, geo-microformat, georss, schema.org
+    or publisher. In the hint of an API, a tag without a place and with the role private says that the place of the post
+    is not public. `source` is the markup format of the geo-tag (geo.position, ICBM, geo-microformat, georss, schema.org
     ...). `precision` is the precision of the written position, in degrees (Darwin Core's coordinatePrecision: 0.0001
     for four decimals, 1/3600 for seconds).
     """
@@ -485,9 +486,10 @@ class Capture:
 class UsageStatement:
     """One statement in a response about how its content may be used, such as a robots directive or a licence.
 
-    `source` is where it was found: header, meta, link (an element with rel=license) or file (the host's tdmrep.json).
-    `name` is robots (X-Robots-Tag and meta robots, one directive each), tdm-reservation, tdm-policy, license or
-    content-usage; `agent` is the crawler to which the statement applies; "" means all crawlers.
+    `source` is where it was found: header, meta, "link in footer" (an element with rel=license, and its place on the
+    page; only "link" in archives of older versions), file (the host's tdmrep.json) or robots.txt. `name` is robots
+    (X-Robots-Tag and meta robots, one directive each), tdm-reservation, tdm-policy, license, content-usage or
+    content-signal; `agent` is the crawler to which the statement applies; "" means all crawlers.
     """
 
     source: str

@@ -224,6 +224,8 @@ class RobotsMiddleware:
             throttle.at_least(request, robots.crawl_delay)
         if rule := robots.refusal(request.url):
             raise _log_refusal(ForbiddenByRobots(rule), request)
+        if purpose_of(request):
+            notes_of(request).robots = robots.statements_for(request.url)
 
     async def _read(self, origin: str) -> Robots | IgnoreRequest:
         try:

@@ -255,15 +255,17 @@ def apply_strictest(
         found = _read(dbs, places)
         least = min(Tier(copy.tier or 0) for copy in found)
         site = min(copy.site for copy in found if copy.tier == least)
+        fewest = min(decided[archive][number].characters for archive, number in places)
         for copy in found:
             archive, number = copy.place
             before = decided[archive][number]
-            after = limit_decision(before, least, f"its copy on {site} is limited to {least.label}")
+            after = limit_decision(before, least, f"its copy on {site} is limited to {least.label}", fewest)
             if after is before:
                 continue
             decided[archive][number] = after
             _set(dbs, copy.place, "tier", int(least))
             _set(dbs, copy.place, "reason", after.label[1])
+            _set(dbs, copy.place, "characters", after.characters)
             if copy.chosen:
                 reasons[before.label] -= 1
                 reasons[after.label] += 1

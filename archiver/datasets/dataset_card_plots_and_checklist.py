@@ -19,7 +19,7 @@ from typing import Any
 from archiver.articles.near_duplicates_and_cluster_source import HAN, LONG_PASSAGES, SHORT_PASSAGES, SLOTS, SPACED, THAI
 from archiver.datasets.dataset_metadata_files import DatasetAbout, DatasetFile, licence_name, tables_present
 from archiver.datasets.export_formats_and_parquet_tables import import_arrow
-from archiver.datasets.personal_data_removal import EMAIL, TELEPHONE
+from archiver.datasets.personal_data_removal import EMAIL, MEASURED, TELEPHONE
 from archiver.datasets.publication_rules_tiers_and_licences import DOCS, Tier
 from archiver.datasets.snapshot_changes import single_line
 from archiver.datasets.snapshot_request_selection_and_statistics import SnapshotStatistics
@@ -713,6 +713,10 @@ def _limits(stats: SnapshotStatistics, about: DatasetAbout) -> str:
             f"Values left out or shortened because of rights, by column: {counts}. A headline with eight words "
             "in a row of a withheld text is one of them; `withheld` names the columns of each article."
         )
+    if stats.impossible:
+        lines.append(
+            f"Impossible positions that pages state, such as a latitude beyond 90, were left out: {stats.impossible:,}."
+        )
     if about.query:
         lines.append("The query was answered by the archive as it was when the dataset was built.")
     if stats.rows["ngrams"]:
@@ -744,8 +748,8 @@ def _personal(stats: SnapshotStatistics) -> str:
         sentences.append(
             f"In titles, texts and other fields of articles, {emails:,} e-mail addresses were replaced by {EMAIL} and "
             f"{telephones:,} telephone numbers by {TELEPHONE}. Others may have been missed: a number is replaced only "
-            "if a label, a link, its international form or the lines beside it show that it is a telephone number, and "
-            "code is left as it is."
+            "if a label, a link, a name beside it, its international form or the lines beside it show that it is a "
+            f"telephone number, and code is left as it is. {MEASURED}."
         )
     else:
         have = "has" if stats.with_emails == 1 else "have"

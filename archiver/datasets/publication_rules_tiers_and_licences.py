@@ -23,6 +23,7 @@ from packaging.licenses import InvalidLicenseExpression, canonicalize_license_ex
 
 from archiver.errors import BadPublishRules
 from archiver.items import UsageStatement
+from archiver.politeness.licence_place import PLACES_OF_OTHERS
 from archiver.politeness.robots_and_usage_statements import tdm_reservation
 
 # Licences: SPDX identifiers, URLs of Creative Commons, and how people write both.
@@ -237,6 +238,8 @@ DOCS: dict[Tier, str] = {
     Tier.FULL: "everything, including earlier revisions",
 }
 DEFAULT = Tier.FEATURES
+LONGEST_EXCERPT = 250
+"""An excerpt has at most this many characters."""
 TIERS: dict[str, Tier] = {tier.label: tier for tier in Tier}
 
 # Robots directives that limit what is shown of a page. max-snippet and unavailable_after have values; see
@@ -250,6 +253,14 @@ _DIRECTIVES = {
     "nocache": Tier.FEATURES,
     "nosnippet": Tier.FEATURES,
 }
+# Words of Content-Usage (IETF draft-ietf-aipref-vocab, all versions) and of Content-Signal (Cloudflare) for uses that a
+# dataset allows: training and other use by AI, text and data mining, indexing.
+_FORBIDDEN_USE = re.compile(
+    r"(?:^|[,;\s])(?:bots|tdm|(?:gen)?ai|train-(?:gen)?ai|ai-(?:train|input|output|use)|search)\s*=\s*\"?no?(?![\w-])",
+    re.IGNORECASE,
+)
+_RESERVED = re.compile(r"\b(?:rights?|rechten?|droits|derechos|direitos|diritti)\b.*(?:serv|vorbehalt|voorbehoud)")
+_PREFERENCES = {"content-usage": "Content-Usage", "content-signal": "Content-Signal"}
 _OUR_AGENTS = frozenset({"", "*", "archiver"})
 # Creative Commons licences by their URL. A text without the layout of its page may count as an adaptation, which ND
 # does not permit.
@@ -289,6 +300,8 @@ class Decision:
       "disagreement" if the page states several different ones.
     - `geo`: True if the places of the record are published.
     - `reasons`: all statements that affected the decision.
+    - `characters`: the greatest length of an excerpt and of a description (`max-snippet`).
+    - `ignored`: licences that do not count, and why.
     """
 
     tier: Tier
@@ -296,6 +309,8 @@ class Decision:
     geo: bool = True
     reasons: tuple[Reason, ...] = ()
     licence_source: str = ""
+    characters: int = LONGEST_EXCERPT
+    ignored: tuple[str, ...] = ()
 
     @property
     def deciding(self) -> tuple[Reason, ...]:
@@ -334,24 +349,49 @@ def decide_tier(statements: Sequence[OperatorStatement], page: Sequence[UsageSta
     stated = [
         Reason(one.tier, f"{one.who} sets {one.tier.label}", permits=True) for one in statements if one.tier is not None
     ]
-    licence, source = next(((one.licence, one.kind) for one in statements if one.licence), ("", ""))
-    named = {} if licence else known_licences(page)
+    operator = next((one for one in statements if one.licence), OperatorStatement(""))
+    permission = next((one.permission for one in statements if one.permission), "")
+    named = {} if permission else known_licences(page)
+    ignored = [
+        f"{normal_licence(one.value)} ({one.source}): it need not be about the text"
+        for one in page
+        if one.name in _LICENCES and one.source in PLACES_OF_OTHERS
+    ]
     licensed = [
-        Reason(tier, f"licensed under {normal_licence(name)}", permits=True)
-        for name in (licence, *named)
+        Reason(tier, f"licensed under {normal_licence(name)} ({where})", permits=True)
+        for name, where in ((operator.licence, operator.who), *named.items())
         if name and (tier := tier_of_licence(name)) is not None
     ]
-    permission = next((one.permission for one in statements if one.permission), "")
     bounds = [Reason(Tier.FULL, f"permitted by {permission}")] if permission else page_limits(page, at)
+    licence, source = operator.licence, operator.kind if operator.licence else ""
+    if named and not (licence and all(_is_as_strict(licence, name) for name in named)):
+        if licence:
+            ignored.append(f"{normal_licence(licence)} ({operator.who}, without a permission): the page states another")
+        licence, source = ("", DISAGREEMENT)
+        if len(named) == 1:
+            [(licence, where)] = named.items()
+            source = where.partition(" ")[0]
     grants = stated if permission else [*stated, *licensed]
     default = [] if grants else [Reason(DEFAULT, "no statement permits more", permits=True)]
     # A permission is listed right after the licences, but the limits that a page states are listed last.
     reasons = [*stated, *licensed, *(bounds + default if permission else default + bounds)]
     tier = min(reason.tier for reason in (*grants, *default, *bounds))
-    if named:
-        licence, source = next(iter(named.items())) if len(named) == 1 else ("", DISAGREEMENT)
     geo = all(one.geo is not False for one in statements)
-    return Decision(tier, normal_licence(licence), geo, tuple(reasons), source)
+    snippets = () if permission else (_snippet(one.value) for one in page if _is_for_us(one, "robots"))
+    characters = min((one for one in snippets if one), default=LONGEST_EXCERPT)
+    characters = min(characters, LONGEST_EXCERPT)
+    return Decision(tier, normal_licence(licence), geo, tuple(reasons), source, characters, tuple(ignored))
+
+
+def _is_as_strict(licence: str, other: str) -> bool:
+    """Returns True if a licence is the same as another one, if it reserves all rights, or if both are of Creative
+    Commons and the first has all conditions (NC, ND, SA) of the other.
+    """
+    one, two = (spdx_identifier(name).lower() or name.strip().lower() for name in (licence, other))
+    if one == two or _RESERVED.search(one):
+        return True
+    conditions = [set(re.findall(r"nc|nd|sa", name)) for name in (one, two)]
+    return one.startswith("cc-by") and two.startswith(("cc-by", "cc0-")) and conditions[0] >= conditions[1]
 
 
 DISAGREEMENT = "disagreement"
@@ -365,12 +405,10 @@ def page_limits(page: Iterable[UsageStatement], at: str) -> list[Reason]:
     page = tuple(page)
     out: list[Reason] = []
     for one in page:
-        if one.agent not in _OUR_AGENTS:
-            continue
-        if one.name == "robots" and (tier := _tier_of_directive(one.value, at)) is not None:
+        if _is_for_us(one, "robots") and (tier := _tier_of_directive(one.value, at)) is not None:
             out.append(Reason(tier, f"robots directive {one.value} in its {one.source}"))
-        elif one.name == "content-usage" and re.search(r"(?:^|[,;\s])(?:train-ai|tdm|ai|bots)\s*=\s*n", one.value):
-            out.append(Reason(Tier.REFERENCE, f"Content-Usage {one.value} in its {one.source}"))
+        elif _is_for_us(one, *_PREFERENCES) and _FORBIDDEN_USE.search(one.value):
+            out.append(Reason(Tier.REFERENCE, f"{_PREFERENCES[one.name]} {one.value} in its {one.source}"))
     reserved, policy = tdm_reservation(page)
     if reserved:
         why = "text and data mining is reserved (TDMRep)"
@@ -378,12 +416,25 @@ def page_limits(page: Iterable[UsageStatement], at: str) -> list[Reason]:
     return list(dict.fromkeys(out))
 
 
+def _is_for_us(one: UsageStatement, *names: str) -> bool:
+    return one.name in names and one.agent in _OUR_AGENTS
+
+
+def _snippet(value: str) -> int | None:
+    """Returns the number of characters that a robots directive allows a snippet to have; None if it allows any number.
+    A number that cannot be read counts as 0.
+    """
+    word, _, number = value.partition(":")
+    if word != "max-snippet" or number.strip() == "-1":
+        return None
+    return int(number) if re.fullmatch(r"\s*\d{1,9}\s*", number) else 0
+
+
 def _tier_of_directive(value: str, at: str) -> Tier | None:
     """Returns the tier to which a robots directive limits a page; None if it does not limit the page."""
+    if (characters := _snippet(value)) is not None:
+        return Tier.EXCERPT if characters else Tier.FEATURES
     word, _, rest = value.partition(":")
-    if word == "max-snippet":
-        number = rest.strip()
-        return None if number == "-1" else Tier.FEATURES if number == "0" else Tier.EXCERPT
     if word == "unavailable_after":
         return Tier.REFERENCE if _is_past(rest.strip(), at) else None
     return _DIRECTIVES.get(word)
@@ -404,11 +455,17 @@ def _is_past(text: str, at: str) -> bool:
     return True
 
 
+_LICENCES = ("license", "dcterms.license", "dc.rights.license")
+
+
 def known_licences(page: Iterable[UsageStatement]) -> dict[str, str]:
-    """Returns the known licences in the statements of a page, each with its source, in the order of the page."""
+    """Returns the known licences in the statements of a page about itself or its text, each with its source, in the
+    order of the page.
+    """
     out: dict[str, str] = {}
     for one in page:
-        if one.name in ("license", "dcterms.license", "dc.rights.license") and tier_of_licence(one.value) is not None:
+        is_of_text = one.name in _LICENCES and one.source not in PLACES_OF_OTHERS
+        if is_of_text and tier_of_licence(one.value) is not None:
             out.setdefault(normal_licence(one.value), one.source)
     return out
 
@@ -426,13 +483,15 @@ def tier_of_licence(name: str) -> Tier | None:
     return None
 
 
-def limit_decision(decision: Decision, tier: Tier, why: str) -> Decision:
-    """Returns the decision with its tier lowered to `tier`, and with the reason `why`. Returns the decision unchanged
-    if its tier is not higher than `tier`.
+def limit_decision(decision: Decision, tier: Tier, why: str, characters: int = LONGEST_EXCERPT) -> Decision:
+    """Returns the decision with its tier lowered to `tier` and the length of its excerpt to `characters`, and with the
+    reason `why` if the tier is lower. Returns the decision unchanged if nothing of it is lowered.
     """
-    if tier >= decision.tier:
+    if tier >= decision.tier and characters >= decision.characters:
         return decision
-    return replace(decision, tier=tier, reasons=(*decision.reasons, Reason(tier, why)))
+    reasons = (*decision.reasons, *([Reason(tier, why)] if tier < decision.tier else []))
+    characters = min(characters, decision.characters)
+    return replace(decision, tier=min(tier, decision.tier), reasons=reasons, characters=characters)
 
 
 def host_of(url: str) -> str:

@@ -128,7 +128,7 @@ def choose_articles(db: Database, ids: Iterable[int] | None, cutoff: str = "", c
     db.execute("""create temp table considered (article_id integer primary key, id text not null, chosen integer,
         first_seen text, published text, site text, url text, root integer, cluster integer, revision integer,
         duplicate_of text, cluster_id text, split_key text, tier integer, reason text, licence text,
-        licence_source text, geo integer, gone_at text)""")
+        licence_source text, geo integer, characters integer, gone_at text)""")
     ours = "(select article_id from temp.chosen)"
     db.execute(_ENTER.format(source=f"a.id in {ours}"), [cutoff or NEWEST])
     for number in copies:
@@ -323,8 +323,8 @@ def decide_tiers(
             decision = limited.get(number, first)
             values = stored.get(id(decision))
             if values is None:
-                source = decision.licence_source
-                values = int(decision.tier), decision.label[1], decision.licence, source, decision.geo
+                tier, reason = int(decision.tier), decision.label[1]
+                values = tier, reason, decision.licence, decision.licence_source, decision.geo, decision.characters
                 stored[id(decision)] = values
             decided[id(decision)] += number not in not_chosen
             if number in keep:
@@ -332,8 +332,8 @@ def decide_tiers(
             yield *values, number
 
     db.conn.executemany(
-        "update temp.considered set tier = ?, reason = ?, licence = ?, licence_source = ?, geo = ? "
-        "where article_id = ?",
+        "update temp.considered set tier = ?, reason = ?, licence = ?, licence_source = ?, geo = ?, "
+        "characters = ? where article_id = ?",
         rows(),
     )
     counts: Counter[tuple[str, str]] = Counter()
@@ -380,8 +380,10 @@ def _limit_by_copies(db: Database, own: _OwnDecisions) -> dict[int, Decision]:
     for group in duplicate_groups(db):
         least = min(own[number].tier for number in group)
         site = min(sites[number] for number in group if own[number].tier == least)
+        fewest = min(own[number].characters for number in group)
         for number in group:
-            decision = limit_decision(own[number], least, f"its copy on {site} is limited to {least.label}")
+            why = f"its copy on {site} is limited to {least.label}"
+            decision = limit_decision(own[number], least, why, fewest)
             if decision is not own[number]:
                 out[number] = decision
     return out
@@ -430,8 +432,8 @@ def _definition(name: str, settings: dict[str, Any]) -> OperatorStatement:
 
 
 def _usage_statements(db: Database, cutoff: str) -> Iterator[tuple[int, tuple[UsageStatement, ...]]]:
-    """Yields, for each article, the usage statements of two captures: the capture from which it was extracted, and its
-    last capture up to the cut-off.
+    """Yields, for each article, the usage statements of up to three captures: the capture from which it was extracted,
+    its last capture with a page up to the cut-off, and a later response 304, with which its host may state new ones.
     """
     rows = db.execute(
         """
@@ -439,8 +441,9 @@ def _usage_statements(db: Database, cutoff: str) -> Iterator[tuple[int, tuple[Us
             select c.article_id, coalesce((select r.capture_id from revisions r where r.article_id = c.article_id and
                 r.revision = c.revision), a.capture_id) as capture_id
             from temp.considered c join articles a on a.id = c.article_id
-            union select c.article_id, (select x.id from captures x where x.url = c.url and x.status = 200 and
-                substr(x.captured_at, 1, 19) <= ? order by x.captured_at desc limit 1) from temp.considered c)
+            union select c.article_id, (select x.id from captures x where x.url = c.url and x.status = s.status and
+                substr(x.captured_at, 1, 19) <= ? order by x.captured_at desc limit 1)
+                from temp.considered c, (select 200 as status union all select 304) s)
         select distinct f.article_id, r.source, r.name, r.value, r.agent from read_from f
         join usage_statements r on r.capture_id = f.capture_id order by 1, 2, 3, 4, 5""",
         [cutoff or NEWEST],
@@ -720,6 +723,7 @@ class SnapshotStatistics:
     - `months`: the number of articles by month, such as "2024-05"; "" for articles without a date.
     - `tiers`, `reasons`: the number of articles by tier, and by tier and reason.
     - `missing`: the number of missing pages by site and outcome.
+    - `impossible`: the number of impossible positions that pages of the articles state.
     - `squares`: the number of places by the center (latitude, longitude) of their square degree.
     - `filled`: for each column, the number of articles with a value in this column.
     - `spans`: the first and last day of publication of each site.
@@ -776,6 +780,7 @@ class SnapshotStatistics:
     previous_identifier: str = ""
     contacts: Counter[tuple[str, str]] = field(default_factory=Counter)
     persons: set[int] = field(default_factory=set)
+    impossible: int = 0
     emails: int = 0
     with_emails: int = 0
     gone: int = 0

@@ -31,6 +31,7 @@ from archiver.datasets.withheld_text_and_leaked_passages import (
 )
 from archiver.datasets.word_counts_and_ngrams import count_words_and_sentences, word_unit, words_of_text
 from archiver.extraction.authors.byline_splitting_and_person_names import is_organization
+from archiver.extraction.geotags import IMPOSSIBLE_POSITION
 from archiver.extraction.text_language import Recognized, recognize_languages
 from archiver.fields import ADDRESSES, BY_NAME, GEOTAG_KEYS, PAGE_FIELDS, PUBLISHED, STORED_LISTS, Shape
 from archiver.items import ORGANIZATIONS
@@ -467,8 +468,8 @@ _BODY = list(_RECORD).index("body")
 _ALIASES = """(select json_group_array(url) from (select d.url from aliases d where d.article_id = a.id and
     d.urlkey <> a.urlkey and substr(coalesce(d.first_seen, ''), 1, 19) <= :cutoff order by d.url))"""
 _ARTICLES = f"""
-    select {", ".join(_RECORD.values())}, c.tier, c.geo, c.split_key, c.reason, r.content, q.captured_at, q.digest,
-        o.part, o.article_id
+    select {", ".join(_RECORD.values())}, c.tier, c.characters, c.geo, c.split_key, c.reason, r.content, q.captured_at,
+        q.digest, o.part, o.article_id
     from temp.ordered o cross join temp.considered c on c.article_id = o.article_id
     cross join articles a on a.id = c.article_id left join captures p on p.id = a.capture_id
     left join revisions r on r.article_id = a.id and r.revision = c.revision and c.revision <> a.revision
@@ -580,7 +581,7 @@ class _ArticleReader(NamedTuple):
         found out about its text, None if nothing may be derived from the text.
         """
         _fill_in_times(record, self.by_day)
-        level, geo, group, reason, _, _, _, part, article_id = row[_BESIDE:]
+        level, characters, geo, group, reason, _, _, _, part, article_id = row[_BESIDE:]
         is_counted = self.counted and level > Tier.REFERENCE
         body, places = record["body"] or "", record.pop("geotags")
         record["tier"], record["tier_reason"] = _LABELS[level], reason
@@ -598,7 +599,7 @@ class _ArticleReader(NamedTuple):
             tokens = words_of_text(changed["body"] or "")
         hidden = self.leaked if level < Tier.FULL or self.leaked.in_full else NO_PASSAGES
         given = _place_rows(record["id"], places, hidden) if places and geo and level > Tier.REFERENCE else ()
-        published = redact(changed, _TIERS[level], hidden)
+        published = redact(changed, _TIERS[level], hidden, characters)
         published["markdown"], published["links"] = _marked_columns(record, published, marks, hidden)
         published["withheld"] = [
             *_withheld_columns(changed, published),
@@ -636,7 +637,7 @@ def _record_at_cutoff(row: Sequence[Any]) -> Row:
     for name in ("aliases", *STORED_LISTS):
         text = record[name]
         record[name] = _scan(text, 0)[0] if text and text != "[]" else []
-    content, captured_at, payload_digest = row[_BESIDE + 4 : _BESIDE + 7]
+    content, captured_at, payload_digest = row[_BESIDE + 5 : _BESIDE + 8]
     stated = record["author_organizations"]
     current, organizations = record["authors"], json.loads(stated) if stated and stated != "[]" else []
     if content is not None:
@@ -803,13 +804,13 @@ def withheld_texts(db: Database, cutoff: str, change: Change) -> Iterator[str]:
     for row in db.query(_EXCERPTED, {"cutoff": cutoff or NEWEST}):
         bodies = (row["body"], *json.loads(row.pop("others") or "[]"))
         row["authors"], row["markup"] = (json.loads(row[name] or "[]") for name in ("authors", "markup"))
-        excerpt = first_words(change(row)["body"]) or ""
+        excerpt = first_words(change(row)["body"], characters=row.pop("characters")) or ""
         for body in dict.fromkeys(filter(None, bodies)):
             yield from parts_beyond(body, excerpt)
 
 
 _EXCERPTED = f"""
-    select c.id, c.site, c.url, {
+    select c.id, c.site, c.url, c.characters, {
     ", ".join(
         f"case when c.revision = a.revision then a.{name} else v.{name} end as {name}"
         for name in ("title", "body", "markup", "authors", "language")
@@ -909,6 +910,18 @@ def capture_rows(db: Database, cutoff: str) -> Iterator[Row]:
         {"cutoff": cutoff or NEWEST},
     ):
         yield {**row, "captured_at": moment_of(row["captured_at"])}
+
+
+def count_impossible_positions(db: Database) -> int:
+    """Returns how many impossible positions the pages of the chosen articles state, as the archive read them last."""
+    if not db.execute("select 1 from evidence_kinds where locator = ?", [IMPOSSIBLE_POSITION]).fetchone():
+        return 0
+    query = (
+        "select count(*) from evidence where locator = ? and article_id in "
+        "(select article_id from temp.considered where chosen)"
+    )
+    count: int = db.execute(query, [IMPOSSIBLE_POSITION]).fetchone()[0]
+    return count
 
 
 def missing_rows(db: Database, cutoff: str) -> Iterator[Row]:

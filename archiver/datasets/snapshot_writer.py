@@ -248,6 +248,7 @@ def write_tables(
             ),
         ),
     )
+    stats.impossible = sum(map(snapshot_tables.count_impossible_positions, dbs))
     described = {one["site"]: one for one in stats.dataset.get("sites", ())}
     _write(
         SITES,

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any
 
-from archiver.datasets.publication_rules_tiers_and_licences import Tier
+from archiver.datasets.publication_rules_tiers_and_licences import LONGEST_EXCERPT, Tier
 from archiver.datasets.word_counts_and_ngrams import (
     BATCH_BYTES,
     UNSPACED,
@@ -291,10 +291,12 @@ SHARE = 5
 """An excerpt contains at most one fifth of the text (and at most `WORDS` words)."""
 
 
-def redact(record: dict[str, Any], tier: Tier, leaked: LeakedPassages) -> dict[str, Any]:
+def redact(
+    record: dict[str, Any], tier: Tier, leaked: LeakedPassages, characters: int = LONGEST_EXCERPT
+) -> dict[str, Any]:
     """Returns a record (of `articles` or `revisions`) without the values that its tier withholds, and without the
     `leaked` passages. Below the tier full, a value that contains such a passage is left out; in a record of the tier
-    full, the passage is cut from the value.
+    full, the passage is cut from the value. An excerpt and a description have at most `characters` characters.
     """
     if tier is Tier.FULL:
         return _without_passages(record, _TEXTS_IN_FULL, leaked, leaked.cut_from) if leaked.in_full else record
@@ -304,9 +306,9 @@ def redact(record: dict[str, Any], tier: Tier, leaked: LeakedPassages) -> dict[s
         out = {**record, **{name: [] if name in _LISTS else None for name in published_from("full") if name in record}}
         if "excerpt" in out:
             has_excerpt = tier is Tier.EXCERPT
-            out["excerpt"] = first_words(record["body"]) if has_excerpt else None
+            out["excerpt"] = first_words(record["body"], characters=characters) if has_excerpt else None
             for name in published_from("excerpt"):
-                out[name] = first_words(record[name], 1) if has_excerpt else None
+                out[name] = first_words(record[name], 1, characters) if has_excerpt else None
     return _without_passages(out, _TEXTS, leaked, lambda text: None)
 
 
@@ -330,13 +332,15 @@ def _without_passages(
     return out
 
 
-def first_words(text: str | None, share: int = SHARE) -> str | None:
-    """Returns the beginning of a text as an excerpt: at most `WORDS` words and at most 1/`share` of its characters.
-    Returns None if no word fits, or if there is no text (None).
+def first_words(text: str | None, share: int = SHARE, characters: int = LONGEST_EXCERPT) -> str | None:
+    """Returns the beginning of a text as an excerpt: at most `WORDS` words, at most `characters` characters with the
+    mark of omission, and at most 1/`share` of its characters. Returns None if no word fits, or if there is no text
+    (None).
     """
     if not text:
         return None
-    most = min(10 * WORDS, len(text) // share)
+    room = characters if characters == LONGEST_EXCERPT or len(text) <= characters else max(characters - 2, 0)
+    most = min(room, len(text) // share)
     out, count = "", 0
     for piece in re.finditer(r"\S+\s*", text):
         if count == WORDS or piece.end() > most:

@@ -252,11 +252,12 @@ def _time(row: dict[str, Any], name: str, offset: timedelta) -> datetime | None:
 
 def _geotags(row: dict[str, Any]) -> tuple[GeoTag, ...]:
     """Returns the geo-tag in a post's metadata under the names that WordPress's geo plugins use (geo_latitude ...); ()
-    if the API does not give it.
+    if the API does not give it. If it is private, returns a tag without a place and with the role "private".
     """
-    for holder in (row.get("meta"), row.get("geo"), row):
-        if not isinstance(holder, dict) or str(holder.get("geo_public", "1")) == "0":
-            continue
+    holders = [one for one in (row.get("meta"), row.get("geo"), row) if isinstance(one, dict)]
+    if any(str(holder.get("geo_public", "1")).lower() in ("0", "false") for holder in holders):
+        return (GeoTag(None, None, role="private", source="wordpress"),)
+    for holder in holders:
         for lat_name, lon_name in _DEGREES:
             lat, lon = _degrees(holder.get(lat_name), 90), _degrees(holder.get(lon_name), 180)
             if lat is not None and lon is not None and (lat or lon):

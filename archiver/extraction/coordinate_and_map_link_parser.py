@@ -77,6 +77,10 @@ class Position:
     longitude: float
     precision: float | None = None
 
+    @property
+    def is_possible(self) -> bool:
+        return abs(self.latitude) <= 90 and abs(self.longitude) <= 180
+
 
 # The words for the compass directions, before or after a number. "O" means west in Romance languages, but east in
 # Germanic ones.
@@ -156,19 +160,6 @@ _PAIRS = (*_pair_patterns(_DECIMAL, _DECIMAL), *_pair_patterns(_COORDINATE, _COO
 _SINGLE = lazy_regex(rf"(?P<h1>[NSEW])?\s*{_COORDINATE.format(1)}\s*(?P<h2>[NSEW])?")
 
 
-def valid_position(lat: float, lon: float, precision: float | None = None) -> Position | None:
-    """Returns the position with this latitude and longitude, in degrees; None if they are out of range. `precision` is
-    the precision of the written numbers in degrees, None if unknown.
-
-    The numbers are exchanged if the first can only be a longitude.
-    """
-    if abs(lat) > 90 >= abs(lon) and abs(lat) <= 180:
-        lat, lon = lon, lat
-    if not (abs(lat) <= 90 and abs(lon) <= 180):
-        return None
-    return Position(round(lat, 7), round(lon, 7), precision)
-
-
 def _plain_text(text: str | None, language: str = "") -> str:
     """Returns the first 200 characters of a text with ASCII digits and signs, and with N, S, E and W in place of the
     words for compass directions; "" for None. `language` decides whether "O" means east or west.
@@ -218,7 +209,8 @@ def _degrees(m: re.Match[str], n: str) -> tuple[float, float] | None:
 
 
 def parse_position(text: str | None, language: str = "") -> Position | None:
-    """Parses a text with a latitude and a longitude; returns None if the text is not a position.
+    """Parses a text with a latitude and a longitude; returns None if the text is not a position. The position may be
+    an impossible one.
 
     Examples are "10.5;106.7", "10,5 ; 106,7", "10°30'N 106°42'E", "geo:10.5,106.7", "lat: 10.5, lon: 106.7",
     "北纬10°30′ 东经106°42′". `language` (BCP 47) decides whether "O" means east or west.
@@ -253,19 +245,19 @@ def _from_pair(
     one, two = (-v[0] if side and side in "SW" else v[0] for v, side in zip((first, second), sides, strict=True))
     if longitude_first or (sides[0] and sides[0] in "EW"):
         one, two = two, one
-    return valid_position(one, two, min(first[1], second[1]))
+    return Position(round(one, 7), round(two, 7), min(first[1], second[1]))
 
 
 def centre_of_bounds(text: str | None, turned: bool = False) -> Position | None:
     """Returns the centre of the bounding box of a line, box or polygon, which is given as "lat lon lat lon ..." or, if
-    `turned` is True, as "lon lat lon lat ...". Returns None if the count of numbers is odd, or if numbers are out of
-    range.
+    `turned` is True, as "lon lat lon lat ...". Returns None if the count of numbers is odd. The position may be an
+    impossible one.
     """
     numbers = [float(n) for n in re.findall(r"[+-]?\d{1,3}(?:\.\d{1,15})?", (text or "")[:20_000])]
     if len(numbers) < 2 or len(numbers) % 2:
         return None
     lats, lons = (numbers[1::2], numbers[0::2]) if turned else (numbers[0::2], numbers[1::2])
-    return valid_position((min(lats) + max(lats)) / 2, (min(lons) + max(lons)) / 2)
+    return Position(round((min(lats) + max(lats)) / 2, 7), round((min(lons) + max(lons)) / 2, 7))
 
 
 def as_dms(degrees: float, axis: str = "NS") -> str:
@@ -453,9 +445,7 @@ def _position_in_address(compiled: _CompiledService, whole: str, query: Mapping[
 
 
 def _position_of_pair(first: str, second: str, turned: bool) -> Position | None:
-    found = parse_position(f"{second};{first}" if turned else f"{first};{second}")
-    # A service always writes the numbers in its own order, so a pair that fits only when swapped is not a position.
-    return found if found and found.latitude == round(float(second if turned else first), 7) else None
+    return parse_position(f"{second};{first}" if turned else f"{first};{second}")
 
 
 def _geo_uri(href: str) -> Position | None:
@@ -464,12 +454,9 @@ def _geo_uri(href: str) -> Position | None:
     numbers = point.split(",")
     if given.get("crs", "wgs84").lower() != "wgs84" or len(numbers) not in (2, 3):
         return None
+    found = parse_position(f"{numbers[0]};{numbers[1]}")
     try:
-        found = valid_position(float(numbers[0]), float(numbers[1]))
         uncertain = float(given["u"]) / _METRES_A_DEGREE if "u" in given else None
     except ValueError:
         return None
-    if found is None or found.latitude != round(float(numbers[0]), 7):
-        return None
-    exact = parse_position(f"{numbers[0]};{numbers[1]}")
-    return replace(found, precision=uncertain if uncertain is not None else exact.precision if exact else None)
+    return replace(found, precision=uncertain) if found and uncertain is not None else found

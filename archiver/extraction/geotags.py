@@ -22,7 +22,6 @@ from archiver.extraction.coordinate_and_map_link_parser import (
     map_link_position,
     parse_degrees_with_precision,
     parse_position,
-    valid_position,
 )
 from archiver.extraction.page_metadata_and_articles_in_scripts import Node, is_article_item, item_of, types
 from archiver.extraction.page_parsing_and_javascript_check import Page
@@ -69,22 +68,19 @@ _NOWHERE = lazy_regex(
 
 
 def geo_metas(page: Page) -> Iterator[GeoTag]:
-    """Yields the places in meta elements, positions first. Yields nothing if `geo_public` is 0, which means in
-    WordPress's geodata plugin that the place is not public.
+    """Yields the places in meta elements, positions first.
 
     The position in Open Graph has the role "publisher" if the page also gives the address of a business. If the page
     gives a region, and a position lies in this region only after its latitude and longitude are exchanged, they are
     exchanged.
     """
     data = page.data
-    if data.meta_first("geo_public", "geo.public") == "0":
-        return
     name = next((n for n in data.meta(*_NAMES) if not _NOWHERE.match(n)), "")
     region = data.meta_first(*_REGIONS)
     of_business = _is_business_address(page)
     places = _positions(page)
     for p, source in places:
-        if is_swapped(p.latitude, p.longitude, region):
+        if p.is_possible and is_swapped(p.latitude, p.longitude, region):
             p = replace(p, latitude=p.longitude, longitude=p.latitude)
         role = "publisher" if of_business and source in _OPEN_GRAPH else "content"
         yield make_geotag(p, name if role == "content" or not data.meta("geo.placename") else "", region, role, source)
@@ -135,10 +131,10 @@ def make_geotag(p: Position, name: str, region: str, role: str, source: str) -> 
 
 def split_position(lat: str | None, lon: str | None) -> Position | None:
     """Returns the position with the latitude `lat` and the longitude `lon`, given as separate texts; None if one of
-    them is missing or invalid.
+    them is missing or no number. The position may be an impossible one.
     """
     a, b = parse_degrees_with_precision(lat), parse_degrees_with_precision(lon)
-    return valid_position(a[0], b[0], min(a[1], b[1])) if a and b else None
+    return Position(round(a[0], 7), round(b[0], 7), min(a[1], b[1])) if a and b else None
 
 
 def dublin_core(text: str, source: str) -> GeoTag | None:
@@ -154,7 +150,7 @@ def dublin_core(text: str, source: str) -> GeoTag | None:
     if set(_BOX) <= set(given):
         p = centre_of_bounds(" ".join(given[k] for k in _BOX))
         return make_geotag(p, name, "", "content", source) if p else None
-    if p := parse_position(text):
+    if (p := parse_position(text)) and (p.is_possible or "." in text):
         return make_geotag(p, "", "", "content", source)
     text = name or clean_text(text)
     return GeoTag(None, None, text, "", "content", source) if _is_place_name(text) else None
@@ -169,15 +165,32 @@ _FIELD = lazy_regex(r"^(geo_latitude|geo_longitude|geo_address|geo_public|latitu
 
 def geo_custom_fields(page: Page, post: Post) -> Iterator[GeoTag]:
     """Yields the place that WordPress shows in a post's list of custom fields, as in "geo_latitude: 10.5"."""
+    fields = _custom_fields(page, post)
+    if p := split_position(fields.get("latitude"), fields.get("longitude")):
+        yield make_geotag(p, fields.get("address", ""), "", "content", "geo_latitude")
+
+
+def _custom_fields(page: Page, post: Post) -> dict[str, str]:
     fields: dict[str, str] = {}
     for key in page.index.with_class("post-meta-key"):
         if post.is_noise(key) or not (m := _FIELD.match(element_line(key))):
             continue
-        fields.setdefault(m[1].lower().removeprefix("geo_"), clean_text(key.tail))
-    if fields.get("public") == "0":
-        return
-    if p := split_position(fields.get("latitude"), fields.get("longitude")):
-        yield make_geotag(p, fields.get("address", ""), "", "content", "geo_latitude")
+        value, beside = clean_text(key.tail), key.getnext()
+        if not value and beside is not None:
+            value = element_line(beside)
+        fields.setdefault(m[1].lower().removeprefix("geo_"), value)
+    return fields
+
+
+_PRIVATE = frozenset(("0", "false", "no", "private"))
+
+
+def _is_private(page: Page, post: Post) -> bool:
+    """Returns True if the page says that the place of its post is not public: `geo_public` of WordPress's geodata is 0,
+    in a meta element or in a custom field.
+    """
+    stated = (*page.data.meta("geo_public", "geo.public"), _custom_fields(page, post).get("public", ""))
+    return any(value.strip().lower() in _PRIVATE for value in stated)
 
 
 _FORMATS = (
@@ -749,9 +762,11 @@ def geotags(page: Page, post: Post, hint: SourceHint | None, dateline: str = "")
 
     The order is meta elements, microformats, schema.org, the source hint, and maps in the text. Positions within about
     50 m of each other are one place, whose name, region and precision are taken from any notation that gives them.
-    Positions out of range and well-known example positions are left out, and also the position 0,0 without a name,
-    since empty forms contain it. A position that the page also gives for its publisher has the role "publisher", unless
-    it is also in the text. `dateline` is the place in the dateline of the text.
+    Well-known example positions are left out, and also the position 0,0 without a name, since empty forms contain it.
+    Of a place with an impossible position, only the name is kept. If the page or the API declares the place private,
+    only the places of its author and publisher are left, and the dateline of the text. A position that the page also
+    gives for its publisher has the role "publisher", unless it is also in the text. `dateline` is the place in the
+    dateline of the text.
     """
     if dateline or (hint is not None and hint.geotags) or may_have_geotags(page, post.body):
         return _collect(page, post, hint, dateline)
@@ -769,18 +784,36 @@ def _collect(page: Page, post: Post, hint: SourceHint | None, dateline: str) -> 
         *geo_maps(page, post),
         GeoTag(None, None, dateline, role="dateline", source="dateline"),
     ]
-    return merge_geotags([*found[:_MAX_GEOTAGS], *found[_MAX_GEOTAGS:][-1:]])
+    found = [*found[:_MAX_GEOTAGS], *found[_MAX_GEOTAGS:][-1:]]
+    if _is_private(page, post) or any(t.role == "private" for t in found):
+        kept = [t for t in found if t.role in ("author", "publisher") or t.source == "dateline"]
+        hidden = [t for t in found if t not in kept]
+        found = [t for t in kept if not any(_is_same_place(t, one) for one in hidden)]
+    impossible = [t for t in found if not Position(t.latitude or 0, t.longitude or 0).is_possible]
+    post.answers["impossible positions"] = impossible
+    return merge_geotags(
+        [replace(t, latitude=None, longitude=None, precision=None) if t in impossible else t for t in found]
+    )
+
+
+IMPOSSIBLE_POSITION = "impossible position, left out"
+"""The locator of the evidence of an impossible position."""
 
 
 def geotag_evidence(page: Page, post: Post, tags: tuple[GeoTag, ...]) -> list[Evidence]:
-    """Returns evidence for each of the places, and for each file of places (such as a GPX track) to which the post
-    links.
+    """Returns evidence for each of the places, for each impossible position that was left out, and for each file of
+    places (such as a GPX track) to which the post links.
     """
     rows = []
     for t in tags:
         where = f"{t.latitude}, {t.longitude}" if t.latitude is not None else ""
         text = " ".join(filter(None, (where, t.placename, t.region)))
         rows.append(Evidence("geotags", f"{text} ({t.role})", t.source, "", 0.6 if t.role == "content" else 0.5))
+    impossible = {(t.latitude, t.longitude): t.source for t in reversed(post.answers.get("impossible positions", ()))}
+    rows += [
+        Evidence("geotags", f"{latitude}, {longitude}", source, IMPOSSIBLE_POSITION, 0.0)
+        for (latitude, longitude), source in impossible.items()
+    ]
     return rows + [Evidence("geotags", url[:300], "link", "file of places", 0.2) for url in kml_links(page, post)]
 
 

@@ -26,6 +26,7 @@ from protego import Protego
 
 from archiver.items import UsageStatement
 from archiver.lazy_regex import lazy_regex
+from archiver.politeness.licence_place import LicencePlaces
 
 if TYPE_CHECKING:
     from lxml import etree
@@ -84,7 +85,11 @@ _RECORDS = (
     ("crawl delay", "delay"),
     ("sitemap", "sitemap"),
     ("site-map", "sitemap"),
+    ("content-usage", "content-usage"),
+    ("content-signal", "content-signal"),
 )
+_PREFERENCES = ("content-usage", "content-signal")
+"""Records and header fields about the use of content: draft-ietf-aipref-attach, and Cloudflare's Content Signals."""
 _UTF_16 = ((b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 _ANYBODY = "*"
 
@@ -96,11 +101,13 @@ class Robots:
     - `rules`: the lines of the group that applies to this crawler, as written.
     - `crawl_delay`: in seconds; not part of RFC 9309, but obeyed.
     - `sitemaps`: the URLs of sitemaps, which are the same for all crawlers.
+    - `preferences`: the Content-Usage and Content-Signal records for this crawler: name, path and value of each.
     """
 
     rules: tuple[str, ...] = ()
     crawl_delay: float | None = None
     sitemaps: tuple[str, ...] = ()
+    preferences: tuple[tuple[str, str, str], ...] = ()
     _matcher: Protego = field(default_factory=Protego, compare=False, repr=False)
 
     def refusal(self, url: str) -> str:
@@ -112,10 +119,26 @@ class Robots:
         forbidding = (r for r in self.rules[:_MAX_SEARCHED] if not _matcher((r,)).can_fetch(url, PRODUCT_TOKEN))
         return max(forbidding, key=len, default="Disallow")
 
+    def statements_for(self, url: str) -> tuple[UsageStatement, ...]:
+        """Returns the usage statements for a URL: of each name those with the longest path that matches the URL
+        (draft-ietf-aipref-attach). A record without a path applies to all URLs.
+        """
+        found: list[UsageStatement] = []
+        for name in _PREFERENCES:
+            of_url = [
+                (path, value)
+                for one, path, value in self.preferences[:_MAX_RULES]
+                if one == name and (path == "/" or path_matcher(path)(url))
+            ]
+            longest = max((len(path) for path, _ in of_url), default=0)
+            found += [UsageStatement("robots.txt", name, value) for path, value in of_url if len(path) == longest]
+        return _kept(found)
+
 
 def parse_robots(body: bytes, token: str = PRODUCT_TOKEN) -> Robots:
     """Parses a robots.txt and returns the rules from all groups for the product token `token`. If there is no such
-    group, returns the rules for `*` (section 2.2.1). Never raises.
+    group, returns the rules for `*` (section 2.2.1). Never raises. A Content-Usage or Content-Signal record before the
+    first group applies to all crawlers.
 
     Records other than User-agent, Allow and Disallow do not end a group (section 2.2.4).
     """
@@ -123,6 +146,7 @@ def parse_robots(body: bytes, token: str = PRODUCT_TOKEN) -> Robots:
     ruled: list[_Group] = []
     slowed: list[_Group] = []
     sitemaps: list[str] = []
+    common = _Group()
     before = ""
     for record, value in _parse_records(body):
         if record == "agent":
@@ -134,9 +158,10 @@ def parse_robots(body: bytes, token: str = PRODUCT_TOKEN) -> Robots:
                 group = groups.setdefault(named[0].lower(), _Group())
                 ruled.append(group)
                 slowed.append(group)
-        elif record == "delay":
-            for group in slowed:
-                group.delays += _seconds(value)
+        elif record == "delay" or record in _PREFERENCES:
+            for group in slowed if groups else [common]:
+                group.add(record, value)
+            record = "delay"
         elif record == "sitemap":
             sitemaps += [value] if value else []
             continue
@@ -145,13 +170,25 @@ def parse_robots(body: bytes, token: str = PRODUCT_TOKEN) -> Robots:
                 group.rules.append(f"{record}: {value}")
         before = record
     ours = groups.get(token.lower()) or groups.get(_ANYBODY) or _Group()
-    return Robots(tuple(ours.rules), max(ours.delays, default=None), tuple(sitemaps), _matcher(tuple(ours.rules)))
+    preferences = (*common.preferences, *ours.preferences)
+    rules = tuple(ours.rules)
+    return Robots(rules, max(ours.delays, default=None), tuple(sitemaps), preferences, _matcher(rules))
 
 
 @dataclass(slots=True)
 class _Group:
     rules: list[str] = field(default_factory=list)
     delays: list[float] = field(default_factory=list)
+    preferences: list[tuple[str, str, str]] = field(default_factory=list)
+
+    def add(self, record: str, value: str) -> None:
+        """Adds a Crawl-delay, or a preference with or without a path."""
+        if record == "delay":
+            self.delays += _seconds(value)
+            return
+        path, _, words = value.partition(" ") if value.startswith(("/", "*")) else ("/", "", value)
+        if words:
+            self.preferences.append((record, path, words.strip()))
 
 
 def _parse_records(body: bytes) -> Iterator[tuple[str, str]]:
@@ -280,8 +317,8 @@ def statements_of_headers(headers: Iterable[tuple[str, str]], url: str) -> tuple
     """Returns the usage statements in a response's headers, given as (name, value) pairs with names in any case.
 
     Reads X-Robots-Tag; `tdm-reservation` and `tdm-policy` (TDMRep, "TDM Header Field in HTTP Responses"); `Link`
-    with rel=license (RFC 8288 and RFC 4946); `Content-Usage` (IETF draft-ietf-aipref-attach). Addresses are made
-    absolute.
+    with rel=license (RFC 8288 and RFC 4946), unless its `anchor` says that it is about something else; `Content-Usage`
+    and `Content-Signal`. Addresses are made absolute.
     """
     return _kept(right for name, value in headers for right in _of_header(name.lower(), value[:4_000], url))
 
@@ -293,31 +330,34 @@ def _of_header(name: str, value: str, url: str) -> Iterator[UsageStatement]:
         yield from _parse_tdm_property(name, value, "header", url)
     elif name == "link":
         for target, parameters in _LINK.findall(value):
+            if "anchor=" in parameters.lower().replace(" ", ""):
+                continue
             if re.search(r";\s*rel\s*=\s*(?:\"[^\"]*\blicense\b[^\"]*\"|license\b)", parameters, re.IGNORECASE):
                 yield UsageStatement("header", "license", urljoin(url, target.strip()))
-    elif name == "content-usage" and value.strip():
-        yield UsageStatement("header", "content-usage", value.strip())
+    elif name in _PREFERENCES and value.strip():
+        yield UsageStatement("header", name, value.strip())
 
 
 def statements_of_page(index: Index, url: str) -> tuple[UsageStatement, ...]:
     """Returns the usage statements in a page's HTML, given the index of its tree.
 
     Reads robots meta elements for all and for single crawlers, TDM metadata (TDMRep, "TDM Metadata in HTML
-    Content"), licence metadata, and links with rel=license anywhere on the page.
+    Content"), licence metadata, and links with rel=license anywhere on the page, each with its place: "link in footer".
     """
     return _kept(_of_page(index, url))
 
 
 def _of_page(index: Index, url: str) -> Iterator[UsageStatement]:
-    licences = [el for el in index.with_attribute("rel") if _states_licence(el)]
+    licences = [el for el in index.with_attribute("rel") if _states_licence(el)][:MAX_STATEMENTS]
     metas = index.tag("meta")
+    places = LicencePlaces(index) if licences else None
     for element in index.sorted([*metas, *licences]) if licences else metas:
         if element.tag == "meta":
             yield from _of_meta(
                 (element.get("name") or "").strip().lower(), (element.get("content") or "").strip(), url
             )
-        elif href := element.get("href"):
-            yield UsageStatement("link", "license", _absolute(url, href))
+        elif places is not None and (href := element.get("href")):
+            yield UsageStatement(f"link in {places.place_of(element)}", "license", _absolute(url, href))
 
 
 def _states_licence(element: etree._Element) -> bool:

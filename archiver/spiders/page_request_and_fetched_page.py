@@ -177,11 +177,13 @@ class HostFileRequest:
 @dataclass(slots=True)
 class FetchNotes:
     """What the middlewares add to a request: the capture of its response (`capture`), the host's tdmrep.json (`tdm`),
-    and, for a requisite, why its response has the wrong type (`objection`).
+    what its robots.txt says about the use of the response (`robots`), and, for a requisite, why its response has the
+    wrong type (`objection`).
     """
 
     capture: Capture | None = None
     tdm: TDMFile = field(default_factory=TDMFile)
+    robots: tuple[UsageStatement, ...] = ()
     objection: str = ""
 
 
@@ -190,7 +192,7 @@ class FetchedPage:
     """A response in the form that the parsers take. Header names are in lower case; `body` is decoded from its content
     coding.
 
-    `usage_statements` are the usage statements in its header fields and in its host's tdmrep.json.
+    `usage_statements` are the usage statements in its header fields and in its host's tdmrep.json and robots.txt.
     """
 
     url: str
@@ -281,7 +283,7 @@ def fetched_page(response: Response) -> FetchedPage:
         body=response.body,
         at=datetime.now(UTC),
         capture=notes.capture,
-        usage_statements=(*statements_of_headers(pairs, response.url), *notes.tdm.of(response.url)),
+        usage_statements=(*statements_of_headers(pairs, response.url), *notes.tdm.of(response.url), *notes.robots),
     )
 
 

@@ -103,7 +103,7 @@ def test_cut_leaves_no_passage(whole: str) -> None:
     assert leaks.cut_from(whole) is None
 
 
-SNIPPET = (CC_BY, UsageStatement("meta", "robots", "max-snippet: 99"))
+SNIPPET = (CC_BY, UsageStatement("meta", "robots", "max-snippet: 250"))
 
 
 def test_nothing_beyond_an_excerpt_is_published(tmp_path: Path) -> None:

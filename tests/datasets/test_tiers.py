@@ -68,6 +68,15 @@ RESERVED = UsageStatement("file", "tdm-reservation", "1")
         ((OPERATOR,), (RESERVED,), Tier.REFERENCE),
         ((OPERATOR,), (RESERVED, UsageStatement("meta", "tdm-reservation", "0")), Tier.FULL),
         ((OPERATOR,), (UsageStatement("header", "content-usage", "train-ai=n"),), Tier.REFERENCE),
+        ((OPERATOR,), (UsageStatement("header", "content-usage", "search=y, train-genai=n"),), Tier.REFERENCE),
+        ((OPERATOR,), (UsageStatement("robots.txt", "content-usage", "train-ai=n;v=1"),), Tier.REFERENCE),
+        ((OPERATOR,), (UsageStatement("robots.txt", "content-usage", 'train-ai="n"'),), Tier.REFERENCE),
+        ((OPERATOR,), (UsageStatement("robots.txt", "content-signal", "search=yes,ai-train=no"),), Tier.REFERENCE),
+        ((OPERATOR,), (UsageStatement("robots.txt", "content-signal", "ai-train=yes, AI-Input=NO"),), Tier.REFERENCE),
+        ((OPERATOR,), (UsageStatement("header", "content-signal", "search=no"),), Tier.REFERENCE),
+        ((OPERATOR,), (UsageStatement("header", "content-usage", "train-ai=y, search=y"),), Tier.FULL),
+        ((OPERATOR,), (UsageStatement("header", "content-signal", "search=yes, ai-train=yes"),), Tier.FULL),
+        ((OPERATOR,), (UsageStatement("header", "content-usage", "train-ai=none-of-it, maintain-ai=n"),), Tier.FULL),
         (
             (OperatorStatement("rule 1", Tier.FULL, permission="a contract"),),
             (RESERVED, robots("noarchive")),
@@ -98,6 +107,57 @@ def test_decision_has_the_licence() -> None:
     assert (several.licence, several.licence_source) == ("", "disagreement")
     twice = decide_tier((), (CC_BY, licence("CC BY 4.0")), DAY)
     assert (twice.licence, twice.licence_source) == ("CC-BY-4.0", "link")
+
+
+@pytest.mark.parametrize(
+    ("of_page", "of_rule", "tier", "kept"),
+    [
+        ("by-nc-nd/4.0", "CC-BY-4.0", Tier.EXCERPT, ("CC-BY-NC-ND-4.0", "link")),
+        ("by-nc-sa/3.0", "CC-BY-4.0", Tier.FULL, ("CC-BY-NC-SA-3.0", "link")),
+        ("by-sa/4.0", "CC0-1.0", Tier.FULL, ("CC-BY-SA-4.0", "link")),
+        ("by-nc/4.0", "https://example.org/own-terms", Tier.FULL, ("CC-BY-NC-4.0", "link")),
+        ("by/4.0", "CC-BY-NC-ND-4.0", Tier.EXCERPT, ("CC-BY-NC-ND-4.0", "rule")),
+        ("by/4.0", "CC-BY-4.0", Tier.FULL, ("CC-BY-4.0", "rule")),
+        ("by/4.0", "All rights reserved", Tier.FULL, ("All rights reserved", "rule")),
+        ("by/4.0", "Public domain", Tier.FULL, ("CC-BY-4.0", "link")),
+    ],
+)
+def test_rule_without_a_permission_never_widens_what_the_page_allows(
+    of_page: str, of_rule: str, tier: Tier, kept: tuple[str, str]
+) -> None:
+    page = (UsageStatement("link in footer", "license", f"https://creativecommons.org/licenses/{of_page}/"),)
+    found = decide_tier((OperatorStatement("rule 1", Tier.FULL, of_rule),), page, DAY)
+    assert (found.tier, (found.licence, found.licence_source)) == (tier, kept)
+    assert any("(link in footer)" in reason.why for reason in found.reasons)
+    assert bool(found.ignored) is (kept[1] == "link")
+    permitted = decide_tier((OperatorStatement("rule 1", Tier.FULL, of_rule, permission="a letter"),), page, DAY)
+    assert (permitted.tier, permitted.licence_source, permitted.ignored) == (Tier.FULL, "rule", ())
+
+
+def test_max_snippet_counts_characters(tmp_path: Path) -> None:
+    def snippet(number: int) -> tuple[UsageStatement, ...]:
+        return CC_BY, robots(f"max-snippet: {number}")
+
+    posts = [
+        Post(1, description=text(61)[:90], rights=(*snippet(40), robots("max-snippet: 20"))),
+        Post(2, day=2, body=text(1), site="https://notes.example/blog/", rights=(CC_BY,)),  # the same text elsewhere
+        Post(3, description="Short words", rights=snippet(12)),
+        Post(4, body="今天我们学习机器学习的基础" * 9, language="zh", rights=snippet(9)),
+        Post(5, description=text(65)[:200], rights=snippet(1)),
+        Post(6, description=text(66)[:300], rights=snippet(1000)),
+    ]
+    archive = make(tmp_path / "a" / "archive.db", posts)
+    assert publish(archive, str(tmp_path / "d"), "--version", "1.0.0").exit_code == 0
+    found = {row["url"].rsplit("/", 1)[1]: row for row in rows(tmp_path / "d", "articles")}
+    sizes = {number: [len(row[name] or "") for name in ("excerpt", "description")] for number, row in found.items()}
+    for number, most in {"1": 20, "2": 20, "3": 12, "4": 9, "5": 1}.items():
+        assert max(sizes[number]) <= most, found[number]
+    assert sizes["1"][0] > 10
+    assert sizes["2"][0] > 10
+    assert found["3"]["description"] == "Short words"
+    assert sizes["4"][0] == 9
+    assert 100 < sizes["6"][1] <= 252
+    assert leaked(text(1), all_words(tmp_path / "d")) == []
 
 
 def test_rules_match_sites_hosts_paths_authors_and_categories() -> None:

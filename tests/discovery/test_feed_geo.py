@@ -7,6 +7,7 @@ import json
 import pytest
 
 from archiver.discovery.feed_parser import parse_feed
+from archiver.discovery.wordpress_api import parse_posts
 
 SPACES = (
     'xmlns:georss="http://www.georss.org/georss" xmlns:gml="http://www.opengis.net/gml" '
@@ -140,3 +141,19 @@ def test_places_in_json_feeds_are_read() -> None:
     (target,) = parse_feed(json.dumps(feed).encode(), "https://here.example/feed.json").targets
     assert target.hint is not None
     assert [(t.latitude, t.longitude, t.placename) for t in target.hint.geotags] == [(10.5, 106.25, "Hill")]
+
+
+@pytest.mark.parametrize("public", ["0", 0, False])
+def test_a_private_position_of_an_api_is_in_none_of_its_places(public: object) -> None:
+    row = {
+        "link": "https://e.test/hill/",
+        "meta": {"geo_public": public, "geo_latitude": "10.5", "geo_longitude": "106.25"},
+        "geo": {"latitude": "10.5", "longitude": "106.25"},
+    }
+    (target,) = parse_posts(json.dumps([row]).encode(), {}, "https://e.test/wp-json/wp/v2/posts").targets
+    assert target.hint is not None
+    assert [(tag.latitude, tag.placename, tag.role) for tag in target.hint.geotags] == [(None, "", "private")]
+    row["meta"] = {}
+    (target,) = parse_posts(json.dumps([row]).encode(), {}, "https://e.test/wp-json/wp/v2/posts").targets
+    assert target.hint is not None
+    assert [(tag.latitude, tag.longitude) for tag in target.hint.geotags] == [(10.5, 106.25)]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from archiver.extraction.article_extraction_with_site_rules import extract_page
 from archiver.extraction.geotags import merge_geotags, publisher_places, with_publisher_role
 from archiver.extraction.page_parsing_and_javascript_check import parse_page
-from archiver.items import Article, GeoTag
+from archiver.items import Article, GeoTag, SourceHint
 
 
 def read(head: str = "", text: str = "", after: str = "", outside: str = "", language: str = "en") -> Article:
@@ -146,7 +146,44 @@ FORMS = {
         read(ld('"url":"/"', "".join(f',{{"@type":"Store","name":"{n}","geo":{GEO}}}' for n in range(9)))),
         [],
     ),
-    "turned round": (read(meta(geo__position="106.25;10.5")), ONE),
+    "an impossible latitude": (read(meta(geo__position="106.25;10.5")), []),
+    "an impossible latitude in a region": (read(meta(geo__position="153.55;-28.16", geo__region="AU")), []),
+    "an impossible latitude in JSON-LD": (
+        read(ld('"contentLocation":{"geo":{"@type":"GeoCoordinates","latitude":"153.55","longitude":"-28.16"}}')),
+        [],
+    ),
+    "an impossible longitude on a map": (read(text="<p><a href='geo:10.5,206.25'>map</a></p>"), []),
+    "an impossible position and a possible one": (read(meta(geo__position="153.55;-28.16", ICBM="10.5, 106.25")), ONE),
+    "private in a custom field, in JSON-LD too": (
+        read(
+            ld(f'"contentLocation":{{"@type":"Place","name":"Home","geo":{GEO}}}'),
+            text="<ul class='post-meta'><li><span class='post-meta-key'>geo_public:</span> 0</li></ul>",
+        ),
+        [],
+    ),
+    "private in the value beside the field": (
+        read(
+            ld(f'"locationCreated":{{"@type":"Place","geo":{GEO}}}'),
+            text="<p><span class='post-meta-key'>geo_public</span> <span class='post-meta-value'>0</span></p>",
+        ),
+        [],
+    ),
+    "private in a meta element, on a map too": (
+        read(
+            meta(geo_public="0"),
+            text="<p><a href='geo:10.5,106.25'>map</a></p>",
+            after="<p class='geo'>10.5;106.25</p>",
+        ),
+        [],
+    ),
+    "private, but not the publisher": (
+        read(
+            meta(geo_public="0")
+            + ld(f'"publisher":{{"@type":"Organization","name":"Quay","location":{{"@type":"Place","geo":{GEO}}}}}')
+        ),
+        [(10.5, 106.25, "publisher")],
+    ),
+    "declared public": (read(meta(geo__position="10.5;106.25", geo_public="1")), ONE),
 }
 
 
@@ -164,6 +201,30 @@ def test_names_regions_and_precision() -> None:
     (tag,) = read(meta(DC__coverage="Hanoi, Vietnam")).geotags
     assert (tag.placename, tag.role) == ("Hanoi, Vietnam", "content")
     assert not read(meta(DC__coverage="Worldwide")).geotags
+
+
+def test_an_impossible_position_is_evidence_and_its_name_is_kept() -> None:
+    article = read(meta(geo__position="153.55;-28.16", geo__placename="Byron Bay"))
+    assert [(t.latitude, t.longitude, t.placename) for t in article.geotags] == [(None, None, "Byron Bay")]
+    assert [(e.value, e.source) for e in article.evidence if "impossible" in e.locator] == [
+        ("153.55, -28.16", "geo.position")
+    ]
+
+
+def test_a_private_position_is_not_even_evidence() -> None:
+    article = read(meta(geo_public="0", geo__position="10.5;106.25") + ld(f'"contentLocation":{{"geo":{GEO}}}'))
+    assert not article.geotags
+    assert "10.5" not in "".join(e.value for e in article.evidence if e.field == "geotags")
+
+
+def test_a_position_that_the_api_declares_private_is_not_read_from_the_page() -> None:
+    page = parse_page(
+        f"<html><head>{ld(f'{chr(34)}contentLocation{chr(34)}:{{{chr(34)}geo{chr(34)}:{GEO}}}')}</head><body><article>"
+        "<h1>Up the hill</h1><p>Four hundred steps lead from the quay to the chapel at the top.</p></article></body>",
+        "https://here.example/2020/03/hill/",
+    )
+    assert extract_page(page).geotags
+    assert not extract_page(page, SourceHint(geotags=(GeoTag(None, None, role="private"),))).geotags
 
 
 def test_a_file_of_places_is_evidence() -> None:

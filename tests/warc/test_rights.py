@@ -13,6 +13,7 @@ from archiver.items import UsageStatement
 from archiver.platforms.page_index_and_selector_compiler import Index
 from archiver.politeness.robots_and_usage_statements import (
     MAX_STATEMENTS,
+    parse_robots,
     parse_tdm_file,
     statements_of_headers,
     statements_of_page,
@@ -73,7 +74,12 @@ HEADERS: dict[str, tuple[list[tuple[str, str]], list[Short]]] = {
         [("Link", "</licence>; title=x; rel=license")],
         [("license", "https://e.test/licence")],
     ),
+    "a licence of something else": (
+        [("Link", '<https://cc.test/by/4.0/>; rel="license"; anchor="/quay.jpg"')],
+        [],
+    ),
     "content usage": ([("Content-Usage", "train-ai=n")], [("content-usage", "train-ai=n")]),
+    "content signal": ([("content-signal", "ai-train=no")], [("content-signal", "ai-train=no")]),
     "anything else": ([("Server", "noarchive"), ("Robots", "noindex")], []),
 }
 
@@ -119,6 +125,52 @@ def test_usage_statements_are_read_from_elements_of_the_page(case: str) -> None:
     markup, expected = PAGES[case]
     root = html.document_fromstring(f"<!doctype html><html><head><title>t</title>{markup}</html>")
     assert short(statements_of_page(Index(root), URL)) == expected
+
+
+SIGNALS: dict[str, tuple[str, dict[str, list[str]]]] = {
+    "for all": (
+        "User-Agent: *\nContent-Signal: search=yes, ai-train=no\nAllow: /\n",
+        {"/a": ["search=yes, ai-train=no"]},
+    ),
+    "of another crawler": ("User-agent: GPTBot\nContent-signal: ai-train=no\nUser-agent: *\nDisallow:\n", {"/a": []}),
+    "of this crawler": (
+        "User-agent: *\nContent-Signal: ai-train=no\n\nUser-agent: archiver\nContent-Signal: ai-train=yes\n",
+        {"/a": ["ai-train=yes"]},
+    ),
+    "of several crawlers": (
+        "User-agent: x\nUser-agent: archiver\nContent-Signal: ai-train=no\n",
+        {"/a": ["ai-train=no"]},
+    ),
+    "before the groups": ("Content-Signal: ai-train=no # ours\nUser-agent: *\nDisallow: /x\n", {"/a": ["ai-train=no"]}),
+    "the longest path": (
+        "User-agent: *\nContent-Usage: train-ai=n\nContent-Usage: /open/ train-ai=y\nContent-Usage: /*.pdf$ bots=n\n",
+        {"/a": ["train-ai=n"], "/open/a": ["train-ai=y"], "/a.pdf": ["bots=n"]},
+    ),
+    "equally long paths": (
+        "User-agent: *\nContent-Usage: /a train-ai=n\nContent-Usage: /a search=y\n",
+        {"/a": ["train-ai=n", "search=y"], "/b": []},
+    ),
+    "both": ("User-agent: *\nContent-Usage: a=y\nContent-Signal: b=no\nDisallow: /x\n", {"/a": ["a=y", "b=no"]}),
+    "empty": ("User-agent: *\nContent-Usage:\nContent-Signal: /only/\n", {"/a": []}),
+}
+
+
+@pytest.mark.parametrize("case", SIGNALS)
+def test_preferences_are_read_from_robots_txt(case: str) -> None:
+    body, expected = SIGNALS[case]
+    robots = parse_robots(body.encode())
+    assert {
+        path: [one.value for one in robots.statements_for(f"https://e.test{path}")] for path in expected
+    } == expected
+
+
+def test_preferences_do_not_end_a_group_of_rules() -> None:
+    """As with a Crawl-delay, the rules below also apply to the crawler above."""
+    robots = parse_robots(b"User-agent: archiver\nContent-Signal: ai-train=no\nUser-agent: x\nDisallow: /x\n")
+    assert robots.refusal("https://e.test/x")
+    assert [one.source for one in robots.statements_for("https://e.test/a")] == ["robots.txt"]
+    robots = parse_robots(b"User-agent: x\nContent-Signal: ai-train=no\nUser-agent: archiver\nDisallow: /x\n")
+    assert robots.statements_for("https://e.test/a") == ()
 
 
 def test_usage_statements_of_a_page_are_bounded() -> None:

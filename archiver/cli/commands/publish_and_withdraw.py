@@ -638,6 +638,7 @@ def _explain_decisions(
                 "reasons": [
                     {"tier": one.tier.label, "why": one.why, "permits": one.permits} for one in decision.reasons
                 ],
+                "ignored": decision.ignored,
             }
         )
         return
@@ -645,6 +646,8 @@ def _explain_decisions(
     for one in decision.reasons:
         mark = "*" if one in decision.deciding else " "
         click.echo(f" {mark} {'permits' if one.permits else 'limits to'} {one.tier.label}: {one.why}")
+    for licence in decision.ignored:
+        click.echo(f"   does not count: {licence}")
     if not decision.geo:
         click.echo("   its places are not published")
 
