@@ -3,7 +3,7 @@
     >>> import archiver
     >>> harbour = archiver.dataset.load("datasets/harbour-1.0.0")
     >>> harbour
-    Dataset datasets/harbour-1.0.0 (1.0.0): articles 9, revisions 11, captures 12, places 1, sites 2, coverage 8, \
+    Dataset datasets/harbour-1.0.0 (1.0.0): articles 9, revisions 11, captures 13, places 1, sites 2, coverage 8, \
 missing 1, ngrams 0, withdrawn 0, changes 0
     >>> harbour.articles.to_pandas(["title", "tier"]).head(2)
                     title      tier

@@ -59,9 +59,9 @@ def open_archive(
     """Opens the archive at `path` and migrates it to this version's schema.
 
     With `create`, a missing file and its folder are created, but no folder above it, which may be a disk that is not
-    mounted. With `read_only`, nothing is written, and the archive is
-    not migrated: tables that it lacks appear empty. If it lacks columns or views, it is refused (ArchiveTooOld), except
-    with `to_copy`, for a backup or a check that reads the tables as they are. Raises ArchiveNotFound, NotAnArchive,
+    mounted. With `read_only`, nothing is written, and the archive is not migrated: tables that it lacks appear empty.
+    If it lacks columns or views, it is refused (ArchiveTooOld), except with `to_copy`, for a backup or a check that
+    reads the tables as they are. Raises ArchiveNotFound, NotAnArchive,
     ArchiveTooNew, ArchiveTooOld, ArchiveUnreleased, ArchiveNotWritable, or another error from `environment_error`.
 
     After a power cut, the database is intact and has the state after one of its last commits (`synchronous=NORMAL` with
@@ -116,9 +116,10 @@ def watch_clock() -> None:
     _warned = _warned or set()
 
 
-def warn_of_clock(db: Database) -> bool:
-    """Prints a notice, once for each archive, if the clock stands before the archive's newest run or more than a year
-    after it. Returns True if it stands before it. A run whose time a person has accepted does not count.
+def warn_of_clock(db: Database, *, is_crawl: bool = False) -> bool:
+    """Prints a notice, once for each archive, if the clock stands before the archive's newest run or, before a crawl,
+    more than a year after it. Returns True if it stands before it. A run whose time a person has accepted does not
+    count.
     """
     if _warned is None:
         return False
@@ -131,7 +132,7 @@ def warn_of_clock(db: Database) -> bool:
         ).fetchone()[0]
     )
     is_behind = newest is not None and newest > now + CLOCK_TOLERANCE
-    if newest and (is_behind or now - newest > _JUMP) and (path := str(path_of(db))) not in _warned:
+    if newest and (is_behind or (is_crawl and now - newest > _JUMP)) and (path := str(path_of(db))) not in _warned:
         _warned.add(path)
         _notice.warning(
             "The clock says %s UTC, but the newest crawl of %s began at %s UTC: check the clock, because captures are "

@@ -196,13 +196,21 @@ def feeds_before(db: Database, site_id: int, page_id: int) -> list[tuple[str, bo
 
 def source_coverage(db: Database, site_id: int) -> SourceCoverage:
     """Returns the coverage of a site's sources: for each kind of source, the number of the site's posts (stored or due)
-    that it lists.
+    that it lists. A post that has moved since pages linked to it counts as linked.
     """
     known = (Outcome.DUE, Outcome.ARCHIVED, Outcome.UNCHANGED)
     by_source: Counter[str] = Counter()
     for count in page_counts(db, site_id):
         if count.kind == PageKind.POST and count.outcome in known:
             by_source[count.source] += count.pages
+    if by_source["link"] < by_source[""] <= by_source["link"] + by_source["redirect"]:
+        (moved,) = db.execute(
+            "select count(*) from pages p join page_discoveries d on d.page_id = p.id and d.source = 'redirect' "
+            "where p.site_id = ? and p.kind = 'post' and p.outcome in ('due', 'archived', 'unchanged') "
+            "and not exists (select 1 from page_discoveries l where l.page_id = p.id and l.source = 'link')",
+            [site_id],
+        ).fetchone()
+        by_source["link"] += moved
     return SourceCoverage.of(by_source)
 
 

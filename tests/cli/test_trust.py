@@ -91,7 +91,7 @@ def test_sites_add_creates_an_archive(tmp_path: Path) -> None:
     assert result.exit_code == 0
     assert run_on(file, "sites", "add", "http://www.blog.example.org/").exit_code == 0
     sites = json.loads(run_on(file, "sites", "list", "--json").stdout)
-    assert [(s["name"], s["start_url"]) for s in sites] == [("blog.example.org", "https://blog.example.org/")]
+    assert [(s["name"], s["start_url"]) for s in sites] == [("blog.example.org", "http://www.blog.example.org/")]
     assert run_on(file, "status").exit_code == 0
 
 

@@ -221,7 +221,7 @@ def crawl(options: CrawlOptions) -> None:
     known = {row["name"] for row in _read_sites(options.archive)}
     if known:
         with opened(options.archive, read_only=True) as db:
-            warn_of_clock(db)
+            warn_of_clock(db, is_crawl=True)
     results, signum = _run_crawls(options)
     forgotten = _forget_unanswered_sites(options.archive, [one for one in results if one.site not in known])
     if new_archive and forgotten and len(forgotten) == len(results):

@@ -152,7 +152,7 @@ def _run_scheduler(options: ScheduleOptions) -> int:
             )
         )
         with opened(path, read_only=True) as db:
-            is_behind = warn_of_clock(db)
+            is_behind = warn_of_clock(db, is_crawl=True)
         signum = daemon.run()
         is_judged = not once or bool(signum) or notify_after_runs(path, None, print_notice)
     if signum:
