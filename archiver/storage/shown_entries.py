@@ -18,6 +18,7 @@ from archiver.discovery.url_classifier_and_patterns import FILE, SCOPE
 from archiver.extraction.page_classifier import is_declared
 from archiver.items import NEEDS_JAVASCRIPT, DiscoverySource, Outcome, PageKind
 from archiver.storage import Database
+from archiver.storage.page_discoveries_counts_and_source_trust import page_counts
 from archiver.storage.pages_and_source_hints import LATEST_HINT, stamp
 
 _EXPLAINED_OUTCOMES = frozenset(
@@ -35,9 +36,9 @@ _SOURCES = {"entry": "lists", "feed": "feeds", "api": "the API", "sitemap": "sit
 class EntryAudit:
     """How many of the entries that a site shows as posts are stored.
 
-    - `shown`: all entries; `sources`: the kinds of source that show them, for messages.
     - `unstored`: those that are not stored and for which no rule says why; `rule` is the most frequent judgement of
-      these pages, and `example` the URL of one of them.
+      these pages, `example` the URL of one of them, and `sources` are the kinds of source that show them.
+    - `shown`: these and the stored ones of the source that shows most.
     """
 
     shown: int = 0
@@ -58,40 +59,54 @@ def record_entries(db: Database, site_id: int, page_id: int, keys: Iterable[str]
     )
 
 
-_IS_STORED = "exists (select 1 from articles a where a.id = {0}.article_id and a.id not in (select article_id from "
-_ENTRIES = f"""select p.id, p.url, p.outcome, coalesce(p.rule, ''), p.kind, d.source,
-    coalesce(d.found_on, f.url, ''), d.source <> 'feed' or coalesce(h.hint ->> '$.published', '') <> '',
-    {_IS_STORED.format("p")} withdrawn_articles)) or
-    coalesce((select {_IS_STORED.format("t")} withdrawn_articles)) from pages t where t.urlkey = p.redirect_urlkey), 0),
+_IS_LIVE = (
+    "exists (select 1 from articles a where a.id = {0}.article_id "
+    "and a.id not in (select article_id from withdrawn_articles))"
+)
+_LEADS_TO_LIVE = f"exists (select 1 from pages t where t.urlkey = p.redirect_urlkey and {_IS_LIVE.format('t')})"
+_MAY_BE_UNSTORED = """select id from pages where site_id = ?1 and outcome in ('not-article', 'duplicate', 'trap') union
+    select p.id from withdrawn_articles w cross join pages p on p.article_id = w.article_id where p.site_id = ?1"""
+_ENTRIES = f"""select p.id, p.url, p.outcome, coalesce(p.rule, ''), p.kind, d.source, coalesce(d.found_on, f.url, ''),
     (select t.outcome from pages t where t.urlkey = p.redirect_urlkey)
-    from pages p join page_discoveries d on d.page_id = p.id left join pages f on f.id = d.found_on_page_id
-    left join source_hints h on d.source = 'feed' and {LATEST_HINT}
-    where p.site_id = ? and d.source in ('entry', 'feed', 'api', 'sitemap')
-    and p.kind not in ('feed', 'sitemap', 'api', 'cdx', 'robots', 'part') order by p.id"""
-_LISTS = """select d.found_on_page_id from page_discoveries d join pages p on p.id = d.page_id
-    where p.site_id = ? and d.source = 'entry' group by 1 having count(*) >= ?"""
+    from ({_MAY_BE_UNSTORED}) c cross join pages p on p.id = c.id cross join page_discoveries d on d.page_id = p.id
+    left join pages f on f.id = d.found_on_page_id
+    where p.kind not in ('feed', 'sitemap', 'api', 'cdx', 'robots', 'part')
+    and (d.source in ('entry', 'api', 'sitemap') or d.source = 'feed' and exists (select 1 from source_hints h
+    where {LATEST_HINT} and h.hint ->> '$.published' is not null))
+    and not {_IS_LIVE.format("p")} and not {_LEADS_TO_LIVE}"""
 
 
 def audit_entries(db: Database, site_id: int) -> EntryAudit:
-    """Compares the entries of a site with what is stored."""
-    lists = {row[0] for row in db.execute(_LISTS, [site_id, _FEWEST_ENTRIES])}
-    shown: set[int] = set()
-    sources: Counter[str] = Counter()
+    """Compares the entries of a site with what is stored. Pages of stored posts are only counted, not read."""
     unstored: dict[int, tuple[str, str]] = {}
-    for page_id, url, outcome, rule, kind, source, found_on, is_dated, is_stored, leads_to in db.execute(
-        _ENTRIES, [site_id]
-    ):
-        if not is_dated or (source == DiscoverySource.SITEMAP and kind_of_sitemap(found_on) is not PageKind.POST):
+    sources: Counter[str] = Counter()
+    for page_id, url, outcome, rule, kind, source, found_on, leads_to in db.execute(_ENTRIES, [site_id]):
+        if source == DiscoverySource.SITEMAP and kind_of_sitemap(found_on) is not PageKind.POST:
             continue
-        if page_id not in shown:
-            shown.add(page_id)
-            if not (is_stored or page_id in lists or _is_explained(outcome, rule, kind, leads_to)):
-                unstored[page_id] = (rule, url)
-        sources[_SOURCES[source]] += 1
+        if not _is_explained(outcome, rule, kind, leads_to):
+            unstored[page_id] = (rule, url)
+            sources[_SOURCES[source]] += 1
+    if unstored:
+        lists = {
+            row[0]
+            for row in db.execute(
+                "select d.found_on_page_id from page_discoveries d where d.source = 'entry' and d.found_on_page_id in "
+                "(select value from json_each(?)) group by 1 having count(*) >= ?",
+                [json.dumps(list(unstored)), _FEWEST_ENTRIES],
+            )
+        }
+        unstored = {page_id: one for page_id, one in unstored.items() if page_id not in lists}
+    if not unstored:
+        return EntryAudit()
+    stored: Counter[str] = Counter()
+    for count in page_counts(db, site_id):
+        if count.with_article and count.source in _SOURCES:
+            stored[count.source] += count.pages
     rules = Counter(rule for rule, _ in unstored.values())
-    rule = rules.most_common(1)[0][0] if rules else ""
-    example = min((url for one, url in unstored.values() if one == rule), default="")
-    return EntryAudit(len(shown), len(unstored), rule, example, tuple(name for name, _ in sources.most_common()))
+    rule = rules.most_common(1)[0][0]
+    example = min(url for one, url in unstored.values() if one == rule)
+    shown = max(stored.values(), default=0) + len(unstored)
+    return EntryAudit(shown, len(unstored), rule, example, tuple(name for name, _ in sources.most_common()))
 
 
 def _is_explained(outcome: str, rule: str, kind: str, leads_to: str | None) -> bool:
