@@ -664,11 +664,13 @@ class FetchedPost:
 @dataclass(frozen=True, slots=True)
 class GuardedResult:
     """The result to store. Its outcome is HELD if the page is held, and GONE if its post is now known to be gone.
-    `is_confirmed` is True if the page was held and its new state is now stored.
+    `is_confirmed` is True if the page was held and its new state is now stored. `taken_back` is how many posts the run
+    had marked as gone that are online again.
     """
 
     result: PageResult
     is_confirmed: bool = False
+    taken_back: int = 0
 
 
 def guard_page(db: Database, site: dict[str, Any], post: FetchedPost, result: PageResult) -> GuardedResult:
@@ -701,15 +703,15 @@ def guard_page(db: Database, site: dict[str, Any], post: FetchedPost, result: Pa
         release_page(db, post.key)
         return GuardedResult(replace(result, outcome=Outcome.GONE, article=None, reason=REMOVED), is_confirmed=True)
     hold_page(db, post.key, now, post.run_id, gained)
-    if rule is HoldRule.REDIRECTED:
-        _hold_redirected(db, site["id"], urlkey(result.final_url), now, post.run_id)
+    redirected = rule is HoldRule.REDIRECTED
+    taken_back = _hold_redirected(db, site["id"], urlkey(result.final_url), now, post) if redirected else 0
     if rule is HoldRule.SHARED_TEXT:
         mark_shared(db, site["id"], digest)
     if alike == SHARED_BY:
         mark_shared_changes(db, site["id"])
     # The validators are left out, so that the server cannot answer that the held state is unchanged.
     held = replace(result, outcome=Outcome.HELD, kind=PageKind.POST, rule=rule, reason=REASONS[rule])
-    return GuardedResult(replace(held, form=None, etag="", last_modified=""))
+    return GuardedResult(replace(held, form=None, etag="", last_modified=""), taken_back=taken_back)
 
 
 _JUDGED = frozenset({Outcome.ARCHIVED, Outcome.UNCHANGED, Outcome.NOT_ARTICLE, Outcome.GONE, Outcome.DUPLICATE})
@@ -785,21 +787,27 @@ def _redirected_to(db: Database, site_id: int, target: str, at: datetime) -> set
     return {row[0] for row in rows}
 
 
-def _hold_redirected(db: Database, site_id: int, target: str, hold: Hold, run_id: int | None) -> None:
+def _hold_redirected(db: Database, site_id: int, target: str, hold: Hold, post: FetchedPost) -> int:
     """Holds the pages of all posts that redirect to the urlkey `target`, too: those that were taken for moved or
-    deleted posts before it was clear that the site redirects many.
+    deleted posts before it was clear that the site redirects many. Returns how many posts are online again that this
+    run had marked as gone; those marked before stay so, since a person may have said it.
     """
+    taken_back = 0
     for key in sorted(_redirected_to(db, site_id, target, hold.looked_at)):
         (outcome,) = db.execute("select outcome from pages where urlkey = ?", [key]).fetchone()
-        if outcome == Outcome.HELD:
+        undone = db.execute(
+            "update articles set gone_at = null where urlkey = ? and gone_at >= ?", [key, stamp(post.run_started)]
+        ).rowcount
+        taken_back += undone
+        if outcome == Outcome.HELD or (outcome == Outcome.GONE and not undone):
             continue
         db.execute(
             "update pages set outcome = ?, rule = ?, reason = ?, due_at = ?, "
             "article_id = (select id from articles where urlkey = pages.urlkey) where urlkey = ?",
             [Outcome.HELD, hold.rule, REASONS[hold.rule], stamp(hold.looked_at + LOOK_EVERY), key],
         )
-        db.execute("update articles set gone_at = null where urlkey = ?", [key])
-        hold_page(db, key, replace(hold, since=hold.looked_at, looks=1), run_id)
+        hold_page(db, key, replace(hold, since=hold.looked_at, looks=1), post.run_id)
+    return taken_back
 
 
 def _is_post_removed(db: Database, site: dict[str, Any], post: FetchedPost, result: PageResult, hold: Hold) -> bool:

@@ -266,6 +266,7 @@ def guard(run: StoringRun, storing: Storing) -> None:
     post = FetchedPost(storing.key, storing.row, run.run_id, run.crawl_started, _is_announced(storing), storing.known)
     guarded = guard_page(run.db, run.site, post, storing.result)
     storing.result, storing.is_confirmed = guarded.result, guarded.is_confirmed
+    storing.counts.gone -= guarded.taken_back
 
 
 def revise(run: StoringRun, storing: Storing) -> None:

@@ -255,6 +255,11 @@ def test_a_site_that_redirects_its_posts_to_one_page_is_at_fault(at_once: int, t
         assert found["sentence"] in done.stdout
         mine = "where url not like '%sorry/'"
         assert rows(archive, f"select url, title, revision, gone_at from articles {mine} order by url") == before
+        name = rows(archive, "select name from sites")[0][0]
+        one = f"{site.url}post-3/"
+        archiver("sites", "release", name, one, "--accept", archive=archive)
+        crawl(site.url, "--full", archive=archive)
+        assert rows(archive, GONE) == [(one,)]  # what a person decided stays
         site.pages.update(posts | {"/": home(*LINKS)})
         assert crawl(site.url, "--full", archive=archive).returncode == 0
         assert rows(archive, "select count(*) from held_pages") == [(0,)]
