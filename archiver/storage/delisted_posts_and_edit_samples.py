@@ -463,7 +463,7 @@ def _state_of_missed(db: Database, page_id: int, others: frozenset[str], since: 
     """
     row = db.execute(
         "select urlkey, case when fetched_at >= ?1 then 'fetched' when due_at > ?1 then 'removed' else 'due' end "
-        "from pages p where id = ?2 and kind = 'post' and outcome in ('archived', 'unchanged') "
+        "from pages p where id = ?2 and kind = 'post' and outcome in ('archived', 'unchanged', 'held') "
         f"and rule is not '{UNLISTED}' and not exists ({_LISTED_SINCE.format('p.id', '?1')})",
         [since, page_id],
     ).fetchone()

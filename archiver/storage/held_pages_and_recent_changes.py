@@ -47,7 +47,7 @@ from archiver.articles.suspicious_changes_and_impossible_values import (
     missing_end,
     suspicion,
 )
-from archiver.frontier.fetch_order_and_revisits import next_day_end
+from archiver.frontier.fetch_order_and_revisits import DEFAULT_REVISIT, next_day_end, next_try_of_new_page
 from archiver.items import Article, Outcome, PageKind, PageResult, SourceHint
 from archiver.storage import Database
 from archiver.storage.article_tables.article_and_revision_rows import (
@@ -144,10 +144,13 @@ def count_held_by(db: Database, site_id: int, rules: Iterable[HoldRule], but: st
 def next_look(db: Database, site_id: int, key: str, rule: str, at: datetime) -> datetime:
     """Returns the time at which the page at this urlkey, held by `rule` and fetched at `at`, is fetched again. If a
     site has many held pages, only some are fetched each day, to notice when the site shows its posts again. A page that
-    is gone is fetched on the next day, which decides.
+    is gone is fetched on the next day, which decides; one that its site still lists, or a person has judged, ever more
+    rarely.
     """
     if rule == HoldRule.GONE:
         return at + LOOK_EVERY
+    if rule in (HoldRule.STILL_LISTED, HoldRule.REJECTED) and (hold := hold_of(db, key)):
+        return next_try_of_new_page(hold.since, at, DEFAULT_REVISIT)
     share = max(1, -(-count_held(db, site_id) // _FEW))
     return at + (LOOK_EVERY if crc32(key.encode()) % share == 0 else _LATER)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.spiders.crawling import archiver, crawl, rows, text
+from tests.spiders.crawling import archiver, crawl, let_a_day_pass, rows, text
 from tests.spiders.site_server import Answer, Pages, page, serving
 
 COUNT = 8
@@ -110,6 +110,8 @@ def test_a_site_that_tells_missing_pages_finds_the_deletion(tmp_path: Path) -> N
         crawl_again(server.url, archive)
         server.pages["/posts.xml"] = feed(*(n for n in range(COUNT) if n != 3))
         del server.pages["/report/3"]
+        crawl_again(server.url, archive)
+        let_a_day_pass(archive)
         crawl_again(server.url, archive)
     assert state(archive) == (0, [("deletions", "green")])
     assert rows(archive, "select url from articles where gone_at is not null") == [(f"{server.url}report/3",)]
