@@ -298,6 +298,7 @@ _NEVER_ACCEPTED = frozenset(
         HoldRule.STUB,
         HoldRule.SHARED_TEXT,
         HoldRule.SHARED_CHANGE,
+        HoldRule.NOT_A_POST,
         HoldRule.STILL_LISTED,
         HoldRule.REDIRECTED,
         HoldRule.REJECTED,

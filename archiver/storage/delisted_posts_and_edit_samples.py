@@ -284,6 +284,7 @@ def _count_posts(db: Database, page_ids: Iterable[int]) -> int:
 
 _MOST_LISTS = 20
 _LISTS_REASON = "several posts are gone, so lists are read again"
+_LIST_REASON = "a post that it showed is gone"
 _ADDRESS_REASON = "another address of its post is gone"
 
 
@@ -344,18 +345,32 @@ def note_delisted(db: Database, changes: ListChanges, reason: str) -> None:
         )
 
 
-def is_listed_since(db: Database, key: str, since: datetime) -> bool:
-    """Returns True if a source or listing has shown the page at this urlkey since a time, or has since answered that it
-    has not changed (304) and shows the page in its last capture.
+def is_listed_since(db: Database, key: str, since: datetime, read_since: datetime | None = None) -> bool:
+    """Returns True if a source or listing has shown the page at this urlkey since a time, or if one that was read since
+    `read_since` (by default the same time), or answered that it has not changed (304), shows it in its last state.
     """
     page = "(select id from pages where urlkey = ?1)"
-    unchanged = (
-        "select 1 from page_discoveries d join pages f on f.id = d.found_on_page_id join captures c on "
-        f"c.id = f.capture_id where d.page_id = {page} and d.source in ('feed', 'sitemap', 'api', 'listing') "
-        "and f.status = 304 and f.fetched_at >= ?2 and coalesce(d.last_seen, d.first_seen) >= c.captured_at"
+    last_state = (
+        "select 1 from page_discoveries d join pages f on f.id = d.found_on_page_id left join captures c on "
+        f"c.id = f.capture_id where d.page_id = {page} and d.source in ('feed', 'sitemap', 'listing') "
+        "and f.outcome in ('not-article', 'unchanged') and f.fetched_at >= ?3 "
+        "and coalesce(d.last_seen, d.first_seen) >= iif(f.status = 304, c.captured_at, f.fetched_at)"
     )
-    query = f"{_LISTED_SINCE.format(page, '?2')} union all {unchanged} limit 1"
-    return db.execute(query, [key, stamp(since)]).fetchone() is not None
+    query = f"{_LISTED_SINCE.format(page, '?2')} union all {last_state} limit 1"
+    return db.execute(query, [key, stamp(since), stamp(read_since or since)]).fetchone() is not None
+
+
+def read_list_of(db: Database, key: str, site_id: int, run_started: datetime) -> None:
+    """Makes due the list that showed the post at this urlkey, if this run has not read it, since it may still show the
+    post. Does nothing if the site has a sitemap or an API, which every run reads.
+    """
+    if not db.execute(_HAS_SITEMAP_OR_API, [site_id]).fetchone():
+        db.execute(
+            "update pages set due_at = ?, reason = ? where fetched_at < ? and kind = 'listing' and id in (select "
+            "d.found_on_page_id from pages p join page_discoveries d on d.page_id = p.id and d.source = 'listing' "
+            "where p.urlkey = ?)",
+            [EPOCH, _LIST_REASON, stamp(run_started), key],
+        )
 
 
 # -- posts that are no longer listed, on sites whose pages cannot show whether they are gone

@@ -682,6 +682,9 @@ def guard_page(db: Database, site: dict[str, Any], post: FetchedPost, result: Pa
     """
     if result.outcome not in _JUDGED:
         return GuardedResult(result)
+    if post.known.has_article and _shows_still_gone(db, post, result):
+        release_page(db, post.key)
+        return GuardedResult(_as_gone(result))
     hold = hold_of(db, post.key) if post.known.is_any_held else None
     unchanged = result.outcome is Outcome.UNCHANGED
     rule = (hold.rule if hold else None) if unchanged else _rule_for(db, site, post, result)
@@ -699,12 +702,16 @@ def guard_page(db: Database, site: dict[str, Any], post: FetchedPost, result: Pa
     rule = now.rule
     others = count_held_by(db, site["id"], (rule,), but=post.key)
     is_ever_new = rule is HoldRule.NEW_TEXT and hold is not None and hold.rule is rule and now.looks == 1
-    if is_ever_new or is_confirmed(now, result.at, others, loses_text=_loses_text(post, result)):
-        release_page(db, post.key)
-        return GuardedResult(result, is_confirmed=True)
     if is_confirmed(replace(now, rule=HoldRule.MASS_GONE), result.at) and _is_post_removed(db, site, post, result, now):
         release_page(db, post.key)
-        return GuardedResult(replace(result, outcome=Outcome.GONE, article=None, reason=REMOVED), is_confirmed=True)
+        return GuardedResult(_as_gone(result), is_confirmed=True)
+    is_listed_notice = rule in _REPLACED and _is_listed(db, post)
+    if is_ever_new or (
+        not is_listed_notice and is_confirmed(now, result.at, others, loses_text=_loses_text(post, result))
+    ):
+        release_page(db, post.key)
+        gone = result.outcome is Outcome.DUPLICATE  # the page to which it redirects shows no post
+        return GuardedResult(_as_gone(result) if gone else result, is_confirmed=True)
     hold_page(db, post.key, now, post.run_id, gained)
     redirected = rule is HoldRule.REDIRECTED
     taken_back = _hold_redirected(db, site["id"], urlkey(result.final_url), now, post) if redirected else 0
@@ -715,6 +722,22 @@ def guard_page(db: Database, site: dict[str, Any], post: FetchedPost, result: Pa
     # The validators are left out, so that the server cannot answer that the held state is unchanged.
     held = replace(result, outcome=Outcome.HELD, kind=PageKind.POST, rule=rule, reason=REASONS[rule])
     return GuardedResult(replace(held, form=None, etag="", last_modified=""), taken_back=taken_back)
+
+
+def _as_gone(result: PageResult) -> PageResult:
+    """Returns the result of a page that shows nothing of its post, as that of a post that is gone. Without validators,
+    the server cannot answer that this state is unchanged, which would say that the post is online.
+    """
+    return replace(result, outcome=Outcome.GONE, article=None, reason=REMOVED, form=None, etag="", last_modified="")
+
+
+def _shows_still_gone(db: Database, post: FetchedPost, result: PageResult) -> bool:
+    """Returns True if the post of a page is marked as gone, and the page is unchanged or shows nothing of it again."""
+    row = next(iter(db.query("select * from articles where urlkey = ? and gone_at is not null", [post.key])), None)
+    if row is None or result.outcome is Outcome.UNCHANGED:
+        return row is not None
+    new = result.article or result.other
+    return new is not None and is_other_page(article_from_row(row), new)
 
 
 _JUDGED = frozenset({Outcome.ARCHIVED, Outcome.UNCHANGED, Outcome.NOT_ARTICLE, Outcome.GONE, Outcome.DUPLICATE})
@@ -763,7 +786,7 @@ def _rule_for(db: Database, site: dict[str, Any], post: FetchedPost, result: Pag
     target = urlkey(result.final_url)
     if target != post.key and len(_redirected_to(db, site["id"], target, result.at) - {post.key}) >= HANDFUL:
         return HoldRule.REDIRECTED
-    if result.outcome is Outcome.DUPLICATE:
+    if result.outcome is Outcome.DUPLICATE and not _shows_no_post(db, target, *_NO_POST):
         return None
     if _is_listed(db, post):
         return HoldRule.STILL_LISTED
@@ -777,13 +800,26 @@ _MANY = 0.1
 """If this share of a site's posts, and more than a handful, do not show their texts, the site is not well."""
 
 
+_NO_POST = (Outcome.GONE, Outcome.NOT_ARTICLE)
+
+
+def _shows_no_post(db: Database, key: str, *outcomes: Outcome) -> bool:
+    """Returns True if the page at this urlkey, to which a post redirects, has one of these outcomes."""
+    found = db.execute("select outcome from pages where urlkey = ?", [key]).fetchone()
+    return found is not None and found[0] in outcomes
+
+
 def _redirected_to(db: Database, site_id: int, target: str, at: datetime) -> set[str]:
-    """Returns the urlkeys of the site's posts whose own addresses redirect to the urlkey `target`, as far as they are
-    online or were marked as gone within the last days.
+    """Returns the urlkeys of the site's posts whose own addresses redirect to the urlkey `target` or, if that is a list
+    or another page that is no post, to any such page, as far as they are online or were marked as gone within the last
+    days.
     """
+    targets = "(?2)"
+    if _shows_no_post(db, target, Outcome.NOT_ARTICLE):
+        targets = "(select urlkey from pages where site_id = ?1 and outcome = 'not-article' union select ?2)"
     rows = db.execute(
-        "select p.urlkey from pages p join articles a on a.urlkey = p.urlkey where p.site_id = ? "
-        "and p.redirect_urlkey = ? and (a.gone_at is null or a.gone_at >= ?) "
+        "select p.urlkey from pages p join articles a on a.urlkey = p.urlkey where p.site_id = ?1 "
+        f"and p.redirect_urlkey in {targets} and (a.gone_at is null or a.gone_at >= ?3) "
         "and a.id not in (select article_id from withdrawn_articles)",
         [site_id, target, stamp(at - TOGETHER)],
     )
@@ -971,8 +1007,11 @@ def _live_article(db: Database, key: str) -> dict[str, Any] | None:
 
 
 def _is_listed(db: Database, post: FetchedPost) -> bool:
-    """Returns True if a list, feed, sitemap or API of this run shows the post."""
-    return is_listed_since(db, post.key, post.run_started)
+    """Returns True if a list, feed, sitemap or API that was read in this run, or since the page is held, shows the
+    post.
+    """
+    hold = hold_of(db, post.key)
+    return is_listed_since(db, post.key, post.run_started, hold.since if hold else post.run_started)
 
 
 def _is_taken_off_sitemap(db: Database, post: FetchedPost) -> bool:

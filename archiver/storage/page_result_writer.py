@@ -312,7 +312,7 @@ def record(run: StoringRun, storing: Storing) -> None:
         storing.counts.found -= 1  # it was a guess, and the site has no such feed or sitemap
     if effect.outcome is Outcome.HELD and result.rule not in GONE_RULES:
         storing.held.add(storing.key)
-    storing.counts.accepted += storing.is_confirmed
+    storing.counts.accepted += storing.is_confirmed and effect.outcome is not Outcome.GONE
     storing.counts.failed += effect.outcome is Outcome.FAILED
     reason = effect.reason
     if result.kind is not PageKind.PART:
@@ -335,6 +335,10 @@ def record(run: StoringRun, storing: Storing) -> None:
         pages.drop_hint_text(db, result.hint_id)
     if result.form is not None and storing.known.id is not None:
         run.forms.add(storing.known.id, result.form)
+    if effect.outcome is Outcome.HELD and result.rule == HoldRule.GONE:
+        listed_posts.read_list_of(db, storing.key, run.site_id, run.started)
+    if effect.outcome is Outcome.GONE and run.run_id is not None:
+        pages.make_posts_redirecting_due(db, storing.key)
     if rule == crawl_exclusions.REDIRECT_LOOP_RULE:
         storing.counts.failed += crawl_exclusions.fail_redirect_loop(db, storing.key)
     _recheck_vanished(run, storing)

@@ -629,6 +629,15 @@ def mark_host_unavailable(db: Database, site_id: int, reason: str, until: dateti
         db.execute("update sites set quiet_until = ? where id = ?", [stamp(until), site_id])
 
 
+def make_posts_redirecting_due(db: Database, key: str) -> None:
+    """Makes due the posts whose addresses redirect to this urlkey, because the page there is gone."""
+    db.execute(
+        "update pages set due_at = ?, reason = 'it redirects to a page that is gone' where redirect_urlkey = ? "
+        "and outcome = 'duplicate' and exists (select 1 from articles a where a.urlkey = pages.urlkey)",
+        [EPOCH, key],
+    )
+
+
 def mark_host_available(db: Database, site_id: int) -> None:
     """Records that pages may be fetched from the host again."""
     db.execute(

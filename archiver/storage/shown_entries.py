@@ -25,7 +25,7 @@ _EXPLAINED_OUTCOMES = frozenset(
     {Outcome.DUE, Outcome.FAILED, Outcome.HELD, Outcome.GONE, Outcome.NOT_FOUND, Outcome.REFUSED, Outcome.OUT_OF_SCOPE}
 )
 _BY_ADDRESS = frozenset({"listing address", "date address", "page address", "home"})
-_EXPLAINED_RULES = _BY_ADDRESS | {SCOPE, FILE, NEEDS_JAVASCRIPT, "not-html", "kind given by its source"}
+_EXPLAINED_RULES = frozenset({SCOPE, FILE, NEEDS_JAVASCRIPT, "not-html", "kind given by its source"})
 """Rules that say why an entry is not a post without a guess from its appearance."""
 _JSON_LD = "json-ld"  # a theme may declare each of its posts as a collection
 _FEWEST_ENTRIES = 3
@@ -64,8 +64,10 @@ _IS_LIVE = (
     "and a.id not in (select article_id from withdrawn_articles))"
 )
 _LEADS_TO_LIVE = f"exists (select 1 from pages t where t.urlkey = p.redirect_urlkey and {_IS_LIVE.format('t')})"
-_MAY_BE_UNSTORED = """select id from pages where site_id = ?1 and outcome in ('not-article', 'duplicate', 'trap') union
-    select p.id from withdrawn_articles w cross join pages p on p.article_id = w.article_id where p.site_id = ?1"""
+_MAY_BE_UNSTORED = """select id from pages where site_id = ?1 and outcome in ('not-article', 'duplicate', 'trap')
+    union select id from pages where site_id = ?1 and outcome = 'gone' and status = 200
+    union select p.id from withdrawn_articles w cross join pages p on p.article_id = w.article_id
+    where p.site_id = ?1"""
 _ENTRIES = f"""select p.id, p.url, p.outcome, coalesce(p.rule, ''), p.kind, d.source, coalesce(d.found_on, f.url, ''),
     (select t.outcome from pages t where t.urlkey = p.redirect_urlkey)
     from ({_MAY_BE_UNSTORED}) c cross join pages p on p.id = c.id cross join page_discoveries d on d.page_id = p.id
@@ -83,7 +85,7 @@ def audit_entries(db: Database, site_id: int) -> EntryAudit:
     for page_id, url, outcome, rule, kind, source, found_on, leads_to in db.execute(_ENTRIES, [site_id]):
         if source == DiscoverySource.SITEMAP and kind_of_sitemap(found_on) is not PageKind.POST:
             continue
-        if not _is_explained(outcome, rule, kind, leads_to):
+        if not _is_explained(outcome, rule, kind, source, leads_to):
             unstored[page_id] = (rule, url)
             sources[_SOURCES[source]] += 1
     if unstored:
@@ -109,12 +111,17 @@ def audit_entries(db: Database, site_id: int) -> EntryAudit:
     return EntryAudit(shown, len(unstored), rule, example, tuple(name for name, _ in sources.most_common()))
 
 
-def _is_explained(outcome: str, rule: str, kind: str, leads_to: str | None) -> bool:
+def _is_explained(outcome: str, rule: str, kind: str, source: str, leads_to: str | None) -> bool:
     """Returns True if the outcome of an entry that is not stored says why: its server, its owner, its address or the
-    site's software decided so. `leads_to` is the outcome of the page to which it redirects.
+    site's software decided so. An address explains nothing if a feed or the API has the entry. `leads_to` is the
+    outcome of the page to which it redirects.
     """
     if kind == PageKind.LISTING and rule != _JSON_LD and is_declared(rule):
         return True
     if outcome == Outcome.DUPLICATE and leads_to is not None:
         return leads_to in _EXPLAINED_OUTCOMES
+    if outcome == Outcome.GONE:
+        return rule.startswith("http-")  # a page that only says so, at status 200, may have been misread
+    if rule in _BY_ADDRESS:
+        return source not in (DiscoverySource.FEED, DiscoverySource.API)
     return outcome in _EXPLAINED_OUTCOMES or rule in _EXPLAINED_RULES or rule.startswith("equivalent-url")

@@ -117,3 +117,28 @@ def test_a_folder_whose_lists_link_out_of_it_is_said_to_do_so(tmp_path: Path) ->
             f"24 links of its lists lead out of the folder that is crawled, for example {site.url}writing/"
             in done.stdout
         )
+
+
+@pytest.mark.parametrize("in_feed", [True, False])
+def test_a_post_that_seems_to_say_that_it_does_not_exist_is_not_lost_in_silence(in_feed: bool, tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    lost = Answer(
+        b"<html><head><title>Page not found</title></head><body><h1>Page not found: the lost letter</h1>"
+        b"<p>An essay about a letter that was never found.</p></body></html>"
+    )
+    pages: Pages = {"/": listing(range(24)), **{address(n): post_with_nested_teasers(n) for n in range(24)}}
+    pages |= {address(n): lost for n in range(5)}
+    with serving(pages) as site:
+        if in_feed:
+            items = "".join(
+                f"<item><title>Lost {n}</title><link>{site.url[:-1]}{address(n)}</link>"
+                "<pubDate>Wed, 01 May 2024 08:00:00 GMT</pubDate></item>"
+                for n in range(5)
+            )
+            site.pages["/feed/"] = Answer(
+                f'<rss version="2.0"><channel><title>Weir</title>{items}</channel></rss>'.encode(),
+                headers={"Content-Type": "application/rss+xml"},
+            )
+        crawl(site.url, archive=archive)
+    stored = rows(archive, "select count(*) from articles")[0][0]
+    assert stored == 24 or findings(archive)["entries"]["level"] == "red"

@@ -33,6 +33,7 @@ def test_a_notice_in_place_of_a_post_marks_it_gone_when_it_is_confirmed(tmp_path
     with serving(pages) as site:
         assert crawl(site.url, archive=archive).returncode == 0
         there, pages["/post-1/"] = pages["/post-1/"], NOTICE
+        pages["/"] = home("/post-0/", "/post-2/", "/post-3/")
         for _ in range(2):
             crawl(site.url, "--full", archive=archive)
             assert rows(archive, state) == [(1, "Title /post-1/", 1)]
@@ -328,3 +329,82 @@ def test_a_person_decides_about_one_held_page_and_about_all(tmp_path: Path) -> N
         assert rows(archive, "select count(*) from held_pages") == [(0,)]
         done = archiver("sites", "release", name, one[1], "--reject", archive=archive)
         assert (done.returncode, f"{one[1]} is not a held page" in done.stderr) == (1, True)
+
+
+def with_etag(answer: Answer, tag: str) -> Answer:
+    return replace(answer, headers={**answer.headers, "ETag": f'"{tag}"'})
+
+
+@pytest.mark.parametrize("has_etag", [True, False])
+def test_a_post_that_a_notice_has_replaced_stays_gone(has_etag: bool, tmp_path: Path) -> None:
+    """The server calls the notice unchanged, or sends it again."""
+    archive = tmp_path / "a.db"
+    with serving(twelve_posts()) as site:
+        crawl(site.url, archive=archive)
+        site.pages["/"] = home(*LINKS[1:])
+        site.pages[LINKS[0]] = with_etag(NOTICE, "notice") if has_etag else NOTICE
+        for _ in range(3):
+            crawl(site.url, "--full", archive=archive)
+            let_a_day_pass(archive)
+        assert rows(archive, MARKED) == [(1,)]
+        for _ in range(3):
+            assert crawl(site.url, "--full", archive=archive).returncode == 0
+            assert rows(archive, MARKED) == [(1,)]
+        assert rows(archive, "select count(*) from held_pages") == [(0,)]
+        assert rows(archive, "select max(accepted) from runs") == [(0,)]
+
+
+def test_a_notice_in_place_of_a_post_that_a_list_shows_marks_nothing(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    with serving(twelve_posts()) as site:
+        crawl(site.url, archive=archive)
+        site.pages[LINKS[0]] = NOTICE
+        for _ in range(5):
+            crawl(site.url, "--full", archive=archive)
+            let_a_day_pass(archive)
+        assert rows(archive, MARKED) == [(0,)]
+
+
+def test_a_post_that_redirects_to_a_missing_address_is_gone_like_any_other(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    with serving(twelve_posts()) as site:
+        crawl(site.url, archive=archive)
+        site.pages["/"] = home(*LINKS[3:])
+        site.pages |= {link: Answer(b"", 301, {"Location": f"/entry?id={n}"}) for n, link in enumerate(LINKS[:3])}
+        for _ in range(2):
+            assert rows(archive, MARKED) == [(0,)]
+            assert crawl(site.url, "--full", archive=archive).returncode == 1
+            let_a_day_pass(archive)
+        assert rows(archive, MARKED) == [(3,)]
+        site.pages |= twelve_posts()
+        crawl(site.url, archive=archive)
+        assert rows(archive, MARKED) == [(0,)]
+
+
+def test_posts_that_redirect_to_several_lists_are_a_fault_of_the_site(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    lists = {f"/topic-{n}/": home(*LINKS[9:]) for n in range(3)}
+    with serving(twelve_posts() | lists) as site:
+        site.pages["/"] = home(*LINKS, *lists)
+        crawl(site.url, archive=archive)
+        site.pages["/"] = home(*LINKS[9:], *lists)
+        site.pages |= {link: Answer(b"", 302, {"Location": f"/topic-{n % 3}/"}) for n, link in enumerate(LINKS[:9])}
+        for _ in range(4):
+            crawl(site.url, "--full", archive=archive)
+            let_a_day_pass(archive)
+        assert rows(archive, MARKED) == [(0,)]
+        assert findings(archive)["redirected"]["level"] == "red"
+
+
+def test_a_list_that_no_crawl_reads_is_asked_before_a_post_is_marked(tmp_path: Path) -> None:
+    archive, gone = tmp_path / "a.db", 9  # the third of five pages shows it
+    with serving(dated_lists()) as site:
+        crawl(site.url, archive=archive)
+        archiver("sites", "set", site.url, "sample_posts=0", archive=archive)
+        del site.pages[f"/p/{gone}/"]
+        for _ in range(4):
+            with closing(sqlite3.connect(archive)) as db, db:
+                db.execute(f"update pages set due_at = '' where url like '%/p/{gone}/'")
+            crawl(site.url, archive=archive)
+            let_a_day_pass(archive)
+        assert rows(archive, MARKED) == [(0,)]
