@@ -15,7 +15,7 @@ from datetime import datetime
 
 from archiver.discovery.sitemaps import kind_of_sitemap
 from archiver.discovery.url_classifier_and_patterns import FILE, SCOPE
-from archiver.items import NEEDS_JAVASCRIPT, DiscoverySource, Outcome, PageKind
+from archiver.items import NEEDS_JAVASCRIPT, UNDONE, DiscoverySource, Outcome, PageKind
 from archiver.storage import Database
 from archiver.storage.pages_and_source_hints import LATEST_HINT, stamp
 
@@ -23,7 +23,15 @@ _EXPLAINED_OUTCOMES = frozenset(
     {Outcome.DUE, Outcome.FAILED, Outcome.HELD, Outcome.GONE, Outcome.NOT_FOUND, Outcome.REFUSED, Outcome.OUT_OF_SCOPE}
 )
 _BY_ADDRESS = frozenset({"listing address", "date address", "page address", "home"})
-_EXPLAINED_RULES = _BY_ADDRESS | {SCOPE, FILE, NEEDS_JAVASCRIPT, "not-html", "own feed", "kind given by its source"}
+_EXPLAINED_RULES = _BY_ADDRESS | {
+    SCOPE,
+    FILE,
+    NEEDS_JAVASCRIPT,
+    UNDONE,
+    "not-html",
+    "own feed",
+    "kind given by its source",
+}
 """Rules that say why an entry is not a post without a guess from its appearance."""
 _FEWEST_ENTRIES = 3
 _SOURCES = {"entry": "lists", "feed": "feeds", "api": "the API", "sitemap": "sitemaps"}
