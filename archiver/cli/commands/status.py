@@ -628,7 +628,7 @@ def _count_articles(state: dict[str, Any]) -> str:
 
 def _describe_run(run: dict[str, Any]) -> str:
     changes = ", ".join(f"{run[name]:,} {name}" for name in _RUN_COUNTS if run[name])
-    outcome = run["outcome"] or "running"
+    outcome = "undone" if run["undone_at"] else run["outcome"] or "running"
     reason = f" ({run['reason']})" if run["reason"] else ""
     others = run.get("requisite_requests") or 0
     more = f" and {others:,} for images and other files" if others else ""
