@@ -26,6 +26,7 @@ from archiver.storage.article_tables.article_record_reader import (
     revision_record,
     revisions,
 )
+from archiver.storage.column_values_and_completions import IS_LIVE
 
 if TYPE_CHECKING:
     import pandas
@@ -64,7 +65,7 @@ class Archive:
 
     def __len__(self) -> int:
         """Returns the number of articles in the archive."""
-        return int(self.db.execute("select count(*) from articles").fetchone()[0])
+        return int(self.db.execute(f"select count(*) from articles where {IS_LIVE}").fetchone()[0])
 
     def search(self, query: str = "", **filters: Any) -> list[Record]:
         """Returns the records of the articles that match a query, most relevant first, at most `limit` (20 by default).

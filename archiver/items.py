@@ -64,6 +64,8 @@ UNDATED = "undated"
 LISTED_DATE = "dated in a list"
 """The rule of a page that counts as a post only because a list of posts shows a date for it. The page itself shows
 none."""
+UNDONE = "undone"
+"""The rule of a page whose article is withdrawn, because the run that stored it was undone."""
 NEEDS_JAVASCRIPT = "needs-javascript"
 """Rule of the outcome of a page that has no content unless a browser runs its scripts."""
 EMPTY_SITEMAP = "empty sitemap"

@@ -35,7 +35,7 @@ def measure(posts: int, kilobytes: int, work: Path) -> dict[str, dict[str, Any]]
         ("half of it known", b, 2 * third),
         ("once more", b, 2 * third),
     ):
-        ran = _done(archiver("merge", str(other), "--archive", str(into), "--json"))
+        ran = _done(archiver("merge", str(other), "--yes", "--archive", str(into), "--json"))
         [summary] = json.loads(ran.out)
         assert summary["articles"] + summary["joined"] == number, summary
         out[name] = _row(ran, number)

@@ -230,8 +230,12 @@ def open_output(output: str) -> Iterator[IO[bytes]]:
 # Questions.
 
 
-def confirm(question: str) -> None:
-    """Asks a question on the terminal, and ends the command with exit code 1 unless the answer is yes."""
+def confirm(question: str, doing: str = "") -> None:
+    """Asks a question on the terminal, and ends the command with exit code 1 unless the answer is yes. If `doing` is
+    given ("Undoing run 2") and there is no terminal, ends it as wrong usage.
+    """
+    if doing and not sys.stdin.isatty():
+        raise click.UsageError(f"{doing} needs --yes, or a terminal to confirm it on.")
     if not click.confirm(question, err=True):
         click.echo("Nothing was changed.", err=True)
         click.get_current_context().exit(1)

@@ -42,8 +42,8 @@ from archiver.sites.archiver_toml import Config, load_config, unused_groups
 from archiver.sites.run_limits_quotas_and_blackouts import read_group_quotas
 from archiver.storage import Database
 from archiver.storage.archive_opening_and_transactions import path_of
+from archiver.storage.article_counts import ArticleCounts, count_articles
 from archiver.storage.backup_and_check_records import has_integrity_records, read_damages
-from archiver.storage.column_values_and_completions import IS_LIVE
 from archiver.storage.completeness_and_url_history import site_completeness
 from archiver.storage.crawl_schedule import Scheduled, Settings, scheduled_sites
 from archiver.storage.crawl_traps_redirect_loops_and_host_files import find_host_file
@@ -427,7 +427,7 @@ def format_metrics(db: Database, found: OverallHealth, version: str) -> str:
     """Returns all metrics in the Prometheus text format. `version` is the version of this program. Times are Unix
     seconds in UTC.
     """
-    articles = dict(db.execute(f"select site, count(*) from articles where {IS_LIVE} group by 1").fetchall())
+    articles = count_articles(db, found.at)
     requests, received, runs = db.execute("select total(requests), total(bytes), count(*) from runs").fetchone()
     families = [
         Metric("archiver_info", "The program that reports these metrics.", [({"version": version}, 1)]),
@@ -496,10 +496,10 @@ def _usage_metrics(known: ArchiveUsage) -> Iterator[Metric]:
         yield Metric(name, doc, [({label: value}, number) for value, number in values.items()])
 
 
-def _site_metrics(db: Database, found: OverallHealth, articles: dict[str, int]) -> Iterator[Metric]:
+def _site_metrics(db: Database, found: OverallHealth, articles: Mapping[str, ArticleCounts]) -> Iterator[Metric]:
     names = [site["name"] for site, _ in found.sites]
     yield Metric(
-        "archiver_site_articles", "Articles of the site.", [({"site": name}, articles.get(name, 0)) for name in names]
+        "archiver_site_articles", "Articles of the site.", [({"site": name}, articles[name].all) for name in names]
     )
     yield Metric(
         "archiver_site_health",
@@ -572,7 +572,8 @@ def make_trial_report(db: Database, site: dict[str, Any], delay: float) -> dict[
     - `site`, `start_url`, `platform`.
     - `robots`: status, crawl_delay, sitemaps, forbids_home.
     - `sources`: kind, url, outcome and reason of each feed, sitemap and API.
-    - `posts`: number of post URLs found. If `posts_at_least` is true, some sources were not read yet.
+    - `posts`: number of posts found, and of URLs that may be posts. If `posts_at_least` is true, some sources were not
+      read yet.
     - `sampled`: number of articles read.
     - `fields`: by field, the share of these articles that have the field.
     - `missing`: fields that no article has.
@@ -596,7 +597,7 @@ def make_trial_report(db: Database, site: dict[str, Any], delay: float) -> dict[
     ).fetchone()
     # If the site could not be read at all, the only known URL is the home page, which is not a post.
     unread = run.get("outcome") in ("failed", "waiting") and not (measured.articles or measured.sources)
-    posts = 0 if unread else state["posts"]["found"]
+    posts = 0 if unread else state["posts"]["found"] + state["unread"]
     robots = _robots(db, site["start_url"])
     pace = max(delay, robots["crawl_delay"] or 0.0, measured.latency or 0.0)
     return {

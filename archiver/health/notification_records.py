@@ -13,7 +13,8 @@ from typing import Any
 
 from archiver.health.notification_policy import Fault, HealthChange
 from archiver.storage import Database
-from archiver.storage.column_values_and_completions import IS_LIVE, stored_time
+from archiver.storage.article_counts import count_articles
+from archiver.storage.column_values_and_completions import stored_time
 from archiver.storage.pages_and_source_hints import moment, stamp
 
 MOST_ATTEMPTS = 5
@@ -228,10 +229,9 @@ def read_digest(db: Database, names: Iterable[str], now: datetime) -> dict[str, 
     (`at`) and, for each site, its name, its state and the time since when, its number of articles, its worst finding,
     and the end of its mute.
     """
-    wanted = set(names)
+    wanted, articles = set(names), count_articles(db, now)
     rows = db.execute(
         "select s.name, coalesce(h.state, 'unknown'), h.since, "
-        f"(select count(*) from articles where site = s.name and {IS_LIVE}), "
         "coalesce(h.findings ->> '$[0].sentence', ''), s.muted_until from sites s left join site_health h "
         "on h.site_id = s.id order by case h.state when 'red' then 0 when 'amber' then 1 when 'green' then 3 else 2 "
         "end, s.name"
@@ -241,11 +241,11 @@ def read_digest(db: Database, names: Iterable[str], now: datetime) -> dict[str, 
             "site": name,
             "state": state,
             "since": since,
-            "articles": articles,
+            "articles": articles[name].all,
             "sentence": sentence,
             "muted_until": muted if muted and muted > stamp(now) else None,
         }
-        for name, state, since, articles, sentence, muted in rows
+        for name, state, since, sentence, muted in rows
         if name in wanted
     ]
     return {"at": now.isoformat(timespec="seconds"), "sites": sites}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 from archiver.frontier.cadence_and_blackout_hours import RecrawlTime
@@ -20,14 +20,13 @@ from archiver.similar_words_and_plurals import count_noun
 from archiver.sites.archiver_toml import Config, effective_settings
 from archiver.sites.run_limits_quotas_and_blackouts import read_group_quotas
 from archiver.storage import Database
-from archiver.storage.column_values_and_completions import IS_LIVE, settings_of, stored_time
+from archiver.storage.article_counts import count_articles
+from archiver.storage.column_values_and_completions import settings_of, stored_time
 from archiver.storage.completeness_and_url_history import PostCounts, count_posts_of_sites
 from archiver.storage.crawl_schedule import scheduled_site, scheduled_sites
-from archiver.storage.pages_and_source_hints import stamp
 from archiver.storage.run_records_and_statistics import as_shown
 from archiver.storage.sites_settings_and_rules import Mute, read_mute, tags_of_sites
 
-_WEEK = timedelta(days=7)
 _NO_POSTS = PostCounts({"found": 0, "archived": 0, "missing": 0, "gone": 0, "refused": 0})
 
 
@@ -35,7 +34,7 @@ _NO_POSTS = PostCounts({"found": 0, "archived": 0, "missing": 0, "gone": 0, "ref
 class SiteRow:
     """One site in the table.
 
-    - `new`: the number of articles that were first stored in the last seven days.
+    - `articles`, `new`: those of `ArticleCounts`.
     - `last_run`: its last run; None if it was never crawled.
     - `next_run`: when the scheduler crawls it next; None if it is not scheduled.
     - `blackout`: the group whose blackout hours apply to it; "" if there is none.
@@ -117,12 +116,7 @@ def read_site_table(db: Database, config: Config, now: datetime) -> list[SiteRow
     """Returns the rows of all sites, sorted by name. The health of a site is that of its last run (`read_healths`)."""
     sites = list(db.query("select * from sites order by name"))
     healths, posts, tags = read_healths(db, sites, now), count_posts_of_sites(db, now), tags_of_sites(db)
-    articles = dict(db.execute(f"select site, count(*) from articles where {IS_LIVE} group by site").fetchall())
-    new = dict(
-        db.execute(
-            "select site_id, total(new) from runs where started_at >= ? group by site_id", [stamp(now - _WEEK)]
-        ).fetchall()
-    )
+    articles = count_articles(db, now)
     quotas = read_group_quotas(db, config, now)
     turns = {
         one.site["id"]: quotas.postpone(one).turn for one in scheduled_sites(db, now, effective_settings(db, config))
@@ -141,8 +135,8 @@ def read_site_table(db: Database, config: Config, now: datetime) -> list[SiteRow
             site["platform"],
             tags.get(site["id"], ()),
             healths[site["id"]],
-            articles.get(site["name"], 0),
-            int(new.get(site["id"], 0)),
+            articles[site["name"]].all,
+            articles[site["name"]].new,
             as_shown(db, site["name"], last[site["id"]]) if site["id"] in last else None,
             turns.get(site["id"]),
             posts.get(site["id"], _NO_POSTS),

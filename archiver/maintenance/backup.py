@@ -47,6 +47,7 @@ from archiver.storage.backup_and_check_records import (
     record_backup,
     record_failed_backup,
 )
+from archiver.storage.column_values_and_completions import IS_LIVE
 from archiver.storage.disk_and_database_errors import FULL_ERRORS, environment_error, free_bytes
 from archiver.storage.pages_and_source_hints import stamp
 from archiver.storage.tombstones import tombstones
@@ -855,7 +856,7 @@ def make_backup(archive: Path, request: BackupRequest, progress: Progress) -> Ba
     was_there = target.exists()
     try:
         with copy_database(archive, target, progress, force=request.force, keep=request.keep) as copy:
-            out.articles = copy.execute("select count(*) from articles").fetchone()[0]
+            out.articles = copy.execute(f"select count(*) from articles where {IS_LIVE}").fetchone()[0]
             if request.captures:
                 out.copied = copy_warc_files(copy, archive, target, finished, progress)
             out.lost = None if was_there else _find_recorded(copy, target)

@@ -11,8 +11,8 @@ import json
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,7 +42,7 @@ from archiver.maintenance.takedown import (
 )
 from archiver.storage import Database
 from archiver.storage import full_text_index_and_saved_searches as stored
-from archiver.storage.archive_opening_and_transactions import open_archive, writing
+from archiver.storage.archive_opening_and_transactions import open_archive, opened, writing
 from archiver.storage.full_text_index_and_saved_searches import batch_indexing
 from archiver.storage.page_discoveries_counts_and_source_trust import discovery_place
 from archiver.storage.pages_and_source_hints import EPOCH, insert_row, last_rowid
@@ -288,6 +288,36 @@ class MergeResult:
     searches: int = 0
     lost: list[str] = field(default_factory=list)
     searches_kept_out: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOutPost:
+    """A post that a merge takes away, because it was removed from one of the archives (`removed_from`) while another
+    one still has it (`archive`).
+    """
+
+    archive: str
+    title: str
+    url: str
+    removed_from: str
+
+
+def list_left_out(archive: Path, others: Sequence[Path]) -> list[LeftOutPost]:
+    """Returns the posts that merging the `others` into `archive` takes away: those of `archive` first, which are
+    removed from it, and then those of the others, which are not copied. Changes nothing; `archive` need not exist.
+    """
+    out: dict[tuple[Path, int], LeftOutPost] = {}
+    paths = [path for path in (archive, *others) if path.exists()]
+    with ExitStack() as stack:
+        dbs = {path: stack.enter_context(opened(path, read_only=True, to_copy=True)) for path in paths}
+        for path, holder in dbs.items():
+            for remover, db in dbs.items():
+                for row in db.query("select * from tombstones where allowed_at is null") if db is not holder else ():
+                    urls = db.execute("select url from tombstone_urls where tombstone_id = ?", [row["id"]])
+                    if (post := _find_article(holder, row, [url for (url,) in urls])) is not None:
+                        left_out = LeftOutPost(str(path), post["title"], post["url"], str(remover))
+                        out.setdefault((path, post["id"]), left_out)
+    return list(out.values())
 
 
 def merge(db: Database, archive: Path, other: Path, progress: Progress = lambda what, done, of: None) -> MergeResult:

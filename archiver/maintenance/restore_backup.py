@@ -39,6 +39,7 @@ from archiver.storage.backup_and_check_records import (
     record_backup,
     record_checked_units,
 )
+from archiver.storage.column_values_and_completions import IS_LIVE
 from archiver.storage.disk_and_database_errors import archive_faults, free_bytes
 from archiver.storage.full_text_index_and_saved_searches import delete_search_index
 from archiver.storage.locks import lock_archive_exclusively, lock_schedule, scheduler_process
@@ -101,7 +102,7 @@ def plan_restore(backup: Path, archive: Path) -> RestorePlan:
     """
     with _opened_backup(backup, archive) as theirs:
         at = made_at(theirs, backup)
-        articles = theirs.execute("select count(*) from articles").fetchone()[0]
+        articles = theirs.execute(f"select count(*) from articles where {IS_LIVE}").fetchone()[0]
         kept_as = dated_path(archive.with_stem(f"{archive.stem}-{_REPLACED}"), datetime.now(UTC))
         plan = RestorePlan(backup, archive, at, articles, kept_as)
         if not archive.exists():

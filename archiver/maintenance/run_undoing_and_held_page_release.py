@@ -8,6 +8,7 @@ their captures show.
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
@@ -24,7 +25,7 @@ from archiver.articles.suspicious_changes_and_impossible_values import (
 from archiver.errors import PageNotHeld, RunNotFound
 from archiver.extraction.article_extraction_with_site_rules import extract_page
 from archiver.extraction.page_parsing_and_javascript_check import parse_page
-from archiver.items import Article, Outcome, PageKind, PageResult
+from archiver.items import UNDONE, Article, Outcome, PageKind, PageResult
 from archiver.maintenance.reextraction_reader import RulesByTime, read_response
 from archiver.sites.page_objects_and_test_cases import load_page_objects
 from archiver.storage import Database
@@ -53,6 +54,8 @@ class UndoneRun:
     - `new`: new articles that were withdrawn.
     - `left`: articles that were left unchanged because a later run has changed them again.
     - `due`: pages that the next crawl fetches again.
+    - `articles`: the articles that were changed: `change` ("taken back", "online again" or "withdrawn"), `article` (the
+      ID), `title`, `url`.
     """
 
     run: int
@@ -62,6 +65,7 @@ class UndoneRun:
     new: int = 0
     left: int = 0
     due: int = 0
+    articles: list[dict[str, Any]] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -110,8 +114,14 @@ class _Undoing:
     done: UndoneRun
 
     def undo(self) -> UndoneRun:
-        changed = self._undo_revisions() | self._undo_gone() | self._withdraw_new()
-        for article_id in changed:
+        by_change = {
+            "taken back": self._undo_revisions(),
+            "online again": self._undo_gone(),
+            "withdrawn": self._withdraw_new(),
+        }
+        for change, numbers in by_change.items():
+            self.done.articles += [{"change": change, **self._name(number)} for number in sorted(numbers)]
+        for article_id in set().union(*by_change.values()):
             self.done.due += self.db.execute(
                 "update pages set due_at = ?, reason = ?, etag = null, last_modified = null "
                 "where article_id = ? and site_id = ?",
@@ -152,10 +162,18 @@ class _Undoing:
             "where v.run_id = ? and v.revision = 1 and a.revision = 1",
             [self.run["id"]],
         ).fetchall()
-        reason = f"run {self.run['id']}, which stored it, was undone"
+        reason = f"the run of {self.run['started_at'][:16].replace('T', ' ')} UTC, which stored it, was undone"
         new = {row[0] for row in rows if withdraw_article(self.db, row[0], reason, self.at)}
+        self.db.execute(
+            "update pages set outcome = ?, rule = ?, reason = ? where outcome in (?, ?) "
+            "and article_id in (select value from json_each(?))",
+            [Outcome.NOT_ARTICLE, UNDONE, reason, Outcome.ARCHIVED, Outcome.UNCHANGED, json.dumps([*new])],
+        )
         self.done.new = len(new)
         return new
+
+    def _name(self, article_id: int) -> dict[str, Any]:
+        return next(self.db.query("select id as article, title, url from articles where id = ?", [article_id]))
 
 
 _GONE_RULES = ", ".join(f"'{rule}'" for rule in sorted(GONE_RULES))

@@ -20,9 +20,9 @@ from archiver.similar_words_and_plurals import count_noun
 from archiver.storage import Database
 
 IS_LIVE = "(id not in (select article_id from withdrawn_articles))"
+"""SQL: an article that has not been withdrawn."""
 VERSIONS = "(select count(*) from revisions v where v.article_id = a.id)"
 """SQL: the number of versions of the article `a`, as all pages and commands count them: each observed state is one."""
-"""SQL: an article that has not been withdrawn."""
 _DEGREES = frozenset({"latitude", "longitude", "precision"})
 
 
@@ -121,7 +121,8 @@ shape."""
 _OFFERED = 200
 _TYPED: dict[str, tuple[str, str]] = {
     "site": (
-        "select s.name, (select count(*) from articles a where a.site = s.name) from sites s where {} order by 1",
+        f"select s.name, (select count(*) from articles where site = s.name and {IS_LIVE}) from sites s "
+        "where {} order by 1",
         "article",
     ),
     "site tag": ("select tag, count(*) from site_tags where {} group by 1", "site"),

@@ -1,9 +1,10 @@
 """Reads how complete the archive of a site is (its discovery sources, its missing pages, its URLs by outcome), and the
 history of one URL.
 
-A post counts as archived once its text is stored, even if a later fetch found it gone. It counts as missing as long as
-a source reports it and no fetch has shown what it is. A URL of unknown kind may be a post and therefore counts as a
-missing post. A URL that a web archive has captured and that is now gone counts as a gone post.
+The posts of a site are its articles, each counted once however many addresses it has, and the URLs without an article
+that sources report as posts. Such a URL counts as missing as long as no fetch has shown what it is. A URL of unknown
+kind that was not read may be a post, and is counted apart, as unread. A URL that a web archive has captured and that is
+now gone counts as a gone post.
 """
 
 from __future__ import annotations
@@ -23,7 +24,8 @@ from archiver.similar_words_and_plurals import count_noun
 from archiver.storage import Database
 from archiver.storage import crawl_traps_redirect_loops_and_host_files as crawl_exclusions
 from archiver.storage import page_requisite_records as requisites
-from archiver.storage.article_tables.article_storing_and_withdrawal import count_withdrawn
+from archiver.storage.article_counts import ArticleCounts, count_articles
+from archiver.storage.article_tables.article_storing_and_withdrawal import count_withdrawals, withdrawal_of
 from archiver.storage.article_tables.captures_redirects_and_import_records import usage_statements_of
 from archiver.storage.column_values_and_completions import IS_LIVE, stored_object
 from archiver.storage.delisted_posts_and_edit_samples import delisted_posts, edit_estimate, unlisted_posts
@@ -218,7 +220,7 @@ def missing_pages(db: Database, site_id: int, limit: int = -1) -> list[dict[str,
 # -- the completeness of a site
 
 STATES = ("archived", "missing", "gone", "refused")
-_STORED = (Outcome.ARCHIVED, Outcome.UNCHANGED, Outcome.DUPLICATE)
+_STORED = (Outcome.ARCHIVED, Outcome.UNCHANGED)
 _OPEN = (Outcome.DUE, Outcome.FAILED, Outcome.HELD)
 BALANCE = (
     *(o for o in Outcome if o not in (Outcome.UNCHANGED, Outcome.NOT_FOUND, Outcome.DUE, Outcome.FAILED)),
@@ -251,14 +253,14 @@ def site_completeness(db: Database, site: dict[str, Any], runs: int = 3) -> dict
     """Returns the state of one site, ready for JSON; `site` is its row and `runs` the number of runs to include. Keys:
 
     - site, start_url, platform.
-    - articles: the number of all articles that are not withdrawn, and of those that are gone, are duplicates, were
-      revised, or are paid (open only to subscribers).
-    - withdrawn: the further articles whose pages proved not to be posts, or to be copies of other posts.
+    - articles: the numbers of `ArticleCounts`, and of the articles that are paid (open only to subscribers).
+    - withdrawn: the number of withdrawn articles; withdrawn_because: the same by reason.
     - untaken: pages that look like the posts of the site, but were not stored as posts (rule, pages, example).
     - unlisted: posts that are no longer listed and may be gone (posts, example).
     - delisted: posts that a source or listing no longer shows, and that are still online (posts, example).
     - removed: posts removed by takedown (docs/operate.md).
-    - posts: the URLs of posts by state, with the total as `found`.
+    - posts: the posts by state, with the total as `found`.
+    - unread: the URLs that may be posts and were not read.
     - archived_otherwise: the archived posts whose last outcome is another one (held, duplicate, refused ...), by
       outcome. In `balance` they are counted under that outcome.
     - sources: for each source, the same counts as in `posts`, the most complete source first, with the `balance` of all
@@ -290,18 +292,9 @@ def site_completeness(db: Database, site: dict[str, Any], runs: int = 3) -> dict
     counted = page_counts(db, site_id)
     captured = _gone_but_captured(db, site_id, counted)
     everything = [count for count in counted if not count.source]
-    posts = _by_state(everything, captured.get(str(DiscoverySource.CDX), 0))
-    live = f"select count(*) from articles where site = ? and {IS_LIVE}"
-    articles = [
-        db.execute(f"{live} {condition}", [site["name"]]).fetchone()[0]
-        for condition in (
-            "",
-            "and gone_at is not null",
-            "and duplicate_of is not null",
-            "and revision > 1",
-            "and access = 'paid'",
-        )
-    ]
+    articles = count_articles(db, datetime.now(UTC), site["name"])[site["name"]]
+    paid = f"select count(*) from articles where site = ? and access = 'paid' and {IS_LIVE}"
+    posts = _posts_by_state(everything, articles, captured.get(str(DiscoverySource.CDX), 0))
     outcomes = _by_outcome(everything)
     wrong_guesses = sum(count.pages for count in everything if count.outcome == Outcome.NOT_FOUND)
     missing = count_missing(db, site_id)
@@ -309,14 +302,20 @@ def site_completeness(db: Database, site: dict[str, Any], runs: int = 3) -> dict
         "site": site["name"],
         "start_url": site["start_url"],
         "platform": site["platform"],
-        "articles": dict(zip(("all", "gone", "duplicates", "revised", "paid"), articles, strict=True)),
-        "withdrawn": count_withdrawn(db, site["name"]),
+        "articles": {
+            **{name: getattr(articles, name) for name in ("all", "gone", "duplicates", "revised")},
+            "new_this_week": articles.new,
+            "paid": db.execute(paid, [site["name"]]).fetchone()[0],
+        },
+        "withdrawn": articles.withdrawn,
+        "withdrawn_because": count_withdrawals(db, site["name"]) if articles.withdrawn else {},
         "untaken": [asdict(one) for one in untaken_pages(db, site_id)],
         "unlisted": dict(zip(("posts", "example"), unlisted_posts(db, site_id), strict=True)),
         "delisted": dict(zip(("posts", "example"), delisted_posts(db, site_id), strict=True)),
         "held": [asdict(one) for one in held_pages(db, site_id)],
         "removed": len(tombstones(db, "site = ? and allowed_at is null", [site["name"]])),
         "posts": posts,
+        "unread": _count_unread(everything),
         "archived_otherwise": _archived_otherwise(everything),
         "sources": _sources(counted, captured),
         "balance": _balance(outcomes),
@@ -336,25 +335,26 @@ def site_completeness(db: Database, site: dict[str, Any], runs: int = 3) -> dict
 
 @dataclass(frozen=True, slots=True)
 class PostCounts:
-    """The numbers of a site's post URLs by state (as in `posts` of `site_completeness`), and the number of all its
-    missing URLs.
+    """The numbers of a site's posts by state and of its unread URLs (`posts` and `unread` of `site_completeness`), and
+    the number of all its missing URLs.
     """
 
     posts: dict[str, int]
     missing: int = 0
+    unread: int = 0
 
     @property
     def coverage(self) -> float | None:
-        """Returns the share (0 to 1) of archived posts among the archived and missing posts; None if there are no such
-        posts.
+        """Returns the share (0 to 1) of archived posts among the archived and missing posts and the unread URLs; None
+        if there are none of these.
         """
-        known = self.posts["archived"] + self.posts["missing"]
+        known = self.posts["archived"] + self.posts["missing"] + self.unread
         return self.posts["archived"] / known if known else None
 
 
 def count_posts_of_sites(db: Database, now: datetime) -> dict[int, PostCounts]:
-    """Returns the numbers of posts and missing URLs of each site that has pages, by site ID, with three queries for all
-    sites.
+    """Returns the numbers of posts and missing URLs of each site that has pages, by site ID. The number of queries does
+    not depend on the number of sites.
 
     Unlike `site_completeness`, pages that are gone and that only a web archive has captured do not count as posts.
     """
@@ -366,8 +366,13 @@ def count_posts_of_sites(db: Database, now: datetime) -> dict[int, PostCounts]:
             [stamp(now)],
         ).fetchall()
     )
+    articles, names = count_articles(db, now), dict(db.execute("select id, name from sites").fetchall())
     return {
-        site: PostCounts(_by_state(counted, 0), sum(map(_count_missing, counted)) + listings.get(site, 0))
+        site: PostCounts(
+            _posts_by_state(counted, articles[names[site]], 0),
+            sum(map(_count_missing, counted)) + listings.get(site, 0),
+            _count_unread(counted),
+        )
         for site, counted in page_counts_of_sites(db).items()
     }
 
@@ -396,12 +401,21 @@ def _state_of(count: Count) -> str:
 
 def _counts_as_posts(count: Count) -> bool:
     """Returns True if the pages of a `Count` are reported as posts. A part of a post is reported only if it could not
-    be fetched. A page whose article was withdrawn is not reported.
+    be fetched. A page whose article was withdrawn is not reported, nor is a second address of a post.
     """
     if count.kind == PageKind.PART:
         return count.outcome == Outcome.FAILED
-    has_article = count.with_article and count.outcome != Outcome.NOT_ARTICLE
-    return count.kind == PageKind.POST or has_article or (count.kind == PageKind.UNKNOWN and count.outcome in _OPEN)
+    if count.outcome == Outcome.DUPLICATE:
+        return False
+    return count.kind == PageKind.POST or (count.with_article and count.outcome != Outcome.NOT_ARTICLE)
+
+
+def _count_unread(counted: Iterable[Count]) -> int:
+    return sum(
+        count.pages
+        for count in counted
+        if count.kind == PageKind.UNKNOWN and count.outcome in _OPEN and not count.with_article
+    )
 
 
 def _gone_but_captured(db: Database, site_id: int, counted: Iterable[Count]) -> dict[str, int]:
@@ -424,6 +438,16 @@ def _gone_but_captured(db: Database, site_id: int, counted: Iterable[Count]) -> 
 
 def _is_gone_unread(count: Count) -> bool:
     return count.kind == PageKind.UNKNOWN and count.outcome == Outcome.GONE and not count.with_article
+
+
+def _posts_by_state(counted: Iterable[Count], articles: ArticleCounts, captured: int) -> dict[str, int]:
+    """Returns the numbers of a site's posts by state. `counted` are its pages, and `captured` is the number of its
+    pages that only a web archive has captured.
+    """
+    known = _by_state((count for count in counted if not count.with_article and count.outcome not in _STORED), captured)
+    known["archived"] += articles.all - articles.gone
+    known["gone"] += articles.gone
+    return {**known, "found": known["found"] + articles.all}
 
 
 def _by_state(counted: Iterable[Count], captured: int) -> dict[str, int]:
@@ -697,10 +721,12 @@ def _article(db: Database, article_id: int | None, address_kind: str | None) -> 
     )
     if row is None:
         return None
+    withdrawn = withdrawal_of(db, row["id"])
     states = db.query(
         "select revision, observed_at, changed, same_as, undone_at from revisions where article_id = ? "
         "order by revision",
         [article_id],
     )
     revisions = [{**one, "changed": json.loads(one["changed"] or "[]")} for one in states]
-    return {**row, "address_kind": address_kind, "revisions": revisions}
+    kind = {"address_kind": address_kind, "withdrawn": asdict(withdrawn) if withdrawn else None}
+    return {**row, **kind, "revisions": revisions}

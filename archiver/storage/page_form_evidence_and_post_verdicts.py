@@ -30,7 +30,7 @@ from archiver.articles.post_verdicts_by_page_form import (
 )
 from archiver.extraction.page_classifier import GUESSES
 from archiver.extraction.template.site_rules_and_constants import BY_HAND, DATED_BY_HAND
-from archiver.items import Outcome, PageForm, PageKind
+from archiver.items import UNDONE, Outcome, PageForm, PageKind
 from archiver.storage import Database
 from archiver.storage.pages_and_source_hints import LATEST_HINT, last_rowid, stamp
 
@@ -371,7 +371,8 @@ def untaken_pages(db: Database, site_id: int) -> list[UntakenPages]:
         "select coalesce(p.rule, ''), p.url, o.id, o.kind = 'post', o.address, "
         "(select d.found_on_page_id from page_discoveries d where d.page_id = p.id and d.source = 'listing') "
         "from pages p cross join page_forms f on f.page_id = p.id cross join forms o on o.id = f.form_id "
-        "where p.site_id = ? and p.outcome = 'not-article' and (o.kind = 'post' or o.kind is null and p.rule in "
+        f"where p.site_id = ? and p.outcome = 'not-article' and p.rule is not '{UNDONE}' "
+        "and (o.kind = 'post' or o.kind is null and p.rule in "
         f"({', '.join('?' * len(_BY_APPEARANCE))}))",
         [site_id, *sorted(_BY_APPEARANCE)],
     ).fetchall()

@@ -28,6 +28,7 @@ from archiver.frontier.page_samples_and_edit_estimates import SAMPLE_REASON
 from archiver.items import (
     NO_LONGER_LISTED,
     STILL_ONLINE,
+    UNDONE,
     UNLISTED,
     DiscoveredURL,
     DiscoverySource,
@@ -61,7 +62,9 @@ from archiver.storage.article_tables.article_storing_and_withdrawal import (
     publication_time,
     restore_article,
     store_identified,
+    undone_withdrawal,
     withdraw_article,
+    withdrawal_of,
 )
 from archiver.storage.article_tables.article_urls_and_identification import (
     add_alias,
@@ -391,7 +394,11 @@ def _store_archived(run: StoringRun, storing: Storing) -> Effect:
         )
     if result.parts and stored.change is not Change.GONE:
         multipage_articles.set_capture_of_parts(db, stored.article_id, storing.key)
-    if stored.change is not Change.NEW:
+    undone = undone_withdrawal(db, stored.article_id, run.run_id) if stored.change is not Change.NEW else None
+    if undone and stored.change in _SHOWN_AS_STORED:
+        storing.result = replace(result, rule=UNDONE)
+        return Effect(Outcome.NOT_ARTICLE, undone.reason, stored.article_id)
+    if stored.change is Change.REVISED or not undone:
         restore_article(db, stored.article_id)
     if storing.row is not None and storing.row["urlkey"] != storing.key and stored.change is not Change.COPY:
         release_former_address(db, storing.row["urlkey"])
@@ -435,6 +442,7 @@ def _is_announced(storing: Storing) -> bool:
     return is_announced(storing.known.reason)
 
 
+_SHOWN_AS_STORED = (Change.UNCHANGED, Change.REEXTRACTED, Change.STUB)
 _CHANGES = {
     Change.NEW: (Outcome.ARCHIVED, True),
     Change.REVISED: (Outcome.ARCHIVED, True),
@@ -497,6 +505,8 @@ def _store_unchanged(run: StoringRun, storing: Storing) -> Effect:
     article_id = storing.known.article_id
     if not article_id:
         return Effect(Outcome.NOT_ARTICLE, result.reason)
+    if (withdrawn := withdrawal_of(run.db, article_id)) is not None:
+        return Effect(Outcome.NOT_ARTICLE, withdrawn.reason)
     mark_seen(run.db, article_id, result.at)
     storing.counts.unchanged += 1
     return Effect(Outcome.UNCHANGED, result.reason, article_id)

@@ -17,7 +17,7 @@ from archiver.fields import MEASURED, WEIGHED
 from archiver.items import FOREIGN_FEED, Article, DiscoverySource, Evidence, Outcome, PageKind, PageResult
 from archiver.storage import Database
 from archiver.storage.archive_opening_and_transactions import path_of
-from archiver.storage.column_values_and_completions import stored_object, stored_time
+from archiver.storage.column_values_and_completions import IS_LIVE, stored_object, stored_time
 from archiver.storage.locks import is_site_locked
 from archiver.storage.pages_and_source_hints import EPOCH, last_rowid, stamp
 
@@ -109,7 +109,7 @@ def end_run(
     finished run; `statistics` is the JSON from `RunStatistics.as_json`, None if nothing was measured.
     """
     articles = db.execute(
-        "select count(*) from articles where site = "
+        f"select count(*) from articles where {IS_LIVE} and site = "
         "(select s.name from runs r join sites s on s.id = r.site_id where r.id = ?)",
         [run_id],
     ).fetchone()[0]
@@ -511,11 +511,15 @@ def _counted_outcome(result: PageResult, outcome: Outcome, before: str) -> str:
 
 
 def _fields_from_hints(article: Article) -> list[str]:
-    """Returns the fields whose values came from a feed or sitemap and are not shown on the article's page."""
+    """Returns the fields whose values came from a feed or sitemap and are not shown on the article's page. A page
+    without the text shows none of them: what it has, such as a title, is the site's own.
+    """
     given = {one.field for one in article.evidence if one.source in _HINTS}
     if not given:
         return []
-    given.difference_update(one.field for one in article.evidence if _is_shown(one))
+    shown = {one.field for one in article.evidence if _is_shown(one)}
+    if "body" not in given - shown:
+        given -= shown
     return [name for name in _MAYBE_HINTED if name in given and getattr(article, name)]
 
 

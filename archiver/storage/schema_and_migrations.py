@@ -1207,6 +1207,10 @@ def m002_access(db: Database) -> None:
     follow_field_table(db)
 
 
+def m003_first_seen_index(db: Database) -> None:
+    db.execute("create index idx_articles_site_first_seen on articles (site, first_seen)")
+
+
 MIGRATION_SET, MIGRATIONS_TABLE = "archiver", "_sqlite_migrations"
 _MIGRATIONS_SCHEMA = (
     """CREATE TABLE "_sqlite_migrations" (
@@ -1219,7 +1223,7 @@ _MIGRATIONS_SCHEMA = (
     ON "_sqlite_migrations" ("migration_set", "name")""",
 )
 """The table in which sqlite-utils records migrations, as sqlite-utils makes it. A new archive is made without it."""
-MIGRATIONS: tuple[Callable[[Database], None], ...] = (m001_schema_0_3_0, m002_access)
+MIGRATIONS: tuple[Callable[[Database], None], ...] = (m001_schema_0_3_0, m002_access, m003_first_seen_index)
 """All migrations in order. The name of the function is the name of the migration."""
 
 

@@ -16,7 +16,7 @@ from datetime import datetime
 from archiver.discovery.sitemaps import kind_of_sitemap
 from archiver.discovery.url_classifier_and_patterns import FILE, SCOPE
 from archiver.extraction.page_classifier import is_declared
-from archiver.items import NEEDS_JAVASCRIPT, DiscoverySource, Outcome, PageKind
+from archiver.items import NEEDS_JAVASCRIPT, UNDONE, DiscoverySource, Outcome, PageKind
 from archiver.storage import Database
 from archiver.storage.page_discoveries_counts_and_source_trust import page_counts
 from archiver.storage.pages_and_source_hints import LATEST_HINT, stamp
@@ -25,7 +25,7 @@ _EXPLAINED_OUTCOMES = frozenset(
     {Outcome.DUE, Outcome.FAILED, Outcome.HELD, Outcome.GONE, Outcome.NOT_FOUND, Outcome.REFUSED, Outcome.OUT_OF_SCOPE}
 )
 _BY_ADDRESS = frozenset({"listing address", "date address", "page address", "home"})
-_EXPLAINED_RULES = frozenset({SCOPE, FILE, NEEDS_JAVASCRIPT, "not-html", "kind given by its source"})
+_EXPLAINED_RULES = frozenset({SCOPE, FILE, NEEDS_JAVASCRIPT, UNDONE, "not-html", "kind given by its source"})
 """Rules that say why an entry is not a post without a guess from its appearance."""
 _JSON_LD = "json-ld"  # a theme may declare each of its posts as a collection
 _FEWEST_ENTRIES = 3

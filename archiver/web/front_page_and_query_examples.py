@@ -24,7 +24,8 @@ from archiver.search.query_with_filters_and_sort import Query
 from archiver.search.search_hits_facets_and_similar_articles import distinctive_words, run
 from archiver.search.word_splitting import split_into_words
 from archiver.storage import Database
-from archiver.storage.column_values_and_completions import stored_texts
+from archiver.storage.article_counts import count_articles
+from archiver.storage.column_values_and_completions import IS_LIVE, stored_texts
 from archiver.storage.completeness_and_url_history import PostCounts, count_posts_of_sites
 from archiver.web.archive_connections_and_cache import get_cached
 from archiver.web.search_pages import search_page
@@ -78,11 +79,9 @@ class SiteSummary:
 
     - `title`: its name on its own home page; the name of the site if that was not captured or has none.
     - `icon`: the URL on this server of its captured icon; "" if there is none.
-    - `articles`, `recent`, `edited`, `deleted`: the numbers of all its articles, of those first seen in the last seven
-      days, of those with several versions, and of those that are gone.
+    - `articles`, `recent`, `edited`, `deleted`: the numbers `all`, `new`, `revised` and `gone` of `ArticleCounts`.
     - `by_year`: the number of its articles in each year of the archive.
-    - `posts`: the number of known posts that are archived (`archived`) or missing (`missing`); of all URLs that are
-      missing, `missing_urls`.
+    - `archived`, `missing`, `unread`, `missing_urls`: the numbers of `PostCounts`.
     - `health`: green, amber, red or unknown.
     """
 
@@ -96,6 +95,7 @@ class SiteSummary:
     by_year: tuple[int, ...]
     archived: int
     missing: int
+    unread: int
     missing_urls: int
     is_crawled: bool
     health: str
@@ -146,24 +146,23 @@ def read_overview(request: ArchiveRequest, now: datetime) -> Overview:
     """Reads what the archive contains."""
     db = request.db
     known = {row["name"]: row for row in db.query("select * from sites")}
-    counts = dict.fromkeys(known, 0) | dict(db.execute("select site, count(*) from articles group by site").fetchall())
-    largest = sorted(counts, key=lambda name: (-counts[name], name))[:_SITES]
+    articles = count_articles(db, now)
+    counts = {name: articles[name] for name in {*known, *articles}}
+    largest = sorted(counts, key=lambda name: (-counts[name].all, name))[:_SITES]
     years = _find_years(db, now.year + 1)
     charted = range(max(years[0], years[1] - _MOST_YEARS + 1), years[1] + 1) if years else range(0)
-    withdrawn, crawled_at = (
-        db.execute(query).fetchone()[0]
-        for query in ("select count(*) from withdrawn_articles", "select max(started_at) from runs")
-    )
+    (crawled_at,) = db.execute("select max(started_at) from runs").fetchone()
     sites = [{**known.get(name, {"name": name}), "articles": counts[name]} for name in largest]
+    total = sum(one.all for one in counts.values())
     return Overview(
-        sum(counts.values()) - withdrawn,
+        total,
         len(counts),
         years,
         charted.start,
         crawled_at,
         tuple(_summarize_sites(request, now, sites, charted)),
         tuple(_newest_articles(db, now)),
-        tuple(pick_examples(db, largest[:_SAMPLED_SITES])) if sum(counts.values()) else (),
+        tuple(pick_examples(db, largest[:_SAMPLED_SITES])) if total else (),
     )
 
 
@@ -185,43 +184,36 @@ def _find_years(db: Database, latest: int) -> tuple[int, int] | None:
 def _summarize_sites(
     request: ArchiveRequest, now: datetime, sites: list[dict[str, Any]], charted: range
 ) -> Iterator[SiteSummary]:
-    """Yields the summaries of sites, given as rows of `sites` with the number of their articles. A site without a row
+    """Yields the summaries of sites, given as rows of `sites` with the counts of their articles. A site without a row
     of its own has only a name and articles.
     """
     db, stored = request.db, [site for site in sites if "id" in site]
     posts, healths = count_posts_of_sites(db, now), read_healths(db, stored, now)
     crawled = {row[0] for row in db.execute("select distinct site_id from runs")}
-    week_ago = (now - timedelta(days=7)).isoformat()
     for site in sites:
         number = site.get("id", 0)
         name = site["name"]
         home = find_home_page(request, site) if number else HomePage()
         of_posts = posts.get(number, PostCounts({"archived": 0, "missing": 0}))
-        edited, deleted, recent = (
-            db.execute(f"select count(*) from articles where site = ? and {condition}", [name, *values]).fetchone()[0]
-            for condition, values in (
-                ("revision > 1", ()),
-                ("gone_at is not null", ()),
-                ("published >= ? and first_seen >= ?", (week_ago[:10], week_ago)),
-            )
-        )
+        articles = site["articles"]
         yield SiteSummary(
             name,
             home.title or name,
             find_icon(request, home),
-            site["articles"],
-            recent,
-            edited,
-            deleted,
+            articles.all,
+            articles.new,
+            articles.revised,
+            articles.gone,
             tuple(
                 db.execute(
-                    "select count(*) from articles where site = ? and published >= ? and published < ?",
+                    f"select count(*) from articles where site = ? and published >= ? and published < ? and {IS_LIVE}",
                     [name, f"{year}", f"{year + 1}"],
                 ).fetchone()[0]
                 for year in charted
             ),
             of_posts.posts["archived"],
             of_posts.posts["missing"],
+            of_posts.unread,
             of_posts.missing,
             number in crawled,
             healths[number].state if number else "unknown",

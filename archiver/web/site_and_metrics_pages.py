@@ -32,7 +32,7 @@ from archiver.search.query_with_filters_and_sort import Query
 from archiver.sites.archiver_toml import effective_settings, load_config
 from archiver.storage import Database
 from archiver.storage import completeness_and_url_history as completeness
-from archiver.storage.column_values_and_completions import VERSIONS
+from archiver.storage.column_values_and_completions import IS_LIVE, VERSIONS
 from archiver.storage.completeness_and_url_history import count_posts_of_sites, describe_archived, site_completeness
 from archiver.storage.run_records_and_statistics import as_shown
 from archiver.storage.sites_settings_and_rules import (
@@ -120,7 +120,8 @@ def _read_newest(db: Database, site: str) -> list[dict[str, Any]]:
     columns = f"id, title, published, published_precision, first_seen, language, {VERSIONS} as versions, gone_at"
     return list(
         db.query(
-            f"select {columns} from articles a where site = ? and published <= ? order by published desc, id limit ?",
+            f"select {columns} from articles a where site = ? and published <= ? and {IS_LIVE} "
+            "order by published desc, id limit ?",
             [site, f"{datetime.now(UTC):%Y-%m-%d}~", _NEWEST],
         )
     )
@@ -302,7 +303,8 @@ def _count_articles_a_year(
         (oldest, *names),
         lambda: request.db.execute(
             "select site, cast(substr(published, 1, 4) as integer) as year, count(*) from articles "
-            "where site in (select value from json_each(?)) and year between ? and ? group by site, year",
+            f"where site in (select value from json_each(?)) and year between ? and ? and {IS_LIVE} "
+            "group by site, year",
             [json.dumps(names), oldest, now],
         ).fetchall(),
     )

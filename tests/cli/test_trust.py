@@ -38,11 +38,11 @@ def test_status_prints_json(run: Run) -> None:
     assert state["posts"] == {"found": 7, "archived": 3, "missing": 2, "gone": 1, "refused": 1}
     assert {row["source"]: (row["found"], row["archived"], row["missing"]) for row in state["sources"]} == {
         "api": (1, 0, 1),
-        "sitemap": (5, 3, 1),
+        "sitemap": (4, 2, 1),
         "feed": (3, 2, 1),
         "link": (1, 0, 0),
     }
-    assert state["articles"] == {"all": 4, "gone": 1, "duplicates": 1, "revised": 1, "paid": 0}
+    assert state["articles"] == {"all": 4, "gone": 1, "duplicates": 1, "revised": 1, "new_this_week": 0, "paid": 0}
     assert state["failures"] == [
         {"reason": "HTTP 503", "pages": 1, "example": "https://harbour.example/2024/05/broken"}
     ]

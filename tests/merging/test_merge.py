@@ -30,7 +30,7 @@ A, B = [Seen(0, 1, 1), Seen(3, 1, 1), Seen(0, 2, 1)], [Seen(1, 1, 2), Seen(4, 1,
 def test_a_merge_into_an_empty_archive_is_complete(tmp_path: Path) -> None:
     whole = make_all(tmp_path / "a")
     into = tmp_path / "b" / "archive.db"
-    done = command(into, "merge", str(whole), "--json")
+    done = command(into, "merge", str(whole), "--yes", "--json")
     assert done.exit_code == 0, done.output
     assert json.loads(done.output)[0]["articles"] == 9
     assert state(into) == state(whole)
@@ -43,7 +43,7 @@ def test_a_merge_into_an_empty_archive_is_complete(tmp_path: Path) -> None:
 
 def test_a_repeated_merge_counts_nothing_but_known_articles(tmp_path: Path) -> None:
     whole, into = make_all(tmp_path / "a"), tmp_path / "b" / "archive.db"
-    first, again = (json.loads(command(into, "merge", str(whole), "--json").output)[0] for _ in range(2))
+    first, again = (json.loads(command(into, "merge", str(whole), "--yes", "--json").output)[0] for _ in range(2))
     assert first["pages"] > 0
     assert {name for name, count in again.items() if isinstance(count, int) and count} == {"joined"}
 
@@ -114,23 +114,23 @@ def test_invalid_archives_are_refused(tmp_path: Path) -> None:
         ("a/archive.db", "MergeRefused"),
         ("a", "NotAnArchive"),
     ):
-        refused = command(into, "merge", str(tmp_path / name))
+        refused = command(into, "merge", str(tmp_path / name), "--yes")
         assert (refused.exit_code, fault(refused)) == (1, f"{kind} {tmp_path / name}")
     for written in (other, into):
         with lock_site(written, "quay.example"):
-            assert fault(command(into, "merge", str(other))) == f"ArchiveInUse {written}"
+            assert fault(command(into, "merge", str(other), "--yes")) == f"ArchiveInUse {written}"
     db = open_archive(other)
     db.execute("insert into _sqlite_migrations (migration_set, name, applied_at) values ('archiver', 'm999', '')")
     db.conn.commit()
     db.close()
-    assert "newer version" in command(into, "merge", str(other)).output
+    assert "newer version" in command(into, "merge", str(other), "--yes").output
     assert state(into) == once
 
 
 def test_captures_of_a_missing_file_are_left_out_and_reported(tmp_path: Path) -> None:
     into, other = make(tmp_path / "a", A), make(tmp_path / "b", B)
     next((other.parent / "warc").glob("*.warc.gz")).unlink()
-    done = command(into, "merge", str(other))
+    done = command(into, "merge", str(other), "--yes")
     assert done.exit_code == 1
     assert re.search(r"\b1 WARC file", done.output)
     assert not verify(into).findings

@@ -32,7 +32,7 @@ def test_saved_searches_with_a_free_name_are_copied_with_their_hits(tmp_path: Pa
     keep(ours, "both", "keeper")
     keep(theirs, "Both", "wording")
     keep(theirs, "theirs", "keeper")
-    done = command(ours, "merge", str(theirs))
+    done = command(ours, "merge", str(theirs), "--yes")
     assert ": Both" in done.output
     with Archive(ours) as archive:
         assert [(one.name, one.query.text) for one in saved_search.saved_searches(archive.db)] == [

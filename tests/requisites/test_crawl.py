@@ -308,7 +308,7 @@ def test_merged_archives_have_the_pictures_of_both(tmp_path: Path) -> None:
         pages["/"] = home("/first/", "/second/")
         crawl_summary(site.url, "--requisites", "all", archive=two)
         for _ in range(2):
-            done = archiver("merge", str(two), archive=one)
+            done = archiver("merge", str(two), "--yes", archive=one)
             assert done.returncode == 0, done.stderr
             for query in (
                 "select url, outcome, wanted, capture_id is null from requisites order by url",

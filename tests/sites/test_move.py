@@ -178,7 +178,7 @@ def test_an_archive_with_the_former_address_is_merged_into_the_moved_site(
     for archive in (here, there):
         crawl(old.url, archive=archive)
     archiver("sites", "move", name_of(old), new.url, "--yes", archive=here)
-    assert archiver("merge", str(there), archive=here).returncode == 0
+    assert archiver("merge", str(there), "--yes", archive=here).returncode == 0
     assert rows(here, "select name from sites") == [(name_of(new),)]
     assert rows(here, "select count(*), count(distinct site) from articles") == [(POSTS, 1)]
     assert rows(here, "select count(*) from runs") == [(2,)]

@@ -76,7 +76,7 @@ def test_what_was_accepted_is_taken_back_by_undoing_the_run_that_is_named(cut: t
     assert f"{COUNT} articles revised" in accepted
     assert "'archiver runs undo 2'" in accepted
     assert rows(archive, "select id, body from articles") != whole
-    undone = archiver("runs", "undo", "2", archive=archive).stdout
+    undone = archiver("runs", "undo", "2", "--yes", archive=archive).stdout
     assert f"{COUNT} edits were taken back, 0 posts were marked online again" in undone
     assert rows(archive, "select id, body from articles") == whole
 

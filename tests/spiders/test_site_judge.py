@@ -538,7 +538,7 @@ def test_pages_of_a_manual_with_tags_that_say_when_they_were_changed_are_no_post
 def test_a_merge_keeps_what_is_withdrawn(handbook: tuple[SiteServer, Path], tmp_path: Path) -> None:
     _, archive = handbook
     whole = tmp_path / "whole.db"
-    merged = archiver("merge", str(archive), archive=whole)
+    merged = archiver("merge", str(archive), "--yes", archive=whole)
     assert merged.returncode == 0, merged.stderr
     query = "select a.url, w.reason from withdrawn_articles w join articles a on a.id = w.article_id order by 1"
     assert rows(whole, query) == rows(archive, query) != []

@@ -178,7 +178,7 @@ def test_merging_again_extends_the_file(archive: Path, tmp_path: Path) -> None:
     sizes = []
     for hour in range(1, 4):
         moved = shutil.copytree(archive.parent, tmp_path / f"moved-{hour}") / archive.name  # as from another machine
-        do("merge", together, moved)
+        do("merge", together, moved, "--yes")
         shutil.rmtree(moved.parent)
         assert findings(together) == []
         sizes.append(the_file(together).stat().st_size)

@@ -87,21 +87,27 @@ def assert_counts_agree(db: Database, name: str) -> None:
     """Check the counts of a site against a count of its pages one by one."""
     site = find_site(db, name)
     counted = site_completeness(db, site)
-    by_source: dict[str, Counter[str]] = {"": Counter()}
+    articles = [row["gone_at"] for row in db.query("select gone_at from articles where site = ?", [name])]
+    gone = sum(at is not None for at in articles)
+    by_source: dict[str, Counter[str]] = {"": Counter(archived=len(articles) - gone, gone=gone)}
+    unread = 0
     balance: Counter[str] = Counter()
     for page in list(db.query("select * from pages where site_id = ?", [site["id"]])):
         sources = {row[0] for row in db.execute("select source from page_sources where page_id = ?", [page["id"]])}
         outcome = page["outcome"]
         balance["archived" if outcome == "unchanged" else outcome] += 1
         state = _state_of_post(page, sources)
-        for source in ("", *(sources - {"entry"})):  # an entry is a listing or a link, too
+        unread += page["kind"] == "unknown" and outcome in ("due", "failed", "held") and page["article_id"] is None
+        is_article = page["article_id"] is not None or outcome in ("archived", "unchanged")
+        for source in (*(() if is_article else ("",)), *sources):
             by_source.setdefault(source, Counter())[state] += 1
     states = ("archived", "missing", "gone", "refused")
     assert {state: counted["posts"][state] for state in states} == {state: by_source[""][state] for state in states}
+    assert counted["unread"] == unread > 0
     assert counted["wrong_guesses"] == balance.pop("not-found", 0)
     assert {key: number for key, number in counted["balance"].items() if number and key != "found"} == dict(balance)
     listed = {row["source"]: row for row in counted["sources"]}
-    assert set(by_source) - {"", "seed"} == set(listed)
+    assert set(by_source) - {"", "seed", "entry"} == set(listed)
     assert len(listed) > 5
     for source, row in listed.items():
         assert {state: row[state] for state in states} == {state: by_source[source][state] for state in states}
@@ -111,14 +117,14 @@ def _state_of_post(page: dict[str, Any], sources: set[str]) -> str:
     kind, outcome, read = page["kind"], page["outcome"], page["article_id"] is not None
     if kind == "part":
         return "missing" if outcome == "failed" else ""
-    if not (
+    if outcome == "duplicate" or not (
         kind == "post"
         or (read and outcome != "not-article")
-        or (kind == "unknown" and (outcome in ("due", "failed", "held") or (outcome == "gone" and "cdx" in sources)))
+        or (kind == "unknown" and outcome == "gone" and "cdx" in sources)
     ):
         return ""
     if outcome == "gone":
         return "gone"
-    if read or outcome in ("archived", "unchanged", "duplicate"):
+    if read or outcome in ("archived", "unchanged"):
         return "archived"
     return "refused" if outcome == "refused" else "missing" if outcome in ("due", "failed", "held") else "other"

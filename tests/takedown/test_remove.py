@@ -186,7 +186,7 @@ def test_requisites_of_a_removed_post_go_and_shared_ones_stay(archive: Path) -> 
                     timedelta(days=30),
                 )
     into = archive.parent.parent / "merged" / "archive.db"
-    assert command(into, "merge", str(archive)).exit_code == 0
+    assert command(into, "merge", str(archive), "--yes").exit_code == 0
     for one in (archive, into):
         assert holds(one, "picture https://quay.example/own")
         assert not verify(one).findings

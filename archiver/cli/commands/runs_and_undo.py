@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from archiver.cli.shared_options import archive_option, json_option, list_options
 from archiver.cli.shell_completion import complete
-from archiver.cli.terminal_output import count_noun, format_time, print_json, print_table, print_values
+from archiver.cli.terminal_output import (
+    confirm,
+    count_noun,
+    format_time,
+    print_json,
+    print_table,
+    print_values,
+    strip_control_characters,
+)
+
+if TYPE_CHECKING:
+    from archiver.maintenance.run_undoing_and_held_page_release import UndoneRun
 
 
 @click.group(short_help="List the runs of crawls, show or undo one.", invoke_without_command=True)
@@ -84,32 +95,44 @@ def show(run: int, form: str | None, archive: str) -> None:
 
 @runs.command()
 @click.argument("run", type=int, shell_complete=complete("run"))
-@click.option("--dry-run", is_flag=True, help="Only count; change nothing.")
+@click.option("--dry-run", is_flag=True, help="Only show what would be taken back; change nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @json_option
 @archive_option
-def undo(run: int, dry_run: bool, as_json: bool, archive: str) -> None:
+def undo(run: int, dry_run: bool, yes: bool, as_json: bool, archive: str) -> None:
     """Take back what RUN did to articles, for example if the site was broken during that run.
 
     An edit is taken back: the revision before it is current again, and the edit stays in the history, marked as undone.
     Posts that the run found gone count as online again, and articles that it was the first to store are withdrawn.
-    Nothing is deleted. The next crawl fetches the pages again. Articles that a later run has changed again are left
-    unchanged.
+    Nothing is deleted. The next crawl fetches the pages again. A withdrawn article comes back if its page shows another
+    state then, or if a person names it ('archiver add URL --again'). Articles that a later run has changed again are
+    left unchanged. What is taken back is shown before, and confirmed.
 
     \b
     Examples:
       archiver runs undo 12 --dry-run
       archiver runs undo 12
+      archiver runs undo 12 --yes
 
-    Exit code: 0 done; 1 there is no such run, or it was undone before.
+    Exit code: 0 done; 1 there is no such run, or it was undone before; 2 without a terminal, --yes is needed.
     """
     from archiver.maintenance.run_undoing_and_held_page_release import undo_run
     from archiver.storage.archive_opening_and_transactions import opened
 
     with opened(archive) as db:
-        done = undo_run(db, run, datetime.now(UTC), dry_run=dry_run)
+        planned = undo_run(db, run, datetime.now(UTC), dry_run=True)
+    if not (dry_run or yes):
+        _echo_changes(planned, _SHOWN, err=True)
+        confirm(f"Undo run {run} of {planned.site}?", f"Undoing run {run}")
+    done = planned
+    if not dry_run:
+        with opened(archive) as db:
+            done = undo_run(db, run, datetime.now(UTC))
     if as_json:
         print_json({**done.as_dict(), "dry_run": dry_run})
         return
+    if dry_run or yes:
+        _echo_changes(done, len(done.articles))
     counted = ((done.revised, "edit"), (done.gone, "post"), (done.new, "new article"))
     verbs = ("would be" if dry_run else "was" if number == 1 else "were" for number, _ in counted)
     edits, posts, articles = (f"{count_noun(*one)} {verb}" for one, verb in zip(counted, verbs, strict=True))
@@ -118,6 +141,17 @@ def undo(run: int, dry_run: bool, as_json: bool, archive: str) -> None:
         click.echo(f"{count_noun(done.left, 'article')} changed again in a later run: undo that run first.")
     if done.due and not dry_run:
         click.echo(f"The next crawl fetches {count_noun(done.due, 'page')} again.")
+
+
+_SHOWN = 20
+
+
+def _echo_changes(done: UndoneRun, most: int, *, err: bool = False) -> None:
+    """Prints the articles that are changed by undoing a run, by title, at most this many."""
+    for one in done.articles[:most]:
+        click.echo(strip_control_characters(f"  {one['change']}: {one['title'] or one['url']}"), err=err)
+    if (more := len(done.articles) - most) > 0:
+        click.echo(f"  and {more:,} more ('archiver runs undo {done.run} --dry-run' lists them)", err=err)
 
 
 def _print_list(site: str | None, form: str | None, archive: str) -> None:

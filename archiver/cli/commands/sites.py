@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -347,9 +346,7 @@ def remove(site: str, with_articles: bool, yes: bool, archive: str) -> None:
 def _confirm_removal(site: str, articles: int) -> None:
     """Asks whether to remove a site with its articles. Aborts if the answer is no, or if nobody can be asked."""
     number = count_noun(articles, "article")
-    if not sys.stdin.isatty():
-        raise click.UsageError(f"Removing {site} with {number} needs --yes, or a terminal to confirm it on.")
-    confirm(f"Remove {site} with {number}? The WARC files are kept.")
+    confirm(f"Remove {site} with {number}? The WARC files are kept.", f"Removing {site} with {number}")
 
 
 @sites.command()
@@ -490,10 +487,8 @@ def _print_files_to_import(archive: Path, done: SiteMove) -> None:
 
 def _confirm_move(planned: SiteMove) -> None:
     """Asks whether to move the site. Aborts if the answer is no, or if there is no terminal on which to ask."""
-    if not sys.stdin.isatty():
-        raise click.UsageError(f"Moving {planned.old} needs --yes, or a terminal to confirm it on.")
     click.echo(_describe_move(planned, dry_run=True), err=True)
-    confirm(f"Move {planned.old} to {planned.start_url}?")
+    confirm(f"Move {planned.old} to {planned.start_url}?", f"Moving {planned.old}")
 
 
 def _describe_move(done: SiteMove, *, dry_run: bool) -> str:

@@ -137,7 +137,7 @@ def status(options: StatusOptions) -> None:
     """Show a table of all sites, or one site with its history: what each source lists compared to what is archived,
     and any problems.
 
-    For each site, the table shows its articles, those that its runs stored in the last seven days (new), its last and
+    For each site, the table shows its articles, those of them first seen in the last seven days (new), its last and
     next run, the share of the known posts that is archived (coverage), and the worst problem. 'status SITE' and --long
     show everything about a site.
 
@@ -519,8 +519,9 @@ def _summarize_completeness(state: dict[str, Any]) -> str:
     from archiver.storage.completeness_and_url_history import describe_archived
 
     posts, notes = state["posts"], {"archived": describe_archived(state)}
+    unread = f"; {count_noun(state['unread'], 'URL')} not read may be posts" if state["unread"] else ""
     shown = [name for name in ("found", "archived", "gone", "refused", "missing") if posts[name] or name == "missing"]
-    return "posts: " + ", ".join(f"{posts[name]:,} {name}{notes.get(name, '')}" for name in shown)
+    return "posts: " + ", ".join(f"{posts[name]:,} {name}{notes.get(name, '')}" for name in shown) + unread
 
 
 def _print_source_table(state: dict[str, Any]) -> None:
@@ -603,9 +604,8 @@ def _format_judged(state: dict[str, Any]) -> list[Any]:
         )
     if withdrawn := state["withdrawn"]:
         lines.append(
-            f"{count_noun(withdrawn, 'article')} withdrawn, because "
-            f"{'its page is not a post' if withdrawn == 1 else 'their pages are not posts'}: "
-            "searches and datasets leave them out"
+            f"{count_noun(withdrawn, 'article')} withdrawn, left out of searches and datasets: "
+            + "; ".join(f"{number:,}: {reason}" for reason, number in state["withdrawn_because"].items())
         )
     if unlisted := state["unlisted"]["posts"]:
         lines.append(
@@ -628,7 +628,7 @@ def _count_articles(state: dict[str, Any]) -> str:
 
 def _describe_run(run: dict[str, Any]) -> str:
     changes = ", ".join(f"{run[name]:,} {name}" for name in _RUN_COUNTS if run[name])
-    outcome = run["outcome"] or "running"
+    outcome = "undone" if run["undone_at"] else run["outcome"] or "running"
     reason = f" ({run['reason']})" if run["reason"] else ""
     others = run.get("requisite_requests") or 0
     more = f" and {others:,} for images and other files" if others else ""

@@ -153,6 +153,9 @@ def _format_article(found: dict[str, Any]) -> list[tuple[str, str]]:
         _URL_KINDS.get(article["address_kind"] or "", ""),
         f"gone since {format_time(article['gone_at'])}" if article["gone_at"] else "",
         f"same text as {article['duplicate_of']}" if article["duplicate_of"] else "",
+        f"withdrawn {format_time(article['withdrawn']['at'])}: {article['withdrawn']['reason']}"
+        if article["withdrawn"]
+        else "",
     ]
     shown = f'{article["id"]} "{article["title"]}" ({", ".join(filter(None, details))})'
     return [("article", shown), *(("revision", _format_revision(one)) for one in article["revisions"][1:]), *rows]

@@ -857,10 +857,28 @@ def is_first_seen_since(db: Database, article_id: int, at: datetime) -> bool:
     return db.execute(query, [article_id, stamp(at)]).fetchone() is not None
 
 
-def count_withdrawn(db: Database, site: str) -> int:
-    """Returns the number of a site's articles that are withdrawn."""
-    query = "select count(*) from withdrawn_articles w join articles a on a.id = w.article_id where a.site = ?"
-    return int(db.execute(query, [site]).fetchone()[0])
+def count_withdrawals(db: Database, site: str) -> dict[str, int]:
+    """Returns the number of a site's withdrawn articles for each reason, the most frequent first. All copies have one
+    reason.
+    """
+    copy = near_duplicate_clusters.COPY_REASON
+    query = (
+        "select iif(w.reason like ?, ?, w.reason), count(*) from withdrawn_articles w "
+        "join articles a on a.id = w.article_id where a.site = ? group by 1 order by 2 desc, 1"
+    )
+    return dict(db.execute(query, [f"{copy} %", f"{copy} another post", site]).fetchall())
+
+
+def undone_withdrawal(db: Database, article_id: int, run_id: int | None) -> Withdrawal | None:
+    """Returns the withdrawal of an article whose run was undone; None if the article is not withdrawn, if the run that
+    stored it was not undone, or if the present run (`run_id`) fetches only pages that a person has named.
+    """
+    row = db.execute(
+        "select 1 from revisions v join runs r on r.id = v.run_id where v.article_id = ? and v.revision = 1 "
+        "and r.undone_at is not null and not exists (select 1 from runs where id = ? and mode = 'pages')",
+        [article_id, run_id],
+    ).fetchone()
+    return withdrawal_of(db, article_id) if row else None
 
 
 def withdrawal_of(db: Database, article_id: int) -> Withdrawal | None:
