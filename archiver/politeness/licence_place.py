@@ -16,7 +16,11 @@ if TYPE_CHECKING:
     from archiver.platforms.page_index_and_selector_compiler import Index
 
 PLACES_OF_OTHERS = frozenset(
-    f"link in {place}" for place in ("figure", "comments", "quotation", "aside", "another post", "elsewhere")
+    f"link in {place}"
+    for place in (
+        *("figure", "comments", "quotation", "aside", "another post", "elsewhere"),
+        *("running text", "a sentence about something else"),
+    )
 )
 """The places of links whose licence need not be about the text."""
 _TOP = frozenset(("html", "body"))
@@ -87,7 +91,13 @@ class LicencePlaces:
         if any(at.tag == "head" for at in link.iterancestors()):
             return "head"
         place = self._outer_place(link)
-        return "figure" if place in ("post", "footer") and self._is_about_others(link, place) else place
+        if place == "post" and self._is_caption(link):
+            return "figure"
+        if place == "post" and self._is_in_running_text(link):
+            return "running text"
+        return (
+            "a sentence about something else" if place in ("post", "footer") and self._is_about_others(link) else place
+        )
 
     def _outer_place(self, link: Element) -> str:
         found = ""
@@ -117,15 +127,24 @@ class LicencePlaces:
     def _is_another(self, post: Element) -> bool:
         return self._own is None or self._own not in post.iterancestors() or 2 * _length(post) < _length(self._own)
 
-    def _is_about_others(self, link: Element, place: str) -> bool:
-        """Returns True if the sentence of a link says that its licence is that of pictures or the like, or if the link
-        is in the caption of a picture.
+    def _is_in_running_text(self, link: Element) -> bool:
+        """Returns True if a link is in a paragraph of the post or between two: a post says what it is licensed under in
+        a line of its own, above or below its text.
         """
+        own, order = self._own, self._index.order
+        if own is None:
+            return False
+        block = next(at for at in link.iterancestors() if at is own or at.tag in _BLOCKS)
+        if block.tag == "p" and _length(block) >= _SHORT:
+            return True
+        texts = [order[at] for at in own.iter("p") if at in order and _length(at) >= _SHORT]
+        return bool(texts) and texts[0] < order[link] < texts[-1]
+
+    def _is_about_others(self, link: Element) -> bool:
+        """Returns True if the sentence of a link says that its licence is that of pictures or the like."""
         block = next((at for at in link.iterancestors() if at.tag in _BLOCKS), None)
         if block is None:
             return False
-        if place == "post" and self._is_caption(link):
-            return True
         order, around, end = self._index.order, set(link.iterancestors()), self._index.end(link)
         before = after = ""
         texts: Any = block.xpath(".//text()")

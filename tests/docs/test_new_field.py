@@ -83,7 +83,7 @@ def add(field: NewField, program: Path) -> None:
     schema = program / "storage" / "schema_and_migrations.py"
     insert(schema, "MIGRATIONS: tuple[", field.migration + "\n\n")
     [step] = re.findall(r"def (\w+)", field.migration)
-    insert(schema, "m002_access)", f"m002_access, {step})#")
+    insert(schema, '\n"""All migrations in order.', f" + ({step},)")
 
 
 @contextmanager

@@ -64,8 +64,15 @@ def text(body: str, status: int = 200, **headers: str) -> Answer:
 
 
 def let_a_day_pass(archive: Path) -> None:
-    """Move the times of the held pages back by a day."""
+    """Move the times of the archive's pages, lists and held pages back by a day."""
+    times = {
+        "held_pages": ("held_since", "looked_at"),
+        "page_discoveries": ("first_seen", "last_seen"),
+        "pages": ("fetched_at",),
+        "captures": ("captured_at",),
+    }
     with closing(sqlite3.connect(archive)) as db, db:
-        for name in ("held_since", "looked_at"):
-            db.execute(f"update held_pages set {name} = strftime('%Y-%m-%dT%H:%M:%S+00:00', {name}, '-1 day')")
+        for table, names in times.items():
+            for name in names:
+                db.execute(f"update {table} set {name} = date({name}, '-1 day') || substr({name}, 11)")
         db.execute("update pages set due_at = '' where id in (select page_id from held_pages)")

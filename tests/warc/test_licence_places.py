@@ -81,6 +81,8 @@ OF_OTHERS = {
     "theme": page(footer=f"<p>Theme by Ada Berg, {BY}</p>"),
     "map": page(post=f"<p>Map data © OpenStreetMap contributors. Map tiles: {BY}</p>"),
     "Japanese photos": page(footer=f"<p>写真は{BY}で公開しています。</p>"),
+    "running text": page(post=f"<p>{'It rained. ' * 30}This text is under {BY}.</p>"),
+    "between paragraphs": page(post=f"<p>The poem that she read is under {BY}.</p>{PARAGRAPH}"),
     "JSON-LD of a picture": page(
         head='<script type="application/ld+json">{"@type": "BlogPosting", "image": {"@type": "ImageObject", "license": '
         '"https://creativecommons.org/licenses/by/4.0/"}}</script>'
@@ -103,3 +105,16 @@ def test_licence_of_anything_else_does_not_count(case: str) -> None:
     tier, licence, ignored = decision(OF_OTHERS[case])
     assert (tier, licence) == (Tier.FEATURES, "")
     assert len(ignored) == ("JSON-LD" not in case)
+
+
+@pytest.mark.parametrize(
+    ("case", "place"),
+    [
+        ("theme", "a sentence about something else"),
+        ("running text", "running text"),
+        ("figure", "figure"),
+        ("comments", "comments"),
+    ],
+)
+def test_an_ignored_licence_is_named_with_its_place(case: str, place: str) -> None:
+    assert f"(link in {place})" in decision(OF_OTHERS[case])[2][0]
