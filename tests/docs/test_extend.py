@@ -216,7 +216,7 @@ def test_the_migration_of_a_field_adds_a_column_and_keeps_the_full_text(tmp_path
     exec(compile(dedent(block("python", 5)), "docs/extend.md", "exec"), names)
     with closing(open_archive(make_archive(tmp_path / "archive.db"))) as db:
         with db.atomic():
-            names["m003_subtitle"](db)
+            names["m004_subtitle"](db)
         assert db.execute("select count(*), count(subtitle) from articles").fetchone() == (6, 0)
         assert db.execute("select count(*) from articles_fts where articles_fts match 'fog'").fetchone()[0]
 

@@ -63,14 +63,21 @@ def text(body: str, status: int = 200, **headers: str) -> Answer:
     return Answer(body.encode(), status, {"Content-Type": "text/plain", **named})
 
 
-def let_a_day_pass(archive: Path) -> None:
-    """Move the times of the archive's pages, lists and held pages back by a day."""
-    times = {
-        "held_pages": ("held_since", "looked_at"),
-        "page_discoveries": ("first_seen", "last_seen"),
-        "pages": ("fetched_at",),
-        "captures": ("captured_at",),
-    }
+def let_a_day_pass(archive: Path, *, only_held: bool = False) -> None:
+    """Move the times of held pages back by a day, and those of pages, lists and captures too, unless `verify` is to
+    find the times of the WARC records in the archive.
+    """
+    held = {"held_pages": ("held_since", "looked_at")}
+    times = (
+        held
+        if only_held
+        else held
+        | {
+            "page_discoveries": ("first_seen", "last_seen"),
+            "pages": ("fetched_at",),
+            "captures": ("captured_at",),
+        }
+    )
     with closing(sqlite3.connect(archive)) as db, db:
         for table, names in times.items():
             for name in names:
