@@ -69,7 +69,7 @@ _MAY_BE_UNSTORED = """select id from pages where site_id = ?1 and outcome in ('n
     union select p.id from withdrawn_articles w cross join pages p on p.article_id = w.article_id
     where p.site_id = ?1"""
 _ENTRIES = f"""select p.id, p.url, p.outcome, coalesce(p.rule, ''), p.kind, d.source, coalesce(d.found_on, f.url, ''),
-    (select t.outcome from pages t where t.urlkey = p.redirect_urlkey)
+    d.first_seen, (select t.outcome from pages t where t.urlkey = p.redirect_urlkey)
     from ({_MAY_BE_UNSTORED}) c cross join pages p on p.id = c.id cross join page_discoveries d on d.page_id = p.id
     left join pages f on f.id = d.found_on_page_id
     where p.kind not in ('feed', 'sitemap', 'api', 'cdx', 'robots', 'part')
@@ -77,17 +77,31 @@ _ENTRIES = f"""select p.id, p.url, p.outcome, coalesce(p.rule, ''), p.kind, d.so
     where {LATEST_HINT} and h.hint ->> '$.published' is not null))
     and not {_IS_LIVE.format("p")} and not {_LEADS_TO_LIVE}"""
 
+_HELD = """select held, (select max(started_at) from runs where site_id = ?1 and started_at <= since) from (
+    select count(*) as held, min(h.held_since) as since from held_pages h cross join pages p on p.id = h.page_id
+    where p.site_id = ?1 and h.held_since >= (select date(max(started_at), '-7 days') from runs where site_id = ?1))"""
+
 
 def audit_entries(db: Database, site_id: int) -> EntryAudit:
-    """Compares the entries of a site with what is stored. Pages of stored posts are only counted, not read."""
+    """Compares the entries of a site with what is stored. Pages of stored posts are only counted, not read.
+
+    While known posts are held, for a week at most, entries that are as new are not counted unless they are more: what
+    the site shows in place of its posts, it shows in place of new ones too, and the held pages are reported.
+    """
+    held, held_since = db.execute(_HELD, [site_id]).fetchone()
     unstored: dict[int, tuple[str, str]] = {}
+    unsettled: set[int] = set()
     sources: Counter[str] = Counter()
-    for page_id, url, outcome, rule, kind, source, found_on, leads_to in db.execute(_ENTRIES, [site_id]):
+    for page_id, url, outcome, rule, kind, source, found_on, seen, leads_to in db.execute(_ENTRIES, [site_id]):
         if source == DiscoverySource.SITEMAP and kind_of_sitemap(found_on) is not PageKind.POST:
             continue
         if not _is_explained(outcome, rule, kind, source, leads_to):
             unstored[page_id] = (rule, url)
             sources[_SOURCES[source]] += 1
+            if held and seen >= (held_since or ""):
+                unsettled.add(page_id)
+    if len(unsettled) <= held:
+        unstored = {page_id: one for page_id, one in unstored.items() if page_id not in unsettled}
     if unstored:
         lists = {
             row[0]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.small_sites import SamplePost, sample_posts
-from tests.spiders.crawling import archiver, crawl, rows
+from tests.spiders.crawling import archiver, crawl, let_a_day_pass, rows
 from tests.spiders.site_server import Answer, Pages, serving
 
 POSTS = sample_posts(24)
@@ -142,3 +142,19 @@ def test_a_post_that_seems_to_say_that_it_does_not_exist_is_not_lost_in_silence(
         crawl(site.url, archive=archive)
     stored = rows(archive, "select count(*) from articles")[0][0]
     assert stored == 24 or findings(archive)["entries"]["level"] == "red"
+
+
+def test_a_new_post_that_shows_what_held_posts_show_is_no_second_finding_for_a_week(tmp_path: Path) -> None:
+    archive, empty = tmp_path / "a.db", Answer(b"", headers={"Content-Type": "text/html"})
+    pages: Pages = {"/": listing(range(1, 24)), **{address(n): post_with_nested_teasers(n) for n in range(1, 24)}}
+    with serving(pages) as site:
+        crawl(site.url, archive=archive)
+        site.pages.update({"/": listing(range(24)), **{address(n): empty for n in range(3)}})
+        crawl(site.url, "--full", archive=archive)
+        found = findings(archive)
+        assert "entries" not in found
+        assert found["held"]["sentence"].startswith("2 pages are held")
+        for _ in range(8):
+            let_a_day_pass(archive, only_held=True)
+        crawl(site.url, archive=archive)
+    assert findings(archive)["entries"]["sentence"].startswith("1 of the 24 entries")
