@@ -37,7 +37,7 @@ _ASIDE = lazy_regex(
     re.IGNORECASE,
 )
 _FOOTER = lazy_regex(r"(?:^|[\s_-])(?:footer|colophon|site-?info|copyright)(?:$|[\s_-])", re.IGNORECASE)
-_MEDIA_ITEM = lazy_regex(r"(?:Image|Media|Video|Audio|Data|3DModel)Object|Photograph|Comment|SoftwareSourceCode")
+_MEDIA_ITEM = lazy_regex(r"(?:Image|Media|Video|Audio|Data|3DModel)Object|Photograph|SoftwareSourceCode")
 _FILE = lazy_regex(r"\.(?:jpe?g|png|gif|webp|avif|svg|mp[34]|webm|og[gv]|pdf|zip|csv)(?:[?#]|$)", re.IGNORECASE)
 _BADGE = lazy_regex(
     r"creativecommons|licensebuttons|88x31|80x15|\bcc\b|\b(?:cc-?)?by(?:-\w\w)*\.(?:png|svg|gif)", re.IGNORECASE
@@ -66,6 +66,11 @@ _WORD = lazy_regex(
     re.IGNORECASE,
 )
 _CLAUSE = lazy_regex(r"[.!?;|·•©\n。；](?=\s|$|[^\x00-\x7f])|\s[–—-]\s")
+_ONLY_LICENCE = lazy_regex(
+    r"(?:licen\w*|lizenz\w*|under|copyright|creative ?commons|cc|by|nc|nd|sa|zero|public domain|attribution|"
+    r"non-?commercial|share-?alike|no-?deriv\w*|international|unported|generic|[\W\d_])*",
+    re.IGNORECASE,
+)
 _EXCEPTION = lazy_regex(
     r"\b(?:except|excluding|other than|apart from|unless|sauf|außer|salvo|excepto)\b[^,]*,", re.IGNORECASE
 )
@@ -95,9 +100,8 @@ class LicencePlaces:
             return "figure"
         if place == "post" and self._is_in_running_text(link):
             return "running text"
-        return (
-            "a sentence about something else" if place in ("post", "footer") and self._is_about_others(link) else place
-        )
+        is_notice = place not in ("post", "footer") or self._is_about_text(link, is_assumed=place == "footer")
+        return place if is_notice else "a sentence about something else"
 
     def _outer_place(self, link: Element) -> str:
         found = ""
@@ -111,9 +115,9 @@ class LicencePlaces:
             about = f"{at.get('about') or ''} {at.get('itemid') or ''}".strip()
             if at.tag in _FIGURE_TAGS or _FIGURE.search(names) or _MEDIA_ITEM.search(kind) or _FILE.search(about):
                 return "figure"
-            if _COMMENTS.search(names):
+            if _COMMENTS.search(names) or "Comment" in kind:
                 return "comments"
-            if at.tag == "blockquote":
+            if at.tag in ("blockquote", "q"):
                 return "quotation"
             if at in self._posts and self._is_another(at):
                 return "another post"
@@ -140,11 +144,13 @@ class LicencePlaces:
         texts = [order[at] for at in own.iter("p") if at in order and _length(at) >= _SHORT]
         return bool(texts) and texts[0] < order[link] < texts[-1]
 
-    def _is_about_others(self, link: Element) -> bool:
-        """Returns True if the sentence of a link says that its licence is that of pictures or the like."""
+    def _is_about_text(self, link: Element, *, is_assumed: bool) -> bool:
+        """Returns False if the sentence of a link says that its licence is that of pictures or the like. If it names
+        nothing that may have a licence, returns True if that is assumed or it has no other words than the licence's.
+        """
         block = next((at for at in link.iterancestors() if at.tag in _BLOCKS), None)
         if block is None:
-            return False
+            return True
         order, around, end = self._index.order, set(link.iterancestors()), self._index.end(link)
         before = after = ""
         texts: Any = block.xpath(".//text()")
@@ -159,13 +165,14 @@ class LicencePlaces:
                     break
             elif not (at is block and text.is_tail):
                 before += text
-        for clause in (
+        sentence = (
             _CLAUSE.split(_EXCEPTION.sub("", before[-2 * _SHORT :]))[-1],
             _CLAUSE.split(after.replace(",", ";"))[0],
-        ):
+        )
+        for clause in sentence:
             if word := _WORD.search(clause):
-                return bool(word["other"] or word["unspaced"])
-        return False
+                return not (word["other"] or word["unspaced"])
+        return is_assumed or _ONLY_LICENCE.fullmatch("".join(sentence)) is not None
 
     def _is_caption(self, link: Element) -> bool:
         """Returns True if a short element around a link has a picture that is not the badge of a licence."""

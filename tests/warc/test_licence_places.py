@@ -49,10 +49,19 @@ OF_TEXT = {
     "broken head": f"<html><head><div></div><link rel=license href='https://creativecommons.org/licenses/by/4.0/'></head>"
     f"<body><article>{PARAGRAPH}</article></body></html>",
     "outer article": page(post=f"<article class='inner'>{PARAGRAPH * 3}<p>{BY}</p></article>"),
+    "licence of a language": page(post=f"<p>Lizenz: {BY}</p>"),
+    "writer": page(post=f"<p>This work by Ada Berg is licensed under a {BY} International License.</p>"),
+    "French notice": page(post=f"<p>Cet article est mis à disposition sous licence {BY}.</p>"),
+    "Chinese notice": page(post=f"<p>本作品采用{BY}许可协议进行许可。</p>"),
     "German": page(footer=f"<p>Alle Texte dieser Seite stehen unter {BY}. Fotos: alle Rechte vorbehalten.</p>"),
 }
 OF_OTHERS = {
     "figure": page(post=f"<figure>{IMAGE}<figcaption>The quay. {BY}</figcaption></figure>"),
+    "credit with words of its own": page(post=f"<p>Titelfoto: Klaus Meer, {BY}</p>"),
+    "poem": page(post=f"<p>Das Gedicht von Ida Horn steht unter {BY}.</p>"),
+    "chart": page(post=f"<p>Chart by K. Mac. Licensed under {BY} by K. Mac.</p>"),
+    "quotation in a line": page(post=f"<p>She said <q>all I write is {BY}</q> and left the quay.</p>"),
+    "microdata of a comment": page(post=f"<div itemtype='https://schema.org/Comment'>I post under {BY}</div>"),
     "caption by its class": page(post=f"<div class='wp-caption alignnone'>{IMAGE}<p>Ada Berg, {BY}</p></div>"),
     "paragraph of a picture": page(post=f"<p>{IMAGE}<br>Ada Berg / {BY}</p>"),
     "slide": page(post=f"<div class='slide'>{IMAGE}<div>Work by Ada Berg, {BY}</div></div>"),
