@@ -195,6 +195,7 @@ def _with_rest(article: Article, reader: SiteReader, text: _Text) -> Article:
     return replace(
         article,
         geotags=places,
+        markup=_geotags.public_markup(post, article.markup),
         credits=named,
         **declared.values,
         post_id=candidate_choice.post_id(page, hint),
@@ -483,6 +484,7 @@ def _extract_generally(
     evidence += [Evidence("credits", one, "text", "", 0.7) for one in named]
     places = _geotags.geotags(page, post, hint, credits.dateline_place(text.text))
     evidence += _geotags.geotag_evidence(page, post, places)
+    markup = _geotags.public_markup(post, markup)
     element = post.body if post.title is None else post.title
     holder = post.body if plain else picture_holder(post)
     declared = candidate_choice.declared_fields(

@@ -27,7 +27,7 @@ from archiver.extraction.page_metadata_and_articles_in_scripts import Node, is_a
 from archiver.extraction.page_parsing_and_javascript_check import Page
 from archiver.extraction.post_locator import Post
 from archiver.extraction.text_normalization_and_formulas import clean_text, element_line, fold_text
-from archiver.items import Evidence, GeoTag, SourceHint, format_degrees
+from archiver.items import Evidence, GeoTag, Mark, SourceHint, format_degrees
 from archiver.lazy_regex import lazy_regex
 
 # Places in <meta> elements, and in custom fields that a theme shows.
@@ -786,6 +786,7 @@ def _collect(page: Page, post: Post, hint: SourceHint | None, dateline: str) -> 
     ]
     found = [*found[:_MAX_GEOTAGS], *found[_MAX_GEOTAGS:][-1:]]
     if _is_private(page, post) or any(t.role == "private" for t in found):
+        post.answers["is private"] = True
         kept = [t for t in found if t.role in ("author", "publisher") or t.source == "dateline"]
         hidden = [t for t in found if t not in kept]
         found = [t for t in kept if not any(_is_same_place(t, one) for one in hidden)]
@@ -794,6 +795,15 @@ def _collect(page: Page, post: Post, hint: SourceHint | None, dateline: str) -> 
     return merge_geotags(
         [replace(t, latitude=None, longitude=None, precision=None) if t in impossible else t for t in found]
     )
+
+
+def public_markup(post: Post, markup: tuple[Mark, ...]) -> tuple[Mark, ...]:
+    """Returns the markup of a post without its links to positions on maps, if its place is declared private. Call this
+    after `geotags`.
+    """
+    if not post.answers.get("is private"):
+        return markup
+    return tuple(mark for mark in markup if not (map_link_position(mark.value) or map_link_position(mark.link)))
 
 
 IMPOSSIBLE_POSITION = "impossible position, left out"

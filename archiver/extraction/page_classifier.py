@@ -320,6 +320,7 @@ def _is_typed_article(page: Page) -> bool:
 
 
 Answer = tuple[PageKind, str]
+BY_SOURCE = "kind given by its source"
 GUESSES = frozenset(
     (
         "byline",
@@ -329,7 +330,7 @@ GUESSES = frozenset(
         "dated in a list",
         "documentation",
         "form of the site's posts",
-        "kind given by its source",
+        BY_SOURCE,
         "learned",
         "list of links",
         "listing address",
@@ -693,7 +694,7 @@ def _by_known_kind(context: _Context) -> Answer | None:
     if context.has_own_date or declares_article(context.page):
         return None
     if context.known in (PageKind.LISTING, PageKind.PAGE):
-        return context.known, "kind given by its source"
+        return context.known, BY_SOURCE
     return None
 
 
@@ -958,7 +959,7 @@ def _has_published_meta(page: Page, found: Sequence[Candidate[Moment]]) -> bool:
 
 def _known_post(context: _Context) -> Answer | None:
     if context.known is PageKind.POST:
-        return PageKind.POST, "kind given by its source"
+        return PageKind.POST, BY_SOURCE
     return None
 
 

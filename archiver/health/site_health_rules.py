@@ -320,10 +320,12 @@ def _check_deletions(known: HealthInputs, runs: Sequence[JudgedRun], now: dateti
     """
     found = known.deletions
     if found.redirected:
+        several = f"{len(found.targets):,} pages that show no post, such as "
+        target = f"{several if found.targets[1:] else 'one page, '}{found.targets[0]}" if found.targets else "one page"
         yield HealthFinding(
             "redirected",
             "red",
-            f"{len(found.redirected):,} of {found.posts:,} posts redirect to one page ({found.target}), for example "
+            f"{len(found.redirected):,} of {found.posts:,} posts redirect to {target}: for example "
             f"{found.redirected[0]}. That is a fault of the site, so none of them is marked as gone. Look at the page; "
             f"if the posts really are gone, 'archiver sites release {known.site} --accept' marks them.",
             figure=len(found.redirected),

@@ -405,9 +405,9 @@ def _counts_as_posts(count: Count) -> bool:
     """
     if count.kind == PageKind.PART:
         return count.outcome == Outcome.FAILED
-    if count.outcome == Outcome.DUPLICATE:
+    if count.outcome == Outcome.DUPLICATE or (count.with_article and count.outcome == Outcome.NOT_ARTICLE):
         return False
-    return count.kind == PageKind.POST or (count.with_article and count.outcome != Outcome.NOT_ARTICLE)
+    return count.kind == PageKind.POST or count.with_article
 
 
 def _count_unread(counted: Iterable[Count]) -> int:

@@ -17,6 +17,7 @@ from typing import Any
 from archiver.articles.post_verdicts_by_page_form import OTHER_FORM_RULE
 from archiver.articles.suspicious_changes_and_impossible_values import GONE_RULES, REASONS, HoldRule, is_redated
 from archiver.discovery.source_hints_and_trust import is_announced
+from archiver.extraction.page_classifier import BY_SOURCE
 from archiver.frontier.fetch_order_and_revisits import (
     DEFAULT_REVISIT,
     MAY_BE_NEW_POST,
@@ -252,10 +253,24 @@ def identify(run: StoringRun, storing: Storing) -> None:
             storing.row = find_article_of(db, run.site["name"], result.article, result.redirects)
             if storing.row and release_borrowed_address(db, storing.row, result.article):
                 storing.row = None
-            if is_extracted:
+            if storing.row is None and _is_only_target(run, storing.key, result):
+                result = replace(
+                    result,
+                    outcome=Outcome.NOT_ARTICLE,
+                    kind=PageKind.OTHER,
+                    article=None,
+                    reason="a post redirects to it, and it shows neither this post nor signs of another",
+                )
+            elif is_extracted and result.article is not None:
                 kept = keep_page_object_values(db, storing.row, result.article)
                 result = replace(result, article=kept)
     storing.result = result
+
+
+def _is_only_target(run: StoringRun, key: str, result: PageResult) -> bool:
+    """Returns True if a page counts as a post only because stored posts redirect to it."""
+    query = "select 1 from pages p join articles a on a.urlkey = p.urlkey where p.redirect_urlkey = ?"
+    return result.rule == BY_SOURCE and run.db.execute(query, [key]).fetchone() is not None
 
 
 def guard(run: StoringRun, storing: Storing) -> None:
@@ -340,7 +355,7 @@ def record(run: StoringRun, storing: Storing) -> None:
         run.forms.add(storing.known.id, result.form)
     if effect.outcome is Outcome.HELD and result.rule == HoldRule.GONE:
         listed_posts.read_list_of(db, storing.key, run.site_id, run.started)
-    if effect.outcome is Outcome.GONE and run.run_id is not None:
+    if effect.outcome in (Outcome.GONE, Outcome.NOT_ARTICLE) and run.run_id is not None:
         pages.make_posts_redirecting_due(db, storing.key)
     if rule == crawl_exclusions.REDIRECT_LOOP_RULE:
         storing.counts.failed += crawl_exclusions.fail_redirect_loop(db, storing.key)

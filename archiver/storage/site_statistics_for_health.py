@@ -393,7 +393,8 @@ class Deletions:
     - `last`: when the last of them was marked.
     - `unconfirmed`: the URLs of posts whose pages are gone, which a fetch on another day must confirm.
     - `listed`: the URLs of posts whose pages are gone, although a list, feed, sitemap or API shows them.
-    - `redirected`: the URLs of posts that redirect to one page, together with many others; `target` is its URL.
+    - `redirected`: the URLs of posts that redirect to one page or to pages without a post, together with many others;
+      `targets` are the URLs of these pages.
     - `posts`: the number of the site's posts, those of `urls` included.
     - `fetched`: the number of fetches of known posts in these seven days.
     - `past_gone`, `past_fetched`: in the 60 runs before these days, the number of fetches that found a known post gone,
@@ -408,7 +409,7 @@ class Deletions:
     unconfirmed: Sequence[str] = ()
     listed: Sequence[str] = ()
     redirected: Sequence[str] = ()
-    target: str = ""
+    targets: Sequence[str] = ()
     posts: int = 0
 
     @property
@@ -457,6 +458,6 @@ def read_deletions(db: Database, site_id: int, now: datetime) -> Deletions:
         [url for url, rule, _ in held if rule in (HoldRule.GONE, HoldRule.MASS_GONE)],
         [url for url, rule, _ in held if rule == HoldRule.STILL_LISTED],
         [url for url, _ in redirected],
-        next((target for _, target in redirected if target), ""),
+        list(dict.fromkeys(target for _, target in redirected if target)),
         online + len(rows),
     )

@@ -278,3 +278,11 @@ def test_metas_of_any_text_give_places_in_range(one: str, two: str) -> None:
     for tag in article.geotags:
         assert tag.latitude is None or abs(tag.latitude) <= 90
         assert tag.longitude is None or abs(tag.longitude) <= 180
+
+
+def test_links_to_a_private_place_are_left_out_of_the_text() -> None:
+    link = "<p>A walk to <a href='https://www.google.com/maps/@10.5,106.25,17z'>the old quay</a> and back.</p>"
+    shown, hidden = (read(meta(geo_public=public), text=link) for public in ("1", "0"))
+    assert "106.25" in str(shown.markup)
+    assert "106.25" not in str(hidden.markup)
+    assert "the old quay" in hidden.body

@@ -81,6 +81,7 @@ def test_the_next_crawl_does_not_bring_back_what_was_undone(blog: tuple[SiteServ
         assert rows(archive, "select count(*) from withdrawn_articles") == [(COUNT - 1,)]
         state = state_of(archive, site.url)
         assert (state["articles"]["all"], state["posts"]["archived"], state["posts"]["missing"]) == (1, 1, 0)
+        assert state["archived_otherwise"] == {}
         assert [one["code"] for one in state["health"]["findings"] if one["level"] == "red"] == []
     assert archiver("add", f"{site.url}post-3/", "--again", archive=archive).returncode == 0
     assert state_of(archive, site.url)["articles"]["all"] == 2

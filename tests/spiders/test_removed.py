@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.small_sites import SamplePost, sample_posts
+from tests.small_sites import SamplePost, classic, sample_posts
 from tests.spiders.crawling import archiver, crawl, let_a_day_pass, rows
 from tests.spiders.site_server import Answer, Pages, home, page, serving
 
@@ -408,3 +408,30 @@ def test_a_list_that_no_crawl_reads_is_asked_before_a_post_is_marked(tmp_path: P
             crawl(site.url, archive=archive)
             let_a_day_pass(archive)
         assert rows(archive, MARKED) == [(0,)]
+
+
+def dated_list(posts: Sequence[SamplePost]) -> Answer:
+    entries = "".join(f"<li><time>{one.day}</time> <a href='{one.path}'>{one.title}</a></li>" for one in posts)
+    return Answer(f"<html><body><h1>Coast</h1><ul>{entries}</ul></body></html>".encode())
+
+
+@pytest.mark.parametrize(("gone", "lists", "marked", "held"), [(1, 1, 1, 0), (9, 3, 0, 9)])
+def test_a_post_that_redirects_to_a_list_never_gets_the_text_of_the_list(
+    gone: int, lists: int, marked: int, held: int, tmp_path: Path
+) -> None:
+    archive, posts = tmp_path / "a.db", sample_posts(16)
+    pages: Pages = {"/": home(*(one.path for one in posts))}
+    pages |= {one.path: Answer(classic(one, []).encode()) for one in posts}
+    with serving(pages) as site:
+        crawl(site.url, archive=archive)
+        site.pages["/"] = home(*(one.path for one in posts[gone:]))
+        for number, one in enumerate(posts[:gone]):
+            there = f"/coast-{number % lists}"
+            site.pages[one.path] = Answer(b"", 302, {"Location": there})
+            site.pages[there] = dated_list(posts[gone + number % lists :])
+        for _ in range(4):
+            crawl(site.url, "--full", archive=archive)
+            let_a_day_pass(archive)
+    assert rows(archive, "select count(*), max(revision), count(gone_at) from articles") == [(16, 1, marked)]
+    assert rows(archive, "select count(*) from held_pages") == [(held,)]
+    assert ("redirect to 3 pages that show no post" in archiver("status", archive=archive).stdout) == (held > 0)

@@ -117,10 +117,11 @@ def _state_of_post(page: dict[str, Any], sources: set[str]) -> str:
     kind, outcome, read = page["kind"], page["outcome"], page["article_id"] is not None
     if kind == "part":
         return "missing" if outcome == "failed" else ""
-    if outcome == "duplicate" or not (
-        kind == "post"
-        or (read and outcome != "not-article")
-        or (kind == "unknown" and outcome == "gone" and "cdx" in sources)
+    is_withdrawn = read and outcome == "not-article"
+    if (
+        outcome == "duplicate"
+        or is_withdrawn
+        or not (kind == "post" or read or (kind == "unknown" and outcome == "gone" and "cdx" in sources))
     ):
         return ""
     if outcome == "gone":

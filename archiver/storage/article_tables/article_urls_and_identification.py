@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
-from archiver.articles.article_comparison import are_same_post, content_digest
+from archiver.articles.article_comparison import are_same_post, content_digest, shares_text
 from archiver.discovery.url_classifier_and_patterns import path_and_query
 from archiver.items import Article
 from archiver.storage import Database
@@ -129,8 +129,10 @@ def find_article_of(db: Database, site: str, article: Article, redirects: Iterab
         for url in (*redirects, *urls_redirecting_to(db, own))
         if (row := _at_address(db, urlkey(url))) and not _is_another_post(row, article)
     }
-    if len(moved) > 1:  # posts that redirect to one page are not all there: it is the one that it shows, or none
-        moved = {key: row for key, row in moved.items() if have_same_post_or_text(article_from_row(row), article)}
+    # A post that redirects to a page need not be there: its site may send the readers of a deleted post to a list. Of
+    # several posts that redirect to one page, it is the one that it shows.
+    is_single = len(moved) == 1
+    moved = {key: row for key, row in moved.items() if _shows_post(article, article_from_row(row), is_single=is_single)}
     return next(iter(moved.values()), None) or _at_canonical(db, article) or _with_text(db, site, article)
 
 
@@ -184,6 +186,13 @@ def have_same_post_or_text(a: Article, b: Article) -> bool:
     digest = content_digest(a.body)
     same_text = bool(digest) and digest == content_digest(b.body)
     return same_text or are_same_post(a, b) or (bool(a.title) and a.title == b.title)
+
+
+def _shows_post(article: Article, post: Article, *, is_single: bool) -> bool:
+    """Returns True if the page of `article`, to which a post redirects, shows the post. If it is the only post that
+    redirects there, it may have been edited when it was moved.
+    """
+    return have_same_post_or_text(post, article) or (is_single and shares_text(post.body, article.body))
 
 
 def _is_another_post(row: dict[str, Any], article: Article) -> bool:
