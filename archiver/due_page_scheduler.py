@@ -27,6 +27,7 @@ _UNDECIDED, _FIRST_PAGES = 2, 20
 """While it is unknown whether the host redirects addresses to another spelling (https, www, a slash at the end), at
 most `_UNDECIDED` pages are requested at the same time. This limit applies only to the first `_FIRST_PAGES` pages of a
 crawl, since on some sites no response ever shows this."""
+_FEW_AT_A_TIME = 8
 _log = logging.getLogger(__name__)
 
 
@@ -119,6 +120,8 @@ class FrontierScheduler(Scheduler):
             return []
         room = archive.remaining_pages
         limit = _BATCH if room is None else min(_BATCH, room)
+        if (lacking := archive.run.learning.lacks_posts) is not None:  # rules are learned before many posts are read
+            limit = min(limit, max(lacking, _FEW_AT_A_TIME))
         pages = archive.pages.take(limit) if limit > 0 else []
         return [
             request_for(page, api_address(page) if page.kind is PageKind.API else page.url, self.spider)

@@ -114,6 +114,7 @@ class ArchiveExtension:
 
     def store(self, result: PageResult) -> None:
         """Passes a result to the writer and marks its page as no longer in progress."""
+        self.run.learning.observe(result)
         self.run.writer.add(result)
         self.pages.mark_finished(result)
 

@@ -26,7 +26,7 @@ from archiver.errors import PageNotHeld, RunNotFound
 from archiver.extraction.article_extraction_with_site_rules import extract_page
 from archiver.extraction.page_parsing_and_javascript_check import parse_page
 from archiver.items import UNDONE, Article, Outcome, PageKind, PageResult
-from archiver.maintenance.reextraction_reader import RulesByTime, read_response
+from archiver.learning.captured_pages import RulesByTime, read_response
 from archiver.sites.page_objects_and_test_cases import load_page_objects
 from archiver.storage import Database
 from archiver.storage.archive_opening_and_transactions import writing

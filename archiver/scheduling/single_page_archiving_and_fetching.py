@@ -19,7 +19,7 @@ from urllib.parse import urljoin
 from archiver.discovery.url_classifier_and_patterns import origin_of
 from archiver.errors import ArticleRemoved, BadAddress, HostNotFound, PageNotFetched, URLNotFound
 from archiver.items import Outcome, PageKind
-from archiver.maintenance.reextraction_reader import read_response
+from archiver.learning.captured_pages import read_response
 from archiver.scheduling.crawl_plans_results_and_notices import CommonOptions, CrawlPlan, CrawlResult, make_plan
 from archiver.scheduling.crawl_process_and_pool import run_plans
 from archiver.sites.archiver_toml import effective_settings

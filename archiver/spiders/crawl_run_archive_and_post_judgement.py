@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -17,47 +17,35 @@ from pathlib import Path
 from typing import Any, Literal
 
 from archiver import __version__
-from archiver.articles.post_verdicts_by_page_form import SiteVerdicts, judge_article
-from archiver.articles.suspicious_changes_and_impossible_values import drop_impossible_values
 from archiver.discovery import soft404_and_walls
 from archiver.discovery.cdx_and_timemaps import query_url, service_address, site_prefix
 from archiver.discovery.soft404_and_walls import SoftNotFoundProfile
 from archiver.errors import ArchiverError, SiteMoved, SiteRemoved
 from archiver.extensions.crawl_log import log_as
-from archiver.extraction.page_classifier import Answer
-from archiver.extraction.page_parsing_and_javascript_check import Page, parse_page
-from archiver.extraction.template.page_form_fingerprint_and_date_slot import page_form
-from archiver.extraction.template.site_rules_and_constants import SiteRules
-from archiver.extraction.template.template_learning_and_checking import TemplateLearner
 from archiver.frontier.page_samples_and_edit_estimates import DEFAULT_SAMPLE
 from archiver.frontier.pattern_budgets_redirects_and_equivalent_urls import RedirectForms
 from archiver.health.stored_health_inputs_and_accepted_findings import record_run_health
 from archiver.items import (
-    LISTED_DATE,
-    UNDATED,
-    Article,
     Capture,
     DiscoveredURL,
     DiscoverySource,
-    PageForm,
     PageKind,
-    SourceHint,
-    reports_post,
 )
+from archiver.learning.checkpoint import Learning
+from archiver.learning.form_verdicts import Rejudging, RejudgingTally, rejudge
+from archiver.learning.site_model import SiteModel
 from archiver.maintenance.late_hint_and_constant_reextraction import (
     LateHintReading,
     LateHintTally,
     find_late_hints,
     refuse_constants,
 )
-from archiver.maintenance.page_reclassification import Rejudging, RejudgingTally, judge_site, rejudge
-from archiver.maintenance.reextraction_reader import extract_from_capture, read_response
+from archiver.maintenance.reextraction_reader import extract_from_capture
 from archiver.politeness.throttle import MAX_RETRY_AFTER
 from archiver.sites.archiver_toml import effective_settings, load_config
 from archiver.sites.crawler_identity_and_delay import needs_contact
 from archiver.sites.page_objects_and_test_cases import load_page_objects
 from archiver.sites.run_limits_quotas_and_blackouts import RunLimits, limit_scheduled_run
-from archiver.spiders.parse_response import read_list_dates
 from archiver.spiders.requisite_queue import Requisites
 from archiver.spiders.run_endings_and_outage_guards import RunEnding, RunResult, internal_error
 from archiver.spiders.trap_detector import TrapDetector
@@ -65,8 +53,6 @@ from archiver.storage import Database
 from archiver.storage import completeness_and_url_history as completeness
 from archiver.storage import pages_and_source_hints as pages
 from archiver.storage.archive_opening_and_transactions import PATIENCE, open_archive, writing
-from archiver.storage.article_tables.article_and_revision_rows import extractor_of
-from archiver.storage.article_tables.article_storing_and_withdrawal import replace_extraction
 from archiver.storage.capture_recovery import ArchiveFileGuard, recover, warc_prefix
 from archiver.storage.completeness_and_url_history import count_responding_sources, record_cdx_list
 from archiver.storage.delisted_posts_and_edit_samples import (
@@ -79,15 +65,13 @@ from archiver.storage.delisted_posts_and_edit_samples import (
     schedule_posts_of_unended_days,
 )
 from archiver.storage.disk_and_database_errors import archive_faults, is_environment_error
-from archiver.storage.held_pages_and_recent_changes import count_held, count_taken_back, hold_of
+from archiver.storage.held_pages_and_recent_changes import count_held, count_taken_back
 from archiver.storage.locks import HeldLock, lock_host, lock_site
 from archiver.storage.page_discoveries_counts_and_source_trust import (
     has_list_dates,
-    lists_fetched_since,
     record_discovered_urls,
-    store_listed_dates,
 )
-from archiver.storage.page_form_evidence_and_post_verdicts import is_promised, stored_verdicts
+from archiver.storage.page_form_evidence_and_post_verdicts import stored_verdicts
 from archiver.storage.page_requisite_records import DEFAULT_MODE, Mode
 from archiver.storage.page_result_writer import PageWriter, StoringRun, withdraw_copies
 from archiver.storage.pages_and_source_hints import make_seed_due
@@ -105,151 +89,18 @@ from archiver.storage.run_records_and_statistics import (
     unfinished_full_crawl,
 )
 from archiver.storage.sites_settings_and_rules import (
-    add_constants,
     ensure_site,
     page_objects_of_site,
-    retire_template,
     rules_valid_at,
-    store_learned_rules,
 )
 from archiver.storage.tombstones import RemovedURLs
 from archiver.urls import Scope, urlkey
 from archiver.warc.warc_and_cdxj_writer import Continuation, WarcWriter
 from archiver.warc.warc_records import Exchange, Original
 
-_FIRST = 40
-"""The forms are judged for the first time after this many pages of a run, then whenever the number of pages doubles."""
-_FEW = 3
-"""If at least this many pages show no date, and fewer posts show theirs, the site may show its dates only in lists."""
 _HOME_ONLY = 1
 _MOST_AT_END = 5_000
 """The end of a run judges at most this many pages again; the next run takes up the rest."""
-
-
-class SiteJudge:
-    """Judges the pages of one site by their forms during a run: the `Judge` that the run's `TemplateLearner` asks."""
-
-    def __init__(self, db: Database, archive: Path, site: dict[str, Any], writer: PageWriter, run: StoringRun) -> None:
-        self._db, self._archive, self._site = db, archive, site
-        self._writer, self._run = writer, run
-        self._verdicts: SiteVerdicts = stored_verdicts(db, site["id"])
-        self._pages = 0
-        last = last_run(db, site["id"])
-        self._is_pending = last is not None and last["outcome"] != "finished"
-        self._is_complete = has_finished(db, site["id"])
-        self._is_updated = last_finished_version(db, site["id"]) not in ("", run.version)
-        self._next = _FIRST
-        self._dated = self._undated = 0
-        self.reads_list_dates = has_list_dates(db, site["id"])
-
-    def judge_article(
-        self, page: Page, hint: SourceHint | None, article: Article, extract: Callable[[Answer], Article]
-    ) -> Article:
-        """Returns `article` if the verdict on the page's form agrees with its kind (post, listing ...); otherwise
-        returns what `extract` reads from the page for the right kind. `hint` is the page's source hint.
-        """
-        self._pages += 1
-        if self._pages >= self._next:
-            self._next *= 2
-            self.judge()
-        if self._verdicts.forms:
-            article = judge_article(
-                self._verdicts,
-                page_form(page),
-                article,
-                is_promised=lambda: reports_post(hint) or is_promised(self._db, urlkey(page.url)),
-                extract=extract,
-            )
-        self._look_for_dates(article)
-        return article
-
-    def _look_for_dates(self, article: Article) -> None:
-        """Reads the dates in lists from now on if the pages of the site show none, and those in the lists of this run.
-        Most sites show the date of a post on its page, so that reading their lists, which takes long, would be in vain.
-        """
-        is_post = article.kind is PageKind.POST
-        self._dated += is_post and article.published is not None and article.kind_rule != LISTED_DATE
-        self._undated += article.kind_rule == UNDATED or (is_post and article.published is None)
-        if not self.reads_list_dates and self._undated >= _FEW > self._dated:
-            self.reads_list_dates = True
-            self._writer.flush()
-            self._read_lists(lists_fetched_since(self._db, self._site["id"], self._run.started))
-
-    def _read_lists(self, lists: Sequence[tuple[str, int]]) -> None:
-        """Stores the dates beside the links of lists, which are given as URL and capture."""
-        scope, found = Scope(self._site["host"], self._site["path"]), []
-        for url, capture_id in lists:
-            if (read := read_response(self._db, self._archive.parent, capture_id)) is not None:
-                response, capture = read
-                at = pages.moment(capture["captured_at"])
-                found.append(read_list_dates(parse_page(response.body, url, response.content_type, at), scope))
-        with writing(self._db):
-            for dates in filter(None, found):
-                store_listed_dates(self._db, dates)
-
-    def before_learning(self) -> None:
-        self.judge()
-
-    def has_post_form(self, form: PageForm, article: Article) -> bool:
-        return self._verdicts.post_form_of(form, article.kind, article.kind_rule) is not None
-
-    def held_among(self, urls: Collection[str]) -> Collection[str]:
-        self._writer.flush()
-        return {url for url in urls if hold_of(self._db, urlkey(url)) is not None}
-
-    def judge(self) -> None:
-        """Judges the forms by all pages of the site that are in the archive."""
-        self._writer.flush()
-        now = datetime.now(UTC)
-        self._verdicts = judge_site(self._db, self._site["id"], now, is_complete=self._is_complete)
-
-    def read_late_hints(self) -> LateHintTally:
-        """Extracts stored captures again for which a source hint arrived only after they were extracted. Returns the
-        counts.
-        """
-        self._writer.flush()
-        if not self.reads_list_dates:
-            self._read_lists(lists_fetched_since(self._db, self._site["id"], self._run.started, of_undated=True))
-        found = find_late_hints(self._db, self._site["id"], self._run.started)
-        if not found:
-            return LateHintTally()
-        judging = Rejudging(self._db, self._archive.parent, self._site, self._verdicts)
-        reading = LateHintReading(self._db, self._archive.parent, judging, self._run)
-        reading.read_all(found, datetime.now(UTC))
-        self._writer.counts.add(reading.counts)
-        return reading.tally
-
-    def finish(self, *, is_complete: bool) -> RejudgingTally:
-        """At the end of the run, decides which forms (templates) are forms of posts, and judges again the pages of
-        forms whose verdict has changed. Also re-extracts articles with values that belong to the site. After an update
-        of the program, pages that are not posts and were answered with 304 are judged again, too.
-
-        Does nothing if the run read only the home page, unless the previous run was interrupted or made by another
-        version. `is_complete` is True if the run has read all pages that it found.
-        """
-        counts = self._writer.counts
-        if self._pages <= _HOME_ONLY and not self._is_pending and not self._is_updated:
-            return RejudgingTally()
-        self._is_complete = self._is_complete or is_complete
-        self.judge()
-        judging = Rejudging(self._db, self._archive.parent, self._site, self._verdicts)
-        since = pages.stamp(self._run.started) if self._is_updated else ""
-        tally, rejudged = rejudge(judging, self._run, confirmed_since=since, most=_MOST_AT_END)
-        counts.add(rejudged)
-        if counts.new:
-            copies = Counts()
-            with writing(self._db):
-                withdraw_copies(self._run, copies)
-            counts.add(copies)
-            tally.withdrawn += copies.withdrawn
-        if counts.new or counts.revised or self._is_pending:
-            now = datetime.now(UTC)
-            refused = refuse_constants(self._db, self._archive, self._site, self._run.version, now)
-            tally.reread = refused.articles
-            self._writer.measuring.subtract_constants(refused.lost)
-        return tally
-
-
 _log = logging.getLogger(__name__)
 Only = Literal["", "missing", "set-aside", "pages"]
 """Limits a run to missing pages ("missing"), to missing and trap-excluded pages ("set-aside"), or to pages that a
@@ -327,6 +178,9 @@ class CrawlRun:
         site_id, order = self.site["id"], self.order
         self.scope = Scope(self.site["host"], self.site["path"])
         config = load_config()
+        last = last_run(self.db, site_id)
+        self._is_pending = last is not None and last["outcome"] != "finished"
+        self._is_updated = last_finished_version(self.db, site_id) not in ("", __version__)
         self.page_objects = load_page_objects()
         if self.page_objects.broken:
             self.page_objects.check_site(self.site["host"], page_objects_of_site(self.db, self.site["name"]))
@@ -368,8 +222,7 @@ class CrawlRun:
         )
         self.writer = PageWriter(storing, self.before_commit)
         self.writer.counts.found += self._is_start_new
-        self.judge = SiteJudge(self.db, self.archive, self.site, self.writer, storing)
-        self.learner = TemplateLearner(rules_valid_at(self.db, site_id), self._learned, self._outdated, self.judge)
+        self._storing = storing
         self.redirect_forms = RedirectForms()
         self.traps = TrapDetector(self.db, site_id, self.scope, self.writer.flush, self.run_id)
         if not order.only and has_finished(self.db, site_id):
@@ -379,7 +232,16 @@ class CrawlRun:
             self.traps.resume()
         self.writer.on_written, self.writer.kept = self.traps.record_written, self.traps.undone_on_error
         self.requisites = Requisites(self, self.mode)
-        self.soft_not_found = self._remembered_soft_not_found()
+        model = SiteModel(
+            self.scope,
+            rules_valid_at(self.db, site_id),
+            stored_verdicts(self.db, site_id),
+            self.page_objects,
+            self._remembered_soft_not_found(),
+            with_requisites=self.mode == "all",
+            with_list_dates=has_list_dates(self.db, site_id),
+        )
+        self.learning = Learning(self.db, self.archive, self.site, self.writer, storing, model)
         cdx = self.options.get("cdx")
         self.cdx = query_url(service_address(cdx), site_prefix(self.scope)) if cdx else ""
 
@@ -506,7 +368,7 @@ class CrawlRun:
 
     def remember_soft_not_found(self, found: SoftNotFoundProfile) -> None:
         """Stores the site's soft-404 profile (how it responds for an address that does not exist) with the site."""
-        self.soft_not_found = found
+        self.learning.model = replace(self.learning.model, soft_not_found=found)
         with self.writing():
             self.db.execute(
                 "update sites set soft_not_found = ?, soft_not_found_at = ? where id = ?",
@@ -540,46 +402,6 @@ class CrawlRun:
             self._place.check()
             self.warc.sync()
 
-    def read_page(self, page: Page, hint: SourceHint | None, known: PageKind, part_of: str = "") -> Article:
-        """Extracts the article of a page with the site's template and, if there is one, its page object. `hint` is what
-        a feed or an API says about the post, None if nothing; `known` is the kind that the page's source reported;
-        `part_of` is the address of the post of which the page is a further part, or "".
-        """
-        return self.page_objects.apply(self.learner.read(page, hint, known, part_of), page)
-
-    def reread_samples(self) -> None:
-        """Re-extracts, with the site's new template, the posts from which the template was learned, and stores the
-        results.
-        """
-        read: list[tuple[Article, Article]] = []
-        for sample in self.learner.samples():
-            row = pages.page_row(self.db, urlkey(sample.url))
-            if row is None or not row["fetched_at"] or row["fetched_at"] < pages.stamp(self.started):
-                self.learner.put_back(sample)
-                continue
-            after = self.learner.again(sample)
-            if sample.article is not None and after is not None:
-                before = sample.article
-                if self.page_objects.of(sample.url):  # the learner extracts without page objects
-                    page = sample.page()
-                    before, after = self.page_objects.apply(before, page), self.page_objects.apply(after, page)
-                read.append((before, drop_impossible_values(after, sample.captured_at or self.started)[0]))
-        if read:
-            self._store_read_again(read)
-
-    def _store_read_again(self, read: Sequence[tuple[Article, Article]]) -> None:
-        """Replaces stored articles by new extractions of the same pages, in one transaction. `read` are pairs of a
-        stored article and its new extraction.
-        """
-        with self.writing():
-            replaced = [
-                replace_extraction(self.db, before, after, extractor_of(__version__, after), self.run_id)
-                for before, after in read
-            ]
-        for (before, after), is_replaced in zip(read, replaced, strict=True):
-            if is_replaced:
-                self.writer.measuring.recount_fields(before, after)
-
     def close(self, ending: RunEnding, *, at_fault: bool = False) -> None:
         """Writes pending results, closes the run and the archive, and sets `result`. Does nothing if the run was closed
         before.
@@ -610,14 +432,12 @@ class CrawlRun:
         self._release_locks()
 
     def _finish(self, ending: RunEnding, result: RunResult, patience: float) -> RunResult:
-        if patience:
-            self.learner.finish()
         self.writer.flush(patience)
+        if patience:
+            self.learning.finish()
         if patience and ending.outcome == "finished" and not self.order.pages:
             self._rejudge(is_complete=not ending.reason)
         self.requisites.flush(patience)
-        if patience:
-            self.reread_samples()
         failures = self._record_ending(ending, patience)
         known, done = self.count_pages()
         due = known - done + self.requisites.count_due()
@@ -633,7 +453,13 @@ class CrawlRun:
         )
 
     def _rejudge(self, *, is_complete: bool) -> None:
-        late = self.judge.read_late_hints()
+        """Reads pages again from their captures, for what was learned only after they had been read: late hints of
+        sources, verdicts on forms, and values that belong to the site.
+
+        Only late hints are read if the run read no more than the home page, unless the previous run was interrupted or
+        made by another version. `is_complete` is True if the run has read all pages that it found.
+        """
+        late = self._read_late_hints()
         if late.read or late.posts or late.unreadable:
             _log.info(
                 "%s: %d articles re-extracted because a source has reported them since, %d of them changed; %d pages "
@@ -644,18 +470,56 @@ class CrawlRun:
                 late.posts,
                 len(late.unreadable),
             )
-        tally = self.judge.finish(is_complete=is_complete)
-        if tally.read or tally.reread:
-            _log.info(
-                "%s: %d pages judged again by their form: %d posts stored, %d articles withdrawn, %d remaining; "
-                "%d articles re-extracted to drop a value that belongs to the site",
-                self.site_name,
-                tally.read,
-                tally.posts,
-                tally.withdrawn,
-                len(tally.left),
-                tally.reread,
-            )
+        if self.learning.pages > _HOME_ONLY or self._is_pending or self._is_updated:
+            tally = self._judge_again(is_complete=is_complete)
+            if tally.read or tally.reread:
+                _log.info(
+                    "%s: %d pages judged again by their form: %d posts stored, %d articles withdrawn, %d remaining; "
+                    "%d articles re-extracted to drop a value that belongs to the site",
+                    self.site_name,
+                    tally.read,
+                    tally.posts,
+                    tally.withdrawn,
+                    len(tally.left),
+                    tally.reread,
+                )
+
+    @property
+    def _rejudging(self) -> Rejudging:
+        return Rejudging(self.db, self.archive.parent, self.site, self.learning.model.verdicts)
+
+    def _read_late_hints(self) -> LateHintTally:
+        """Extracts stored captures again for which a source hint arrived only after they were extracted."""
+        self.learning.read_lists_of_undated()
+        found = find_late_hints(self.db, self.site["id"], self.started)
+        if not found:
+            return LateHintTally()
+        reading = LateHintReading(self.db, self.archive.parent, self._rejudging, self._storing)
+        reading.read_all(found, datetime.now(UTC))
+        self.counts.add(reading.counts)
+        return reading.tally
+
+    def _judge_again(self, *, is_complete: bool) -> RejudgingTally:
+        """Decides which forms are forms of posts, and judges again the pages of forms whose verdict has changed. Also
+        re-extracts articles with values that belong to the site. After an update of the program, pages that are not
+        posts and were answered with 304 are judged again, too.
+        """
+        self.learning.is_complete |= is_complete
+        self.learning.judge_forms()
+        since = pages.stamp(self.started) if self._is_updated else ""
+        tally, rejudged = rejudge(self._rejudging, self._storing, confirmed_since=since, most=_MOST_AT_END)
+        self.counts.add(rejudged)
+        if self.counts.new:
+            copies = Counts()
+            with self.writing():
+                withdraw_copies(self._storing, copies)
+            self.counts.add(copies)
+            tally.withdrawn += copies.withdrawn
+        if self.counts.new or self.counts.revised or self._is_pending:
+            refused = refuse_constants(self.db, self.archive, self.site, __version__, datetime.now(UTC))
+            tally.reread = refused.articles
+            self.writer.measuring.subtract_constants(refused.lost)
+        return tally
 
     def _record_ending(self, ending: RunEnding, patience: float) -> tuple[tuple[str, int], ...]:
         """Finishes the WARC file and the run's row. Returns the reasons for which pages failed, each with its number of
@@ -700,13 +564,3 @@ class CrawlRun:
     def _release_locks(self) -> None:
         while self._locks:
             self._locks.pop().close()
-
-    def _learned(self, rules: SiteRules) -> SiteRules:
-        with self.writing():
-            if not rules.fields:
-                return add_constants(self.db, self.site["id"], rules.constants, datetime.now(UTC))
-            return store_learned_rules(self.db, self.site["id"], rules, datetime.now(UTC))
-
-    def _outdated(self, since: datetime) -> SiteRules | None:
-        with self.writing():
-            return retire_template(self.db, self.site["id"], since)

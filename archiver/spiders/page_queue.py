@@ -16,7 +16,7 @@ from archiver.articles.article_comparison import is_other_post
 from archiver.articles.suspicious_changes_and_impossible_values import HoldRule
 from archiver.discovery import soft404_and_walls
 from archiver.discovery.page_links_and_well_known_urls import well_known_urls
-from archiver.frontier.fetch_order_and_revisits import SIDE_LISTING_PRIORITY
+from archiver.frontier.fetch_order_and_revisits import SIDE_LISTING_PRIORITY, VOUCHING_SOURCES
 from archiver.items import Article, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.spiders.crawl_run_archive_and_post_judgement import CrawlRun
 from archiver.spiders.page_request_and_fetched_page import (
@@ -169,7 +169,7 @@ class PageQueue:
         run = self._run
         if not run.writer.flush():  # flush has checked the run if it wrote results
             check_run(run.db, run.run_id, run.site)
-        run.reread_samples()
+        run.learning.checkpoint()
         if run.order.pages:
             return self._take_named(limit)
         mixed = self._sources >= SOURCES_FIRST
@@ -261,11 +261,15 @@ class PageQueue:
             if (row["kind"] == PageKind.POST and row["fetched_at"])
             else ()
         )
-        leads = any(one.source in REDIRECTING and one.found_on for one in run.traps.reports(row["id"]))
+        reports = run.traps.reports(row["id"])
+        leads = any(one.source in REDIRECTING and one.found_on for one in reports)
         redirects = redirected_from(run.db, row["id"], MOST_REDIRECTS) if leads else ()
-        page = self._request(row)
-        if known_parts or redirects:
-            page = replace(page, parts=known_parts, redirected_from=redirects)
+        page = replace(
+            self._request(row),
+            parts=known_parts,
+            redirected_from=redirects,
+            is_promised=any(one.source in VOUCHING_SOURCES for one in reports),
+        )
         self._sources += page.is_source
         self._in_progress[page.urlkey] = page
         return page
@@ -291,7 +295,8 @@ class PageQueue:
         """Returns a request for an address that cannot exist, to learn the site's soft 404. Returns None if such a
         request is in progress, or if the soft 404 is already known, unless it is to be learned `again`.
         """
-        if (self._run.soft_not_found is not None and not again) or any(p.is_probe for p in self._in_progress.values()):
+        is_known = self._run.learning.model.soft_not_found is not None and not again
+        if is_known or any(page.is_probe for page in self._in_progress.values()):
             return None
         url = soft404_and_walls.probe_url(self._run.start_url, self._run.scope, secrets.token_hex(10))
         page = PageRequest(page_id=0, url=url, urlkey=urlkey(url), kind=PageKind.OTHER, is_probe=True)

@@ -72,6 +72,7 @@ class PageRequest:
       the end) to which the host is believed to redirect. It is requested if `url` is gone or refused.
     - `judged`: a comparison of the forms of the site's pages decided that the page is not a post, so it is classified
       again without that kind as a hint.
+    - `is_promised`: a feed, an API or a sitemap lists the page.
     """
 
     page_id: int
@@ -104,6 +105,7 @@ class PageRequest:
     unconditional: bool = False
     judged: bool = False
     known_url: str = ""
+    is_promised: bool = False
 
     @property
     def is_source(self) -> bool:

@@ -6,9 +6,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from urllib.parse import urljoin, urlsplit
 
 from lxml.etree import _Element as Element
@@ -25,7 +23,6 @@ from archiver.discovery.url_classifier_and_patterns import (
     pattern_of,
     series_of,
 )
-from archiver.extraction.article_extraction_with_site_rules import extract_page
 from archiver.extraction.category_and_tag_links import (
     categories_of_entries,
     category_of_listing,
@@ -37,7 +34,6 @@ from archiver.extraction.page_parsing_and_javascript_check import JAVASCRIPT_REA
 from archiver.extraction.page_parsing_and_javascript_check import parse_page as parse_html
 from archiver.extraction.pagination import MAX_PARTS, part_urls
 from archiver.extraction.template.page_form_fingerprint_and_date_slot import date_slot, page_form
-from archiver.extraction.visible_dates import dates_of_entries
 from archiver.frontier.fetch_order_and_revisits import SIDE_LISTING_PRIORITY, SOURCE_KINDS
 from archiver.items import (
     EMPTY_SITEMAP,
@@ -51,14 +47,14 @@ from archiver.items import (
     DiscoveredURL,
     DiscoverySource,
     ListedCategories,
-    ListedDate,
     ListedPosts,
     Outcome,
     PageKind,
     PageResult,
     Requisite,
-    SourceHint,
 )
+from archiver.learning.list_dates import _listed_dates
+from archiver.learning.site_model import SiteModel, read_article
 from archiver.politeness.robots_and_usage_statements import statements_of_page
 from archiver.politeness.throttle import BUSY
 from archiver.similar_words_and_plurals import count_noun
@@ -178,11 +174,9 @@ def parse_cdx_page(
     result: PageResult,
     request: PageRequest,
     scope: Scope,
-    is_news: Callable[[DiscoveredURL], bool],
 ) -> ParsedPage:
     """Parses one response of a web archive's CDX server. `request.url` is the address of the list's first part; resume
-    keys lead to the other parts. The result contains only the URLs for which `is_news` returns True: those that were
-    not reported before.
+    keys lead to the other parts.
 
     Validators are stored only if the list has one part: even if the first part is unchanged, later parts may have
     changed.
@@ -194,10 +188,12 @@ def parse_cdx_page(
             replace(result, rule="no-cdx", reason=f"the response is not a list of captures: {page.error}")
         )
     found = cdx_and_timemaps.cdx_candidates(page.entries, scope, request.url, fetched.at.year + 1)
-    news = tuple(t for t in found.targets if is_news(t))
     seen = request.captures + len(page.entries)
     result = replace(
-        result, targets=news, outcome=Outcome.NOT_ARTICLE, reason=f"a web archive's list of {seen} captures"
+        result,
+        targets=tuple(found.targets),
+        outcome=Outcome.NOT_ARTICLE,
+        reason=f"a web archive's list of {seen} captures",
     )
     following = cdx_and_timemaps.next_part_url(request.url, page.resume_key) if page.resume_key and page.entries else ""
     if request.number > 1 or following:
@@ -218,41 +214,7 @@ _START = 1_024  # matches the first bytes of an HTML page
 _HTML_START = (b"<!doctype html", b"<html", b"<head", b"<body", b"<!--", b"<div", b"<article", b"<meta", b"<title")
 
 
-ReadPage = Callable[[Page, SourceHint | None, PageKind, str], Article]
-"""A function that extracts the article of a page. Its arguments are the page, its source hint, the kind that its source
-reported, and the address of the post of which it is a part.
-"""
-
-
-def extract_without_template(page: Page, hint: SourceHint | None, known: PageKind, part_of: str) -> Article:
-    """Extracts an article from a page without the site's template. `hint` is what a feed or an API says about the post,
-    None if nothing; `known` is the kind that the page's source reported; `part_of` is the address of the post of which
-    the page is a further part, or "".
-    """
-    return extract_page(page, hint, known, posts_only=True, part_of=part_of)
-
-
-@dataclass(frozen=True, slots=True)
-class SiteContext:
-    """What the parser needs to know about the site of a page.
-
-    - `is_news`: a function that returns True for a link that was not reported before; a link in a menu is reported
-      once.
-    - `read_page`: a function that extracts the article of a page.
-    - `soft_not_found`: the site's soft-404 profile; None if it is not known yet.
-    - `with_requisites`: True if the result for a post's page includes its requisites.
-    - `with_list_dates`: True if the result for a list includes the dates beside its links.
-    """
-
-    scope: Scope
-    is_news: Callable[[DiscoveredURL], bool] = lambda target: True
-    read_page: ReadPage = extract_without_template
-    soft_not_found: SoftNotFoundProfile | None = None
-    with_requisites: bool = False
-    with_list_dates: bool = True
-
-
-def parse_page(fetched: FetchedPage, request: PageRequest, site: SiteContext) -> ParsedPage:
+def parse_page(fetched: FetchedPage, request: PageRequest, site: SiteModel) -> ParsedPage:
     """Parses the response for a page request. Never raises, whatever the server sends.
 
     If the page was requested at another spelling of its address (to which the host is believed to redirect) and is gone
@@ -265,7 +227,7 @@ def parse_page(fetched: FetchedPage, request: PageRequest, site: SiteContext) ->
     return parsed
 
 
-def _parse_response(fetched: FetchedPage, request: PageRequest, site: SiteContext) -> ParsedPage:
+def _parse_response(fetched: FetchedPage, request: PageRequest, site: SiteModel) -> ParsedPage:
     result = PageResult(
         url=request.url,
         final_url=fetched.url,
@@ -297,14 +259,12 @@ def _parse_response(fetched: FetchedPage, request: PageRequest, site: SiteContex
     return _parse_source(fetched, result, request, site) or _parse_document(fetched, result, request, site)
 
 
-def _parse_source(
-    fetched: FetchedPage, result: PageResult, request: PageRequest, site: SiteContext
-) -> ParsedPage | None:
+def _parse_source(fetched: FetchedPage, result: PageResult, request: PageRequest, site: SiteModel) -> ParsedPage | None:
     """Parses a source document (a feed, sitemap, API response or capture list), recognized by the request's kind or by
     its bytes; returns None if the response is not such a document.
     """
     if request.kind is PageKind.CDX:
-        return parse_cdx_page(fetched, result, request, site.scope, site.is_news)
+        return parse_cdx_page(fetched, result, request, site.scope)
     if request.kind is PageKind.API:
         return parse_api_page(fetched, result, request, site.scope)
     if request.kind is PageKind.SITEMAP or sitemaps.looks_like_sitemap(fetched.body):
@@ -320,7 +280,7 @@ _END_BYTES = 8192
 """The end tag is looked for in this many last bytes of a page. Comments of caches may follow it."""
 
 
-def _parse_document(fetched: FetchedPage, result: PageResult, request: PageRequest, site: SiteContext) -> ParsedPage:
+def _parse_document(fetched: FetchedPage, result: PageResult, request: PageRequest, site: SiteModel) -> ParsedPage:
     if not _is_html(fetched):
         media_type = fetched.content_type.split(";")[0] or "no content type"
         if fetched.body.startswith(_GZIP):
@@ -380,7 +340,7 @@ def _is_unreadable(page: Page, request: PageRequest, *, is_shell: bool) -> bool:
 
 
 def _script_page(
-    links: link_reader.PageLinks | None, result: PageResult, request: PageRequest, site: SiteContext
+    links: link_reader.PageLinks | None, result: PageResult, request: PageRequest, site: SiteModel
 ) -> PageResult:
     """Returns the result for a page without content. Its declared sources and its few links are followed
     nevertheless.
@@ -398,7 +358,7 @@ def _script_page(
 
 
 def _article_page(
-    page: Page, links: link_reader.PageLinks | None, result: PageResult, request: PageRequest, site: SiteContext
+    page: Page, links: link_reader.PageLinks | None, result: PageResult, request: PageRequest, site: SiteModel
 ) -> ParsedPage:
     """Completes `result` for an HTML page that is not a wall, soft 404 or redirect. Adds its kind, its article if the
     page is a post, and what its links lead to. `links` is None if the page has no HTML elements.
@@ -409,7 +369,9 @@ def _article_page(
         if site.with_requisites and page.root is not None
         else ()
     )
-    article = site.read_page(page, request.hint, known_kind, request.part_of)
+    article = read_article(
+        page, request.hint, known_kind, site, part_of=request.part_of, is_promised=request.is_promised
+    )
     is_post = article.kind is PageKind.POST
     if request.is_seed and is_post and site.scope.path == "/":
         article, is_post = replace(article, kind=PageKind.LISTING, kind_rule="the home page"), False
@@ -453,7 +415,7 @@ def _article_page(
 
 
 def _targets(
-    links: link_reader.PageLinks | None, article: Article, result: PageResult, request: PageRequest, site: SiteContext
+    links: link_reader.PageLinks | None, article: Article, result: PageResult, request: PageRequest, site: SiteModel
 ) -> tuple[DiscoveredURL, ...]:
     if not links:
         return ()
@@ -465,7 +427,7 @@ def _targets(
         *(
             t
             for t in (*links.all, *links.traps)
-            if site.is_news(t) and _is_reportable(t, article.kind, site.scope) and not _is_own_part(article, t)
+            if _is_reportable(t, article.kind, site.scope) and not _is_own_part(article, t)
         ),
     )
 
@@ -512,7 +474,7 @@ def _same_validator(fetched: FetchedPage, request: PageRequest) -> bool:
     return bool(request.last_modified) and fetched.headers.get("last-modified", "") == request.last_modified
 
 
-def _redirect(location: str, result: PageResult, request: PageRequest, site: SiteContext, rule: str) -> ParsedPage:
+def _redirect(location: str, result: PageResult, request: PageRequest, site: SiteModel, rule: str) -> ParsedPage:
     target = normalize(urljoin(result.final_url, location)) if location else None
     if target is None:
         return ParsedPage(
@@ -542,7 +504,7 @@ def _redirect(location: str, result: PageResult, request: PageRequest, site: Sit
 
 
 def _refused_redirect(
-    target: str, result: PageResult, request: PageRequest, site: SiteContext, rule: str
+    target: str, result: PageResult, request: PageRequest, site: SiteModel, rule: str
 ) -> PageResult | None:
     """Returns the result for a page whose redirect to `target` must not be followed; None if it may be followed."""
     if len(request.redirected_from) >= MOST_REDIRECTS:
@@ -667,19 +629,6 @@ def _listed_categories(links: link_reader.PageLinks, page: Page) -> tuple[Listed
         *(ListedCategories(urlkey(at), names, is_beside=True) for at, names in beside.items()),
         *(ListedCategories(urlkey(at), (own,), is_beside=False) for at in sorted(posts)),
     )
-
-
-def read_list_dates(page: Page, scope: Scope) -> tuple[ListedDate, ...]:
-    """Returns the dates that a page of a site shows beside its links; `scope` is the scope of the site."""
-    latest_year = (page.captured_at or datetime.now(UTC)).year + 1
-    if page.root is None:
-        return ()
-    return _listed_dates(link_reader.parse_links(page.index, page.url, scope, "", latest_year), page)
-
-
-def _listed_dates(links: link_reader.PageLinks, page: Page) -> tuple[ListedDate, ...]:
-    dates = dates_of_entries(page, [*links.titles, *links.others], is_continued=(page_number(page.url) or 1) > 1)
-    return tuple(ListedDate(urlkey(at), date) for at, date in dates.items())
 
 
 def _is_own_part(article: Article, target: DiscoveredURL) -> bool:

@@ -35,6 +35,7 @@ from archiver.extraction.pagination import MAX_PARTS, part_urls
 from archiver.frontier.fetch_order_and_revisits import SOURCE_KINDS, VOUCHING_SOURCES
 from archiver.guarded_download_handler import HostBusy, RobotsUnreadable, RunEnded
 from archiver.items import REDIRECTS, Article, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
+from archiver.learning.site_model import SiteModel
 from archiver.politeness.network_address_policy import Permission
 from archiver.sites.crawler_identity_and_delay import contact_of, names_contact, user_agent
 from archiver.spiders.crawl_run_archive_and_post_judgement import CrawlOrder, Only
@@ -51,7 +52,7 @@ from archiver.spiders.page_request_and_fetched_page import (
     request_for,
     requisite_of,
 )
-from archiver.spiders.parse_response import SiteContext, all_posts_again, parse_page, soft_not_found_of
+from archiver.spiders.parse_response import all_posts_again, parse_page, soft_not_found_of
 from archiver.spiders.requisite_queue import failed_requisite, parse_requisite
 from archiver.spiders.run_endings_and_outage_guards import (
     UNREACHABLE,
@@ -66,6 +67,7 @@ from archiver.storage.article_tables.multipage_articles import is_further_part, 
 from archiver.storage.page_requisite_records import MODES, FetchedRequisite, Mode
 from archiver.urls import Scope, normalize, start_address, urlkey
 
+_ON_PAGES = frozenset({DiscoverySource.LINK, DiscoverySource.LISTING, DiscoverySource.CDX})
 _MISSING = frozenset({Outcome.FAILED, Outcome.GONE})
 
 
@@ -528,7 +530,7 @@ class SiteSpider(Spider):
 
     def _parse_single(self, response: Response) -> Iterator[PageResult | Request]:
         page = PageRequest(0, response.url, urlkey(response.url), PageKind.UNKNOWN)
-        result = parse_page(fetched_page(response), page, SiteContext(Scope.of(origin_of(response.url)))).result
+        result = parse_page(fetched_page(response), page, SiteModel(Scope.of(origin_of(response.url)))).result
         yield result
         yield from (Request(target.url) for target in result.targets if not target.trap)
 
@@ -548,19 +550,17 @@ class SiteSpider(Spider):
         if page.step == "ids" and page.alive < 0:
             # The posts listed as changed are already written, so a new post cannot offset one that is gone.
             page = replace(page, alive=archive.pages.posts_alive(DiscoverySource.API, page.url))
-        site = SiteContext(
-            run.scope,
-            archive.pages.claim_new_link,
-            run.read_page,
-            run.soft_not_found,
-            run.mode == "all",
-            run.judge.reads_list_dates,
-        )
-        parsed = parse_page(fetched, page, site)
+        parsed = parse_page(fetched, page, run.learning.model)
+        parsed = replace(parsed, result=self._with_news(parsed.result))
         if page.step == "ids" and page.looks_back and archive.pages.is_set_back(parsed.result.targets):
             parsed = all_posts_again(parsed, page)
         self._learn_redirect_form(page, fetched, parsed)
         yield from self._handle(page, parsed)
+
+    def _with_news(self, result: PageResult) -> PageResult:
+        """Returns a result without the links that this run has already recorded: a link in a menu is on each page."""
+        news = tuple(t for t in result.targets if t.source not in _ON_PAGES or self.archive.pages.claim_new_link(t))
+        return result if news == result.targets else replace(result, targets=news)
 
     def _learn_redirect_form(self, page: PageRequest, fetched: FetchedPage, parsed: ParsedPage) -> None:
         """Records whether the host redirected a page to another spelling of its address (such as one with a slash at
@@ -593,7 +593,7 @@ class SiteSpider(Spider):
         everywhere = self._is_everywhere(found)
         # A home page without links may be an error message, which proves nothing unless all addresses show it.
         if archive.order.pages:  # without its home page, nobody can say whether the site shows this everywhere
-            archive.run.soft_not_found = found
+            archive.run.learning.model = replace(archive.run.learning.model, soft_not_found=found)
         elif found.look is None or self._home_has_links or everywhere:
             archive.run.remember_soft_not_found(replace(found, everywhere=everywhere))
 
@@ -706,7 +706,7 @@ class SiteSpider(Spider):
         if self.archive.fatal:
             return None
         if self._is_home_read(result, parsed):
-            known, full = self.archive.run.soft_not_found, self.archive.order.full
+            known, full = self.archive.run.learning.model.soft_not_found, self.archive.order.full
             # Earlier runs saw the same page at the home page as at missing addresses. If the home page shows another
             # one now, that page was probably an error message, and the profile is learned again.
             again = known is not None and (full or (known.everywhere and not self._is_everywhere(known)))

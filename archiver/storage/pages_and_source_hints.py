@@ -375,6 +375,24 @@ def page_row(db: Database, key: str) -> dict[str, Any] | None:
     return dict(zip((column[0] for column in cursor.description), row, strict=True)) if row else None
 
 
+def posts_fetched_since(db: Database, site_id: int, since: datetime) -> list[str]:
+    """Returns the urlkeys of the posts of a site whose pages were fetched since a time, the first fetched first."""
+    rows = db.execute(
+        "select urlkey from pages where site_id = ? and fetched_at >= ? and status = 200 "
+        "and outcome in ('archived', 'unchanged') order by fetched_at, id",
+        [site_id, stamp(since)],
+    )
+    return [row[0] for row in rows]
+
+
+def captured_page(db: Database, key: str) -> tuple[str, int, str] | None:
+    """Returns the URL, the last capture and the rule of the page at this urlkey; None if it has no capture."""
+    found: tuple[str, int, str] | None = db.execute(
+        "select url, capture_id, coalesce(rule, '') from pages where urlkey = ? and capture_id is not null", [key]
+    ).fetchone()
+    return found
+
+
 def capture_of_page(db: Database, key: str) -> int | None:
     """Returns the ID of the last capture of the page at this urlkey; None if there is none."""
     row = db.execute("select capture_id from pages where urlkey = ?", [key]).fetchone()

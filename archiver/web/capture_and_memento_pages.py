@@ -22,7 +22,7 @@ from archiver.discovery.cdx_and_timemaps import parse_http_date
 from archiver.discovery.page_requisites import requisites_of_page, requisites_of_stylesheet, rewrite_stylesheet_urls
 from archiver.errors import ArticleRemoved, CaptureUnreadable, NotCaptured, UnreadableInput
 from archiver.extraction.page_parsing_and_javascript_check import parse_page
-from archiver.maintenance.reextraction_reader import find_payload_row
+from archiver.learning.captured_pages import find_payload_row
 from archiver.storage import Database
 from archiver.storage.article_tables import article_record_reader as records
 from archiver.storage.article_tables.captures_redirects_and_import_records import (

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from archiver.extraction.article_extraction_with_site_rules import extract_page
 from archiver.extraction.page_parsing_and_javascript_check import parse_page
 from archiver.extraction.template.rule_induction import Sample, learn_rules
+from archiver.extraction.template.rule_learning import learn_with_constants, read_without_constants
 from archiver.extraction.template.site_rules_and_constants import (
     ReadPost,
     SiteConstants,
@@ -17,7 +18,6 @@ from archiver.extraction.template.site_rules_and_constants import (
     from_toml,
     to_toml,
 )
-from archiver.extraction.template.template_learning_and_checking import learn_with_constants, read_without_constants
 from archiver.items import OTHER_HEADING, Article, Evidence, PageKind
 from archiver.platforms import by_name
 

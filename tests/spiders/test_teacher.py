@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import sqlite3
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from archiver import __version__
-from archiver.extraction.page_parsing_and_javascript_check import parse_page
-from archiver.extraction.template.site_rules_and_constants import SiteRules
-from archiver.extraction.template.template_learning_and_checking import ENOUGH, Judge, NoJudge, TemplateLearner
-from archiver.items import Article, PageKind
+from archiver.learning.checkpoint import ENOUGH
 from archiver.maintenance.reextraction_reader import extract_from_capture
 from archiver.storage.archive_opening_and_transactions import open_archive
 from archiver.storage.sites_settings_and_rules import rules_valid_at
@@ -27,113 +25,66 @@ from tests.spiders.site_server import Answer, home, serving
 from tests.spiders.test_faults import counts, rows
 from tests.waiting import until
 
-START = datetime(2024, 5, 1, 12, tzinfo=UTC)
+
+class Site:
+    """A site whose posts are published in several crawls."""
+
+    def __init__(self, archive: Path) -> None:
+        self.archive = archive
+        self.sources: list[SamplePost] = []
+
+    def crawl(self, theme: Theme, sources: list[SamplePost], *words: str) -> dict[str, Any]:
+        self.sources += sources
+        self.server.pages.update({"/": home(*(one.path for one in self.sources))})
+        self.server.pages.update({one.path: Answer(theme(one, []).encode()) for one in sources})
+        return counts(self.server.url, *words, archive=self.archive)
 
 
-class School:
-    """A template learner with a simulated archive."""
-
-    def __init__(self, judge: Judge | None = None) -> None:
-        self.learned: list[SiteRules] = []
-        self.retired: list[datetime] = []
-        self.teacher = TemplateLearner(None, self._learned, self._outdated, judge)
-        self.read_pages = 0
-
-    def _learned(self, rules: SiteRules) -> SiteRules:
-        self.learned.append(replace(rules, version=f"rules-{len(self.learned) + 1}"))
-        return self.learned[-1]
-
-    def _outdated(self, since: datetime) -> SiteRules | None:
-        self.retired.append(since)
-        return None
-
-    def read(self, theme: Theme, sources: list[SamplePost]) -> list[Article]:
-        out = []
-        for post in sources:
-            page = parse_page(
-                theme(post, []),
-                f"https://low.example{post.path}",
-                captured_at=START + timedelta(minutes=self.read_pages),
-            )
-            self.read_pages += 1
-            out.append(self.teacher.read(page, None, PageKind.UNKNOWN))
-        return out
+@pytest.fixture
+def grown(tmp_path: Path) -> Iterator[Site]:
+    made = Site(tmp_path / "a.db")
+    with serving({}) as made.server:
+        yield made
 
 
-class DoubtingJudge(NoJudge):
-    """Holds each page from the moment at which `holds` is set."""
-
-    holds = False
-
-    def held_among(self, urls: Collection[str]) -> Collection[str]:
-        return urls if self.holds else ()
+def versions(archive: Path) -> list[tuple[int, bool]]:
+    """The number of posts that each version of the learned rules was learned from, and whether it is retired."""
+    return rows(archive, "select pages, until is not null from site_rules order by id")
 
 
-def test_held_pages_do_not_retire_the_template() -> None:
-    judge = DoubtingJudge()
-    school = School(judge)
-    school.read(classic, sample_posts(ENOUGH))
-    judge.holds = True
-    school.read(silent, sample_posts(ENOUGH + 30, seed=8))
-    assert school.retired == []
-    assert len(school.learned) == 1
+@pytest.mark.parametrize(("count", "learned"), [(7, []), (8, [(8, False)]), (24, [(24, False)])])
+def test_a_short_run_learns_at_its_end(count: int, learned: list[Any], grown: Site) -> None:
+    grown.crawl(classic, sample_posts(count))
+    assert versions(grown.archive) == learned
 
 
-def test_no_template_is_learned_from_held_pages() -> None:
-    judge = DoubtingJudge()
-    judge.holds = True
-    school = School(judge)
-    school.read(classic, sample_posts(ENOUGH + 30))
-    school.teacher.finish()
-    assert school.learned == []
-
-
-def test_the_template_is_learned_from_25_posts_and_the_last_of_them_is_read_by_it() -> None:
-    school = School()
-    found = school.read(classic, sample_posts(ENOUGH + 3))
-    assert [a.read_by for a in found] == [""] * (ENOUGH - 1) + ["rules-1"] * 4
-    assert school.learned[0].pages == ENOUGH
-    again = {s.url: school.teacher.again(s) for s in school.teacher.samples()}
-    assert len(again) == ENOUGH - 1
-    assert {a.read_by for a in again.values() if a} == {"rules-1"}
-    assert list(school.teacher.samples()) == []
-
-
-@pytest.mark.parametrize(("count", "learns"), [(7, 0), (8, 1), (24, 1)])
-def test_a_short_run_learns_at_its_end(count: int, learns: int) -> None:
-    school = School()
-    school.read(classic, sample_posts(count))
-    school.teacher.finish()
-    assert len(school.learned) == learns
-
-
-def test_a_redesign_is_noticed_within_twenty_posts_and_learned_again() -> None:
-    school = School()
-    school.read(classic, sample_posts(ENOUGH))
-    changed = school.read_pages
+def test_a_redesign_is_noticed_within_one_crawl_and_learned_again(grown: Site) -> None:
+    grown.crawl(classic, sample_posts(ENOUGH))
+    between = datetime.now(UTC)
     sources = sample_posts(60)[ENOUGH:]
-    found = school.read(silent, sources)
-    assert len(school.retired) == 1
-    assert school.retired[0] == START + timedelta(minutes=changed)
-    assert len(school.learned) == 2
-    assert [a.read_by for a in found][:20] == [""] * 20
-    assert {a.read_by for a in found[ENOUGH:]} == {"rules-2"}
-    for article, post in zip(found, sources, strict=True):
-        assert (article.title, article.body, article.authors) == (post.title, post.body, (post.author,))
-        assert (article.published, article.categories) == (post.at, (post.category,))
+    grown.crawl(silent, sources)
+    assert [retired for _, retired in versions(grown.archive)] == [True, False]
+    assert rows(grown.archive, "select until > ? from site_rules order by id limit 1".replace("?", f"'{between}'"))
+    for post in sources:
+        found = rows(
+            grown.archive,
+            f"select title, body, authors from articles where url like '%{post.path}' and gone_at is null",
+        )
+        assert found == [(post.title, post.body, json.dumps([post.author], ensure_ascii=False))]
 
 
-def test_an_occasional_unusual_page_is_not_a_redesign() -> None:
-    school = School()
-    school.read(classic, sample_posts(ENOUGH))
-    for n, post in enumerate(sample_posts(90)[ENOUGH:]):
-        school.read(silent if n % 3 == 0 else classic, [post])
-    assert not school.retired
+def test_an_occasional_unusual_page_is_not_a_redesign(grown: Site) -> None:
+    sources = sample_posts(90)
+    grown.crawl(classic, sources[:ENOUGH])
+    pages = {one.path: Answer((silent if n % 3 == 0 else classic)(one, []).encode()) for n, one in enumerate(sources)}
+    grown.server.pages.update({"/": home(*pages), **{path: pages[path] for path in list(pages)[ENOUGH:]}})
+    counts(grown.server.url, archive=grown.archive)
+    assert versions(grown.archive) == [(ENOUGH, False)]
 
 
-def test_rules_that_contradict_the_pages_are_retired() -> None:
-    def misleading(sources: SamplePost, others: Any) -> str:
-        moved = classic(sources).replace(
+def test_rules_that_contradict_the_pages_are_retired(grown: Site) -> None:
+    def misleading(post: SamplePost, others: Any) -> str:
+        moved = classic(post, others).replace(
             '<h1 class="entry-title">', '<p class="entry-title">Read this</p><h1 class="x">'
         )
         moved = moved.replace("entry-meta", "was-meta").replace("entry-date", "was-date")
@@ -143,10 +94,21 @@ def test_rules_that_contradict_the_pages_are_retired() -> None:
             'enough to be taken for a text.</p></div><div class="new-text">',
         )
 
-    school = School()
-    school.read(classic, sample_posts(ENOUGH))
-    school.read(misleading, sample_posts(130)[ENOUGH:])
-    assert school.retired
+    sources = sample_posts(130)
+    grown.crawl(classic, sources[:ENOUGH])
+    grown.crawl(misleading, sources[ENOUGH:])
+    assert versions(grown.archive)[0] == (ENOUGH, True)
+
+
+def test_held_pages_do_not_retire_the_rules(grown: Site) -> None:
+    sources = sample_posts(60)
+    grown.crawl(classic, sources)
+    grown.server.pages.update(
+        {one.path: Answer(silent(replace(one, paragraphs=sources[0].paragraphs), []).encode()) for one in sources}
+    )
+    counts(grown.server.url, "--full", archive=grown.archive)
+    assert rows(grown.archive, "select count(*) from held_pages")[0][0] > 40
+    assert versions(grown.archive) == [(ENOUGH, False)]
 
 
 def site(theme: Theme, sources: list[SamplePost], advertisement: str = "") -> dict[str, Any]:

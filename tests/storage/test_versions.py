@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -115,17 +115,18 @@ def test_a_text_assembled_from_stored_data_keeps_its_extractor(db: Database) -> 
 
 def test_a_new_reading_replaces_only_the_reading_it_was_made_for(db: Database) -> None:
     store(db, NOTED, "0.1.0")
-    run = 7
+    begun, later = datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 1, 3, tzinfo=UTC)
     with db.atomic():
+        db.execute("insert into runs (id, site_id, mode, started_at) values (7, 1, 'full', '2026-01-01')")
         db.execute(
-            "insert into runs (id, site_id, mode, started_at) values (7, 1, 'full', '2026-01-01'), (8, 1, 'full', 'x')"
+            "insert into captures (id, run_id, url, captured_at) values (70, 7, ?, '2026-01-02T00:00:00+00:00')",
+            [NOTED.url],
         )
-        db.execute("insert into captures (id, run_id, url) values (70, 7, ?)", [NOTED.url])
         db.execute("update articles set capture_id = 70")
-        assert not replace_extraction(db, NOTED, POST, "0.1.0 rules-1", 8)
-        assert not replace_extraction(db, POST, POST, "0.1.0 rules-1", run)
-        assert replace_extraction(db, NOTED, POST, "0.1.0 rules-1", run)
-        assert not replace_extraction(db, replace(NOTED, url="https://low.example/b/"), POST, "0.1.0 rules-1", run)
+        assert not replace_extraction(db, NOTED, POST, "0.1.0 rules-1", later)
+        assert not replace_extraction(db, POST, POST, "0.1.0 rules-1", begun)
+        assert replace_extraction(db, NOTED, POST, "0.1.0 rules-1", begun)
+        assert not replace_extraction(db, replace(NOTED, url="https://low.example/b/"), POST, "0.1.0 rules-1", begun)
     row = state(db)
     assert (row["body"], row["revision"], row["extractor"]) == (TEXT, 1, "0.1.0 rules-1")
 

@@ -288,7 +288,7 @@ def rules(site: str, file: str | None, forget: bool, learn: bool, as_json: bool,
             with writing(db):
                 forget_rules(db, row["id"], by_hand=True)
         elif learn:
-            from archiver.maintenance.reextraction_reader import relearn_site_rules
+            from archiver.learning.captured_samples import relearn_site_rules
 
             found = relearn_site_rules(db, Path(archive).parent, row, _LEARNING_PAGES)
             if found is None:

@@ -535,20 +535,21 @@ def latest_values(db: Database, row: dict[str, Any], article: Article, extractio
     return values
 
 
-def replace_extraction(db: Database, before: Article, after: Article, extractor: str, run_id: int) -> bool:
+def replace_extraction(db: Database, before: Article, after: Article, extractor: str, since: datetime) -> bool:
     """Replaces the stored article `before` with `after`, another extraction of the same page, without a new revision.
     `extractor` is the new value of the column of this name.
 
     Returns False and changes nothing in three cases: `before` is no longer stored; `after` lacks values that a page
-    object returned; or the article's capture is not of the run `run_id`, so that it may contain values that have left
-    the page since.
+    object returned; or the article's capture is older than `since`, so that it may contain values that have left the
+    page.
     """
     row = article_where(db, "urlkey = ? and gone_at is null", [urlkey(before.url)])
     if row is None or changed_fields(article_from_row(row), before):
         return False
     if has_page_object(row) and lost_page_object_values(decode_evidence(db, row), after):
         return False
-    if not db.execute("select 1 from captures where id = ? and run_id = ?", [row["capture_id"], run_id]).fetchone():
+    is_of_crawl = "select 1 from captures where id = ? and captured_at >= ?"
+    if not db.execute(is_of_crawl, [row["capture_id"], stamp(since)]).fetchone():
         return False
     overwrite(db, row, after, extractor)
     rewrite_revision(db, row["id"], row["revision"], after)

@@ -21,7 +21,7 @@ from archiver.extraction.page_parsing_and_javascript_check import parse_page
 from archiver.extraction.template.page_form_fingerprint_and_date_slot import date_slot, page_form
 from archiver.extraction.template.site_rules_and_constants import SiteRules
 from archiver.items import Article, Outcome, PageForm, PageKind, PageResult, SourceHint
-from archiver.maintenance.reextraction_reader import RulesByTime, read_response
+from archiver.learning.captured_pages import RulesByTime, read_response
 from archiver.sites.page_objects_and_test_cases import load_page_objects
 from archiver.storage import Database
 from archiver.storage.archive_opening_and_transactions import writing
