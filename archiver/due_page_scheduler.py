@@ -12,10 +12,10 @@ from scrapy.core.scheduler import Scheduler
 
 from archiver.extensions.shared_crawl_state import ArchiveExtension
 from archiver.items import PageKind
-from archiver.spiders.page_request_and_fetched_page import PageRequest, RequisiteRequest, purpose_of, request_for
+from archiver.spiders.page_request import PageRequest, RequisiteRequest, purpose_of, request_for
 from archiver.spiders.parse_response import api_address
-from archiver.spiders.run_endings_and_outage_guards import internal_error
-from archiver.spiders.site_spider import RequisiteFetcher
+from archiver.spiders.requisite_fetcher import RequisiteFetcher
+from archiver.spiders.run_ending import internal_error
 
 if TYPE_CHECKING:
     from twisted.internet.defer import Deferred

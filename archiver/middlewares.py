@@ -67,7 +67,7 @@ from archiver.politeness.robots_and_usage_statements import (
     parse_tdm_file,
 )
 from archiver.politeness.throttle import BUSY
-from archiver.spiders.page_request_and_fetched_page import (
+from archiver.spiders.page_request import (
     FetchNotes,
     HostFileRequest,
     PageRequest,
@@ -77,7 +77,7 @@ from archiver.spiders.page_request_and_fetched_page import (
     purpose_of,
     requisite_of,
 )
-from archiver.spiders.run_endings_and_outage_guards import outcome_of_failure
+from archiver.spiders.run_ending import outcome_of_failure
 from archiver.storage.archive_opening_and_transactions import writing
 from archiver.storage.crawl_traps_redirect_loops_and_host_files import find_host_file, make_allowed_due, store_host_file
 from archiver.storage.disk_and_database_errors import environment_error

@@ -23,7 +23,7 @@ sys.path.insert(0, str(ROOT))
 _EVERY = 0.004
 # The stage of a sample is the first row of which one word is in a frame of its stack: a part of a path, or a function.
 STAGES = (
-    ("learning", ("TemplateLearner._learn",)),
+    ("learning", ("Learning.checkpoint", "Learning.finish")),
     ("imports", ("<frozen importlib",)),
     ("extraction", ("archiver/extraction/",)),
     ("links", ("archiver/discovery/page_links_and_well_known_urls.py",)),

@@ -25,6 +25,7 @@ ROOMS = (
     ("articles",),
     ("storage",),
     ("sites",),
+    ("learning",),
     ("health",),
     ("maintenance",),
     ("search",),

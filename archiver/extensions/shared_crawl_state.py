@@ -28,18 +28,11 @@ from archiver.guarded_download_handler import REQUEST_SENT
 from archiver.items import Outcome, PageKind, PageResult
 from archiver.politeness.network_address_policy import permission_for
 from archiver.sites.crawler_identity_and_delay import names_contact
-from archiver.spiders.crawl_run_archive_and_post_judgement import CrawlOrder, CrawlRun
+from archiver.spiders.crawl_run import CrawlOrder, CrawlRun
+from archiver.spiders.outage_guard import OutageGuard
 from archiver.spiders.page_queue import PageQueue
-from archiver.spiders.page_request_and_fetched_page import requisite_of
-from archiver.spiders.run_endings_and_outage_guards import (
-    OutageGuard,
-    RunEnding,
-    host_busy,
-    internal_error,
-    limit_reached,
-    still_quiet,
-    wall_sentence,
-)
+from archiver.spiders.page_request import requisite_of
+from archiver.spiders.run_ending import RunEnding, host_busy, internal_error, limit_reached, still_quiet, wall_sentence
 from archiver.storage.disk_and_database_errors import environment_error
 
 _TICK_SECONDS = 0.5

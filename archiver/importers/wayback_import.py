@@ -66,7 +66,8 @@ from archiver.items import REDIRECTS
 from archiver.politeness.network_address_policy import AddressZone, permission_for, zone_of_host
 from archiver.politeness.throttle import BUSY, Throttle
 from archiver.sites.page_objects_and_test_cases import load_page_objects
-from archiver.spiders.run_endings_and_outage_guards import FailureStreak, outcome_of_failure
+from archiver.spiders.outage_guard import FailureStreak
+from archiver.spiders.run_ending import outcome_of_failure
 from archiver.storage import Database, tombstones
 from archiver.storage.archive_opening_and_transactions import open_archive, writing
 from archiver.storage.article_tables import captures_redirects_and_import_records as captures

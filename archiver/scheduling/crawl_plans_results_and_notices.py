@@ -20,7 +20,7 @@ from archiver.sites.crawler_identity_and_delay import contact_of, delay_for
 from archiver.storage.run_records_and_statistics import Counts
 
 if TYPE_CHECKING:
-    from archiver.spiders.crawl_run_archive_and_post_judgement import Only
+    from archiver.spiders.crawl_run import Only
 
 # Notices to the user.
 

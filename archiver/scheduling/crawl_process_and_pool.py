@@ -49,7 +49,7 @@ from archiver.scheduling.crawl_plans_results_and_notices import (
 from archiver.scheduling.fork_server import END_SIGNALS, fork_crawl, unblock_end_signals
 from archiver.sites.archiver_toml import load_config
 from archiver.sites.crawler_identity_and_delay import user_agent
-from archiver.spiders.run_endings_and_outage_guards import internal_error
+from archiver.spiders.run_ending import internal_error
 from archiver.spiders.site_spider import SiteSpider
 from archiver.storage.archive_opening_and_transactions import stop_waiting_for_locks
 from archiver.storage.disk_and_database_errors import environment_error

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import secrets
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, timedelta
@@ -15,15 +15,13 @@ from typing import Any
 from archiver.articles.article_comparison import is_other_post
 from archiver.articles.suspicious_changes_and_impossible_values import HoldRule
 from archiver.discovery import soft404_and_walls
-from archiver.discovery.page_links_and_well_known_urls import well_known_urls
 from archiver.frontier.fetch_order_and_revisits import SIDE_LISTING_PRIORITY, VOUCHING_SOURCES
 from archiver.items import Article, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
-from archiver.spiders.crawl_run_archive_and_post_judgement import CrawlRun
-from archiver.spiders.page_request_and_fetched_page import (
+from archiver.spiders.crawl_run import CrawlRun
+from archiver.spiders.page_request import (
     LOOK_BACK,
     MOST_REDIRECTS,
     PageRequest,
-    ParsedPage,
     page_request,
 )
 from archiver.storage import completeness_and_url_history as completeness
@@ -39,52 +37,7 @@ from archiver.storage.completeness_and_url_history import (
 from archiver.storage.crawl_traps_redirect_loops_and_host_files import REDIRECTING, redirected_from
 from archiver.storage.held_pages_and_recent_changes import last_run_before_hold
 from archiver.storage.run_records_and_statistics import check_run
-from archiver.urls import Scope, urlkey
-
-# Feeds and sitemaps that a site does not declare.
-
-
-class SourceGuesses:
-    """Tries the well-known addresses of feeds and sitemaps during one run, for a site that declares none. One address
-    of each kind is tried at a time.
-    """
-
-    def __init__(self) -> None:
-        self._queues: dict[PageKind, list[DiscoveredURL]] = {}
-
-    def first(
-        self,
-        base: str,
-        scope: Scope,
-        platform: str,
-        *,
-        declared: Collection[PageKind],
-        waiting: Collection[str],
-        asked: Collection[str],
-    ) -> list[DiscoveredURL]:
-        """Returns the first address to try for each kind of source (feed, sitemap) that is not `declared`, relative to
-        `base`, the address of the home page.
-
-        If the site's `platform` is known, the addresses that are usual on it are tried. Skips addresses whose urlkeys
-        are in `asked`. Also skips the kinds in `waiting`, because their previous guess has no response yet.
-        """
-        for guess in well_known_urls(base, scope, platform):
-            if guess.kind not in declared and urlkey(guess.url) not in asked:
-                self._queues.setdefault(guess.kind, []).append(guess)
-        return [queue.pop(0) for kind, queue in self._queues.items() if queue and kind not in waiting]
-
-    def next(self, page: PageRequest, parsed: ParsedPage) -> list[DiscoveredURL]:
-        """Returns the next address to try after the guess `page` has been parsed; [] if the guess was right, or if no
-        addresses are left.
-        """
-        queue = self._queues.get(page.kind)
-        if not queue or page.is_seed or parsed.result.outcome in (Outcome.DUE, Outcome.DUPLICATE):
-            return []
-        if (parsed.is_feed and page.kind is PageKind.FEED) or (parsed.is_sitemap and page.kind is PageKind.SITEMAP):
-            queue.clear()
-            return []
-        return [queue.pop(0)]
-
+from archiver.urls import urlkey
 
 SOURCES_FIRST = 500
 """This many sources are read before the first post. After that, sources and posts take turns, since a site may have

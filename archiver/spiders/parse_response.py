@@ -58,7 +58,7 @@ from archiver.learning.site_model import SiteModel, read_article
 from archiver.politeness.robots_and_usage_statements import statements_of_page
 from archiver.politeness.throttle import BUSY
 from archiver.similar_words_and_plurals import count_noun
-from archiver.spiders.page_request_and_fetched_page import MOST_REDIRECTS, FetchedPage, PageRequest, ParsedPage
+from archiver.spiders.page_request import MOST_REDIRECTS, FetchedPage, PageRequest, ParsedPage
 from archiver.storage.article_tables.multipage_articles import CLAIMED_PART_RULE, part_reason
 from archiver.urls import Scope, normalize, urlkey
 

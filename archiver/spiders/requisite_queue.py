@@ -13,7 +13,7 @@ from urllib.parse import urljoin
 from archiver.discovery.page_requisites import KEPT_STATUSES, image_size, requisites_of_stylesheet
 from archiver.discovery.safe_xml_json_and_html_parsing import decode
 from archiver.items import REDIRECTS, Capture, Outcome, Requisite, RequisiteKind
-from archiver.spiders.page_request_and_fetched_page import FetchedPage, RequisiteRequest, requisite_request
+from archiver.spiders.page_request import FetchedPage, RequisiteRequest, requisite_request
 from archiver.storage import page_requisite_records as requisites
 from archiver.storage.archive_opening_and_transactions import PATIENCE, writing
 from archiver.storage.page_requisite_records import FetchedRequisite, Mode
@@ -23,7 +23,7 @@ from archiver.urls import asset_address
 from archiver.warc.warc_records import Exchange, Original
 
 if TYPE_CHECKING:
-    from archiver.spiders.crawl_run_archive_and_post_judgement import CrawlRun
+    from archiver.spiders.crawl_run import CrawlRun
 
 WINDOW = 32
 """At most this many requisites are in progress."""

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Self, TypeVar
@@ -25,116 +24,37 @@ from scrapy.http import Response
 from twisted.python.failure import Failure
 
 from archiver.discovery.page_links_and_well_known_urls import is_redirector
-from archiver.discovery.page_requisites import ACCEPT
 from archiver.discovery.soft404_and_walls import SoftNotFoundProfile, profile_from_json
 from archiver.discovery.url_classifier_and_patterns import FILE, SCOPE, is_asset, origin_of, with_origin
 from archiver.errors import ArchiverError, BadArgument
-from archiver.extensions.download_slot_throttle import ThrottleExtension
 from archiver.extensions.shared_crawl_state import ArchiveExtension
-from archiver.extraction.pagination import MAX_PARTS, part_urls
 from archiver.frontier.fetch_order_and_revisits import SOURCE_KINDS, VOUCHING_SOURCES
-from archiver.guarded_download_handler import HostBusy, RobotsUnreadable, RunEnded
-from archiver.items import REDIRECTS, Article, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
+from archiver.guarded_download_handler import RobotsUnreadable, RunEnded
+from archiver.items import REDIRECTS, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.learning.site_model import SiteModel
 from archiver.politeness.network_address_policy import Permission
 from archiver.sites.crawler_identity_and_delay import contact_of, names_contact, user_agent
-from archiver.spiders.crawl_run_archive_and_post_judgement import CrawlOrder, Only
-from archiver.spiders.page_queue import SourceGuesses
-from archiver.spiders.page_request_and_fetched_page import (
+from archiver.spiders.crawl_run import CrawlOrder, Only
+from archiver.spiders.outage_guard import retried_source
+from archiver.spiders.page_request import (
     FetchedPage,
-    FetchNotes,
     PageRequest,
     ParsedPage,
-    RequisiteRequest,
     fetched_page,
     notes_of,
     page_of,
     request_for,
-    requisite_of,
 )
 from archiver.spiders.parse_response import all_posts_again, parse_page, soft_not_found_of
-from archiver.spiders.requisite_queue import failed_requisite, parse_requisite
-from archiver.spiders.run_endings_and_outage_guards import (
-    UNREACHABLE,
-    cannot_crawl,
-    outcome_of_failure,
-    retried_source,
-    robots_unreadable,
-    wall_sentence,
-)
+from archiver.spiders.part_collection import PartCollection, add_part, begin_collection
+from archiver.spiders.probing import Probing, lists_posts
+from archiver.spiders.run_ending import UNREACHABLE, cannot_crawl, outcome_of_failure, robots_unreadable, wall_sentence
+from archiver.spiders.source_guesses import SourceGuesses
 from archiver.spiders.trap_detector import WALLS
-from archiver.storage.article_tables.multipage_articles import is_further_part, part_reason, repeats_part
-from archiver.storage.page_requisite_records import MODES, FetchedRequisite, Mode
+from archiver.storage.page_requisite_records import MODES, Mode
 from archiver.urls import Scope, normalize, start_address, urlkey
 
 _ON_PAGES = frozenset({DiscoverySource.LINK, DiscoverySource.LISTING, DiscoverySource.CDX})
-_MISSING = frozenset({Outcome.FAILED, Outcome.GONE})
-
-
-@dataclass(frozen=True, slots=True)
-class PartCollection:
-    """The parts of one post that have been read, and those still to be read.
-
-    - `request`, `result`: the request for the post itself, and its result.
-    - `first`: the article on its first page.
-    - `waiting`: the addresses still to fetch.
-    - `whole`: the address of a view that shows all parts on one page; it counts as part 0.
-    - `texts`: the texts of the parts that were read.
-    - `taken`: the numbers and addresses of the parts that were read.
-    - `asked`: the urlkeys that were requested.
-    """
-
-    request: PageRequest
-    result: PageResult
-    first: Article
-    waiting: tuple[str, ...]
-    whole: str
-    texts: tuple[str, ...]
-    taken: tuple[tuple[int, str], ...] = ()
-    asked: frozenset[str] = frozenset()
-
-    @property
-    def following(self) -> str:
-        """Returns the address of the part to request next; "" if all parts are read, or as many as are allowed."""
-        return self.waiting[0] if self.waiting and len(self.asked) <= MAX_PARTS else ""
-
-    @property
-    def without_following(self) -> PartCollection:
-        """Returns the collection without the part to request next, which is known to be another post."""
-        return replace(self, waiting=self.waiting[1:])
-
-    @property
-    def with_parts(self) -> PageResult:
-        """Returns the post's result, with the numbers and addresses of the parts that were read."""
-        return replace(self.result, parts=self.taken)
-
-
-def begin_collection(
-    result: PageResult, request: PageRequest, scope: Scope, stored: Callable[[PageRequest], Article | None]
-) -> PartCollection | None:
-    """Returns a collection of the parts that must be read before this result is complete. Returns None if the page is
-    not split, which is the usual case.
-
-    `stored` returns the stored article of a page, for a first page that is unchanged.
-    """
-    if result.outcome is Outcome.ARCHIVED and result.article is not None:
-        first, whole = result.article, result.article.whole_at
-        if whole == first.url:
-            return None
-        addresses, text = [whole, *first.parts], first.body
-    elif result.outcome is Outcome.UNCHANGED and request.parts:
-        known, own = stored(request), next((p.text for p in request.parts if p.number == 1), None)
-        if known is None or own is None:
-            return None
-        first, text = known, own
-        whole = next((p.url for p in request.parts if p.number == 0), "")
-        addresses = [p.url for p in request.parts if p.number != 1]
-    else:
-        return None
-    waiting = tuple(url for url in addresses if url and scope.contains(url) and urlkey(url) != request.urlkey)
-    if not waiting:
-        return None
-    return PartCollection(request, result, first, waiting, whole, (text,), asked=frozenset({request.urlkey}))
 
 
 def without_links(result: PageResult, targets: Iterable[DiscoveredURL]) -> PageResult:
@@ -143,229 +63,6 @@ def without_links(result: PageResult, targets: Iterable[DiscoveredURL]) -> PageR
     """
     onward = tuple(target for target in targets if target.source is DiscoverySource.REDIRECT)
     return replace(result, targets=onward, next_pages=(), etag="", last_modified="")
-
-
-def add_part(collection: PartCollection, parsed: ParsedPage, request: PageRequest) -> tuple[PageResult, PartCollection]:
-    """Adds the response for the part that `request` asked for. Returns that part's result, and the new collection."""
-    result, url = parsed.result, collection.following
-    number = 0 if url == collection.whole else len([n for n, _ in collection.taken if n]) + 2
-    left = replace(collection, waiting=collection.waiting[1:], asked=collection.asked | {urlkey(url)})
-    target = DiscoveredURL(url, DiscoverySource.LINK, PageKind.PART, found_on=collection.request.url)
-    result = replace(
-        result, targets=(target, *result.targets), next_pages=(), part=number, part_of=collection.request.url
-    )
-    reason = part_reason(number, collection.request.url)
-    if result.outcome in _MISSING:
-        failed = replace(result, outcome=Outcome.FAILED, kind=PageKind.PART, reason=f"{result.reason} ({reason})")
-        return failed, _with_part(left, number, url)
-    if result.outcome is Outcome.REFUSED:
-        return replace(result, kind=PageKind.PART, reason=f"{result.reason} ({reason})"), _with_part(left, number, url)
-    part = replace(result, outcome=Outcome.PART, kind=PageKind.PART, rule="part", reason=reason)
-    if result.outcome is Outcome.UNCHANGED and request.text is not None:
-        return part, _with_part(left, number, url, request.text)
-    if result.outcome is Outcome.DUPLICATE and _number(result.final_url) > 1:
-        return result, _with_waiting(left, (result.final_url,))
-    shown = result.article if result.outcome is Outcome.ARCHIVED else None
-    if shown is None or not is_further_part(collection.first, shown):
-        if request.text is None or urlkey(result.final_url) == collection.request.urlkey:
-            return result, left
-        # The post still lists this page as a part, so the response is a wall, an error or a stale copy. The stored
-        # text is kept.
-        failed = replace(
-            result,
-            outcome=Outcome.FAILED,
-            kind=PageKind.PART,
-            article=None,
-            rule="part that was lost",
-            final_url=result.url,
-            reason=f"it no longer shows {reason}",
-        )
-        return failed, _with_part(left, number, url, request.text)
-    text = shown.body
-    if repeats_part(text, collection.texts) or (number == 0 and len(text) < len(collection.texts[0])):
-        what = "the same as another part" if number else "less than the first page"
-        return replace(
-            part,
-            outcome=Outcome.DUPLICATE,
-            final_url=collection.request.url,
-            rule="part that repeats",
-            article=None,
-            reason=f"it shows {what} of {collection.request.url}",
-        ), left
-    return part, _with_waiting(_with_part(left, number, url, text), shown.parts)
-
-
-def _with_part(collection: PartCollection, number: int, url: str, text: str | None = None) -> PartCollection:
-    """Returns the collection with one more part that was read, and with its text (None if it has none). If the part is
-    the view of all parts (number 0) and has a text, no other parts are fetched.
-    """
-    done = number == 0 and text is not None
-    texts = collection.texts if text is None else (*collection.texts, text)
-    return replace(
-        collection, taken=(*collection.taken, (number, url)), texts=texts, waiting=() if done else collection.waiting
-    )
-
-
-def _with_waiting(collection: PartCollection, urls: tuple[str, ...]) -> PartCollection:
-    """Returns the collection with further parts to fetch, found as links in a part. The first page of a long post may
-    link only to the next few parts.
-    """
-    if any(number == 0 for number, _ in collection.taken) and not collection.waiting:
-        return collection
-    known = collection.asked | {urlkey(url) for url in collection.waiting}
-    new = tuple(url for url in urls if url and urlkey(url) not in known)
-    return replace(collection, waiting=tuple(sorted((*collection.waiting, *new), key=_number))) if new else collection
-
-
-def _number(url: str) -> int:
-    return next((split.number for split in part_urls(url)), 0)
-
-
-# Probing: requests an address that cannot exist from a known site again, to find out whether the site itself still
-# exists.
-
-
-_POST_NAME = re.compile(r"/[^/]+[-_][^/]+[-_][^/]+/?$|/\d{4}/\d\d?/")
-"""Matches the path of a link that probably leads to a post: three words, or a date."""
-_FEW_POSTS = 3
-
-
-class Probing:
-    """Decides when a run requests once more an address that does not exist: if the site may have been replaced by a
-    parked domain or a maintenance page, which gives every address the same answer.
-
-    This request is called a probe. While one is in progress, no post is requested, because the answer could be stored
-    as its new content.
-    """
-
-    def __init__(self) -> None:
-        self._is_doubtful = self._probed = self._has_source = False
-
-    def observe_source(self, request: PageRequest, result: PageResult) -> None:
-        """Updates the suspicion that the site was replaced, from the result of a feed, sitemap or API.
-
-        If a source that worked before is now a web page, the site is suspect. If a source still works, the site does
-        not show the same page everywhere. The list of a web archive shows nothing about the site.
-        """
-        if request.kind not in SOURCE_KINDS or request.kind is PageKind.CDX:
-            return
-        if result.kind in SOURCE_KINDS and result.outcome in (Outcome.NOT_ARTICLE, Outcome.UNCHANGED):
-            self._has_source = True
-        elif request.worked:  # an API response without posts has the outcome REFUSED
-            self._is_doubtful |= result.status == 200 and result.outcome in (Outcome.NOT_ARTICLE, Outcome.REFUSED)
-
-    def observe_home(self, result: PageResult, *, is_isolated: bool) -> None:
-        """Updates the suspicion that the site was replaced, from the result of its home page, if earlier runs fetched
-        it.
-
-        The site is suspect if the page has no links and no feed or sitemap is known (`is_isolated`).
-        """
-        if is_isolated:
-            self._is_doubtful |= result.status == 200 and result.outcome is Outcome.NOT_ARTICLE
-
-    @property
-    def is_due(self) -> bool:
-        """Returns True if there are signs that the site was replaced by a parked domain, so that an address that cannot
-        exist should be requested now as a test. Reading this property counts as making the test, so it is True at most
-        once per run.
-        """
-        if not self._is_doubtful or self._probed:
-            return False
-        self._probed = True
-        return True
-
-    def objection(self, found: SoftNotFoundProfile, home: SoftNotFoundProfile, stored: str | None) -> str:
-        """Returns why the crawl must stop: the site shows the same page, without links, for every address. Returns ""
-        if it need not stop.
-
-        `found` is the profile of the response for a missing address, and `home` is that of the home page. `stored` is
-        the profile from earlier runs in JSON. If the site showed this page for missing addresses in earlier runs, too,
-        the crawl goes on, because scripts fill the pages of such a site.
-        """
-        before = profile_from_json(stored)
-        if not self._is_doubtful or self._has_source or before is None or found.look is None:
-            return ""
-        if home.look is None or not found.is_like(home.look):
-            return ""
-        if before.resembles(found.look):
-            return ""
-        return (
-            f"it shows the same page for every address ({found.look.title[:80]!r}), like a domain for sale or a site "
-            "under maintenance; what is stored is kept"
-        )
-
-
-# Requests for images, stylesheets and fonts, and the results of their responses.
-
-_SECONDS = 30.0
-"""A whole response may take at most this many seconds. Pages get more time, since their text matters more."""
-_RETRIES = 1
-
-
-class RequisiteFetcher:
-    """Requests the requisites of one crawl and records their results. Its requests have callbacks of their own, because
-    a requisite is not an item for the pipelines.
-    """
-
-    def __init__(self, crawler: Crawler, archive: ArchiveExtension) -> None:
-        self._archive = archive
-        self._throttle = crawler.get_extension(ThrottleExtension)
-        timeout = crawler.settings.getfloat("DOWNLOAD_TIMEOUT") or _SECONDS
-        self._timeout = min(timeout, _SECONDS)
-
-    def due(self) -> list[Request]:
-        """Returns requests for the next requisites that are due. The scheduler calls this once no page is left."""
-        return [self._request(requisite) for requisite in self._archive.run.requisites.due()]
-
-    def _request(self, requisite: RequisiteRequest) -> Request:
-        if self._throttle and not self._archive.is_own_host(requisite.host):
-            self._throttle.limit_foreign_host(requisite.host)
-        return Request(
-            requisite.url,
-            callback=self.fetched,
-            errback=self.failed,
-            headers={"Accept": ACCEPT[requisite.kind]},
-            meta={
-                "page": requisite,
-                "notes": FetchNotes(),
-                "dont_redirect": True,
-                "handle_httpstatus_all": True,
-                "max_retry_times": _RETRIES,
-                "download_timeout": self._timeout,
-            },
-        )
-
-    def fetched(self, response: Response) -> None:
-        """Scrapy callback: records the response for a requisite, whatever its status."""
-        assert response.request is not None
-        requisite, objection = requisite_of(response.request), notes_of(response.request).objection
-        assert requisite is not None
-        with self._archive.guarded():
-            if not self._archive.halted:
-                self._done(requisite, parse_requisite(fetched_page(response), requisite, objection))
-
-    def failed(self, failure: Failure) -> None:
-        """Scrapy errback: records a requisite whose request got no response (refused by a rule of this program, no such
-        host, a timeout).
-        """
-        requisite = requisite_of(failure.request)  # type: ignore[attr-defined]
-        assert requisite is not None
-        error, archive = failure.value, self._archive
-        if isinstance(error, RunEnded | ArchiverError) or archive.ending:
-            archive.run.requisites.mark_not_fetched(requisite)
-            return
-        with archive.guarded():
-            if archive.halted:
-                return
-            if isinstance(error, HostBusy):
-                archive.run.requisites.mark_not_fetched(requisite)
-                archive.run.requisites.postpone(requisite.host)
-            else:
-                self._done(requisite, failed_requisite(requisite, *outcome_of_failure(error)))
-
-    def _done(self, requisite: RequisiteRequest, result: FetchedRequisite) -> None:
-        if not self._archive.run.requisites.add_result(requisite, result) and self._throttle:
-            self._throttle.abandon(requisite.host, f"{requisite.host} does not answer")
 
 
 T = TypeVar("T")
@@ -754,8 +451,7 @@ class SiteSpider(Spider):
         self._home_has_links = result.status == 304 or any(
             t.kind not in SOURCE_KINDS and not t.trap for t in result.targets
         )
-        named = sum(bool(_POST_NAME.search(urlsplit(t.url).path)) for t in result.targets if not t.trap)
-        self._home_lists_posts = named >= _FEW_POSTS
+        self._home_lists_posts = lists_posts(result.targets)
         archive.run.remember_platform(parsed.platform)
         declared = [
             DiscoveredURL(url, DiscoverySource.LINK, PageKind.SITEMAP, found_on="robots.txt")

@@ -26,7 +26,7 @@ SAMPLED = Path(__file__).parents[2] / "bench" / "sampled.py"
             "imports",
         ),
         (["archiver/extraction/body.py _render", "scrapy/core/engine.py crawl"], "extraction"),
-        (["archiver/extraction/body.py _render", "x/template_learner.py TemplateLearner._learn"], "learning"),
+        (["archiver/extraction/body.py _render", "x/checkpoint.py Learning.checkpoint"], "learning"),
         (["sqlite_utils/db.py Database.execute", "archiver/pipelines.py store"], "storing"),
         (["threading.py wait"], "other"),
     ],

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
+from archiver.learning.site_model import SiteModel
 from archiver.spiders import page_queue
-from archiver.spiders.crawl_run_archive_and_post_judgement import CrawlOrder, CrawlRun
+from archiver.spiders.crawl_run import CrawlOrder, CrawlRun
 from archiver.spiders.page_queue import PageQueue
-from archiver.spiders.page_request_and_fetched_page import FetchedPage, PageRequest
-from archiver.spiders.parse_response import SiteContext, parse_page
-from archiver.spiders.run_endings_and_outage_guards import RunEnding
+from archiver.spiders.page_request import FetchedPage, PageRequest
+from archiver.spiders.parse_response import parse_page
+from archiver.spiders.run_ending import RunEnding
 from archiver.urls import Scope, urlkey
 
 START = "http://a.example/"
@@ -54,5 +55,5 @@ def test_an_oversized_etag_is_dropped() -> None:
     page = PageRequest(1, START, urlkey(START), PageKind.UNKNOWN)
     headers = {"etag": '"' + "x" * 60_000 + '"', "last-modified": "Wed, 01 May 2024 10:00:00 GMT"}
     fetched = FetchedPage(START, 404, headers, b"", datetime.now(UTC))
-    result = parse_page(fetched, page, SiteContext(Scope.of(START))).result
+    result = parse_page(fetched, page, SiteModel(Scope.of(START))).result
     assert (result.etag, result.last_modified) == ("", headers["last-modified"])

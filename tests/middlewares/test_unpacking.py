@@ -12,7 +12,7 @@ from scrapy.http import HtmlResponse, Request, Response
 from scrapy.utils.test import get_crawler
 
 from archiver.middlewares import UnpackingMiddleware, is_truncated, unpack_complete_gzip
-from archiver.spiders.page_request_and_fetched_page import HostFileRequest
+from archiver.spiders.page_request import HostFileRequest
 
 TEXT = b"".join(b"%d boats before dawn, " % n for n in range(400))
 MEMBERS = gzip.compress(TEXT[:900]) + gzip.compress(TEXT[900:])

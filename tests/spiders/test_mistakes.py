@@ -11,8 +11,8 @@ from scrapy.settings import Settings
 
 from archiver.extensions import shared_crawl_state
 from archiver.extensions.shared_crawl_state import ArchiveExtension
-from archiver.spiders import crawl_run_archive_and_post_judgement as crawl_run
-from archiver.spiders.crawl_run_archive_and_post_judgement import CrawlOrder, CrawlRun
+from archiver.spiders import crawl_run as crawl_run
+from archiver.spiders.crawl_run import CrawlOrder, CrawlRun
 from archiver.spiders.site_spider import SiteSpider
 from archiver.storage.locks import lock_site
 from tests.processes import run
@@ -27,8 +27,8 @@ PAGES: dict[str, Any] = {"/": home("/one/"), "/one/": page("The first")}
     ("module", "attribute"),
     [
         ("archiver.scheduling.crawl_process_and_pool", "Crawler"),
-        ("archiver.spiders.crawl_run_archive_and_post_judgement", "CrawlRun.__init__"),
-        ("archiver.spiders.crawl_run_archive_and_post_judgement", "TrapDetector"),
+        ("archiver.spiders.crawl_run", "CrawlRun.__init__"),
+        ("archiver.spiders.crawl_run", "TrapDetector"),
         ("archiver.extensions.shared_crawl_state", "OutageGuard"),
         ("archiver.middlewares", "LimitsMiddleware.from_crawler"),
         ("archiver.spiders.page_queue", "PageQueue.take"),
@@ -78,7 +78,7 @@ def test_the_lock_is_released(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, m
 
 
 def test_a_run_that_cannot_be_closed_properly_has_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from archiver.spiders.run_endings_and_outage_guards import RunEnding
+    from archiver.spiders.run_ending import RunEnding
 
     archive = tmp_path / "a.db"
     opened = CrawlRun(archive, CrawlOrder("http://127.0.0.1:9/"))

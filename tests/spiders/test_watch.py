@@ -11,10 +11,10 @@ import pytest
 
 from archiver.frontier.pattern_budgets_redirects_and_equivalent_urls import ENOUGH
 from archiver.items import Article, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
-from archiver.spiders.crawl_run_archive_and_post_judgement import CrawlOrder, CrawlRun
+from archiver.spiders.crawl_run import CrawlOrder, CrawlRun
 from archiver.spiders.page_queue import PageQueue
-from archiver.spiders.page_request_and_fetched_page import page_request
-from archiver.spiders.run_endings_and_outage_guards import RunEnding
+from archiver.spiders.page_request import page_request
+from archiver.spiders.run_ending import RunEnding
 from archiver.storage import pages_and_source_hints as pages
 from archiver.urls import urlkey
 

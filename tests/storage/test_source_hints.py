@@ -30,7 +30,7 @@ from archiver.maintenance.archive_verification_and_repair import verify
 from archiver.maintenance.database_damage_and_vacuum import vacuum
 from archiver.maintenance.reextraction_reader import ReextractedArticle, ReextractionReader, ReextractionRequest
 from archiver.maintenance.takedown import archive_without_writers, remove_articles
-from archiver.spiders.page_request_and_fetched_page import PageRequest, page_request
+from archiver.spiders.page_request import PageRequest, page_request
 from archiver.storage.archive_opening_and_transactions import open_archive, writing
 from archiver.storage.page_discoveries_counts_and_source_trust import record_discovered_urls
 from archiver.storage.pages_and_source_hints import page_row

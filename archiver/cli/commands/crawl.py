@@ -67,7 +67,7 @@ from archiver.storage.sites_settings_and_rules import (
 from archiver.urls import Scope, start_address
 
 if TYPE_CHECKING:
-    from archiver.spiders.crawl_run_archive_and_post_judgement import Only
+    from archiver.spiders.crawl_run import Only
 
 
 _DEMONSTRATION = "http://127.0.0.1:28080/"  # not imported from its module, which few crawls need

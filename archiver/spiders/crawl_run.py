@@ -47,7 +47,7 @@ from archiver.sites.crawler_identity_and_delay import needs_contact
 from archiver.sites.page_objects_and_test_cases import load_page_objects
 from archiver.sites.run_limits_quotas_and_blackouts import RunLimits, limit_scheduled_run
 from archiver.spiders.requisite_queue import Requisites
-from archiver.spiders.run_endings_and_outage_guards import RunEnding, RunResult, internal_error
+from archiver.spiders.run_ending import RunEnding, RunResult, internal_error
 from archiver.spiders.trap_detector import TrapDetector
 from archiver.storage import Database
 from archiver.storage import completeness_and_url_history as completeness
