@@ -23,15 +23,15 @@ from archiver.extraction.template.site_rules_and_constants import SiteConstants,
 from archiver.items import LISTED_DATE, UNDATED, Article, Outcome, PageKind, PageResult, SourceHint
 from archiver.learning.captured_pages import parse_captured_page
 from archiver.learning.captured_samples import pages_without_post
-from archiver.learning.form_verdicts import judge_site
 from archiver.learning.list_dates import read_lists
+from archiver.learning.rejudging import judge_site
 from archiver.learning.rule_watch import ReadPost, RuleWatch
 from archiver.learning.site_model import SiteModel, is_split
 from archiver.storage import Database
 from archiver.storage.archive_opening_and_transactions import writing
 from archiver.storage.article_tables.article_and_revision_rows import extractor_of
 from archiver.storage.article_tables.article_storing_and_withdrawal import replace_extraction
-from archiver.storage.held_pages_and_recent_changes import hold_of
+from archiver.storage.held_pages import hold_of
 from archiver.storage.page_discoveries_counts_and_source_trust import lists_fetched_since
 from archiver.storage.page_result_writer import PageWriter, StoringRun
 from archiver.storage.pages_and_source_hints import captured_page, hint_of_capture, posts_fetched_since

@@ -31,7 +31,7 @@ from archiver.extraction.template.site_rules_and_constants import (
 from archiver.extraction.text_normalization_and_formulas import fold_text
 from archiver.fields import MEASURED, OWN_TEXTS
 from archiver.items import Article, Evidence, SourceHint, reports_post
-from archiver.learning.form_verdicts import Rejudging, RejudgingTally
+from archiver.learning.rejudging import Rejudging, RejudgingTally
 from archiver.maintenance.reextraction_reader import (
     ReextractedArticle,
     ReextractionReader,

@@ -34,7 +34,8 @@ from archiver.storage.article_tables.article_and_revision_rows import article_fr
 from archiver.storage.article_tables.article_storing_and_withdrawal import undo_gone, undo_revision, withdraw_article
 from archiver.storage.article_tables.field_candidate_evidence import forget_evidence_kinds
 from archiver.storage.article_tables.multipage_articles import parts_of
-from archiver.storage.held_pages_and_recent_changes import REMOVED, release_page, remember_accepted_gains
+from archiver.storage.held_pages import release_page, remember_accepted_gains
+from archiver.storage.page_guard import REMOVED
 from archiver.storage.page_result_writer import Storing, StoringRun, store_again
 from archiver.storage.pages_and_source_hints import EPOCH, hint_of_capture, moment, stamp
 from archiver.storage.run_records_and_statistics import Counts, forget_run_health

@@ -32,7 +32,7 @@ from archiver.items import (
     PageKind,
 )
 from archiver.learning.checkpoint import Learning
-from archiver.learning.form_verdicts import Rejudging, RejudgingTally, rejudge
+from archiver.learning.rejudging import Rejudging, RejudgingTally, rejudge
 from archiver.learning.site_model import SiteModel
 from archiver.maintenance.late_hint_and_constant_reextraction import (
     LateHintReading,
@@ -65,7 +65,7 @@ from archiver.storage.delisted_posts_and_edit_samples import (
     schedule_posts_of_unended_days,
 )
 from archiver.storage.disk_and_database_errors import archive_faults, is_environment_error
-from archiver.storage.held_pages_and_recent_changes import count_held, count_taken_back
+from archiver.storage.held_pages import count_held
 from archiver.storage.locks import HeldLock, lock_host, lock_site
 from archiver.storage.page_discoveries_counts_and_source_trust import (
     has_list_dates,
@@ -75,6 +75,7 @@ from archiver.storage.page_form_evidence_and_post_verdicts import stored_verdict
 from archiver.storage.page_requisite_records import DEFAULT_MODE, Mode
 from archiver.storage.page_result_writer import PageWriter, StoringRun, withdraw_copies
 from archiver.storage.pages_and_source_hints import make_seed_due
+from archiver.storage.recent_changes import count_taken_back
 from archiver.storage.run_records_and_statistics import (
     Counts,
     UnreadPages,

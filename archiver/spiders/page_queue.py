@@ -35,7 +35,7 @@ from archiver.storage.completeness_and_url_history import (
     has_set_back_posts,
 )
 from archiver.storage.crawl_traps_redirect_loops_and_host_files import REDIRECTING, redirected_from
-from archiver.storage.held_pages_and_recent_changes import last_run_before_hold
+from archiver.storage.held_pages import last_run_before_hold
 from archiver.storage.run_records_and_statistics import check_run
 from archiver.urls import urlkey
 

@@ -29,7 +29,7 @@ from archiver.storage.article_tables.article_storing_and_withdrawal import count
 from archiver.storage.article_tables.captures_redirects_and_import_records import usage_statements_of
 from archiver.storage.column_values_and_completions import IS_LIVE, stored_object
 from archiver.storage.delisted_posts_and_edit_samples import delisted_posts, edit_estimate, unlisted_posts
-from archiver.storage.held_pages_and_recent_changes import held_pages
+from archiver.storage.held_pages import held_pages
 from archiver.storage.page_discoveries_counts_and_source_trust import (
     Count,
     page_counts,

@@ -79,17 +79,7 @@ from archiver.storage.article_tables.captures_redirects_and_import_records impor
 from archiver.storage.article_tables.near_duplicate_clusters import COPY_REASON, second_addresses
 from archiver.storage.disk_and_database_errors import is_environment_error
 from archiver.storage.full_text_index_and_saved_searches import batch_indexing
-from archiver.storage.held_pages_and_recent_changes import (
-    FetchedPost,
-    are_changes_unusual,
-    forget_old_changes,
-    guard_page,
-    has_accepted_gain,
-    hold_recent_changes,
-    next_look,
-    record_change,
-    release_former_address,
-)
+from archiver.storage.held_pages import has_accepted_gain, next_look, release_former_address
 from archiver.storage.page_discoveries_counts_and_source_trust import (
     Trust,
     record_discovered_urls,
@@ -97,6 +87,8 @@ from archiver.storage.page_discoveries_counts_and_source_trust import (
     store_listed_dates,
 )
 from archiver.storage.page_form_evidence_and_post_verdicts import SiteForms
+from archiver.storage.page_guard import FetchedPost, guard_page
+from archiver.storage.recent_changes import are_changes_unusual, forget_old_changes, hold_recent_changes, record_change
 from archiver.storage.run_records_and_statistics import Counts, RunStatistics, check_run, crawl_started
 from archiver.storage.shown_entries import record_entries
 from archiver.urls import urlkey

@@ -20,7 +20,7 @@ from archiver.items import HIDDEN_PAGES, NEEDS_JAVASCRIPT, UNDATED
 from archiver.storage import Database
 from archiver.storage.column_values_and_completions import stored_time
 from archiver.storage.delisted_posts_and_edit_samples import unlisted_posts
-from archiver.storage.held_pages_and_recent_changes import HeldPage, held_pages
+from archiver.storage.held_pages import HeldPage, held_pages
 from archiver.storage.page_form_evidence_and_post_verdicts import untaken_pages
 from archiver.storage.pages_and_source_hints import stamp
 from archiver.storage.sites_settings_and_rules import PageObjectUse, page_object_uses

@@ -19,15 +19,11 @@ from archiver.items import Article, DiscoveredURL, DiscoverySource, Evidence, Ou
 from archiver.maintenance.run_undoing_and_held_page_release import release_held, undo_run
 from archiver.storage.archive_opening_and_transactions import writing
 from archiver.storage.article_tables.article_record_reader import evidence, revisions
-from archiver.storage.held_pages_and_recent_changes import (
-    count_taken_back,
-    held_pages,
-    next_look,
-    remember_accepted_gains,
-)
+from archiver.storage.held_pages import held_pages, next_look, remember_accepted_gains
 from archiver.storage.page_discoveries_counts_and_source_trust import record_discovered_urls
 from archiver.storage.page_result_writer import PageWriter, StoringRun
 from archiver.storage.pages_and_source_hints import stamp
+from archiver.storage.recent_changes import count_taken_back
 from archiver.storage.run_records_and_statistics import Counts
 from tests.runner import in_process
 from tests.storage.one_site_archive import AT, POST, SITE, archive_of_one_site

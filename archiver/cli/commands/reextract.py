@@ -22,7 +22,7 @@ from archiver.fields import EVIDENCE, PROSE, STORED_LISTS
 
 if TYPE_CHECKING:
     from archiver.items import Article
-    from archiver.learning.form_verdicts import RejudgedPage
+    from archiver.learning.rejudging import RejudgedPage
     from archiver.maintenance.reextraction_reader import ReextractedArticle
     from archiver.maintenance.reextraction_run import ReextractionTally
     from archiver.storage import Database
@@ -377,7 +377,7 @@ def _rejudge_site(db: Any, archive: Path, site: dict[str, Any], *, dry_run: bool
     from archiver import __version__
     from archiver.articles.post_verdicts_by_page_form import judge_forms
     from archiver.items import PageKind
-    from archiver.learning.form_verdicts import Rejudging, RejudgingTally, form_pages, judge_site, rejudge
+    from archiver.learning.rejudging import Rejudging, RejudgingTally, form_pages, judge_site, rejudge
     from archiver.storage.page_form_evidence_and_post_verdicts import forms_of_site, pages_without_form
     from archiver.storage.page_result_writer import StoringRun
     from archiver.storage.run_records_and_statistics import last_run

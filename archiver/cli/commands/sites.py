@@ -263,7 +263,7 @@ def rules(site: str, file: str | None, forget: bool, learn: bool, as_json: bool,
     """
     from archiver.extraction.template.site_rules_and_constants import to_toml
     from archiver.storage.archive_opening_and_transactions import opened
-    from archiver.storage.held_pages_and_recent_changes import make_held_due
+    from archiver.storage.held_pages import make_held_due
     from archiver.storage.sites_settings_and_rules import (
         find_site,
         forget_rules,
