@@ -14,7 +14,7 @@ from typing import Any, Self
 
 from scrapy.crawler import Crawler
 
-from archiver.articles.suspicious_changes_and_impossible_values import drop_impossible_values
+from archiver.articles.impossible_values import drop_impossible_values
 from archiver.extensions.shared_crawl_state import ArchiveExtension
 from archiver.items import PageResult
 from archiver.storage import page_result_writer

@@ -21,7 +21,7 @@ from table import Column, hundredths, tenths, whole
 from archiver.maintenance.database_damage_and_vacuum import vacuum
 from archiver.storage.archive_opening_and_transactions import open_archive, writing
 from archiver.storage.page_result_writer import PageWriter, StoringRun
-from archiver.storage.run_records_and_statistics import begin_run
+from archiver.storage.run_records import begin_run
 from archiver.storage.sites_settings_and_rules import ensure_site
 
 _STEP = 2_000

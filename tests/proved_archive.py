@@ -18,7 +18,7 @@ from archiver.storage.archive_opening_and_transactions import open_archive, writ
 from archiver.storage.capture_recovery import warc_prefix
 from archiver.storage.page_discoveries_counts_and_source_trust import record_discovered_urls
 from archiver.storage.page_result_writer import PageWriter, StoringRun
-from archiver.storage.run_records_and_statistics import begin_run, end_run
+from archiver.storage.run_records import begin_run, end_run
 from archiver.storage.sites_settings_and_rules import ensure_site
 from archiver.warc.warc_and_cdxj_writer import Continuation, WarcWriter
 from archiver.warc.warc_records import Exchange, Original

@@ -35,7 +35,7 @@ from archiver.storage.archive_opening_and_transactions import open_archive, open
 from archiver.storage.backup_and_check_records import BackupRecord, read_backups
 from archiver.storage.disk_and_database_errors import environment_error
 from archiver.storage.locks import scheduler_process
-from archiver.storage.run_records_and_statistics import Counts
+from archiver.storage.run_records import Counts
 from archiver.storage.sites_settings_and_rules import Mute, find_site, read_mute
 
 # Health, also as exit codes for monitoring.

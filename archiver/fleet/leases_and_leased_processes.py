@@ -30,7 +30,7 @@ from archiver.fleet.shard_storage_and_manifests import Manifest
 from archiver.politeness.network_address_policy import check_before_requests
 from archiver.scheduling.crawl_plans_results_and_notices import CommonOptions, CrawlOutcome, CrawlResult, make_plan
 from archiver.scheduling.fork_server import fork_crawl, unblock_end_signals
-from archiver.storage.run_records_and_statistics import Counts
+from archiver.storage.run_records import Counts
 
 if TYPE_CHECKING:
     import psycopg

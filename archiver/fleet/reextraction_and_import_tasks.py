@@ -48,7 +48,7 @@ from archiver.importers.import_inputs_and_record_filter import (
 from archiver.scheduling.fork_server import fork_crawl, unblock_end_signals
 from archiver.storage.archive_opening_and_transactions import open_archive
 from archiver.storage.disk_and_database_errors import environment_error
-from archiver.storage.run_records_and_statistics import Counts
+from archiver.storage.run_records import Counts
 from archiver.urls import Scope, normalize
 from archiver.warc.decompressing_stream import ByteStream, StreamPosition
 from archiver.warc.foreign_captures import CAPTURE_KINDS

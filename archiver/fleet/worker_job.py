@@ -49,7 +49,7 @@ from archiver.sites.crawler_identity_and_delay import delay_for
 from archiver.storage.archive_opening_and_transactions import opened, writing
 from archiver.storage.crawl_schedule import cadence_of, scheduled_site
 from archiver.storage.pages_and_source_hints import moment
-from archiver.storage.run_records_and_statistics import Counts
+from archiver.storage.run_records import Counts
 from archiver.storage.sites_settings_and_rules import add_site
 
 _log = logging.getLogger(__name__)

@@ -51,7 +51,8 @@ from archiver.storage.disk_and_database_errors import free_bytes
 from archiver.storage.full_text_index_and_saved_searches import index_folder
 from archiver.storage.locks import last_heartbeat
 from archiver.storage.pages_and_source_hints import moment
-from archiver.storage.run_records_and_statistics import MeasuredRun, count_responses, last_ended_runs, last_run
+from archiver.storage.run_records import count_responses, last_ended_runs, last_run
+from archiver.storage.run_statistics import MeasuredRun
 from archiver.storage.sites_settings_and_rules import (
     Mute,
     page_object_uses,

@@ -16,7 +16,7 @@ from statistics import median
 from archiver.fields import MEASURED
 from archiver.frontier.page_samples_and_edit_estimates import chance_of_at_most
 from archiver.storage.column_values_and_completions import stored_time
-from archiver.storage.run_records_and_statistics import MeasuredRun
+from archiver.storage.run_statistics import MeasuredRun
 from archiver.storage.site_statistics_for_health import PostDay
 
 # Statistics: how unlikely a number is, given the past. Exact for counts, robust for sizes.

@@ -24,7 +24,7 @@ from archiver.storage.article_counts import count_articles
 from archiver.storage.column_values_and_completions import settings_of, stored_time
 from archiver.storage.completeness_and_url_history import PostCounts, count_posts_of_sites
 from archiver.storage.crawl_schedule import scheduled_site, scheduled_sites
-from archiver.storage.run_records_and_statistics import as_shown
+from archiver.storage.run_records import as_shown
 from archiver.storage.sites_settings_and_rules import Mute, read_mute, tags_of_sites
 
 _NO_POSTS = PostCounts({"found": 0, "archived": 0, "missing": 0, "gone": 0, "refused": 0})

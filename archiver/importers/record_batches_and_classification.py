@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Generic, TypeVar
 from urllib.parse import urljoin, urlsplit
 
-from archiver.articles.suspicious_changes_and_impossible_values import drop_impossible_values
+from archiver.articles.impossible_values import drop_impossible_values
 from archiver.extraction.article_extraction_with_site_rules import extract_page
 from archiver.extraction.page_parsing_and_javascript_check import parse_page
 from archiver.extraction.template.site_rules_and_constants import SiteRules

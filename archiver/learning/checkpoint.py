@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from archiver.articles.suspicious_changes_and_impossible_values import drop_impossible_values
+from archiver.articles.impossible_values import drop_impossible_values
 from archiver.extraction.article_extraction_with_site_rules import extract_page, garbage_collection_paused
 from archiver.extraction.page_parsing_and_javascript_check import Page
 from archiver.extraction.template.page_form_fingerprint_and_date_slot import page_form
@@ -35,7 +35,7 @@ from archiver.storage.held_pages import hold_of
 from archiver.storage.page_discoveries_counts_and_source_trust import lists_fetched_since
 from archiver.storage.page_result_writer import PageWriter, StoringRun
 from archiver.storage.pages_and_source_hints import captured_page, hint_of_capture, posts_fetched_since
-from archiver.storage.run_records_and_statistics import has_finished, last_run
+from archiver.storage.run_records import has_finished, last_run
 from archiver.storage.sites_settings_and_rules import add_constants, retire_template, store_learned_rules
 from archiver.urls import urlkey
 

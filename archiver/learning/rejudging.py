@@ -13,8 +13,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from archiver.articles.impossible_values import drop_impossible_values
 from archiver.articles.post_verdicts_by_page_form import SiteVerdicts, judge_article, judge_forms
-from archiver.articles.suspicious_changes_and_impossible_values import drop_impossible_values
 from archiver.extraction.article_extraction_with_site_rules import extract_page
 from archiver.extraction.page_classifier import Answer
 from archiver.extraction.page_parsing_and_javascript_check import parse_page
@@ -38,7 +38,7 @@ from archiver.storage.page_form_evidence_and_post_verdicts import (
 )
 from archiver.storage.page_result_writer import Storing, StoringRun, store_again
 from archiver.storage.pages_and_source_hints import hint_of_capture, moment
-from archiver.storage.run_records_and_statistics import Counts
+from archiver.storage.run_records import Counts
 from archiver.storage.sites_settings_and_rules import rules_valid_at
 
 _BATCH = 50

@@ -61,7 +61,7 @@ from archiver.storage.pages_and_source_hints import (
     is_text_from_source,
     stamp,
 )
-from archiver.storage.run_records_and_statistics import Counts
+from archiver.storage.run_records import Counts
 from archiver.storage.sites_settings_and_rules import add_constants, rules_valid_at
 
 _BATCH = 40

@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from archiver.articles.impossible_values import drop_impossible_values
 from archiver.articles.post_verdicts_by_page_form import POST_FORM_RULE
 from archiver.articles.revision_order_reverts_and_kept_values import (
     differing_fields,
@@ -21,7 +22,6 @@ from archiver.articles.revision_order_reverts_and_kept_values import (
     source_only_fields,
     with_page_object_values,
 )
-from archiver.articles.suspicious_changes_and_impossible_values import drop_impossible_values
 from archiver.errors import ArticleNotFound, SiteNotFound, UnreadableInput
 from archiver.extraction.article_extraction_with_site_rules import extract_page, garbage_collection_paused
 from archiver.extraction.page_classifier import Answer

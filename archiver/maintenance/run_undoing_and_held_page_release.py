@@ -16,12 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from archiver.articles.article_comparison import is_other_page, no_longer_shows
-from archiver.articles.suspicious_changes_and_impossible_values import (
-    GONE_RULES,
-    REASONS,
-    HoldRule,
-    drop_impossible_values,
-)
+from archiver.articles.hold_rules import GONE_RULES, REASONS, HoldRule
+from archiver.articles.impossible_values import drop_impossible_values
 from archiver.errors import PageNotHeld, RunNotFound
 from archiver.extraction.article_extraction_with_site_rules import extract_page
 from archiver.extraction.page_parsing_and_javascript_check import parse_page
@@ -38,7 +34,7 @@ from archiver.storage.held_pages import release_page, remember_accepted_gains
 from archiver.storage.page_guard import REMOVED
 from archiver.storage.page_result_writer import Storing, StoringRun, store_again
 from archiver.storage.pages_and_source_hints import EPOCH, hint_of_capture, moment, stamp
-from archiver.storage.run_records_and_statistics import Counts, forget_run_health
+from archiver.storage.run_records import Counts, forget_run_health
 from archiver.urls import urlkey
 
 # Undoing a run.

@@ -19,7 +19,7 @@ from archiver.storage.archive_opening_and_transactions import writing
 from archiver.storage.locks import lock_host, lock_site
 from archiver.storage.page_discoveries_counts_and_source_trust import replace_page_references
 from archiver.storage.pages_and_source_hints import EPOCH, stamp
-from archiver.storage.run_records_and_statistics import forget_run_health
+from archiver.storage.run_records import forget_run_health
 from archiver.storage.sites_settings_and_rules import find_site, remove_site
 from archiver.urls import Scope, start_address, urlkey
 

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from archiver.errors import ArchiverError
 from archiver.frontier.page_samples_and_edit_estimates import EditEstimate
 from archiver.sites.crawler_identity_and_delay import contact_of, delay_for
-from archiver.storage.run_records_and_statistics import Counts
+from archiver.storage.run_records import Counts
 
 if TYPE_CHECKING:
     from archiver.spiders.crawl_run import Only

@@ -46,7 +46,7 @@ from archiver.storage.archive_opening_and_transactions import open_archive, open
 from archiver.storage.crawl_schedule import DueSites, Scheduled
 from archiver.storage.disk_and_database_errors import environment_error, free_bytes
 from archiver.storage.locks import check_is_running, record_heartbeat
-from archiver.storage.run_records_and_statistics import Counts
+from archiver.storage.run_records import Counts
 from archiver.storage.sites_settings_and_rules import tags_in_use
 
 _EXIT_SECONDS = 5.0

@@ -14,7 +14,7 @@ from archiver.similar_words_and_plurals import count_noun
 from archiver.sites.archiver_toml import Config, Quota
 from archiver.storage import Database
 from archiver.storage.crawl_schedule import Scheduled, blackout_of
-from archiver.storage.run_records_and_statistics import usage_since
+from archiver.storage.run_records import usage_since
 from archiver.storage.sites_settings_and_rules import tags_of_sites
 
 _NEVER = datetime.max.replace(tzinfo=UTC)

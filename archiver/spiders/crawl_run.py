@@ -76,9 +76,8 @@ from archiver.storage.page_requisite_records import DEFAULT_MODE, Mode
 from archiver.storage.page_result_writer import PageWriter, StoringRun, withdraw_copies
 from archiver.storage.pages_and_source_hints import make_seed_due
 from archiver.storage.recent_changes import count_taken_back
-from archiver.storage.run_records_and_statistics import (
+from archiver.storage.run_records import (
     Counts,
-    UnreadPages,
     begin_run,
     check_run,
     end_run,
@@ -89,6 +88,7 @@ from archiver.storage.run_records_and_statistics import (
     left_pages_unsampled,
     unfinished_full_crawl,
 )
+from archiver.storage.run_statistics import UnreadPages
 from archiver.storage.sites_settings_and_rules import (
     ensure_site,
     page_objects_of_site,

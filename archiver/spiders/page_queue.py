@@ -13,7 +13,7 @@ from datetime import UTC, timedelta
 from typing import Any
 
 from archiver.articles.article_comparison import is_other_post
-from archiver.articles.suspicious_changes_and_impossible_values import HoldRule
+from archiver.articles.hold_rules import HoldRule
 from archiver.discovery import soft404_and_walls
 from archiver.frontier.fetch_order_and_revisits import SIDE_LISTING_PRIORITY, VOUCHING_SOURCES
 from archiver.items import Article, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
@@ -36,7 +36,7 @@ from archiver.storage.completeness_and_url_history import (
 )
 from archiver.storage.crawl_traps_redirect_loops_and_host_files import REDIRECTING, redirected_from
 from archiver.storage.held_pages import last_run_before_hold
-from archiver.storage.run_records_and_statistics import check_run
+from archiver.storage.run_records import check_run
 from archiver.urls import urlkey
 
 SOURCES_FIRST = 500

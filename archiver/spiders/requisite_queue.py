@@ -18,7 +18,7 @@ from archiver.storage import page_requisite_records as requisites
 from archiver.storage.archive_opening_and_transactions import PATIENCE, writing
 from archiver.storage.page_requisite_records import FetchedRequisite, Mode
 from archiver.storage.pages_and_source_hints import moment
-from archiver.storage.run_records_and_statistics import Counts
+from archiver.storage.run_records import Counts
 from archiver.urls import asset_address
 from archiver.warc.warc_records import Exchange, Original
 

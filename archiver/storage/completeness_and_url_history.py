@@ -46,7 +46,7 @@ from archiver.storage.pages_and_source_hints import (
     moment,
     stamp,
 )
-from archiver.storage.run_records_and_statistics import as_shown, latest_samples, unrecorded_links
+from archiver.storage.run_records import as_shown, latest_samples, unrecorded_links
 from archiver.storage.tombstones import tombstone_at, tombstones
 from archiver.urls import Scope, normalize, start_address, urlkey
 

@@ -42,7 +42,7 @@ from archiver.frontier.page_samples_and_edit_estimates import (
 from archiver.items import NO_LONGER_LISTED, STILL_ONLINE, UNLISTED, DiscoverySource, ListedPosts
 from archiver.storage import Database
 from archiver.storage.pages_and_source_hints import EPOCH, make_pages_due, moment, stamp
-from archiver.storage.run_records_and_statistics import MeasuredRun
+from archiver.storage.run_statistics import MeasuredRun
 
 T = TypeVar("T")
 _MOST_ENTRIES = 10_000

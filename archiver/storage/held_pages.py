@@ -15,7 +15,7 @@ from typing import Any
 from zlib import crc32
 
 from archiver.articles.article_comparison import fold_words
-from archiver.articles.suspicious_changes_and_impossible_values import (
+from archiver.articles.hold_rules import (
     GONE_RULES,
     LOOK_EVERY,
     MIN_CHANGED,

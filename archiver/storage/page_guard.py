@@ -1,5 +1,5 @@
-"""Holds the page of a known post if its new state must not replace what is stored. It is released once it shows the post
-again, or once the new state is confirmed (`articles.suspicious_changes_and_impossible_values`). All functions expect to
+"""Holds the page of a known post if its new state must not replace what is stored. It is released once it shows the
+post again, or once the new state is confirmed (`articles.hold_rules`). All functions expect to
 run inside the caller's transaction.
 """
 
@@ -12,8 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from archiver.articles.article_comparison import changed_fields, fold_words, is_other_page
-from archiver.articles.post_verdicts_by_page_form import OTHER_FORM_RULE
-from archiver.articles.suspicious_changes_and_impossible_values import (
+from archiver.articles.hold_rules import (
     GONE_RULES,
     HANDFUL,
     LOOK_EVERY,
@@ -34,6 +33,7 @@ from archiver.articles.suspicious_changes_and_impossible_values import (
     missing_end,
     suspicion,
 )
+from archiver.articles.post_verdicts_by_page_form import OTHER_FORM_RULE
 from archiver.frontier.fetch_order_and_revisits import next_day_end
 from archiver.items import Article, Outcome, PageKind, PageResult, SourceHint
 from archiver.storage import Database

@@ -18,7 +18,7 @@ from archiver.items import Capture, Outcome, Requisite, RequisiteKind, UsageStat
 from archiver.storage import Database
 from archiver.storage.article_tables.captures_redirects_and_import_records import enter_capture, store_usage_statements
 from archiver.storage.pages_and_source_hints import EPOCH, stamp
-from archiver.storage.run_records_and_statistics import Counts
+from archiver.storage.run_records import Counts
 from archiver.urls import asset_address
 
 Mode = Literal["none", "lead", "all"]

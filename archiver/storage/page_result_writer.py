@@ -14,8 +14,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from archiver.articles.hold_rules import GONE_RULES, REASONS, HoldRule, is_redated
 from archiver.articles.post_verdicts_by_page_form import OTHER_FORM_RULE
-from archiver.articles.suspicious_changes_and_impossible_values import GONE_RULES, REASONS, HoldRule, is_redated
 from archiver.discovery.source_hints_and_trust import is_announced
 from archiver.extraction.page_classifier import BY_SOURCE
 from archiver.frontier.fetch_order_and_revisits import (
@@ -89,7 +89,8 @@ from archiver.storage.page_discoveries_counts_and_source_trust import (
 from archiver.storage.page_form_evidence_and_post_verdicts import SiteForms
 from archiver.storage.page_guard import FetchedPost, guard_page
 from archiver.storage.recent_changes import are_changes_unusual, forget_old_changes, hold_recent_changes, record_change
-from archiver.storage.run_records_and_statistics import Counts, RunStatistics, check_run, crawl_started
+from archiver.storage.run_records import Counts, check_run, crawl_started
+from archiver.storage.run_statistics import RunStatistics
 from archiver.storage.shown_entries import record_entries
 from archiver.urls import urlkey
 

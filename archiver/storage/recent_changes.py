@@ -1,5 +1,6 @@
-"""The table `recent_changes`: the edits of the last days. They are examined together: if an unusual share of a site's posts
-changed, the edits are taken back, and the pages are held. All functions expect to run inside the caller's transaction.
+"""The table `recent_changes`: the edits of the last days. They are examined together: if an unusual share of a site's
+posts changed, the edits are taken back, and the pages are held. All functions expect to run inside the caller's
+transaction.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from archiver.articles.suspicious_changes_and_impossible_values import (
+from archiver.articles.hold_rules import (
     LOOK_EVERY,
     REASONS,
     SHARED_BY,

@@ -37,7 +37,7 @@ from archiver.storage.column_values_and_completions import IS_LIVE, settings_of,
 from archiver.storage.page_discoveries_counts_and_source_trust import record_discovered_urls, replace_page_references
 from archiver.storage.page_requisite_records import MODES
 from archiver.storage.pages_and_source_hints import stamp
-from archiver.storage.run_records_and_statistics import as_shown
+from archiver.storage.run_records import as_shown
 from archiver.urls import Scope, start_address, urlkey
 
 if TYPE_CHECKING:

@@ -34,7 +34,7 @@ from archiver.storage import Database
 from archiver.storage import completeness_and_url_history as completeness
 from archiver.storage.column_values_and_completions import IS_LIVE, VERSIONS
 from archiver.storage.completeness_and_url_history import count_posts_of_sites, describe_archived, site_completeness
-from archiver.storage.run_records_and_statistics import as_shown
+from archiver.storage.run_records import as_shown
 from archiver.storage.sites_settings_and_rules import (
     SETTINGS,
     find_site,

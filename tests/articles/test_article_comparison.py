@@ -22,7 +22,7 @@ from archiver.articles.article_comparison import (
     no_longer_shows,
     with_finer_time,
 )
-from archiver.articles.suspicious_changes_and_impossible_values import drop_impossible_values
+from archiver.articles.impossible_values import drop_impossible_values
 from archiver.items import Article, Evidence, GeoTag
 
 TEXT = "The ferry runs again since Monday, twice a day, and the winch at the slipway has been mended at last. " * 3

@@ -28,7 +28,7 @@ from archiver.sites.archiver_toml import Config, effective_settings
 from archiver.storage.archive_opening_and_transactions import open_archive
 from archiver.storage.crawl_schedule import DueSites, scheduled_sites
 from archiver.storage.locks import last_heartbeat, lock_host, lock_schedule, scheduler_process
-from archiver.storage.run_records_and_statistics import Counts
+from archiver.storage.run_records import Counts
 from tests.damage import damage_table, warc_files
 from tests.processes import Running, run, without_proxies
 from tests.proved_archive import make

@@ -34,7 +34,7 @@ from archiver.items import (
 )
 from archiver.storage.archive_opening_and_transactions import open_archive
 from archiver.storage.page_result_writer import PageWriter, StoringRun
-from archiver.storage.run_records_and_statistics import begin_run
+from archiver.storage.run_records import begin_run
 from archiver.storage.sites_settings_and_rules import ensure_site
 from tests.runner import Runner
 

@@ -20,7 +20,7 @@ from archiver.health.simultaneous_site_failures import (
     read_common_causes,
 )
 from archiver.storage.archive_opening_and_transactions import open_archive
-from archiver.storage.run_records_and_statistics import EndedRun, FailedSeries, ended_runs, failed_series
+from archiver.storage.run_records import EndedRun, FailedSeries, ended_runs, failed_series
 from tests.runner import Runner
 from tests.spiders.crawling import archiver, crawl, rows, text
 from tests.spiders.site_server import serving

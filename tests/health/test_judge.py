@@ -32,7 +32,7 @@ from archiver.items import DiscoverySource as Source_
 from archiver.storage.archive_opening_and_transactions import open_archive
 from archiver.storage.crawl_schedule import Scheduled
 from archiver.storage.pages_and_source_hints import stamp
-from archiver.storage.run_records_and_statistics import MeasuredRun, RunStatistics
+from archiver.storage.run_statistics import MeasuredRun, RunStatistics
 from archiver.storage.site_statistics_for_health import PostDay
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)

@@ -42,7 +42,7 @@ from archiver.storage.archive_opening_and_transactions import open_archive, writ
 from archiver.storage.completeness_and_url_history import PostCounts, site_completeness
 from archiver.storage.locks import lock_site
 from archiver.storage.pages_and_source_hints import stamp
-from archiver.storage.run_records_and_statistics import Counts, begin_run, end_run, forget_run_health
+from archiver.storage.run_records import Counts, begin_run, end_run, forget_run_health
 from archiver.storage.sites_settings_and_rules import add_site, add_tags, list_sites
 from archiver.urls import urlkey
 from tests.runner import Runner

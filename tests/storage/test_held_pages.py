@@ -13,7 +13,7 @@ import pytest
 from sqlite_utils import Database
 
 from archiver.articles.article_comparison import fold_words
-from archiver.articles.suspicious_changes_and_impossible_values import LOOK_EVERY
+from archiver.articles.hold_rules import LOOK_EVERY
 from archiver.errors import RunNotFound
 from archiver.items import Article, DiscoveredURL, DiscoverySource, Evidence, Outcome, PageKind, PageResult, SourceHint
 from archiver.maintenance.run_undoing_and_held_page_release import release_held, undo_run
@@ -24,7 +24,7 @@ from archiver.storage.page_discoveries_counts_and_source_trust import record_dis
 from archiver.storage.page_result_writer import PageWriter, StoringRun
 from archiver.storage.pages_and_source_hints import stamp
 from archiver.storage.recent_changes import count_taken_back
-from archiver.storage.run_records_and_statistics import Counts
+from archiver.storage.run_records import Counts
 from tests.runner import in_process
 from tests.storage.one_site_archive import AT, POST, SITE, archive_of_one_site
 

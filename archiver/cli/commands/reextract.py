@@ -380,7 +380,7 @@ def _rejudge_site(db: Any, archive: Path, site: dict[str, Any], *, dry_run: bool
     from archiver.learning.rejudging import Rejudging, RejudgingTally, form_pages, judge_site, rejudge
     from archiver.storage.page_form_evidence_and_post_verdicts import forms_of_site, pages_without_form
     from archiver.storage.page_result_writer import StoringRun
-    from archiver.storage.run_records_and_statistics import last_run
+    from archiver.storage.run_records import last_run
 
     formed, now = RejudgingTally(), datetime.now(UTC)
     if dry_run:

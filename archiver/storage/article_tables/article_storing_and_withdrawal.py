@@ -28,13 +28,13 @@ from archiver.articles.article_comparison import (
     with_unconfirmed,
     without_known_tags,
 )
+from archiver.articles.hold_rules import GONE_RULES
 from archiver.articles.revision_order_reverts_and_kept_values import (
     MOST_REVERTS,
     Revert,
     lost_page_object_values,
     with_page_object_values,
 )
-from archiver.articles.suspicious_changes_and_impossible_values import GONE_RULES
 from archiver.fields import EVIDENCE, LATEST
 from archiver.items import Article
 from archiver.storage import Database

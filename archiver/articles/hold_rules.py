@@ -1,5 +1,5 @@
-"""Protects stored articles against false changes and impossible values: decides whether the new content of a known
-post's page may replace the stored content or is held until it is confirmed, and drops values that cannot be true.
+"""The rules by which a page is held: decides whether the new content of a known post's page may replace the stored
+content, or must be confirmed first.
 
 A server may answer 200 and still send something wrong, such as a maintenance page, an empty page that a script would
 fill, or a teaser in place of the text. A page is held in these cases:
@@ -11,16 +11,13 @@ fill, or a teaser in place of the text. A page is held in these cases:
 
 A held page is confirmed if it shows the same content for some days. If several held pages gained the same content, such
 as a paragraph of advertising, they are never confirmed in this way. All functions are pure.
-
-Impossible values are dates in the future, coordinates off the globe, and names without a letter.
 """
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
@@ -32,11 +29,9 @@ from archiver.articles.article_comparison import (
     no_longer_shows,
     shares_text,
 )
-from archiver.fields import LINES, PAGE_LISTS, PAGE_TIMES, PROSE
 from archiver.frontier.page_samples_and_edit_estimates import chance_of_at_most
-from archiver.items import Article, GeoTag, Mark
+from archiver.items import Article
 from archiver.lazy_regex import lazy_regex
-from archiver.markup.text_marks import carry_marks
 
 
 class HoldRule(StrEnum):
@@ -378,65 +373,3 @@ def are_unusual_losses(cut_off: int, fetched: int) -> bool:
     site must have done it, and not their authors. Three are enough if they are at least half of the fetched posts.
     """
     return cut_off > SHARED_BY and 2 * cut_off >= fetched
-
-
-_TOMORROW = timedelta(days=1)
-_EARLIEST = datetime(1600, 1, 1, tzinfo=UTC)
-_CONTROL = lazy_regex(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufeff\ufffe\uffff]|[\ud800-\udfff]")
-
-
-def drop_impossible_values(article: Article, at: datetime) -> tuple[Article, tuple[str, ...]]:
-    """Returns the article without values that cannot be true, and a phrase for each dropped date and for dropped
-    coordinates. `at` is the time of the article's capture.
-
-    A date is dropped if it is before the year 1600, or more than a day after the capture (time zones explain up to a
-    day). A geo-tag is dropped if it is off the globe, or has neither coordinates nor a name. Names without a letter or
-    digit are dropped without a phrase. Control characters and unpaired surrogates, which neither a database nor JSON
-    can store, are removed from texts.
-    """
-    problems: list[str] = []
-    values: dict[str, object] = {name: _clean_text(getattr(article, name)) for name in PROSE}
-    for name in LINES:
-        values[name] = re.sub(r"\s+", " ", str(values[name])).strip()
-    for name in PAGE_LISTS:
-        values[name] = _clean_names(getattr(article, name))
-    for name in PAGE_TIMES:
-        time: datetime | None = getattr(article, name)
-        if time is not None and not _EARLIEST <= _with_zone(time) <= at + _TOMORROW:
-            problems.append(f"dropped {name} {time.date()}, which is after the capture or before {_EARLIEST.year}")
-            time = None
-        values[name] = _with_zone(time) if time else None
-    if values["published"] is None:
-        values["published_precision"] = None
-    kept = tuple(g for g in article.geotags if _is_on_globe(g))
-    if len(kept) < len(article.geotags):
-        problems.append("dropped a position that is off the globe")
-    marks = tuple(_clean_mark(m) for m in carry_marks(article.body, article.markup, str(values["body"])))
-    return replace(article, geotags=kept, markup=marks, **values), tuple(problems)  # type: ignore[arg-type]
-
-
-def _clean_text(value: str) -> str:
-    return _CONTROL.sub("", value.replace("\r\n", "\n").replace("\r", "\n")).strip()
-
-
-def _clean_mark(mark: Mark) -> Mark:
-    texts = (mark.value, mark.alt, mark.caption, mark.link)
-    if all(text.isprintable() for text in texts):
-        return mark
-    value, alt, caption, link = map(_clean_text, texts)
-    return replace(mark, value=value, alt=alt, caption=caption, link=link)
-
-
-def _clean_names(values: tuple[str, ...]) -> tuple[str, ...]:
-    names = (re.sub(r"\s+", " ", _clean_text(v)).strip() for v in values)
-    return tuple(dict.fromkeys(n for n in names if re.search(r"\w", n)))
-
-
-def _with_zone(time: datetime) -> datetime:
-    return time if time.tzinfo else time.replace(tzinfo=UTC)
-
-
-def _is_on_globe(tag: GeoTag) -> bool:
-    if tag.latitude is None or tag.longitude is None:
-        return bool(tag.placename or tag.region)
-    return -90 <= tag.latitude <= 90 and -180 <= tag.longitude <= 180
