@@ -1,5 +1,5 @@
-"""Removes impossible values from extracted articles: dates in the future, coordinates off the globe, and names without a
-letter.
+"""Removes impossible values from extracted articles: dates in the future, coordinates off the globe, and names without
+a letter.
 """
 
 from __future__ import annotations
