@@ -79,8 +79,8 @@ from archiver.spiders.page_request import (
 )
 from archiver.spiders.run_ending import outcome_of_failure
 from archiver.storage.archive_opening_and_transactions import writing
-from archiver.storage.crawl_traps_redirect_loops_and_host_files import find_host_file, make_allowed_due, store_host_file
 from archiver.storage.disk_and_database_errors import environment_error
+from archiver.storage.host_files import find_host_file, make_allowed_due, store_host_file
 from archiver.warc.content_codings_and_digests import Decoding, decode_content
 from archiver.warc.warc_records import Exchange, Headers
 

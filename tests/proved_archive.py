@@ -16,7 +16,7 @@ from archiver.extraction.page_parsing_and_javascript_check import parse_page
 from archiver.items import Article, Capture, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.storage.archive_opening_and_transactions import open_archive, writing
 from archiver.storage.capture_recovery import warc_prefix
-from archiver.storage.page_discoveries_counts_and_source_trust import record_discovered_urls
+from archiver.storage.page_discoveries import record_discovered_urls
 from archiver.storage.page_result_writer import PageWriter, StoringRun
 from archiver.storage.run_records import begin_run, end_run
 from archiver.storage.sites_settings_and_rules import ensure_site

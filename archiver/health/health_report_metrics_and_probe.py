@@ -46,9 +46,9 @@ from archiver.storage.article_counts import ArticleCounts, count_articles
 from archiver.storage.backup_and_check_records import has_integrity_records, read_damages
 from archiver.storage.completeness_and_url_history import site_completeness
 from archiver.storage.crawl_schedule import Scheduled, Settings, scheduled_sites
-from archiver.storage.crawl_traps_redirect_loops_and_host_files import find_host_file
 from archiver.storage.disk_and_database_errors import free_bytes
 from archiver.storage.full_text_index_and_saved_searches import index_folder
+from archiver.storage.host_files import find_host_file
 from archiver.storage.locks import last_heartbeat
 from archiver.storage.pages_and_source_hints import moment
 from archiver.storage.run_records import count_responses, last_ended_runs, last_run

@@ -32,7 +32,7 @@ from archiver.storage.archive_opening_and_transactions import writing
 from archiver.storage.article_tables.article_and_revision_rows import extractor_of
 from archiver.storage.article_tables.article_storing_and_withdrawal import replace_extraction
 from archiver.storage.held_pages import hold_of
-from archiver.storage.page_discoveries_counts_and_source_trust import lists_fetched_since
+from archiver.storage.listed_values import lists_fetched_since
 from archiver.storage.page_result_writer import PageWriter, StoringRun
 from archiver.storage.pages_and_source_hints import captured_page, hint_of_capture, posts_fetched_since
 from archiver.storage.run_records import has_finished, last_run

@@ -14,7 +14,7 @@ from archiver.items import ListedDate
 from archiver.learning.captured_pages import parse_captured_page
 from archiver.storage import Database
 from archiver.storage.archive_opening_and_transactions import writing
-from archiver.storage.page_discoveries_counts_and_source_trust import store_listed_dates
+from archiver.storage.listed_values import store_listed_dates
 from archiver.urls import Scope, urlkey
 
 

@@ -38,8 +38,8 @@ from archiver.maintenance.verify_database import (
     read_schema_objects,
 )
 from archiver.maintenance.verify_warc_files_and_captures import ExaminedWARC, WARCJob, examine_warc, make_index_lines
-from archiver.storage import Database
-from archiver.storage import page_discoveries_counts_and_source_trust as page_discoveries
+from archiver.storage import Database, page_counts
+from archiver.storage import page_discoveries as page_discoveries
 from archiver.storage.archive_opening_and_transactions import open_archive, opened, writing
 from archiver.storage.article_tables import near_duplicate_clusters
 from archiver.storage.article_tables.article_and_revision_rows import (
@@ -303,7 +303,7 @@ def repair(archive: Path, findings: Iterable[VerifyFinding]) -> list[str]:
         if "pages" in mends:
             done += _link_pages(db)
         if "counts" in mends:
-            page_discoveries.recount_pages(db)
+            page_counts.recount_pages(db)
             done.append("the pages of each site were recounted")
         if "clusters" in mends:
             _rebuild_clusters(db)

@@ -44,7 +44,7 @@ from archiver.storage import Database
 from archiver.storage import full_text_index_and_saved_searches as stored
 from archiver.storage.archive_opening_and_transactions import open_archive, opened, writing
 from archiver.storage.full_text_index_and_saved_searches import batch_indexing
-from archiver.storage.page_discoveries_counts_and_source_trust import discovery_place
+from archiver.storage.page_discoveries import discovery_place
 from archiver.storage.pages_and_source_hints import EPOCH, insert_row, last_rowid
 from archiver.storage.schema_and_migrations import pending_migrations
 from archiver.storage.sites_settings_and_rules import SiteLookup, current_site_names, moved_site

@@ -17,7 +17,7 @@ from archiver.items import Outcome
 from archiver.storage import Database
 from archiver.storage.archive_opening_and_transactions import writing
 from archiver.storage.locks import lock_host, lock_site
-from archiver.storage.page_discoveries_counts_and_source_trust import replace_page_references
+from archiver.storage.page_discoveries import replace_page_references
 from archiver.storage.pages_and_source_hints import EPOCH, stamp
 from archiver.storage.run_records import forget_run_health
 from archiver.storage.sites_settings_and_rules import find_site, remove_site

@@ -16,7 +16,7 @@ from archiver.storage.article_tables import field_candidate_evidence as evidence
 from archiver.storage.backup_and_check_records import TABLE_UNIT
 from archiver.storage.column_values_and_completions import IS_LIVE, stored_time
 from archiver.storage.full_text_index_and_saved_searches import TOKENIZER
-from archiver.storage.page_discoveries_counts_and_source_trust import PAGE_COUNTS_QUERY
+from archiver.storage.page_counts import PAGE_COUNTS_QUERY
 from archiver.storage.schema_and_migrations import migrations, pending_migrations
 from archiver.urls import urlkey_or_empty
 

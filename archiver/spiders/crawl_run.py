@@ -55,22 +55,19 @@ from archiver.storage import pages_and_source_hints as pages
 from archiver.storage.archive_opening_and_transactions import PATIENCE, open_archive, writing
 from archiver.storage.capture_recovery import ArchiveFileGuard, recover, warc_prefix
 from archiver.storage.completeness_and_url_history import count_responding_sources, record_cdx_list
-from archiver.storage.delisted_posts_and_edit_samples import (
+from archiver.storage.delisted_posts import make_archive_list_due, make_leading_lists_due
+from archiver.storage.disk_and_database_errors import archive_faults, is_environment_error
+from archiver.storage.edit_samples import (
     count_unseen_posts,
     edit_estimate,
-    make_archive_list_due,
-    make_leading_lists_due,
     make_sample_due,
     samples_of,
     schedule_posts_of_unended_days,
 )
-from archiver.storage.disk_and_database_errors import archive_faults, is_environment_error
 from archiver.storage.held_pages import count_held
+from archiver.storage.listed_values import has_list_dates
 from archiver.storage.locks import HeldLock, lock_host, lock_site
-from archiver.storage.page_discoveries_counts_and_source_trust import (
-    has_list_dates,
-    record_discovered_urls,
-)
+from archiver.storage.page_discoveries import record_discovered_urls
 from archiver.storage.page_form_evidence_and_post_verdicts import stored_verdicts
 from archiver.storage.page_requisite_records import DEFAULT_MODE, Mode
 from archiver.storage.page_result_writer import PageWriter, StoringRun, withdraw_copies

@@ -25,8 +25,8 @@ from archiver.spiders.page_request import (
     page_request,
 )
 from archiver.storage import completeness_and_url_history as completeness
-from archiver.storage import crawl_traps_redirect_loops_and_host_files as crawl_exclusions
-from archiver.storage import delisted_posts_and_edit_samples as listed_posts
+from archiver.storage import crawl_exclusions as crawl_exclusions
+from archiver.storage import delisted_posts as listed_posts
 from archiver.storage import pages_and_source_hints as page_table
 from archiver.storage.article_tables import multipage_articles
 from archiver.storage.completeness_and_url_history import (
@@ -34,8 +34,8 @@ from archiver.storage.completeness_and_url_history import (
     find_known_sources,
     has_set_back_posts,
 )
-from archiver.storage.crawl_traps_redirect_loops_and_host_files import REDIRECTING, redirected_from
 from archiver.storage.held_pages import last_run_before_hold
+from archiver.storage.page_redirects import REDIRECTING, redirected_from
 from archiver.storage.run_records import check_run
 from archiver.urls import urlkey
 

@@ -49,8 +49,8 @@ from archiver.frontier.pattern_budgets_redirects_and_equivalent_urls import (
 )
 from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.storage import Database
-from archiver.storage import crawl_traps_redirect_loops_and_host_files as crawl_exclusions
-from archiver.storage.crawl_traps_redirect_loops_and_host_files import AddressState, DiscoveryReport
+from archiver.storage import crawl_exclusions as crawl_exclusions
+from archiver.storage.crawl_exclusions import AddressState, DiscoveryReport
 from archiver.storage.pages_and_source_hints import EPOCH, stamp
 from archiver.urls import Scope, urlkey
 

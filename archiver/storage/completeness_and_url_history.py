@@ -22,20 +22,17 @@ from archiver.frontier.fetch_order_and_revisits import next_day_end, next_fetch_
 from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind
 from archiver.similar_words_and_plurals import count_noun
 from archiver.storage import Database
-from archiver.storage import crawl_traps_redirect_loops_and_host_files as crawl_exclusions
+from archiver.storage import crawl_exclusions as crawl_exclusions
 from archiver.storage import page_requisite_records as requisites
 from archiver.storage.article_counts import ArticleCounts, count_articles
 from archiver.storage.article_tables.article_storing_and_withdrawal import count_withdrawals, withdrawal_of
 from archiver.storage.article_tables.captures_redirects_and_import_records import usage_statements_of
 from archiver.storage.column_values_and_completions import IS_LIVE, stored_object
-from archiver.storage.delisted_posts_and_edit_samples import delisted_posts, edit_estimate, unlisted_posts
+from archiver.storage.delisted_posts import delisted_posts, unlisted_posts
+from archiver.storage.edit_samples import edit_estimate
 from archiver.storage.held_pages import held_pages
-from archiver.storage.page_discoveries_counts_and_source_trust import (
-    Count,
-    page_counts,
-    page_counts_of_sites,
-    record_discovered_urls,
-)
+from archiver.storage.page_counts import Count, page_counts, page_counts_of_sites
+from archiver.storage.page_discoveries import record_discovered_urls
 from archiver.storage.page_form_evidence_and_post_verdicts import untaken_pages
 from archiver.storage.page_requisite_records import requisite_at
 from archiver.storage.pages_and_source_hints import (

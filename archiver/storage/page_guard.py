@@ -44,7 +44,7 @@ from archiver.storage.article_tables.article_storing_and_withdrawal import (
     repeated_revision,
     withdrawal_of,
 )
-from archiver.storage.delisted_posts_and_edit_samples import is_listed_since
+from archiver.storage.delisted_posts import is_listed_since
 from archiver.storage.held_pages import (
     count_held_by,
     count_held_with,

@@ -38,9 +38,9 @@ from archiver.items import (
     PageKind,
     PageResult,
 )
-from archiver.storage import Database, tombstones
-from archiver.storage import crawl_traps_redirect_loops_and_host_files as crawl_exclusions
-from archiver.storage import delisted_posts_and_edit_samples as listed_posts
+from archiver.storage import Database, page_redirects, tombstones
+from archiver.storage import crawl_exclusions as crawl_exclusions
+from archiver.storage import delisted_posts as listed_posts
 from archiver.storage import page_requisite_records as requisites
 from archiver.storage import pages_and_source_hints as pages
 from archiver.storage.archive_opening_and_transactions import PATIENCE, writing
@@ -80,18 +80,15 @@ from archiver.storage.article_tables.near_duplicate_clusters import COPY_REASON,
 from archiver.storage.disk_and_database_errors import is_environment_error
 from archiver.storage.full_text_index_and_saved_searches import batch_indexing
 from archiver.storage.held_pages import has_accepted_gain, next_look, release_former_address
-from archiver.storage.page_discoveries_counts_and_source_trust import (
-    Trust,
-    record_discovered_urls,
-    store_listed_categories,
-    store_listed_dates,
-)
+from archiver.storage.listed_values import store_listed_categories, store_listed_dates
+from archiver.storage.page_discoveries import record_discovered_urls
 from archiver.storage.page_form_evidence_and_post_verdicts import SiteForms
 from archiver.storage.page_guard import FetchedPost, guard_page
 from archiver.storage.recent_changes import are_changes_unusual, forget_old_changes, hold_recent_changes, record_change
 from archiver.storage.run_records import Counts, check_run, crawl_started
 from archiver.storage.run_statistics import RunStatistics
 from archiver.storage.shown_entries import record_entries
+from archiver.storage.source_trust import Trust
 from archiver.urls import urlkey
 
 
@@ -232,11 +229,11 @@ def identify(run: StoringRun, storing: Storing) -> None:
         result = replace(result, outcome=Outcome.ARCHIVED, kind=PageKind.POST, rule=result.article.kind_rule, reason="")
     if result.outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED):
         result = multipage_articles.join_parts_of(db, result, has_parts=known.has_parts)
-    if result.outcome is Outcome.DUPLICATE and crawl_exclusions.closes_redirect_loop(
+    if result.outcome is Outcome.DUPLICATE and page_redirects.closes_redirect_loop(
         db, storing.key, urlkey(result.final_url), run.crawl_started
     ):
         result = replace(
-            result, outcome=Outcome.FAILED, rule=crawl_exclusions.REDIRECT_LOOP_RULE, reason=crawl_exclusions.REASON
+            result, outcome=Outcome.FAILED, rule=page_redirects.REDIRECT_LOOP_RULE, reason=page_redirects.REASON
         )
     if result.article is not None:
         storing.is_unknown = is_unknown(db, run.site["name"], result.article, result.redirects)
@@ -350,8 +347,8 @@ def record(run: StoringRun, storing: Storing) -> None:
         listed_posts.read_list_of(db, storing.key, run.site_id, run.started)
     if effect.outcome in (Outcome.GONE, Outcome.NOT_ARTICLE) and run.run_id is not None:
         pages.make_posts_redirecting_due(db, storing.key)
-    if rule == crawl_exclusions.REDIRECT_LOOP_RULE:
-        storing.counts.failed += crawl_exclusions.fail_redirect_loop(db, storing.key)
+    if rule == page_redirects.REDIRECT_LOOP_RULE:
+        storing.counts.failed += page_redirects.fail_redirect_loop(db, storing.key)
     _recheck_vanished(run, storing)
 
 

@@ -18,7 +18,7 @@ from archiver.discovery.url_classifier_and_patterns import FILE, SCOPE
 from archiver.extraction.page_classifier import is_declared
 from archiver.items import NEEDS_JAVASCRIPT, UNDONE, DiscoverySource, Outcome, PageKind
 from archiver.storage import Database
-from archiver.storage.page_discoveries_counts_and_source_trust import page_counts
+from archiver.storage.page_counts import page_counts
 from archiver.storage.pages_and_source_hints import LATEST_HINT, stamp
 
 _EXPLAINED_OUTCOMES = frozenset(

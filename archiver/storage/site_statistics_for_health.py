@@ -19,7 +19,7 @@ from archiver.fields import OWN_TEXTS
 from archiver.items import HIDDEN_PAGES, NEEDS_JAVASCRIPT, UNDATED
 from archiver.storage import Database
 from archiver.storage.column_values_and_completions import stored_time
-from archiver.storage.delisted_posts_and_edit_samples import unlisted_posts
+from archiver.storage.delisted_posts import unlisted_posts
 from archiver.storage.held_pages import HeldPage, held_pages
 from archiver.storage.page_form_evidence_and_post_verdicts import untaken_pages
 from archiver.storage.pages_and_source_hints import stamp

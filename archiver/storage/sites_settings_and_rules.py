@@ -34,7 +34,7 @@ from archiver.storage import Database
 from archiver.storage.archive_opening_and_transactions import path_of, writing
 from archiver.storage.article_tables import near_duplicate_clusters
 from archiver.storage.column_values_and_completions import IS_LIVE, settings_of, stored_time
-from archiver.storage.page_discoveries_counts_and_source_trust import record_discovered_urls, replace_page_references
+from archiver.storage.page_discoveries import record_discovered_urls, replace_page_references
 from archiver.storage.page_requisite_records import MODES
 from archiver.storage.pages_and_source_hints import stamp
 from archiver.storage.run_records import as_shown

@@ -8,7 +8,7 @@ from pathlib import Path
 from archiver.items import DiscoveredURL, DiscoverySource, PageKind
 from archiver.storage.archive_opening_and_transactions import open_archive
 from archiver.storage.completeness_and_url_history import site_completeness, url_history
-from archiver.storage.page_discoveries_counts_and_source_trust import record_discovered_urls
+from archiver.storage.page_discoveries import record_discovered_urls
 from archiver.storage.sites_settings_and_rules import find_site
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -20,7 +20,7 @@ from archiver.maintenance.run_undoing_and_held_page_release import release_held,
 from archiver.storage.archive_opening_and_transactions import writing
 from archiver.storage.article_tables.article_record_reader import evidence, revisions
 from archiver.storage.held_pages import held_pages, next_look, remember_accepted_gains
-from archiver.storage.page_discoveries_counts_and_source_trust import record_discovered_urls
+from archiver.storage.page_discoveries import record_discovered_urls
 from archiver.storage.page_result_writer import PageWriter, StoringRun
 from archiver.storage.pages_and_source_hints import stamp
 from archiver.storage.recent_changes import count_taken_back

@@ -14,7 +14,7 @@ from archiver.articles.post_verdicts_by_page_form import FormVerdict, SiteVerdic
 from archiver.items import DiscoveredURL, DiscoverySource, PageForm, PageKind
 from archiver.storage import page_form_evidence_and_post_verdicts as page_forms
 from archiver.storage.archive_opening_and_transactions import open_archive
-from archiver.storage.page_discoveries_counts_and_source_trust import record_discovered_urls
+from archiver.storage.page_discoveries import record_discovered_urls
 from archiver.storage.page_form_evidence_and_post_verdicts import (
     SiteForms,
     forms_of_site,

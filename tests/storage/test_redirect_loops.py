@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
-from archiver.storage.crawl_traps_redirect_loops_and_host_files import closes_redirect_loop
+from archiver.storage.page_redirects import closes_redirect_loop
 from archiver.storage.pages_and_source_hints import EPOCH, stamp
 from archiver.urls import urlkey
 from tests.storage.one_site_archive import AT, SITE, archive_of_one_site

@@ -32,7 +32,7 @@ from archiver.maintenance.reextraction_reader import ReextractedArticle, Reextra
 from archiver.maintenance.takedown import archive_without_writers, remove_articles
 from archiver.spiders.page_request import PageRequest, page_request
 from archiver.storage.archive_opening_and_transactions import open_archive, writing
-from archiver.storage.page_discoveries_counts_and_source_trust import record_discovered_urls
+from archiver.storage.page_discoveries import record_discovered_urls
 from archiver.storage.pages_and_source_hints import page_row
 from archiver.urls import urlkey
 from tests.importers.files import Rec, http, warc

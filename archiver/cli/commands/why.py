@@ -201,7 +201,7 @@ def _format_usage_statement(statement: dict[str, Any]) -> str:
 
 def _is_excluded_by_learned_rule(found: dict[str, Any]) -> bool:
     """Returns True if the URL was excluded as a crawl trap by a learned rule. `crawl --set-aside` fetches such URLs."""
-    from archiver.storage.crawl_traps_redirect_loops_and_host_files import LEARNED_RULES
+    from archiver.storage.crawl_exclusions import LEARNED_RULES
 
     return found["outcome"] == "trap" and (found["rule"] or "").startswith(LEARNED_RULES)
 

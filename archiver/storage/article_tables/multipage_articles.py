@@ -29,7 +29,7 @@ from archiver.storage import pages_and_source_hints as pages
 from archiver.storage.article_tables.article_and_revision_rows import article_from_row
 from archiver.storage.article_tables.article_urls_and_identification import add_aliases
 from archiver.storage.article_tables.field_candidate_evidence import compact_json
-from archiver.storage.page_discoveries_counts_and_source_trust import record_discovered_urls
+from archiver.storage.page_discoveries import record_discovered_urls
 from archiver.urls import urlkey
 
 _UNREAD = "of it could not be read"

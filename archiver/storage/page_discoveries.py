@@ -1,40 +1,27 @@
-"""Records discovered URLs in the pages table, the discovery sources that reported each page, the counts of pages per
-source, and which claims of sources about changes are trusted.
+"""Records discovered URLs in the pages table, and the discovery sources that reported each page.
 
 All functions expect to run inside the caller's transaction.
 """
 
 from __future__ import annotations
 
-import json
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from archiver.discovery.source_hints_and_trust import (
-    VALIDATORS,
-    ClaimTally,
     HintDigest,
-    are_claims_believed,
-    claim_of,
     combine_hints,
     digest_of,
     last_digest,
-    reasons_of_claim,
     source_key,
 )
 from archiver.discovery.url_classifier_and_patterns import outcome_of_trap_rule, trap_reason
 from archiver.frontier.fetch_order_and_revisits import VOUCHING_SOURCES, Believes, KnownPage, priority, refetch_reason
 from archiver.items import (
-    LISTED_DATE,
-    UNDATED,
     DiscoveredURL,
     DiscoverySource,
-    ListedCategories,
-    ListedDate,
     Outcome,
     PageKind,
     SourceHint,
@@ -42,14 +29,10 @@ from archiver.items import (
 from archiver.storage import Database
 from archiver.storage.pages_and_source_hints import (
     EPOCH,
-    LATEST_HINT,
-    hint_from_json,
     known_page,
     known_pages,
     latest_hint,
     make_due_again,
-    moment,
-    postpone_pages,
     stamp,
     store_hint,
 )
@@ -106,52 +89,6 @@ def replace_page_references(db: Database, pages: str, values: dict[str, object])
 
 # -- the table page_counts: the numbers of a site's pages by kind and outcome, in total and per discovery source.
 # Triggers keep it up to date, so that a site with 100,000 pages is shown as fast as a site with ten pages.
-
-_KEY = "site_id, source, kind, outcome, with_article"
-_COLUMNS = f"{_KEY}, pages"
-_CLASS = "{0}.kind, {0}.outcome, {0}.article_id is not null"
-PAGE_COUNTS_QUERY = f"""select p.site_id, '' as source, {_CLASS.format("p")} as with_article, count(*) as pages
-    from pages p {{0}} group by 1, 3, 4, 5
-    union all select p.site_id, s.source, {_CLASS.format("p")}, count(*)
-    from pages p join page_sources s on s.page_id = p.id {{0}} group by 1, 2, 3, 4, 5"""
-"""SQL that computes the rows of `page_counts` from the table `pages`; {0} is a condition on `p`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Count:
-    """The number of a site's pages that have the same kind and outcome, were reported by `source` ("" means all pages
-    of the site), and either all show an article or all show none.
-    """
-
-    source: str
-    kind: str
-    outcome: str
-    with_article: bool
-    pages: int
-
-
-def page_counts(db: Database, site_id: int) -> list[Count]:
-    """Returns the counts of a site's pages by source, kind and outcome."""
-    rows = db.execute(
-        "select source, kind, outcome, with_article, pages from page_counts where site_id = ? and pages <> 0", [site_id]
-    )
-    return [Count(source, kind, outcome, bool(article), pages) for source, kind, outcome, article, pages in rows]
-
-
-def page_counts_of_sites(db: Database) -> dict[int, list[Count]]:
-    """Returns for each site, by ID, the counts of all its pages by kind and outcome, with one query for all sites."""
-    out: dict[int, list[Count]] = {}
-    for site, kind, outcome, article, pages in db.execute(
-        "select site_id, kind, outcome, with_article, pages from page_counts where source = '' and pages <> 0"
-    ):
-        out.setdefault(site, []).append(Count("", kind, outcome, bool(article), pages))
-    return out
-
-
-def recount_pages(db: Database) -> None:
-    """Rebuilds the table `page_counts` by counting all pages."""
-    db.execute("delete from page_counts")
-    db.execute(f"insert into page_counts ({_COLUMNS}) {PAGE_COUNTS_QUERY.format('')}")
 
 
 # -- recording discovered URLs
@@ -391,171 +328,4 @@ def _more_certain_kind(known: KnownPage, target: DiscoveredURL) -> PageKind:
     return target.kind if surer else known.kind
 
 
-_LISTED_PAGES = (
-    "select p.id, p.urlkey, h.hint, h.digests from json_each(?) k join pages p on p.urlkey = k.value "
-    f"left join source_hints h on {LATEST_HINT} left join articles a on a.id = p.article_id and a.urlkey = p.urlkey "
-    "where p.kind in ('unknown', 'post') and (p.fetched_at is null or a.categories = '[]' "
-    "or instr(coalesce(h.hint, ''), '\"listed_categories\"'))"
-)
-"""SQL: the pages at the given urlkeys that may need the categories that a listing shows, with their latest hints."""
-
-
-def store_listed_categories(db: Database, listed: Iterable[ListedCategories]) -> None:
-    """Stores the categories that a listing shows for posts, as part of the source hints of these posts.
-
-    Nothing is stored for a post whose page or other sources give categories. Several listings may show different
-    numbers of a post's categories, so fewer categories than are stored do not replace them. The listing of a category
-    shows only one of them, so it counts only if no listing has shown any.
-    """
-    found = {one.urlkey: one for one in listed}
-    for page_id, key, text, digests in db.execute(_LISTED_PAGES, [json.dumps(list(found))]).fetchall():
-        latest = hint_from_json(text) or SourceHint()
-        before, names = set(latest.listed_categories), found[key].names
-        if latest.from_api or latest.categories or before.issuperset(names) or (before and not found[key].is_beside):
-            continue
-        hint = replace(latest, listed_categories=names)
-        store_hint(db, page_id, hint, json.loads(digests or "{}"), completes=before.issubset(names))
-
-
-_UNDATED_PAGES = (
-    "select p.id, p.urlkey, h.hint, h.digests from json_each(?) k join pages p on p.urlkey = k.value "
-    f"left join source_hints h on {LATEST_HINT} left join articles a on a.id = p.article_id and a.urlkey = p.urlkey "
-    "where p.kind not in ('listing', 'feed', 'sitemap', 'api', 'part') and (p.fetched_at is null "
-    "or p.outcome = 'not-article' or a.id is not null and a.published is null "
-    "or instr(coalesce(h.hint, ''), '\"listed_date\"'))"
-)
-"""SQL: the pages at the given urlkeys that may need the date that a list of posts shows, with their latest hints."""
-
-
-def store_listed_dates(db: Database, listed: Iterable[ListedDate]) -> None:
-    """Stores the dates that a list of posts shows beside its links, as part of the source hints of these pages.
-
-    Nothing is stored for a page that another source dates. Several lists may show different dates of a post, such as
-    that of its last change, or show one date in different forms. A stored date is replaced only by a more precise form
-    of the same date or by an earlier date, so that lists which disagree do not change it in each run.
-    """
-    found = {one.urlkey: one.date for one in listed}
-    for page_id, key, text, digests in db.execute(_UNDATED_PAGES, [json.dumps(list(found))]).fetchall():
-        latest = hint_from_json(text) or SourceHint()
-        before, date = latest.listed_date, found[key]
-        is_finer = date.startswith(before)
-        if latest.published is not None or date == before or not (is_finer or _is_earlier(date, before)):
-            continue
-        hint = replace(latest, listed_date=date)
-        store_hint(db, page_id, hint, json.loads(digests or "{}"), completes=is_finer)
-
-
-_LISTS = """select p.id, p.url, p.capture_id from pages p where p.site_id = :site and p.fetched_at >= :since
-    and p.outcome = 'not-article' and p.kind in ('listing', 'page', 'other', 'unknown') and p.capture_id is not null"""
-_WITHOUT_DATE = f"""from pages p left join articles a on a.id = p.article_id where p.site_id = :site
-    and p.fetched_at >= :since and (p.outcome = 'not-article' and p.rule = '{UNDATED}'
-    or p.outcome = 'archived' and a.id is not null and a.published is null)"""
-_LISTED_ON = f"""select d.found_on_page_id {
-    _WITHOUT_DATE.replace(
-        "from pages p", "from pages p join page_discoveries d on d.page_id = p.id and d.source = 'listing'"
-    )
-}"""
-_AMONG_POSTS = f"""select 1 {_WITHOUT_DATE} and (select count(*) from (select 1 from page_forms mine
-    join forms o on o.id = mine.form_id join forms f on f.site_id = o.site_id and f.address = o.address
-    join page_forms others on others.form_id = f.id join pages q on q.id = others.page_id
-    where mine.page_id = p.id and q.outcome in ('archived', 'unchanged') and q.rule <> '{UNDATED}' limit 3)) = 3
-    limit 1"""
-
-
-def has_list_dates(db: Database, site_id: int) -> bool:
-    """Returns True if a post of a site has its date from a list."""
-    query = "select 1 from pages where site_id = ? and rule = ? and kind = 'post' limit 1"
-    return db.execute(query, [site_id, LISTED_DATE]).fetchone() is not None
-
-
-def lists_fetched_since(
-    db: Database, site_id: int, since: datetime, *, of_undated: bool = False
-) -> list[tuple[str, int]]:
-    """Returns the URLs and captures of the pages that were fetched since a time and that may be lists of posts.
-
-    If `of_undated` is True, returns only the lists that may date pages which were found since then to have no date:
-    those that show such a page as an entry. If the address of such a page is like those of posts, returns all lists.
-    """
-    values = {"site": site_id, "since": stamp(since)}
-    lists = db.execute(f"{_LISTS} order by p.id", values).fetchall()
-    if of_undated and db.execute(_AMONG_POSTS, values).fetchone() is None:
-        wanted = {row[0] for row in db.execute(_LISTED_ON, values)}
-        lists = [row for row in lists if row[0] in wanted]
-    return [(url, capture_id) for _, url, capture_id in lists]
-
-
-def _is_earlier(date: str, before: str) -> bool:
-    """Returns True if `date` is earlier than `before`. Returns False if the two are one date: one of them less precise,
-    or with day and month in the other order, since a list may change its format.
-    """
-    year, *rest = date.split("-")
-    is_swapped = before.split("-") == [year, *reversed(rest)]
-    return date < before and not before.startswith(date) and not is_swapped
-
-
 # -- claims of a server that are not trusted
-
-
-class Trust:
-    """Records which claims of a site's server about changes are trusted: the dates in its feeds, sitemaps and APIs,
-    their other details (but not title and text), and its validators (ETag, Last-Modified).
-
-    Reads and writes the site's column `untrusted`, which holds the claims that proved false (see
-    `discovery.source_hints_and_trust`), each with the time when it did. Claims are tested while the results of a run
-    are written.
-    """
-
-    def __init__(self, db: Database, site: dict[str, Any], now: datetime, revisit: timedelta) -> None:
-        self._db, self._site_id, self._now, self._revisit = db, site["id"], now, revisit
-        self._since: dict[str, str] = json.loads(site.get("untrusted") or "{}")
-        self._tallies: dict[str, ClaimTally] = defaultdict(ClaimTally)
-
-    @contextmanager
-    def restored_on_error(self) -> Iterator[None]:
-        """A context manager that restores this object's state from before the block if the block raises, because its
-        transaction is rolled back too.
-        """
-        since, tallies = dict(self._since), {name: replace(tally) for name, tally in self._tallies.items()}
-        try:
-            yield
-        except BaseException:
-            self._since, self._tallies = since, defaultdict(ClaimTally, tallies)
-            raise
-
-    @property
-    def in_validators(self) -> bool:
-        """Returns True if the server's validators are trusted, so that pages may be requested conditionally."""
-        return self.in_claim(VALIDATORS)
-
-    def in_claim(self, claim: str) -> bool:
-        """Returns True if a claim of change is trusted, so that it makes a page due. `claim` is its name (from
-        `dates_claim` or `details_claim`).
-        """
-        return are_claims_believed(moment(self._since.get(claim)), self._now)
-
-    def judge_claim(self, reason: str, *, changed: bool) -> None:
-        """Tests a source's claim that a page changed. The claim was the `reason` why the page was due; `changed` is
-        True if the page really had changed.
-
-        A claim that proves false is no longer trusted, and the other pages that the source reported as changed are
-        postponed to the site's revisit period.
-        """
-        claim = claim_of(reason)
-        if not claim:
-            return
-        tally = self._tallies[claim]
-        tally.called += 1
-        tally.true += changed
-        if tally.lies and self.in_claim(claim):
-            self._distrust(claim)
-            for phrase in reasons_of_claim(claim):
-                postpone_pages(self._db, self._site_id, phrase, self._now + self._revisit)
-
-    def distrust_validators(self) -> None:
-        """Stops trusting the server's validators, because a page changed although its validator did not."""
-        if self.in_validators:
-            self._distrust(VALIDATORS)
-
-    def _distrust(self, claim: str) -> None:
-        self._since[claim] = stamp(self._now)
-        self._db.update("sites", self._site_id, {"untrusted": json.dumps(self._since)})

@@ -1,5 +1,4 @@
-"""Reads and writes what keeps a crawl from fetching a page: trap rules and the evidence for them, redirect loops, and
-files about a host such as robots.txt.
+"""What keeps a crawl from fetching a page: trap rules, and the evidence for them.
 
 All functions expect to run inside the caller's transaction.
 """
@@ -10,7 +9,6 @@ import json
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from archiver.frontier.fetch_order_and_revisits import VOUCHING_SOURCES
@@ -20,12 +18,9 @@ from archiver.frontier.pattern_budgets_redirects_and_equivalent_urls import (
     SourceCoverage,
 )
 from archiver.items import DiscoverySource, Outcome, PageKind
-from archiver.politeness.robots_and_usage_statements import HostFile, Robots
 from archiver.storage import Database
 from archiver.storage import pages_and_source_hints as pages
-from archiver.storage.page_discoveries_counts_and_source_trust import page_counts
-from archiver.storage.pages_and_source_hints import EPOCH, moment, stamp
-from archiver.urls import urlkey
+from archiver.storage.page_counts import page_counts
 
 LEARNED_RULES = (PATTERN_BUDGET_RULE, EQUIVALENT_URL_RULE)
 """The beginnings of the names of rules that a run learns. All other trap rules are in the URL classifier's table."""
@@ -376,115 +371,5 @@ def article_ids_at(db: Database, keys: Collection[str]) -> dict[str, int]:
 
 # -- redirect loops: every page of a loop counts as failed, because none shows any content
 
-REDIRECT_LOOP_RULE = "redirect-loop"
-REASON = "it redirects in a loop"
-
-
-def redirect_chain(db: Database, key: str) -> list[str]:
-    """Returns the urlkeys to which the redirects from the urlkey `key` lead, in order, up to the first repetition."""
-    seen: dict[str, None] = {}
-    while (target := pages.redirect_target(db, key)) and target not in seen:
-        key = target
-        seen[key] = None
-    return list(seen)
-
-
-def closes_redirect_loop(db: Database, key: str, target: str, crawl_started: datetime) -> bool:
-    """Returns True if a redirect from the urlkey `key` to `target` closes a loop with redirects in the pages table that
-    were found since the crawl began.
-
-    If some were found earlier, these pages are made due and False is returned: a site whose posts are back at their old
-    addresses redirects from the new ones, which the archive knows only as the targets of redirects from the old ones.
-    """
-    if key == target or key not in (chain := redirect_chain(db, target)):
-        return False
-    stale = db.execute(
-        "update pages set due_at = ?, reason = ? where urlkey in (select value from json_each(?)) and urlkey <> ? "
-        "and fetched_at < ?",
-        [
-            EPOCH,
-            "a page to which it redirected redirects to it now",
-            json.dumps([target, *chain]),
-            key,
-            stamp(crawl_started),
-        ],
-    )
-    return not stale.rowcount
-
-
-def fail_redirect_loop(db: Database, key: str) -> int:
-    """Marks the other pages of the redirect loop that contains `key` as failed; returns how many were not failed
-    before.
-    """
-    others = [other for other in redirect_chain(db, key) if other != key]
-    return sum(
-        db.execute(
-            "update pages set outcome = 'failed', rule = ?, reason = ?, attempts = attempts + 1 "
-            "where urlkey = ? and outcome <> 'failed'",
-            [REDIRECT_LOOP_RULE, REASON, other],
-        ).rowcount
-        for other in others
-    )
-
-
-REDIRECTING = (DiscoverySource.REDIRECT, DiscoverySource.SEED)
-"""Sources that report the target of a redirect."""
-
-
-def redirected_from(db: Database, page_id: int, most: int) -> tuple[str, ...]:
-    """Returns the urlkeys whose redirects led to this page, the nearest first; at most `most`."""
-    found: list[str] = []
-    current: int | None = page_id
-    while current is not None and len(found) < most:
-        row = db.execute(
-            "select found_on from page_sources where page_id = ? and source in ('redirect', 'seed') "
-            "and found_on <> '' order by source",
-            [current],
-        ).fetchone()
-        key = urlkey(row[0]) if row else ""
-        if not key or key in found:
-            break
-        found.append(key)
-        before = db.execute("select id from pages where urlkey = ?", [key]).fetchone()
-        current = before[0] if before else None
-    return tuple(found)
-
 
 # -- files about a host (robots.txt, tdmrep.json), as they were last fetched
-
-
-def find_host_file(db: Database, origin: str, name: str) -> HostFile | None:
-    """Returns a file about a host as last fetched, by its name ("robots.txt") and origin ("https://example.org/"); None
-    if the file was never fetched.
-    """
-    row = db.execute(
-        "select fetched_at, status, body, etag, last_modified from host_files where origin = ? and name = ?",
-        [origin, name],
-    ).fetchone()
-    if row is None:
-        return None
-    at = moment(row[0])
-    assert at is not None
-    return HostFile(at, row[1], row[2] or b"", row[3] or "", row[4] or "")
-
-
-def make_allowed_due(db: Database, site_id: int, origin: str, robots: Robots) -> None:
-    """Makes due the pages of a site and an origin that an earlier robots.txt forbade and the present one allows."""
-    rows = db.execute(
-        "select id, url from pages where site_id = ? and outcome = ? and rule = 'robots'", [site_id, Outcome.REFUSED]
-    ).fetchall()
-    allowed = [page_id for page_id, url in rows if url.startswith(origin) and not robots.refusal(url)]
-    pages.make_pages_due(db, allowed, "robots.txt allows it now")
-
-
-def store_host_file(db: Database, origin: str, name: str, file: HostFile) -> None:
-    """Stores a file about a host (`name` is robots.txt or tdmrep.json), replacing the copy that was stored before.
-    `origin` is the scheme and host.
-    """
-    db.execute(
-        "insert into host_files (origin, name, fetched_at, status, body, etag, last_modified) "
-        "values (?, ?, ?, ?, ?, ?, ?) on conflict (origin, name) do update set "
-        "fetched_at = excluded.fetched_at, status = excluded.status, "
-        "body = excluded.body, etag = excluded.etag, last_modified = excluded.last_modified",
-        [origin, name, stamp(file.fetched_at), file.status, file.body, file.etag, file.last_modified],
-    )
