@@ -14,7 +14,7 @@ from archiver.search.concordance import WIDTH, Concordance, concordance
 from archiver.search.histograms_trends_maps_and_charts import Histogram, Trend, histogram, trend
 from archiver.search.query_with_filters_and_sort import Query
 from archiver.search.search_hits_facets_and_similar_articles import Results, count_facets, matching_ids, run
-from archiver.storage.archive_opening_and_transactions import open_archive
+from archiver.storage.archive_opening import open_archive
 from archiver.storage.article_tables.article_record_reader import (
     Record,
     evidence,

@@ -78,9 +78,9 @@ from archiver.spiders.page_request import (
     requisite_of,
 )
 from archiver.spiders.run_ending import outcome_of_failure
-from archiver.storage.archive_opening_and_transactions import writing
 from archiver.storage.disk_and_database_errors import environment_error
 from archiver.storage.host_files import find_host_file, make_allowed_due, store_host_file
+from archiver.storage.transactions import writing
 from archiver.warc.content_codings_and_digests import Decoding, decode_content
 from archiver.warc.warc_records import Exchange, Headers
 

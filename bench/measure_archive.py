@@ -19,10 +19,11 @@ from sqlite_utils import Database
 from table import Column, hundredths, tenths, whole
 
 from archiver.maintenance.database_damage_and_vacuum import vacuum
-from archiver.storage.archive_opening_and_transactions import open_archive, writing
+from archiver.storage.archive_opening import open_archive
 from archiver.storage.page_result_writer import PageWriter, StoringRun
 from archiver.storage.run_records import begin_run
-from archiver.storage.sites_settings_and_rules import ensure_site
+from archiver.storage.site_records import ensure_site
+from archiver.storage.transactions import writing
 
 _STEP = 2_000
 """Posts that are generated before they are written, so that only writing is timed."""

@@ -17,7 +17,7 @@ from table import Column, hundredths, rate, whole
 
 from archiver.articles.article_comparison import content_digest
 from archiver.articles.near_duplicates_and_cluster_source import SKETCH_VERSION, SLOTS, minhash, wording_of
-from archiver.storage.archive_opening_and_transactions import open_archive
+from archiver.storage.archive_opening import open_archive
 from archiver.storage.article_tables import near_duplicate_clusters
 from archiver.storage.article_tables.near_duplicate_clusters import COMMON, lsh_candidates
 from archiver.storage.pages_and_source_hints import stamp

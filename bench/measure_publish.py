@@ -16,7 +16,7 @@ from archiver.datasets.export_formats_and_parquet_tables import ParquetTable
 from archiver.datasets.publication_rules_tiers_and_licences import parse_publication_rules
 from archiver.datasets.snapshot_request_selection_and_statistics import choose_articles, decide_tiers, order_articles
 from archiver.datasets.snapshot_tables import ARTICLES
-from archiver.storage.archive_opening_and_transactions import open_archive
+from archiver.storage.archive_opening import open_archive
 
 PARQUET = (
     Column("articles", "articles", form=whole),

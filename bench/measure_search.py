@@ -19,7 +19,7 @@ from table import Column, tenths, whole
 from archiver.archive import Archive
 from archiver.search.histograms_trends_maps_and_charts import UNITS
 from archiver.search.index_refresh_searcher_and_check import open_searcher, refresh_index
-from archiver.storage.archive_opening_and_transactions import open_archive
+from archiver.storage.archive_opening import open_archive
 from archiver.storage.full_text_index_and_saved_searches import index_folder
 
 COLUMNS = (

@@ -17,7 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 
-from archiver.frontier.cadence_and_blackout_hours import (
+from archiver.frontier.cadence import (
     REMEMBERED_RUNS,
     Adaptive,
     Cadence,

@@ -128,9 +128,7 @@ def test_no_file_collects_what_has_no_place() -> None:
 
 def test_writers_take_the_lock_at_the_beginning() -> None:
     """`atomic` begins as a reader: if another program writes meanwhile, it fails, however long it waits."""
-    assert [p.name for p in MODULES if ".atomic()" in p.read_text(encoding="utf-8")] == [
-        "archive_opening_and_transactions.py"
-    ]
+    assert [p.name for p in MODULES if ".atomic()" in p.read_text(encoding="utf-8")] == ["archive_opening.py"]
 
 
 def test_errors_have_one_base() -> None:

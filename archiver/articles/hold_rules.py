@@ -29,7 +29,7 @@ from archiver.articles.article_comparison import (
     no_longer_shows,
     shares_text,
 )
-from archiver.frontier.page_samples_and_edit_estimates import chance_of_at_most
+from archiver.frontier.edit_estimates import chance_of_at_most
 from archiver.items import Article
 from archiver.lazy_regex import lazy_regex
 

@@ -31,8 +31,8 @@ from archiver.cli.shell_completion import complete, complete_setting
 from archiver.cli.terminal_output import count_noun, open_output, print_json, print_lines, styled_line
 from archiver.errors import ArchiverError
 from archiver.scheduling.crawl_plans_results_and_notices import CommonOptions, CrawlPlan, host_of, make_plan
-from archiver.storage.archive_opening_and_transactions import writing
 from archiver.storage.locks import lock_host
+from archiver.storage.transactions import writing
 from archiver.urls import Scope
 
 if TYPE_CHECKING:
@@ -75,8 +75,9 @@ def import_(
     Exit code: 0 all lines were valid; 1 some were not; 2 wrong usage.
     """
     from archiver.sites.site_list_reader import SiteEntry, read_site_list
-    from archiver.storage.archive_opening_and_transactions import opened
-    from archiver.storage.sites_settings_and_rules import EnteredSites, SiteToEnter, enter_sites, read_setting
+    from archiver.storage.archive_opening import opened
+    from archiver.storage.site_records import EnteredSites, SiteToEnter, enter_sites
+    from archiver.storage.site_settings import read_setting
 
     for_all = dict(read_setting(text) for text in settings)
     selected: list[SiteToEnter] = []
@@ -145,8 +146,9 @@ def export(form: str | None, output: str, tag: str | None, archive: str) -> None
       archiver sites export -o sites.csv
       archiver sites export --tag news -o news.opml
     """
-    from archiver.storage.archive_opening_and_transactions import opened
-    from archiver.storage.sites_settings_and_rules import list_sites, site_ids_with_tag, tags_of_sites
+    from archiver.storage.archive_opening import opened
+    from archiver.storage.site_records import list_sites
+    from archiver.storage.site_tags import site_ids_with_tag, tags_of_sites
 
     with opened(archive, read_only=True) as db:
         tags = tags_of_sites(db)
@@ -174,8 +176,10 @@ def tag(tag: str, names: tuple[str, ...], remove: bool, archive: str) -> None:
       archiver sites tag news example.org other.example
       archiver sites tag news example.org --remove
     """
-    from archiver.storage.archive_opening_and_transactions import opened, writing
-    from archiver.storage.sites_settings_and_rules import add_tags, find_site, read_tag, remove_tags
+    from archiver.storage.archive_opening import opened
+    from archiver.storage.site_records import find_site
+    from archiver.storage.site_tags import add_tags, read_tag, remove_tags
+    from archiver.storage.transactions import writing
 
     name = read_tag(tag)
     with opened(archive) as db:
@@ -219,8 +223,9 @@ def mute(
       archiver sites mute --tag news --until 2026-12-24T18:00 --why maintenance
       archiver sites mute blog.example.org --off
     """
-    from archiver.storage.archive_opening_and_transactions import opened
-    from archiver.storage.sites_settings_and_rules import Mute, find_site, list_sites, mute_sites, tags_of_sites
+    from archiver.storage.archive_opening import opened
+    from archiver.storage.site_records import Mute, find_site, list_sites, mute_sites
+    from archiver.storage.site_tags import tags_of_sites
 
     if not names and tag is None:
         raise click.UsageError("Name a SITE, or use --tag.")
@@ -279,14 +284,10 @@ def set_(words: tuple[str, ...], tag: str | None, as_json: bool, archive: str) -
       archiver sites set blog.example.org other.example delay=
       archiver sites set --tag news 'blackout=mon-fri 08:00-18:00 Europe/Berlin'
     """
-    from archiver.storage.archive_opening_and_transactions import opened
-    from archiver.storage.sites_settings_and_rules import (
-        SETTINGS,
-        find_site,
-        read_setting,
-        set_settings,
-        site_ids_with_tag,
-    )
+    from archiver.storage.archive_opening import opened
+    from archiver.storage.site_records import find_site, set_settings
+    from archiver.storage.site_settings import SETTINGS, read_setting
+    from archiver.storage.site_tags import site_ids_with_tag
 
     known = {one.name for one in SETTINGS}
     settings = [word for word in words if _SETTING.match(word) or word in known]
@@ -467,8 +468,9 @@ def _stored_rules(archive: Path, urls: Iterable[str]) -> dict[str, str]:
     """Returns the stored handwritten rules (TOML) of the sites with these start URLs, as a dict by start URL. Sites
     without such rules are left out.
     """
-    from archiver.storage.archive_opening_and_transactions import opened
-    from archiver.storage.sites_settings_and_rules import handwritten_rules, list_sites
+    from archiver.storage.archive_opening import opened
+    from archiver.storage.site_records import list_sites
+    from archiver.storage.site_rule_versions import handwritten_rules
 
     if not archive.exists():
         return {}
@@ -486,8 +488,9 @@ def _crawl_samples(
     """
     from archiver.health.health_report_metrics_and_probe import make_trial_report
     from archiver.scheduling.crawl_process_and_pool import run_plans
-    from archiver.storage.archive_opening_and_transactions import opened
-    from archiver.storage.sites_settings_and_rules import add_site, store_handwritten_rules
+    from archiver.storage.archive_opening import opened
+    from archiver.storage.site_records import add_site
+    from archiver.storage.site_rule_versions import store_handwritten_rules
 
     with opened(path, create=True) as db:
         now = datetime.now(UTC)
@@ -508,8 +511,8 @@ def _select_sites(archive: str, names: tuple[str, ...], tag: str | None) -> dict
     these are the sites that were never crawled.
     """
     from archiver.sites.archiver_toml import effective_settings
-    from archiver.storage.archive_opening_and_transactions import opened
-    from archiver.storage.sites_settings_and_rules import tags_of_sites
+    from archiver.storage.archive_opening import opened
+    from archiver.storage.site_tags import tags_of_sites
     from archiver.urls import start_address
 
     addresses = [start_address(refuse_file(name)) for name in names]

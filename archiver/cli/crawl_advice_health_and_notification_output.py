@@ -31,12 +31,13 @@ from archiver.health.stored_health_inputs_and_accepted_findings import accept_fi
 from archiver.items import format_degrees
 from archiver.maintenance.partial_check_and_damage_causes import find_current_damage
 from archiver.sites.archiver_toml import config_file, effective_settings, load_config
-from archiver.storage.archive_opening_and_transactions import open_archive, opened, writing
+from archiver.storage.archive_opening import open_archive, opened
 from archiver.storage.backup_and_check_records import BackupRecord, read_backups
 from archiver.storage.disk_and_database_errors import environment_error
 from archiver.storage.locks import scheduler_process
 from archiver.storage.run_records import Counts
-from archiver.storage.sites_settings_and_rules import Mute, find_site, read_mute
+from archiver.storage.site_records import Mute, find_site, read_mute
+from archiver.storage.transactions import writing
 
 # Health, also as exit codes for monitoring.
 

@@ -46,7 +46,7 @@ from archiver.search.search_hits_facets_and_similar_articles import (
     run,
 )
 from archiver.storage import Database
-from archiver.storage.archive_opening_and_transactions import opened
+from archiver.storage.archive_opening import opened
 
 if TYPE_CHECKING:
     from rich.text import Text

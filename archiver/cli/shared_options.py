@@ -141,7 +141,7 @@ def report_archive_faults(function: F) -> F:
 
     @wraps(function)
     def reporting(*args: Any, **named: Any) -> Any:
-        from archiver.storage.archive_opening_and_transactions import watch_clock
+        from archiver.storage.archive_opening import watch_clock
 
         watch_clock()
         try:
@@ -265,7 +265,7 @@ def tag_option(name: str, **how: Any) -> Callable[[F], F]:
 
 
 def _read_tags(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
-    from archiver.storage.sites_settings_and_rules import read_tag
+    from archiver.storage.site_tags import read_tag
 
     return tuple(map(read_tag, value)) if isinstance(value, tuple) else read_tag(value) if value is not None else None
 
@@ -299,7 +299,7 @@ def note_other_archive(archive: str, *, is_needed: bool = False, quiet: bool = F
     """Prints a notice if a command that makes an archive is about to make a second one in a wrong folder: this archive
     does not exist, but one in a folder above does. Raises ArchiveNotFound instead if the archive `is_needed`.
     """
-    from archiver.storage.archive_opening_and_transactions import archive_around
+    from archiver.storage.archive_opening import archive_around
 
     file = Path(archive)
     if file.exists() or not (other := archive_around(file)):

@@ -42,7 +42,7 @@ def complete(*kinds: str) -> Completer:
 
 def _known_values(ctx: click.Context, kind: str, prefix: str) -> list[tuple[str, str]]:
     from archiver.cli.shared_options import DEFAULT_ARCHIVE
-    from archiver.storage.archive_opening_and_transactions import opened
+    from archiver.storage.archive_opening import opened
     from archiver.storage.column_values_and_completions import values_beginning_with
 
     archive = ctx.params.get("archive") or next(iter(ctx.params.get("archives") or ()), DEFAULT_ARCHIVE)
@@ -85,7 +85,7 @@ def complete_query(ctx: click.Context, parameter: click.Parameter, incomplete: s
 
 def complete_setting(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Completes an argument of `archiver sites set`: the name of a site or of a setting."""
-    from archiver.storage.sites_settings_and_rules import SETTINGS
+    from archiver.storage.site_settings import SETTINGS
 
     settings = [CompletionItem(f"{one.name}=", help=one.doc) for one in SETTINGS if one.name.startswith(incomplete)]
     return [*settings, *complete("site")(ctx, parameter, incomplete)]

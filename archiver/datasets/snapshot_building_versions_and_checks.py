@@ -74,7 +74,7 @@ from archiver.search.federated_search import Shard, shards_with_sites
 from archiver.search.search_hits_facets_and_similar_articles import matching_ids
 from archiver.similar_words_and_plurals import count_noun
 from archiver.storage import Database
-from archiver.storage.archive_opening_and_transactions import opened
+from archiver.storage.archive_opening import opened
 
 # Building next to the target folder, so that a snapshot replaces the folder either completely or not at all.
 

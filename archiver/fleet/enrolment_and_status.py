@@ -14,7 +14,7 @@ from archiver.fleet.postgres import QueueDatabase
 from archiver.scheduling.crawl_plans_results_and_notices import CrawlPlan, host_of
 from archiver.sites.archiver_toml import effective_settings, load_config
 from archiver.sites.crawler_identity_and_delay import delay_for
-from archiver.storage.archive_opening_and_transactions import opened
+from archiver.storage.archive_opening import opened
 from archiver.urls import Scope, start_address
 
 # Enrolling sites: by URL, or all sites of an archive with their settings.

@@ -46,7 +46,7 @@ from archiver.importers.import_inputs_and_record_filter import (
     open_inputs,
 )
 from archiver.scheduling.fork_server import fork_crawl, unblock_end_signals
-from archiver.storage.archive_opening_and_transactions import open_archive
+from archiver.storage.archive_opening import open_archive
 from archiver.storage.disk_and_database_errors import environment_error
 from archiver.storage.run_records import Counts
 from archiver.urls import Scope, normalize

@@ -43,14 +43,15 @@ from archiver.fleet.shard_transfer_and_collection import (
     mark_in_use,
     restore,
 )
-from archiver.frontier.cadence_and_blackout_hours import stable_fraction
+from archiver.frontier.cadence import stable_fraction
 from archiver.scheduling.crawl_plans_results_and_notices import CrawlResult
 from archiver.sites.crawler_identity_and_delay import delay_for
-from archiver.storage.archive_opening_and_transactions import opened, writing
+from archiver.storage.archive_opening import opened
 from archiver.storage.crawl_schedule import cadence_of, scheduled_site
 from archiver.storage.pages_and_source_hints import moment
 from archiver.storage.run_records import Counts
-from archiver.storage.sites_settings_and_rules import add_site
+from archiver.storage.site_records import add_site
+from archiver.storage.transactions import writing
 
 _log = logging.getLogger(__name__)
 _POLL_SECONDS = 0.2

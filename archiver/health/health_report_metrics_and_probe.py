@@ -41,26 +41,22 @@ from archiver.similar_words_and_plurals import count_noun
 from archiver.sites.archiver_toml import Config, load_config, unused_groups
 from archiver.sites.run_limits_quotas_and_blackouts import read_group_quotas
 from archiver.storage import Database
-from archiver.storage.archive_opening_and_transactions import path_of
 from archiver.storage.article_counts import ArticleCounts, count_articles
 from archiver.storage.backup_and_check_records import has_integrity_records, read_damages
-from archiver.storage.completeness_and_url_history import site_completeness
+from archiver.storage.completeness import site_completeness
 from archiver.storage.crawl_schedule import Scheduled, Settings, scheduled_sites
 from archiver.storage.disk_and_database_errors import free_bytes
 from archiver.storage.full_text_index_and_saved_searches import index_folder
 from archiver.storage.host_files import find_host_file
 from archiver.storage.locks import last_heartbeat
+from archiver.storage.page_object_uses import page_object_uses
 from archiver.storage.pages_and_source_hints import moment
 from archiver.storage.run_records import count_responses, last_ended_runs, last_run
 from archiver.storage.run_statistics import MeasuredRun
-from archiver.storage.sites_settings_and_rules import (
-    Mute,
-    page_object_uses,
-    read_mute,
-    rules_valid_at,
-    rules_without_match,
-    tags_in_use,
-)
+from archiver.storage.site_records import Mute, read_mute
+from archiver.storage.site_rule_versions import rules_valid_at, rules_without_match
+from archiver.storage.site_tags import tags_in_use
+from archiver.storage.transactions import path_of
 
 _PARTS = {"warc": "warc", "log": "log"}
 
@@ -581,7 +577,7 @@ def make_trial_report(db: Database, site: dict[str, Any], delay: float) -> dict[
     - `learned`: fields with a learned site rule.
     - `days`: first and last day of publication.
     - `hours`: estimated duration of a complete crawl.
-    - `rules_without_match`: the result of the function of that name in `storage.sites_settings_and_rules`.
+    - `rules_without_match`: the result of the function of that name in `storage.site_records`.
     - `page_objects`: name, file, URLs, number of sampled articles and fields of each page object for the site's host.
       `fields` contains, by field, the number of articles for which it returned a value, the number for which it failed,
       and the error.

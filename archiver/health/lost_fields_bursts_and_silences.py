@@ -14,7 +14,7 @@ from math import log
 from statistics import median
 
 from archiver.fields import MEASURED
-from archiver.frontier.page_samples_and_edit_estimates import chance_of_at_most
+from archiver.frontier.edit_estimates import chance_of_at_most
 from archiver.storage.column_values_and_completions import stored_time
 from archiver.storage.run_statistics import MeasuredRun
 from archiver.storage.site_statistics_for_health import PostDay

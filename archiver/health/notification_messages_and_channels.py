@@ -59,10 +59,12 @@ from archiver.health.stored_health_inputs_and_accepted_findings import (
 )
 from archiver.sites.archiver_toml import CHANNELS, Mail, NotificationPolicy, Notify, effective_settings, load_config
 from archiver.storage import Database
-from archiver.storage.archive_opening_and_transactions import open_archive, writing
+from archiver.storage.archive_opening import open_archive
 from archiver.storage.disk_and_database_errors import environment_error
 from archiver.storage.locks import lock_notifications, scheduler_process
-from archiver.storage.sites_settings_and_rules import read_mute, tags_of_sites
+from archiver.storage.site_records import read_mute
+from archiver.storage.site_tags import tags_of_sites
+from archiver.storage.transactions import writing
 
 _MOST_ROWS = 200
 _COLORS = {"green": "#1a7f37", "amber": "#9a6700", "red": "#cf222e", "unknown": "#57606a"}

@@ -17,7 +17,7 @@ from typing import Literal
 
 from archiver.articles.hold_rules import MASS_RULES, REASONS, HoldRule
 from archiver.fields import ESSENTIAL, MEASURED
-from archiver.frontier.cadence_and_blackout_hours import CLOCK_TOLERANCE, format_period
+from archiver.frontier.cadence import CLOCK_TOLERANCE, format_period
 from archiver.health.lost_fields_bursts_and_silences import (
     SURPRISE,
     Drop,
@@ -31,10 +31,10 @@ from archiver.health.lost_fields_bursts_and_silences import (
     is_far,
 )
 from archiver.similar_words_and_plurals import count_noun
+from archiver.storage.page_object_uses import PageObjectUse
 from archiver.storage.run_statistics import MeasuredRun, combine_statistics
 from archiver.storage.shown_entries import EntryAudit
 from archiver.storage.site_statistics_for_health import AcceptedPages, Deletions, PostDay, RepeatedValue, SiteContent
-from archiver.storage.sites_settings_and_rules import PageObjectUse
 
 # Advice: what to do about a finding. `{site}` stands for the site's name.
 

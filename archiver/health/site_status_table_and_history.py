@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from archiver.frontier.cadence_and_blackout_hours import RecrawlTime
+from archiver.frontier.cadence import RecrawlTime
 from archiver.health.health_report_metrics_and_probe import health_as_json
 from archiver.health.simultaneous_site_failures import FOLDED_CODES, CommonCause
 from archiver.health.site_health_rules import LEVELS, Health
@@ -22,10 +22,11 @@ from archiver.sites.run_limits_quotas_and_blackouts import read_group_quotas
 from archiver.storage import Database
 from archiver.storage.article_counts import count_articles
 from archiver.storage.column_values_and_completions import settings_of, stored_time
-from archiver.storage.completeness_and_url_history import PostCounts, count_posts_of_sites
+from archiver.storage.completeness import PostCounts, count_posts_of_sites
 from archiver.storage.crawl_schedule import scheduled_site, scheduled_sites
 from archiver.storage.run_records import as_shown
-from archiver.storage.sites_settings_and_rules import Mute, read_mute, tags_of_sites
+from archiver.storage.site_records import Mute, read_mute
+from archiver.storage.site_tags import tags_of_sites
 
 _NO_POSTS = PostCounts({"found": 0, "archived": 0, "missing": 0, "gone": 0, "refused": 0})
 

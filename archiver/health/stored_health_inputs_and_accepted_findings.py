@@ -31,7 +31,7 @@ from archiver.health.site_health_rules import (
 from archiver.items import EMPTY_SITEMAP, FOREIGN_API, FOREIGN_SITEMAP
 from archiver.storage import Database
 from archiver.storage.column_values_and_completions import settings_of, stored_object, stored_time
-from archiver.storage.completeness_and_url_history import count_responding_sources
+from archiver.storage.known_sources import count_responding_sources
 from archiver.storage.pages_and_source_hints import EPOCH, moment, stamp
 from archiver.storage.run_statistics import MeasuredRun
 from archiver.storage.shown_entries import audit_entries

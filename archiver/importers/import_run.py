@@ -34,11 +34,11 @@ from archiver.importers.record_batches_and_classification import (
     Results,
     record_batches,
 )
-from archiver.storage.archive_opening_and_transactions import writing
 from archiver.storage.article_tables import captures_redirects_and_import_records as captures
 from archiver.storage.article_tables.captures_redirects_and_import_records import ImportCounts
 from archiver.storage.disk_and_database_errors import environment_error, is_environment_error
 from archiver.storage.full_text_index_and_saved_searches import batch_indexing
+from archiver.storage.transactions import writing
 from archiver.warc.decompressing_stream import ByteStream, StreamPosition
 from archiver.warc.import_problems import Problem, ProblemKind
 

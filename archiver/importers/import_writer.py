@@ -16,7 +16,7 @@ from archiver.errors import ArchiverError
 from archiver.importers.record_batches_and_classification import ReadRecord, RecordKind
 from archiver.maintenance.reextraction_reader import make_reader_without_hints
 from archiver.storage import Database, tombstones
-from archiver.storage.archive_opening_and_transactions import open_archive, writing
+from archiver.storage.archive_opening import open_archive
 from archiver.storage.article_tables import captures_redirects_and_import_records as captures
 from archiver.storage.article_tables.article_storing_and_withdrawal import Change, Stored
 from archiver.storage.article_tables.article_urls_and_identification import add_aliases
@@ -41,7 +41,8 @@ from archiver.storage.capture_recovery import forget_lost
 from archiver.storage.disk_and_database_errors import is_environment_error
 from archiver.storage.locks import lock_site
 from archiver.storage.pages_and_source_hints import moment, stamp
-from archiver.storage.sites_settings_and_rules import SiteLookup, SiteScope
+from archiver.storage.site_records import SiteLookup, SiteScope
+from archiver.storage.transactions import writing
 from archiver.urls import urlkey
 from archiver.warc.foreign_captures import ForeignCapture
 from archiver.warc.import_problems import Problem, ProblemKind

@@ -29,7 +29,7 @@ from archiver.items import REDIRECTS, Article, PageKind, UsageStatement
 from archiver.politeness.robots_and_usage_statements import statements_of_headers, statements_of_page
 from archiver.sites.page_objects_and_test_cases import NONE, PageObjects, load_page_objects
 from archiver.storage import Database
-from archiver.storage.archive_opening_and_transactions import open_archive
+from archiver.storage.archive_opening import open_archive
 from archiver.storage.article_tables.article_and_revision_rows import extractor_of
 from archiver.storage.article_tables.captures_redirects_and_import_records import (
     ImportCounts,
@@ -37,7 +37,8 @@ from archiver.storage.article_tables.captures_redirects_and_import_records impor
     kind_read,
     known_capture,
 )
-from archiver.storage.sites_settings_and_rules import SiteLookup, rules_valid_at
+from archiver.storage.site_records import SiteLookup
+from archiver.storage.site_rule_versions import rules_valid_at
 from archiver.urls import normalize, urlkey
 from archiver.warc.decompressing_stream import ByteStream, StreamPosition
 from archiver.warc.foreign_captures import (

@@ -69,11 +69,12 @@ from archiver.sites.page_objects_and_test_cases import load_page_objects
 from archiver.spiders.outage_guard import FailureStreak
 from archiver.spiders.run_ending import outcome_of_failure
 from archiver.storage import Database, tombstones
-from archiver.storage.archive_opening_and_transactions import open_archive, writing
+from archiver.storage.archive_opening import open_archive
 from archiver.storage.article_tables import captures_redirects_and_import_records as captures
 from archiver.storage.article_tables.captures_redirects_and_import_records import MOST_PROBLEMS, ImportCounts
 from archiver.storage.disk_and_database_errors import environment_error, is_environment_error
 from archiver.storage.full_text_index_and_saved_searches import batch_indexing
+from archiver.storage.transactions import writing
 from archiver.urls import Scope, normalize, urlkey
 from archiver.warc.foreign_captures import ForeignCapture, RecordPair, normalize_sha1
 from archiver.warc.foreign_captures import warc_date as parse_warc_date

@@ -13,7 +13,7 @@ from archiver.extraction.template.site_rules_and_constants import SiteRules
 from archiver.items import SourceHint
 from archiver.storage import Database
 from archiver.storage.pages_and_source_hints import hint_of_capture, late_hint, latest_hint, moment
-from archiver.storage.sites_settings_and_rules import rules_valid_at
+from archiver.storage.site_rule_versions import rules_valid_at
 from archiver.urls import urlkey
 from archiver.warc.warc_records import StoredResponse, compute_payload_digest, read_record
 

@@ -18,7 +18,7 @@ from archiver.learning.captured_pages import hint_then_or_latest, parse_captured
 from archiver.storage import Database
 from archiver.storage.article_tables.article_and_revision_rows import article_from_row
 from archiver.storage.pages_and_source_hints import moment
-from archiver.storage.sites_settings_and_rules import end_of_last_template, rules_valid_at
+from archiver.storage.site_rule_versions import end_of_last_template, rules_valid_at
 
 _MAX_COUNTER_EXAMPLES = 15
 """At most this many pages that are not posts are used as counter-examples when rules are learned."""

@@ -28,7 +28,6 @@ from archiver.learning.rejudging import judge_site
 from archiver.learning.rule_watch import ReadPost, RuleWatch
 from archiver.learning.site_model import SiteModel, is_split
 from archiver.storage import Database
-from archiver.storage.archive_opening_and_transactions import writing
 from archiver.storage.article_tables.article_and_revision_rows import extractor_of
 from archiver.storage.article_tables.article_storing_and_withdrawal import replace_extraction
 from archiver.storage.held_pages import hold_of
@@ -36,7 +35,8 @@ from archiver.storage.listed_values import lists_fetched_since
 from archiver.storage.page_result_writer import PageWriter, StoringRun
 from archiver.storage.pages_and_source_hints import captured_page, hint_of_capture, posts_fetched_since
 from archiver.storage.run_records import has_finished, last_run
-from archiver.storage.sites_settings_and_rules import add_constants, retire_template, store_learned_rules
+from archiver.storage.site_rule_versions import add_constants, retire_template, store_learned_rules
+from archiver.storage.transactions import writing
 from archiver.urls import urlkey
 
 ENOUGH = 25

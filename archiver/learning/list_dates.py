@@ -13,8 +13,8 @@ from archiver.extraction.visible_dates import dates_of_entries
 from archiver.items import ListedDate
 from archiver.learning.captured_pages import parse_captured_page
 from archiver.storage import Database
-from archiver.storage.archive_opening_and_transactions import writing
 from archiver.storage.listed_values import store_listed_dates
+from archiver.storage.transactions import writing
 from archiver.urls import Scope, urlkey
 
 

@@ -24,7 +24,6 @@ from archiver.items import Article, Outcome, PageForm, PageKind, PageResult, Sou
 from archiver.learning.captured_pages import RulesByTime, read_response
 from archiver.sites.page_objects_and_test_cases import load_page_objects
 from archiver.storage import Database
-from archiver.storage.archive_opening_and_transactions import writing
 from archiver.storage.page_form_evidence_and_post_verdicts import (
     PageToRejudge,
     SiteForms,
@@ -39,7 +38,8 @@ from archiver.storage.page_form_evidence_and_post_verdicts import (
 from archiver.storage.page_result_writer import Storing, StoringRun, store_again
 from archiver.storage.pages_and_source_hints import hint_of_capture, moment
 from archiver.storage.run_records import Counts
-from archiver.storage.sites_settings_and_rules import rules_valid_at
+from archiver.storage.site_rule_versions import rules_valid_at
+from archiver.storage.transactions import writing
 
 _BATCH = 50
 

@@ -40,7 +40,7 @@ from archiver.maintenance.verify_database import (
 from archiver.maintenance.verify_warc_files_and_captures import ExaminedWARC, WARCJob, examine_warc, make_index_lines
 from archiver.storage import Database, page_counts
 from archiver.storage import page_discoveries as page_discoveries
-from archiver.storage.archive_opening_and_transactions import open_archive, opened, writing
+from archiver.storage.archive_opening import open_archive, opened
 from archiver.storage.article_tables import near_duplicate_clusters
 from archiver.storage.article_tables.article_and_revision_rows import (
     article_from_revision,
@@ -49,6 +49,7 @@ from archiver.storage.article_tables.article_and_revision_rows import (
     write_facets,
 )
 from archiver.storage.disk_and_database_errors import environment_error
+from archiver.storage.transactions import writing
 from archiver.urls import urlkey_or_empty
 from archiver.warc.warc_and_cdxj_writer import seal
 

@@ -38,7 +38,7 @@ from archiver.maintenance.database_damage_and_vacuum import (
 from archiver.maintenance.verify_database import FTS, check_schema, counted_noun
 from archiver.maintenance.verify_warc_files_and_captures import find_flaws, find_warc_files
 from archiver.storage import Database
-from archiver.storage.archive_opening_and_transactions import is_writable, open_archive, opened, writing
+from archiver.storage.archive_opening import is_writable, open_archive, opened
 from archiver.storage.backup_and_check_records import (
     BackupRecord,
     count_posts_removed_since,
@@ -51,6 +51,7 @@ from archiver.storage.column_values_and_completions import IS_LIVE
 from archiver.storage.disk_and_database_errors import FULL_ERRORS, environment_error, free_bytes
 from archiver.storage.pages_and_source_hints import stamp
 from archiver.storage.tombstones import tombstones
+from archiver.storage.transactions import writing
 from archiver.warc.warc_and_cdxj_writer import NAME, held_finished, index_of, sync_folder
 from archiver.warc.warc_file_maintenance import delete_warc, repair_warc
 from archiver.warc.warc_records import parse_capture, read_record_at

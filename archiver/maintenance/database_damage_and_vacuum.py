@@ -15,10 +15,11 @@ from time import monotonic
 from archiver.errors import ArchiveBusy, NotEnoughSpace
 from archiver.lazy_regex import lazy_regex
 from archiver.storage import Database
-from archiver.storage.archive_opening_and_transactions import open_archive, writing
+from archiver.storage.archive_opening import open_archive
 from archiver.storage.disk_and_database_errors import environment_error, free_bytes
 from archiver.storage.locks import lock_holder
 from archiver.storage.pages_and_source_hints import delete_unused_hints
+from archiver.storage.transactions import writing
 
 _MOST_MESSAGES = 20
 _MOST_NAMED = 5

@@ -48,7 +48,6 @@ from archiver.maintenance.reextraction_run import (
     write_reextraction,
 )
 from archiver.storage import Database
-from archiver.storage.archive_opening_and_transactions import writing
 from archiver.storage.article_tables.article_and_revision_rows import article_from_row
 from archiver.storage.article_tables.field_candidate_evidence import decode_evidence
 from archiver.storage.page_form_evidence_and_post_verdicts import PageToRejudge
@@ -62,7 +61,8 @@ from archiver.storage.pages_and_source_hints import (
     stamp,
 )
 from archiver.storage.run_records import Counts
-from archiver.storage.sites_settings_and_rules import add_constants, rules_valid_at
+from archiver.storage.site_rule_versions import add_constants, rules_valid_at
+from archiver.storage.transactions import writing
 
 _BATCH = 40
 _MOST_PAGES = 5_000

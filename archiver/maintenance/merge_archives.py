@@ -42,13 +42,14 @@ from archiver.maintenance.takedown import (
 )
 from archiver.storage import Database
 from archiver.storage import full_text_index_and_saved_searches as stored
-from archiver.storage.archive_opening_and_transactions import open_archive, opened, writing
+from archiver.storage.archive_opening import open_archive, opened
 from archiver.storage.full_text_index_and_saved_searches import batch_indexing
 from archiver.storage.page_discoveries import discovery_place
 from archiver.storage.pages_and_source_hints import EPOCH, insert_row, last_rowid
 from archiver.storage.schema_and_migrations import pending_migrations
-from archiver.storage.sites_settings_and_rules import SiteLookup, current_site_names, moved_site
+from archiver.storage.site_records import SiteLookup, current_site_names, moved_site
 from archiver.storage.tombstones import Tombstone, allow_again, keep_url_out, pending_takedowns, tombstones
+from archiver.storage.transactions import writing
 from archiver.urls import urlkey
 
 # Opening the other archive unchanged, at the current schema.

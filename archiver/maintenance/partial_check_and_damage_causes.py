@@ -44,7 +44,7 @@ from archiver.maintenance.database_damage_and_vacuum import (
 from archiver.maintenance.verify_database import VerifyFinding, counted_noun
 from archiver.maintenance.verify_warc_files_and_captures import examine_warc, find_flaws
 from archiver.storage import Database
-from archiver.storage.archive_opening_and_transactions import is_writable, opened, writing
+from archiver.storage.archive_opening import is_writable, opened
 from archiver.storage.backup_and_check_records import (
     DATABASE,
     TABLE_UNIT,
@@ -66,6 +66,7 @@ from archiver.storage.backup_and_check_records import (
 )
 from archiver.storage.disk_and_database_errors import environment_error
 from archiver.storage.locks import lock_check
+from archiver.storage.transactions import writing
 
 _DAMAGED = "database-damaged"
 _SUBJECTS_OF_CAUSES = {

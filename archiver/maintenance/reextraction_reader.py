@@ -66,7 +66,8 @@ from archiver.storage.article_tables.multipage_articles import (
     with_body,
 )
 from archiver.storage.pages_and_source_hints import hint_of_capture, moment
-from archiver.storage.sites_settings_and_rules import SiteLookup, find_site, rules_valid_at
+from archiver.storage.site_records import SiteLookup, find_site
+from archiver.storage.site_rule_versions import rules_valid_at
 from archiver.urls import urlkey
 
 # Reading captured pages.

@@ -25,7 +25,6 @@ from archiver.items import UNDONE, Article, Outcome, PageKind, PageResult
 from archiver.learning.captured_pages import RulesByTime, read_response
 from archiver.sites.page_objects_and_test_cases import load_page_objects
 from archiver.storage import Database
-from archiver.storage.archive_opening_and_transactions import writing
 from archiver.storage.article_tables.article_and_revision_rows import article_from_row
 from archiver.storage.article_tables.article_storing_and_withdrawal import undo_gone, undo_revision, withdraw_article
 from archiver.storage.article_tables.field_candidate_evidence import forget_evidence_kinds
@@ -35,6 +34,7 @@ from archiver.storage.page_guard import REMOVED
 from archiver.storage.page_result_writer import Storing, StoringRun, store_again
 from archiver.storage.pages_and_source_hints import EPOCH, hint_of_capture, moment, stamp
 from archiver.storage.run_records import Counts, forget_run_health
+from archiver.storage.transactions import writing
 from archiver.urls import urlkey
 
 # Undoing a run.

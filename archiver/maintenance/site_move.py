@@ -15,12 +15,12 @@ from urllib.parse import urlsplit, urlunsplit
 from archiver.errors import CannotMoveSite
 from archiver.items import Outcome
 from archiver.storage import Database
-from archiver.storage.archive_opening_and_transactions import writing
 from archiver.storage.locks import lock_host, lock_site
 from archiver.storage.page_discoveries import replace_page_references
 from archiver.storage.pages_and_source_hints import EPOCH, stamp
 from archiver.storage.run_records import forget_run_health
-from archiver.storage.sites_settings_and_rules import find_site, remove_site
+from archiver.storage.site_records import find_site, remove_site
+from archiver.storage.transactions import writing
 from archiver.urls import Scope, start_address, urlkey
 
 _MOVED = "the site has moved to this address"

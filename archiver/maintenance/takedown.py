@@ -29,7 +29,7 @@ from archiver.fields import LINKS
 from archiver.lazy_regex import lazy_regex
 from archiver.maintenance.verify_warc_files_and_captures import is_being_written
 from archiver.storage import Database
-from archiver.storage.archive_opening_and_transactions import open_archive, opened, writing
+from archiver.storage.archive_opening import open_archive, opened
 from archiver.storage.article_tables import near_duplicate_clusters
 from archiver.storage.article_tables.article_and_revision_rows import article_from_revision, revision_rows
 from archiver.storage.article_tables.article_record_reader import record_id_of
@@ -40,6 +40,7 @@ from archiver.storage.full_text_index_and_saved_searches import delete_search_in
 from archiver.storage.locks import lock_archive_exclusively
 from archiver.storage.pages_and_source_hints import last_rowid, stamp
 from archiver.storage.tombstones import Tombstone, pending_takedowns, tombstones
+from archiver.storage.transactions import writing
 from archiver.urls import urlkey, urlkey_or_empty
 from archiver.warc.warc_file_maintenance import (
     MovedRecord,

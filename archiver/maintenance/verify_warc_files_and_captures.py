@@ -21,10 +21,10 @@ from typing import BinaryIO
 from archiver.items import Capture
 from archiver.maintenance.verify_database import VerifyFinding, counted_noun
 from archiver.storage import Database
-from archiver.storage.archive_opening_and_transactions import path_of
 from archiver.storage.page_requisite_records import requisite_captures
 from archiver.storage.pages_and_source_hints import stamp
 from archiver.storage.tombstones import pending_takedowns
+from archiver.storage.transactions import path_of
 from archiver.warc.warc_and_cdxj_writer import index_of, make_cdxj_line, open_index_of
 from archiver.warc.warc_file_maintenance import CheckedRecord, check_record_at, check_records
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from archiver.errors import ArchiverError
-from archiver.frontier.page_samples_and_edit_estimates import EditEstimate
+from archiver.frontier.edit_estimates import EditEstimate
 from archiver.sites.crawler_identity_and_delay import contact_of, delay_for
 from archiver.storage.run_records import Counts
 

@@ -51,9 +51,9 @@ from archiver.sites.archiver_toml import load_config
 from archiver.sites.crawler_identity_and_delay import user_agent
 from archiver.spiders.run_ending import internal_error
 from archiver.spiders.site_spider import SiteSpider
-from archiver.storage.archive_opening_and_transactions import stop_waiting_for_locks
 from archiver.storage.disk_and_database_errors import environment_error
 from archiver.storage.run_records import Counts
+from archiver.storage.transactions import stop_waiting_for_locks
 from archiver.urls import Scope
 
 # Scrapy's process, changed so that it ends within seconds of a signal.

@@ -22,7 +22,7 @@ from time import monotonic
 from typing import Any
 
 from archiver.errors import ArchiveLocked, ArchiverError, BadConfig, UnreadableInput
-from archiver.frontier.cadence_and_blackout_hours import start_interval
+from archiver.frontier.cadence import start_interval
 from archiver.health.health_report_metrics_and_probe import RESERVE
 from archiver.health.notification_policy import next_release
 from archiver.maintenance.partial_check_and_damage_causes import is_part_due
@@ -42,12 +42,12 @@ from archiver.sites.archiver_toml import Config, Maintenance, effective_settings
 from archiver.sites.crawler_identity_and_delay import delay_for
 from archiver.sites.run_limits_quotas_and_blackouts import read_group_quotas
 from archiver.storage import Database
-from archiver.storage.archive_opening_and_transactions import open_archive, opened
+from archiver.storage.archive_opening import open_archive, opened
 from archiver.storage.crawl_schedule import DueSites, Scheduled
 from archiver.storage.disk_and_database_errors import environment_error, free_bytes
 from archiver.storage.locks import check_is_running, record_heartbeat
 from archiver.storage.run_records import Counts
-from archiver.storage.sites_settings_and_rules import tags_in_use
+from archiver.storage.site_tags import tags_in_use
 
 _EXIT_SECONDS = 5.0
 _NICE = 10

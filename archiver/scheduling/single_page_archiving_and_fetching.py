@@ -24,12 +24,13 @@ from archiver.scheduling.crawl_plans_results_and_notices import CommonOptions, C
 from archiver.scheduling.crawl_process_and_pool import run_plans
 from archiver.sites.archiver_toml import effective_settings
 from archiver.storage import Database
-from archiver.storage.archive_opening_and_transactions import discard_empty_archive, opened, writing
-from archiver.storage.completeness_and_url_history import url_history
+from archiver.storage.archive_opening import discard_empty_archive, opened
 from archiver.storage.full_text_index_and_saved_searches import archive_mark
 from archiver.storage.pages_and_source_hints import capture_of_page, forget_missing_pages, moment, page_row
-from archiver.storage.sites_settings_and_rules import SiteLookup, find_site, forget_unanswered_site, remove_site
+from archiver.storage.site_records import SiteLookup, find_site, forget_unanswered_site, remove_site
 from archiver.storage.tombstones import tombstone_at
+from archiver.storage.transactions import writing
+from archiver.storage.url_history import url_history
 from archiver.urls import normalize, start_address, urlkey
 
 PageOutcome = Literal[

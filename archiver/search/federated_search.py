@@ -40,7 +40,7 @@ from archiver.search.search_hits_facets_and_similar_articles import (
 from archiver.search.sorting_recency_and_duplicate_folding import Match, ids_query, matches_by_id, top_hits
 from archiver.storage import Database
 from archiver.storage.article_tables.near_duplicate_clusters import COMMON, LEAST_MET
-from archiver.storage.sites_settings_and_rules import site_with_page
+from archiver.storage.site_records import site_with_page
 
 MAX_COMPARED = 5_000
 """The maximum number of articles that are compared across archives to find near-duplicates."""

@@ -27,7 +27,7 @@ from archiver.search import tantivy_index_damage_and_state as tantivy_index
 from archiver.search.index_schema_and_documents import document_rows, index_document, index_schema
 from archiver.search.word_splitting import split_into_words
 from archiver.storage import Database
-from archiver.storage.archive_opening_and_transactions import is_writable, open_archive
+from archiver.storage.archive_opening import is_writable, open_archive
 from archiver.storage.full_text_index_and_saved_searches import delete_index_files, index_folder, index_locked
 
 # Updating and rebuilding the index.

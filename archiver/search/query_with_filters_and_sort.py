@@ -30,7 +30,7 @@ from archiver.search.query_tree_and_predicates import (
 )
 from archiver.search.sorting_recency_and_duplicate_folding import FOLDS, Fold
 from archiver.storage import Database
-from archiver.storage.sites_settings_and_rules import site_with_page
+from archiver.storage.site_records import site_with_page
 
 SORTS: dict[str, str] = {
     "relevance": "",

@@ -29,7 +29,7 @@ from archiver.search.search_hits_facets_and_similar_articles import Hit, Listing
 from archiver.similar_words_and_plurals import count_noun
 from archiver.storage import Database
 from archiver.storage import full_text_index_and_saved_searches as stored
-from archiver.storage.archive_opening_and_transactions import writing
+from archiver.storage.transactions import writing
 
 MAX_NAME_LENGTH = 80
 WHY: dict[str, str] = {

@@ -17,8 +17,8 @@ from typing import Any
 from archiver.lazy_regex import lazy_regex
 from archiver.search.index_schema_and_documents import FORMAT
 from archiver.storage import Database
-from archiver.storage.archive_opening_and_transactions import writing
 from archiver.storage.schema_and_migrations import pending_migrations
+from archiver.storage.transactions import writing
 
 # Integrity of the index files.
 

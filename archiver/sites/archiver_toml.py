@@ -26,7 +26,8 @@ from archiver.lazy_regex import lazy_regex
 from archiver.similar_words_and_plurals import did_you_mean
 from archiver.storage import Database
 from archiver.storage.column_values_and_completions import settings_of
-from archiver.storage.sites_settings_and_rules import SETTINGS, read_setting, read_tag, tags_of_sites
+from archiver.storage.site_settings import SETTINGS, read_setting
+from archiver.storage.site_tags import read_tag, tags_of_sites
 
 # Positions in a TOML text. Python's parser gives the position of a syntax error, but not of a value.
 

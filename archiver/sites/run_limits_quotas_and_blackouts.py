@@ -9,13 +9,13 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from archiver.frontier.cadence_and_blackout_hours import RecrawlTime
+from archiver.frontier.cadence import RecrawlTime
 from archiver.similar_words_and_plurals import count_noun
 from archiver.sites.archiver_toml import Config, Quota
 from archiver.storage import Database
 from archiver.storage.crawl_schedule import Scheduled, blackout_of
 from archiver.storage.run_records import usage_since
-from archiver.storage.sites_settings_and_rules import tags_of_sites
+from archiver.storage.site_tags import tags_of_sites
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
 

@@ -22,8 +22,8 @@ from archiver.discovery.cdx_and_timemaps import query_url, service_address, site
 from archiver.discovery.soft404_and_walls import SoftNotFoundProfile
 from archiver.errors import ArchiverError, SiteMoved, SiteRemoved
 from archiver.extensions.crawl_log import log_as
-from archiver.frontier.page_samples_and_edit_estimates import DEFAULT_SAMPLE
-from archiver.frontier.pattern_budgets_redirects_and_equivalent_urls import RedirectForms
+from archiver.frontier.edit_estimates import DEFAULT_SAMPLE
+from archiver.frontier.redirect_forms import RedirectForms
 from archiver.health.stored_health_inputs_and_accepted_findings import record_run_health
 from archiver.items import (
     Capture,
@@ -49,12 +49,11 @@ from archiver.sites.run_limits_quotas_and_blackouts import RunLimits, limit_sche
 from archiver.spiders.requisite_queue import Requisites
 from archiver.spiders.run_ending import RunEnding, RunResult, internal_error
 from archiver.spiders.trap_detector import TrapDetector
-from archiver.storage import Database
-from archiver.storage import completeness_and_url_history as completeness
+from archiver.storage import Database, missing_posts
+from archiver.storage import completeness as completeness
 from archiver.storage import pages_and_source_hints as pages
-from archiver.storage.archive_opening_and_transactions import PATIENCE, open_archive, writing
+from archiver.storage.archive_opening import open_archive
 from archiver.storage.capture_recovery import ArchiveFileGuard, recover, warc_prefix
-from archiver.storage.completeness_and_url_history import count_responding_sources, record_cdx_list
 from archiver.storage.delisted_posts import make_archive_list_due, make_leading_lists_due
 from archiver.storage.disk_and_database_errors import archive_faults, is_environment_error
 from archiver.storage.edit_samples import (
@@ -65,10 +64,12 @@ from archiver.storage.edit_samples import (
     schedule_posts_of_unended_days,
 )
 from archiver.storage.held_pages import count_held
+from archiver.storage.known_sources import count_responding_sources, record_cdx_list
 from archiver.storage.listed_values import has_list_dates
 from archiver.storage.locks import HeldLock, lock_host, lock_site
 from archiver.storage.page_discoveries import record_discovered_urls
 from archiver.storage.page_form_evidence_and_post_verdicts import stored_verdicts
+from archiver.storage.page_object_uses import page_objects_of_site
 from archiver.storage.page_requisite_records import DEFAULT_MODE, Mode
 from archiver.storage.page_result_writer import PageWriter, StoringRun, withdraw_copies
 from archiver.storage.pages_and_source_hints import make_seed_due
@@ -86,12 +87,10 @@ from archiver.storage.run_records import (
     unfinished_full_crawl,
 )
 from archiver.storage.run_statistics import UnreadPages
-from archiver.storage.sites_settings_and_rules import (
-    ensure_site,
-    page_objects_of_site,
-    rules_valid_at,
-)
+from archiver.storage.site_records import ensure_site
+from archiver.storage.site_rule_versions import rules_valid_at
 from archiver.storage.tombstones import RemovedURLs
+from archiver.storage.transactions import PATIENCE, writing
 from archiver.urls import Scope, urlkey
 from archiver.warc.warc_and_cdxj_writer import Continuation, WarcWriter
 from archiver.warc.warc_records import Exchange, Original
@@ -261,7 +260,7 @@ class CrawlRun:
             if order.pages:
                 pass  # the queue hands out these pages, whether they are due or not
             elif order.only:
-                completeness.make_missing_due(self.db, site_id, include_excluded=order.only == "set-aside")
+                missing_posts.make_missing_due(self.db, site_id, include_excluded=order.only == "set-aside")
             else:
                 # The links of single pages were not recorded, so these pages are read again by the first crawl.
                 everything = order.full or has_only_single_pages(self.db, site_id)

@@ -24,17 +24,14 @@ from archiver.spiders.page_request import (
     PageRequest,
     page_request,
 )
-from archiver.storage import completeness_and_url_history as completeness
+from archiver.storage import completeness as completeness
 from archiver.storage import crawl_exclusions as crawl_exclusions
 from archiver.storage import delisted_posts as listed_posts
+from archiver.storage import missing_posts
 from archiver.storage import pages_and_source_hints as page_table
 from archiver.storage.article_tables import multipage_articles
-from archiver.storage.completeness_and_url_history import (
-    count_listed_pages_online,
-    find_known_sources,
-    has_set_back_posts,
-)
 from archiver.storage.held_pages import last_run_before_hold
+from archiver.storage.known_sources import count_listed_pages_online, find_known_sources, has_set_back_posts
 from archiver.storage.page_redirects import REDIRECTING, redirected_from
 from archiver.storage.run_records import check_run
 from archiver.urls import urlkey
@@ -196,7 +193,7 @@ class PageQueue:
         """
         run, most = self._run, selection.limit + selection.more + len(self._in_progress)
         if run.order.only:
-            rows = completeness.due_missing_pages(run.db, run.site["id"], run.started, most)
+            rows = missing_posts.due_missing_pages(run.db, run.site["id"], run.started, most)
         else:
             rows = page_table.due_pages(
                 run.db, run.site["id"], run.started, most, selection.sources_only, selection.mixed

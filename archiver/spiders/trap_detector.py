@@ -24,12 +24,17 @@ from archiver.discovery.url_classifier_and_patterns import (
     pattern_of,
     series_of,
 )
+from archiver.frontier.equivalent_urls import (
+    EQUIVALENT_URL_RULE,
+    EquivalentURLs,
+    equivalent_url_reason,
+    plainer_urls,
+    variant_family,
+)
 from archiver.frontier.fetch_order_and_revisits import SIDE_LISTING_PRIORITY, SOURCE_KINDS, VOUCHING_SOURCES
-from archiver.frontier.page_samples_and_edit_estimates import SetAsidePages
-from archiver.frontier.pattern_budgets_redirects_and_equivalent_urls import (
+from archiver.frontier.pattern_budgets import (
     BELOW_POST,
     ENOUGH_VIEWS,
-    EQUIVALENT_URL_RULE,
     FEW_VIEWS,
     LISTED_REASON,
     PART_FEEDS,
@@ -37,16 +42,13 @@ from archiver.frontier.pattern_budgets_redirects_and_equivalent_urls import (
     SAMPLE_ROUNDS,
     SHOWN_REASON,
     SIDE_LISTS,
-    EquivalentURLs,
     PatternBudgets,
-    ShownAddresses,
-    SourceCoverage,
-    equivalent_url_reason,
     is_exempt_from_budget,
     pattern_budget_reason,
-    plainer_urls,
-    variant_family,
 )
+from archiver.frontier.set_aside_samples import SetAsidePages
+from archiver.frontier.shown_addresses import ShownAddresses
+from archiver.frontier.source_coverage import SourceCoverage
 from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.storage import Database
 from archiver.storage import crawl_exclusions as crawl_exclusions

@@ -1,7 +1,7 @@
 """The numbers of articles that people see, each defined once and counted from the rows as they are now.
 
 `archiver status`, the web pages, the metrics, digests and JSON all read them here. The numbers of posts by state, which
-build on them, are in `completeness_and_url_history`, and the number of versions is `column_values_and_completions`'
+build on them, are in `completeness`, and the number of versions is `column_values_and_completions`'
 `VERSIONS`.
 """
 

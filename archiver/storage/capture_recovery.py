@@ -13,8 +13,8 @@ from slugify import slugify
 from archiver.errors import ArchiveMoved
 from archiver.storage import Database
 from archiver.storage import pages_and_source_hints as pages
-from archiver.storage.archive_opening_and_transactions import writing
 from archiver.storage.page_requisite_records import refetch_lost_requisite
+from archiver.storage.transactions import writing
 from archiver.warc.warc_file_maintenance import RepairedFile, find_unfinished_files, repair_warc
 
 _REASON = "its capture was lost with the end of a WARC file"

@@ -11,12 +11,10 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from archiver.frontier.equivalent_urls import EQUIVALENT_URL_RULE
 from archiver.frontier.fetch_order_and_revisits import VOUCHING_SOURCES
-from archiver.frontier.pattern_budgets_redirects_and_equivalent_urls import (
-    EQUIVALENT_URL_RULE,
-    PATTERN_BUDGET_RULE,
-    SourceCoverage,
-)
+from archiver.frontier.pattern_budgets import PATTERN_BUDGET_RULE
+from archiver.frontier.source_coverage import SourceCoverage
 from archiver.items import DiscoverySource, Outcome, PageKind
 from archiver.storage import Database
 from archiver.storage import pages_and_source_hints as pages

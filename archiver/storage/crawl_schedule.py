@@ -7,16 +7,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from archiver.frontier.cadence_and_blackout_hours import (
+from archiver.frontier.blackout_hours import BlackoutHours, parse_blackout
+from archiver.frontier.cadence import (
     DEFAULT_CADENCE,
     REMEMBERED_RUNS,
     Adaptive,
-    BlackoutHours,
     Cadence,
     PastRun,
     RecrawlTime,
     next_crawl,
-    parse_blackout,
     parse_cadence,
 )
 from archiver.storage import Database

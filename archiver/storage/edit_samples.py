@@ -14,8 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from archiver.discovery.source_hints_and_trust import MIN_CLAIMS, are_claims_believed, dates_claim, is_build_day
-from archiver.frontier.fetch_order_and_revisits import DAY_ENDS, VOUCHING_SOURCES, next_day_end
-from archiver.frontier.page_samples_and_edit_estimates import (
+from archiver.frontier.edit_estimates import (
     REMEMBERED_SAMPLES,
     SAMPLE_REASON,
     EditEstimate,
@@ -23,6 +22,7 @@ from archiver.frontier.page_samples_and_edit_estimates import (
     Sampled,
     choose_sample,
 )
+from archiver.frontier.fetch_order_and_revisits import DAY_ENDS, VOUCHING_SOURCES, next_day_end
 from archiver.items import DiscoverySource
 from archiver.storage import Database
 from archiver.storage.pages_and_source_hints import make_pages_due, moment, stamp

@@ -18,6 +18,7 @@ from archiver.articles.hold_rules import GONE_RULES, REASONS, HoldRule, is_redat
 from archiver.articles.post_verdicts_by_page_form import OTHER_FORM_RULE
 from archiver.discovery.source_hints_and_trust import is_announced
 from archiver.extraction.page_classifier import BY_SOURCE
+from archiver.frontier.edit_estimates import SAMPLE_REASON
 from archiver.frontier.fetch_order_and_revisits import (
     DEFAULT_REVISIT,
     MAY_BE_NEW_POST,
@@ -25,7 +26,6 @@ from archiver.frontier.fetch_order_and_revisits import (
     next_fetch_time,
     next_try_of_new_page,
 )
-from archiver.frontier.page_samples_and_edit_estimates import SAMPLE_REASON
 from archiver.items import (
     NO_LONGER_LISTED,
     STILL_ONLINE,
@@ -43,7 +43,6 @@ from archiver.storage import crawl_exclusions as crawl_exclusions
 from archiver.storage import delisted_posts as listed_posts
 from archiver.storage import page_requisite_records as requisites
 from archiver.storage import pages_and_source_hints as pages
-from archiver.storage.archive_opening_and_transactions import PATIENCE, writing
 from archiver.storage.article_tables import multipage_articles
 from archiver.storage.article_tables.article_and_revision_rows import Reread, article_from_row, extractor_of
 from archiver.storage.article_tables.article_storing_and_withdrawal import (
@@ -89,6 +88,7 @@ from archiver.storage.run_records import Counts, check_run, crawl_started
 from archiver.storage.run_statistics import RunStatistics
 from archiver.storage.shown_entries import record_entries
 from archiver.storage.source_trust import Trust
+from archiver.storage.transactions import PATIENCE, writing
 from archiver.urls import urlkey
 
 

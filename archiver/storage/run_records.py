@@ -11,11 +11,11 @@ from typing import Any
 from archiver.errors import SiteRemoved
 from archiver.items import PageKind
 from archiver.storage import Database
-from archiver.storage.archive_opening_and_transactions import path_of
 from archiver.storage.column_values_and_completions import IS_LIVE, stored_time
 from archiver.storage.locks import is_site_locked
 from archiver.storage.pages_and_source_hints import EPOCH, last_rowid, stamp
 from archiver.storage.run_statistics import MeasuredRun
+from archiver.storage.transactions import path_of
 
 # -- the table runs
 

@@ -22,8 +22,8 @@ from archiver.storage.column_values_and_completions import stored_time
 from archiver.storage.delisted_posts import unlisted_posts
 from archiver.storage.held_pages import HeldPage, held_pages
 from archiver.storage.page_form_evidence_and_post_verdicts import untaken_pages
+from archiver.storage.page_object_uses import PageObjectUse, page_object_uses
 from archiver.storage.pages_and_source_hints import stamp
-from archiver.storage.sites_settings_and_rules import PageObjectUse, page_object_uses
 
 SAMPLE = 500
 """At most this many of a site's newest articles are compared, because more would only take longer."""

@@ -19,7 +19,7 @@ from archiver.errors import ArchiveNotFound
 from archiver.search.index_refresh_searcher_and_check import disable_updates
 from archiver.search.query_with_filters_and_sort import Query
 from archiver.storage import Database
-from archiver.storage.archive_opening_and_transactions import open_archive
+from archiver.storage.archive_opening import open_archive
 
 # Cached counts, so that paging and sorting do not count again.
 

@@ -26,7 +26,7 @@ from archiver.search.word_splitting import split_into_words
 from archiver.storage import Database
 from archiver.storage.article_counts import count_articles
 from archiver.storage.column_values_and_completions import IS_LIVE, stored_texts
-from archiver.storage.completeness_and_url_history import PostCounts, count_posts_of_sites
+from archiver.storage.completeness import PostCounts, count_posts_of_sites
 from archiver.web.archive_connections_and_cache import get_cached
 from archiver.web.search_pages import search_page
 from archiver.web.site_names_and_icons import HomePage, find_home_page, find_icon

@@ -30,20 +30,15 @@ from archiver.health.stored_health_inputs_and_accepted_findings import read_heal
 from archiver.items import SOURCE_NAMES, Outcome
 from archiver.search.query_with_filters_and_sort import Query
 from archiver.sites.archiver_toml import effective_settings, load_config
-from archiver.storage import Database
-from archiver.storage import completeness_and_url_history as completeness
+from archiver.storage import Database, missing_posts
+from archiver.storage import completeness as completeness
 from archiver.storage.column_values_and_completions import IS_LIVE, VERSIONS
-from archiver.storage.completeness_and_url_history import count_posts_of_sites, describe_archived, site_completeness
+from archiver.storage.completeness import count_posts_of_sites, describe_archived, site_completeness
 from archiver.storage.run_records import as_shown
-from archiver.storage.sites_settings_and_rules import (
-    SETTINGS,
-    find_site,
-    list_sites,
-    read_mute,
-    rule_versions,
-    rules_valid_at,
-    tags_of_sites,
-)
+from archiver.storage.site_records import find_site, list_sites, read_mute
+from archiver.storage.site_rule_versions import rule_versions, rules_valid_at
+from archiver.storage.site_settings import SETTINGS
+from archiver.storage.site_tags import tags_of_sites
 from archiver.web.archive_connections_and_cache import get_cached
 from archiver.web.search_charts_and_map import build_bars
 from archiver.web.site_names_and_icons import find_home_page, find_icon, identify_sites
@@ -219,7 +214,7 @@ SITE_SORTS: dict[str, Callable[[Database, dict[str, Any]], Any]] = {
     "name": lambda db, site: site["name"],
     "health": lambda db, site: _SEVERITY.index(site["state"]),
     "articles": lambda db, site: site["articles"],
-    "missing": lambda db, site: completeness.count_missing(db, site["id"]),
+    "missing": lambda db, site: missing_posts.count_missing(db, site["id"]),
     "crawled": lambda db, site: site["last_run"]["started_at"] if site["last_run"] else "",
 }
 """Maps each order of the list of sites to the function that returns a site's sort key. A hyphen before the name
@@ -259,7 +254,7 @@ def sites_page(request: ArchiveRequest) -> PageResponse:
                 {
                     **site,
                     "tags": tags.get(site["id"], ()),
-                    "missing": completeness.count_missing(request.db, site["id"]),
+                    "missing": missing_posts.count_missing(request.db, site["id"]),
                     "lacks_posts": site["id"] in posts and posts[site["id"]].posts["missing"] > 0,
                     "a_year": years.get(site["name"], ()),
                 }

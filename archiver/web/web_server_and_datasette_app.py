@@ -37,7 +37,7 @@ from archiver.errors import BadPublicURL, CannotListen
 from archiver.search.index_schema_and_documents import fold_name
 from archiver.search.points_boxes_and_circles import distance_km
 from archiver.sites.archiver_toml import Serve
-from archiver.storage.archive_opening_and_transactions import must_open_immutable, open_archive
+from archiver.storage.archive_opening import must_open_immutable, open_archive
 from archiver.web.archive_connections_and_cache import (
     DATABASE,
     ArchivePool,

@@ -32,7 +32,7 @@ from archiver.storage import Database
 from archiver.storage.article_tables import article_record_reader as records
 from archiver.storage.article_tables.captures_redirects_and_import_records import captured_urls
 from archiver.storage.page_requisite_records import captured_lead_image
-from archiver.storage.sites_settings_and_rules import find_site
+from archiver.storage.site_records import find_site
 from archiver.web.archive_connections_and_cache import get_cached
 from archiver.web.collection_export_and_feed_pages import answer_feed
 from archiver.web.memento_addresses_and_safe_replay import build_memento_url

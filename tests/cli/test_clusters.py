@@ -12,7 +12,7 @@ from sqlite_utils import Database
 
 from archiver.cli.main import cli
 from archiver.items import Article
-from archiver.storage.archive_opening_and_transactions import open_archive
+from archiver.storage.archive_opening import open_archive
 from archiver.storage.article_tables.article_storing_and_withdrawal import Observation, store_article
 from tests.runner import Runner, fault
 

@@ -11,8 +11,8 @@ from click.testing import CliRunner, Result
 
 from archiver.cli.main import cli
 from archiver.extraction.template.site_rules_and_constants import Rule, SiteRules, from_toml
-from archiver.storage.archive_opening_and_transactions import open_archive
-from archiver.storage.sites_settings_and_rules import store_learned_rules
+from archiver.storage.archive_opening import open_archive
+from archiver.storage.site_rule_versions import store_learned_rules
 
 SITE = "harbour.example"
 HAND = '[title]\nselect = ["h1.mine"]\n'

@@ -25,7 +25,7 @@ from archiver.scheduling import scheduler_loop_and_processes as daemon
 from archiver.scheduling.crawl_plans_results_and_notices import CommonOptions, CrawlOutcome, CrawlResult
 from archiver.scheduling.scheduler_loop_and_processes import CrawlProcessHandle, SiteCrawl, begin_crawl
 from archiver.sites.archiver_toml import Config, effective_settings
-from archiver.storage.archive_opening_and_transactions import open_archive
+from archiver.storage.archive_opening import open_archive
 from archiver.storage.crawl_schedule import DueSites, scheduled_sites
 from archiver.storage.locks import last_heartbeat, lock_host, lock_schedule, scheduler_process
 from archiver.storage.run_records import Counts

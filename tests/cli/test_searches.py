@@ -18,7 +18,7 @@ from lxml import etree
 from sqlite_utils import Database
 
 from archiver.search.atom_and_json_feeds import ATOM
-from archiver.storage.archive_opening_and_transactions import open_archive
+from archiver.storage.archive_opening import open_archive
 from tests.cli.conftest import Run
 from tests.health.receivers import Postmaster, serving
 from tests.runner import fault

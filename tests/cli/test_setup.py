@@ -182,7 +182,7 @@ def test_the_doctor_names_what_is_wrong(run: Run, tmp_path: Path, monkeypatch: p
 def test_the_doctor_notices_a_clock_that_is_behind(
     run: Run, own_archive: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from archiver.storage.archive_opening_and_transactions import opened
+    from archiver.storage.archive_opening import opened
     from tests.search.writing import beside
 
     with opened(own_archive) as db, beside(db) as other:

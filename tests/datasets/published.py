@@ -32,10 +32,10 @@ from archiver.items import (
     PageResult,
     UsageStatement,
 )
-from archiver.storage.archive_opening_and_transactions import open_archive
+from archiver.storage.archive_opening import open_archive
 from archiver.storage.page_result_writer import PageWriter, StoringRun
 from archiver.storage.run_records import begin_run
-from archiver.storage.sites_settings_and_rules import ensure_site
+from archiver.storage.site_records import ensure_site
 from tests.runner import Runner
 
 BEGAN = datetime(2024, 5, 1, 12, tzinfo=UTC)

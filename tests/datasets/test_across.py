@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from archiver.datasets.withheld_text_and_leaked_passages import first_words
 from archiver.errors import SnapshotRefused
 from archiver.items import UsageStatement
-from archiver.storage.archive_opening_and_transactions import open_archive
+from archiver.storage.archive_opening import open_archive
 from tests.datasets.published import CC_BY, FREE, NEAR, Post, all_words, contents, leaked, make, publish, rows, text
 from tests.runner import failure, fault
 
@@ -249,7 +249,7 @@ def test_rebuild_without_an_archive_keeps_the_old_snapshot(archives: list[Path],
 def test_post_in_two_archives_is_refused(archives: list[Path], tmp_path: Path) -> None:
     other = make(tmp_path / "other" / "archive.db", [Post(1, site="https://harbour.example/blog/")])
     again = make(tmp_path / "again" / "archive.db", [Post(1, site="https://harbour.example/blog/")])
-    from archiver.storage.archive_opening_and_transactions import open_archive
+    from archiver.storage.archive_opening import open_archive
 
     db = open_archive(again)
     db.execute("update articles set site = 'harbour.example'")

@@ -23,7 +23,7 @@ from archiver.datasets import snapshot_tables
 from archiver.datasets.dataset_metadata_files import DatasetFile
 from archiver.datasets.snapshot_building_versions_and_checks import write_descriptions
 from archiver.errors import SnapshotRefused
-from archiver.storage.archive_opening_and_transactions import open_archive
+from archiver.storage.archive_opening import open_archive
 from tests.datasets.published import FREE, POSTS, Post, contents, make, publish, rows, text
 from tests.runner import failure, fault
 

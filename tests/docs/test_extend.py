@@ -28,7 +28,7 @@ from archiver.extraction.template.site_rules_and_constants import from_toml
 from archiver.fields import EVIDENCE, FIELDS, Field
 from archiver.items import PageKind
 from archiver.platforms import platform_tables
-from archiver.storage.archive_opening_and_transactions import open_archive
+from archiver.storage.archive_opening import open_archive
 from tests.archive_fixture import make_archive
 
 TEXT = (Path(__file__).parents[2] / "docs" / "extend.md").read_text(encoding="utf-8")

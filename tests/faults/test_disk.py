@@ -76,7 +76,8 @@ def test_a_crawl_waits_for_a_lock_and_reports_it(reference: Reference, tmp_path:
 
 def test_a_permanent_lock_ends_the_crawl_with_a_sentence(tmp_path: Path) -> None:
     from archiver.errors import ArchiveLocked
-    from archiver.storage.archive_opening_and_transactions import open_archive, writing
+    from archiver.storage.archive_opening import open_archive
+    from archiver.storage.transactions import writing
 
     first, second = (open_archive(tmp_path / "a.db", create=True) for _ in range(2))
     clock = iter([100.0, 159.9, 160.0])  # at the start, and after each attempt

@@ -19,7 +19,7 @@ from archiver.fleet.postgres import QueueDatabase
 from archiver.fleet.shard_storage_and_manifests import ShardStorage
 from archiver.fleet.shard_transfer_and_collection import ARCHIVE
 from archiver.scheduling.fork_server import fork_crawl
-from archiver.storage.archive_opening_and_transactions import open_archive
+from archiver.storage.archive_opening import open_archive
 from tests.fleet import hosts
 from tests.fleet.fleets import Fleet
 from tests.fleet.postgres import PACKAGE, wait_until

@@ -33,7 +33,7 @@ from archiver.fleet.shard_transfer_and_collection import (
     restore,
 )
 from archiver.fleet.worker_job import WorkerContext, crawl_site
-from archiver.storage.archive_opening_and_transactions import open_archive
+from archiver.storage.archive_opening import open_archive
 from tests.fleet import hosts
 from tests.fleet.postgres import PACKAGE
 from tests.processes import run, without_proxies

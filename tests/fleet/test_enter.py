@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from archiver.fleet.enrolment_and_status import make_sites_of_urls, read_sites_of_archive
-from archiver.storage.archive_opening_and_transactions import open_archive
-from archiver.storage.sites_settings_and_rules import add_site, add_tags, set_settings
+from archiver.storage.archive_opening import open_archive
+from archiver.storage.site_records import add_site, set_settings
+from archiver.storage.site_tags import add_tags
 
 _CONFIG = """
 [defaults]

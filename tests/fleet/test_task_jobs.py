@@ -44,8 +44,8 @@ from archiver.fleet.shard_storage_and_manifests import ShardStorage, mark_storag
 from archiver.fleet.shard_transfer_and_collection import ARCHIVE, checkpoint, restore
 from archiver.fleet.worker_job import WorkerContext, crawl_site
 from archiver.importers.import_inputs_and_record_filter import RecordFilter
-from archiver.storage.archive_opening_and_transactions import open_archive
-from archiver.storage.sites_settings_and_rules import add_site
+from archiver.storage.archive_opening import open_archive
+from archiver.storage.site_records import add_site
 from tests.fleet.postgres import PACKAGE
 from tests.importers.files import Rec, http, listing, page, post, sha1, wacz, warc, whole
 from tests.importers.importing import rows, run, state

@@ -15,8 +15,8 @@ import pytest
 from archiver.fleet.enrolment_and_status import read_fleet_status
 from archiver.fleet.postgres import QueueDatabase
 from archiver.fleet.shard_storage_and_manifests import ShardStorage
-from archiver.storage.archive_opening_and_transactions import open_archive
-from archiver.storage.sites_settings_and_rules import add_site
+from archiver.storage.archive_opening import open_archive
+from archiver.storage.site_records import add_site
 from tests.faults.sound import flaws
 from tests.fleet.fleets import Fleet
 from tests.fleet.postgres import PACKAGE, wait_until

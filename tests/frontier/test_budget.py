@@ -6,15 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.discovery.url_classifier_and_patterns import NO_PATTERN, URLPattern
-from archiver.frontier.pattern_budgets_redirects_and_equivalent_urls import (
-    ALLOWED,
-    ENOUGH,
-    EquivalentURLs,
-    PatternBudgets,
-    ShownAddresses,
-    is_exempt_from_budget,
-    plainer_urls,
-)
+from archiver.frontier.equivalent_urls import ENOUGH, EquivalentURLs, plainer_urls
+from archiver.frontier.pattern_budgets import ALLOWED, PatternBudgets, is_exempt_from_budget
+from archiver.frontier.shown_addresses import ShownAddresses
 from archiver.items import DiscoverySource
 
 TAGS, MONTHS, PAGES = URLPattern("terms", "/tag/*"), URLPattern("dates", "/9/9"), URLPattern("paging", "/page/#?")

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.frontier.page_samples_and_edit_estimates import EditEstimate, KnownPost, Sampled, choose_sample
+from archiver.frontier.edit_estimates import EditEstimate, KnownPost, Sampled, choose_sample
 
 NOW = datetime(2025, 1, 1, tzinfo=UTC)
 OLD, NEW = "2005-01-01T00:00:00+00:00", "2024-12-30T00:00:00+00:00"

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.discovery.url_classifier_and_patterns import URLPattern
-from archiver.frontier.page_samples_and_edit_estimates import OTHER_PATTERNS, SetAsidePages, sample_size
-from archiver.frontier.pattern_budgets_redirects_and_equivalent_urls import ShownAddresses
+from archiver.frontier.set_aside_samples import OTHER_PATTERNS, SetAsidePages, sample_size
+from archiver.frontier.shown_addresses import ShownAddresses
 
 TAGS, MONTHS = URLPattern("terms", "/tag/*"), URLPattern("dates", "/9/9")
 

@@ -7,15 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.discovery.url_classifier_and_patterns import URLPattern, feed_without_format, form_pattern
-from archiver.frontier.page_samples_and_edit_estimates import SetAsidePages, sample_size
-from archiver.frontier.pattern_budgets_redirects_and_equivalent_urls import (
-    ALLOWED,
-    PART_FEEDS,
-    PatternBudgets,
-    ShownAddresses,
-    SourceCoverage,
-    is_exempt_from_budget,
-)
+from archiver.frontier.pattern_budgets import ALLOWED, PART_FEEDS, PatternBudgets, is_exempt_from_budget
+from archiver.frontier.set_aside_samples import SetAsidePages, sample_size
+from archiver.frontier.shown_addresses import ShownAddresses
+from archiver.frontier.source_coverage import SourceCoverage
 from archiver.items import DiscoverySource
 
 TAGS, MONTHS, PAGES = URLPattern("terms", "/tag/*"), URLPattern("dates", "/9/9"), URLPattern("paging", "/page/#?")

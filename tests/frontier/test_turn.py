@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.frontier.cadence_and_blackout_hours import (
+from archiver.frontier.cadence import (
     Adaptive,
     Cadence,
     Cron,

@@ -19,7 +19,7 @@ from archiver.health.simultaneous_site_failures import (
     judge_common_causes,
     read_common_causes,
 )
-from archiver.storage.archive_opening_and_transactions import open_archive
+from archiver.storage.archive_opening import open_archive
 from archiver.storage.run_records import EndedRun, FailedSeries, ended_runs, failed_series
 from tests.runner import Runner
 from tests.spiders.crawling import archiver, crawl, rows, text

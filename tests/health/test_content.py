@@ -11,7 +11,7 @@ import pytest
 
 from archiver.health.site_health_rules import HealthFinding, HealthInputs, JudgedRun, judge_site
 from archiver.items import Article, Outcome, PageKind, PageResult
-from archiver.storage.completeness_and_url_history import site_completeness
+from archiver.storage.completeness import site_completeness
 from archiver.storage.held_pages import HeldPage
 from archiver.storage.run_statistics import MeasuredRun, RunStatistics
 from archiver.storage.site_statistics_for_health import RepeatedValue, SiteContent, read_site_content

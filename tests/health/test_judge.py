@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.fields import MEASURED
-from archiver.frontier.cadence_and_blackout_hours import Every, PastRun, RecrawlTime
+from archiver.frontier.cadence import Every, PastRun, RecrawlTime
 from archiver.health.health_report_metrics_and_probe import judge_archive
 from archiver.health.lost_fields_bursts_and_silences import chance_of_so_few, chance_of_so_many, is_far
 from archiver.health.site_health_rules import (
@@ -29,7 +29,7 @@ from archiver.health.site_health_rules import (
 from archiver.health.stored_health_inputs_and_accepted_findings import Acceptance, measure_growth, without_accepted
 from archiver.items import Article, DiscoveredURL, Evidence, Outcome, PageKind, PageResult
 from archiver.items import DiscoverySource as Source_
-from archiver.storage.archive_opening_and_transactions import open_archive
+from archiver.storage.archive_opening import open_archive
 from archiver.storage.crawl_schedule import Scheduled
 from archiver.storage.pages_and_source_hints import stamp
 from archiver.storage.run_statistics import MeasuredRun, RunStatistics

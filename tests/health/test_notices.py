@@ -22,7 +22,7 @@ from archiver.health.notification_messages_and_channels import compose_message, 
 from archiver.health.notification_records import Notification
 from archiver.scheduling import scheduler_loop_and_processes as daemon
 from archiver.sites.archiver_toml import parse_config
-from archiver.storage.archive_opening_and_transactions import open_archive
+from archiver.storage.archive_opening import open_archive
 from archiver.storage.backup_and_check_records import Damage, record_checked_units
 from archiver.storage.pages_and_source_hints import stamp
 from tests.archive_fixture import make_archive

@@ -19,7 +19,7 @@ from sqlite_utils import Database
 from archiver import __version__
 from archiver.cli.main import cli
 from archiver.cli.status_table_and_history_output import TableLayout, format_history, format_site_table
-from archiver.frontier.cadence_and_blackout_hours import RecrawlTime
+from archiver.frontier.cadence import RecrawlTime
 from archiver.health.simultaneous_site_failures import CommonCause
 from archiver.health.site_health_rules import Health, HealthFinding
 from archiver.health.site_status_table_and_history import (
@@ -38,12 +38,14 @@ from archiver.health.stored_health_inputs_and_accepted_findings import (
     record_run_health,
 )
 from archiver.sites.archiver_toml import Config, parse_config
-from archiver.storage.archive_opening_and_transactions import open_archive, writing
-from archiver.storage.completeness_and_url_history import PostCounts, site_completeness
+from archiver.storage.archive_opening import open_archive
+from archiver.storage.completeness import PostCounts, site_completeness
 from archiver.storage.locks import lock_site
 from archiver.storage.pages_and_source_hints import stamp
 from archiver.storage.run_records import Counts, begin_run, end_run, forget_run_health
-from archiver.storage.sites_settings_and_rules import add_site, add_tags, list_sites
+from archiver.storage.site_records import add_site, list_sites
+from archiver.storage.site_tags import add_tags
+from archiver.storage.transactions import writing
 from archiver.urls import urlkey
 from tests.runner import Runner
 

@@ -22,7 +22,7 @@ from archiver.cli.main import cli
 from archiver.health import notification_messages_and_channels as notifications
 from archiver.health.notification_messages_and_channels import HealthMessage, make_channels, notify
 from archiver.sites.archiver_toml import Mail, Notify
-from archiver.storage.archive_opening_and_transactions import open_archive
+from archiver.storage.archive_opening import open_archive
 from archiver.storage.locks import lock_schedule
 from tests.archive_fixture import make_archive
 from tests.health.receivers import Hook, Postmaster, serving

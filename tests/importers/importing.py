@@ -8,7 +8,7 @@ from typing import Any
 
 from archiver.importers.import_inputs_and_record_filter import RecordFilter
 from archiver.importers.import_run import FileResult, ImportRun
-from archiver.storage.archive_opening_and_transactions import open_archive
+from archiver.storage.archive_opening import open_archive
 
 ALL = RecordFilter()
 

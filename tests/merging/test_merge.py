@@ -11,7 +11,7 @@ import pytest
 
 from archiver.demo.demo_blog import Demo
 from archiver.maintenance.archive_verification_and_repair import verify
-from archiver.storage.archive_opening_and_transactions import open_archive
+from archiver.storage.archive_opening import open_archive
 from archiver.storage.locks import lock_site
 from tests.importers import files, importing
 from tests.importers.importing import state

@@ -9,7 +9,7 @@ from pathlib import Path
 from archiver.archive import Archive
 from archiver.search import saved_searches_with_feed_and_mail as saved_search
 from archiver.search.query_with_filters_and_sort import Query
-from archiver.storage.archive_opening_and_transactions import open_archive
+from archiver.storage.archive_opening import open_archive
 from tests.merging.merging import Seen, make, merge
 from tests.takedown.removing import command
 

@@ -155,7 +155,7 @@ class _Steps:
         self._kill_at = kill_at
 
     def count(self) -> None:
-        import archiver.storage.archive_opening_and_transactions as connection
+        import archiver.storage.archive_opening as connection
         from archiver.warc import warc_and_cdxj_writer as writer
 
         opening = connection._connect

@@ -15,7 +15,7 @@ from archiver.search import index_refresh_searcher_and_check as index_refresh
 from archiver.search import tantivy_index_damage_and_state as tantivy_index
 from archiver.search.index_refresh_searcher_and_check import common_words, needs_new_common_words, refresh_index
 from archiver.search.search_hits_facets_and_similar_articles import run
-from archiver.storage.archive_opening_and_transactions import open_archive
+from archiver.storage.archive_opening import open_archive
 from archiver.storage.full_text_index_and_saved_searches import index_folder
 from tests.archive_fixture import make_archive
 from tests.search.writing import write

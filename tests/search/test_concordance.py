@@ -10,7 +10,7 @@ from archiver.archive import Archive
 from archiver.errors import BadQuery
 from archiver.search import concordance as module
 from archiver.search.concordance import ConcordanceLine
-from archiver.storage.archive_opening_and_transactions import open_archive
+from archiver.storage.archive_opening import open_archive
 from tests.archive_fixture import make_archive
 
 ARABIC = "قال الوزير إن الميناء مغلق، ثم فتح الميناء."

@@ -13,7 +13,7 @@ from sqlite_utils import Database
 
 from archiver.search.atom_and_json_feeds import ATOM, changes_feed, write_atom, write_json_feed
 from archiver.search.query_with_filters_and_sort import Query
-from archiver.storage.archive_opening_and_transactions import open_archive
+from archiver.storage.archive_opening import open_archive
 from tests.archive_fixture import NOW, make_archive
 from tests.search.writing import beside, edit, write
 

@@ -23,8 +23,9 @@ from archiver.errors import IndexMissing
 from archiver.search import index_refresh_searcher_and_check as index_refresh
 from archiver.search import tantivy_index_damage_and_state as tantivy_index
 from archiver.search.index_refresh_searcher_and_check import check_index
-from archiver.storage.archive_opening_and_transactions import open_archive, writing
+from archiver.storage.archive_opening import open_archive
 from archiver.storage.full_text_index_and_saved_searches import index_folder
+from archiver.storage.transactions import writing
 from tests import processes
 from tests.archive_fixture import make_archive
 from tests.runner import Runner, fault
@@ -176,7 +177,7 @@ import os, signal, sys
 from pathlib import Path
 from archiver.search import index_refresh_searcher_and_check as index_refresh
 from archiver.search import tantivy_index_damage_and_state as tantivy_index
-from archiver.storage.archive_opening_and_transactions import open_archive
+from archiver.storage.archive_opening import open_archive
 module = index_refresh if {step!r} == "fill_index" else tantivy_index
 step = getattr(module, {step!r})
 def die(*args, **kw):

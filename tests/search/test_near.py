@@ -11,7 +11,7 @@ import pytest
 
 from archiver.archive import Archive
 from archiver.errors import BadQuery
-from archiver.storage.archive_opening_and_transactions import open_archive
+from archiver.storage.archive_opening import open_archive
 from tests.archive_fixture import make_archive
 from tests.search.writing import write
 

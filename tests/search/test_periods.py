@@ -20,7 +20,7 @@ from archiver.search.histograms_trends_maps_and_charts import (
     date_of_seconds,
     period_range,
 )
-from archiver.storage.archive_opening_and_transactions import open_archive
+from archiver.storage.archive_opening import open_archive
 from tests.archive_fixture import make_archive
 from tests.search.writing import archive_with_a_frequent_prefix
 

@@ -11,7 +11,7 @@ from sqlite_utils import Database
 from archiver.search.query_corrections_and_advice import correct_fields, correct_spelling, nearest_words, similar_field
 from archiver.search.query_parser import list_repairs, list_unknown_fields
 from archiver.search.query_with_filters_and_sort import Query
-from archiver.storage.archive_opening_and_transactions import open_archive
+from archiver.storage.archive_opening import open_archive
 from tests.archive_fixture import make_archive
 from tests.search.writing import write
 

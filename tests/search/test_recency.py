@@ -19,7 +19,7 @@ from archiver.search.index_refresh_searcher_and_check import open_searcher
 from archiver.search.query_compiler_and_stemming import compile_query
 from archiver.search.query_tree_and_predicates import Term
 from archiver.search.sorting_recency_and_duplicate_folding import count_hits, ids_query, rank_by_recency
-from archiver.storage.archive_opening_and_transactions import open_archive
+from archiver.storage.archive_opening import open_archive
 
 NOW = int(datetime(2025, 1, 1, tzinfo=UTC).timestamp())
 COUNT = 300

@@ -23,7 +23,7 @@ from archiver.search import saved_searches_with_feed_and_mail as saved_search
 from archiver.search.atom_and_json_feeds import ATOM
 from archiver.search.query_with_filters_and_sort import Query, query_as_options
 from archiver.search.saved_searches_with_feed_and_mail import atom_feed
-from archiver.storage.archive_opening_and_transactions import open_archive
+from archiver.storage.archive_opening import open_archive
 from tests.archive_fixture import NOW, make_archive
 from tests.processes import SERVER
 from tests.search.writing import beside, delete, edit, write

@@ -12,7 +12,7 @@ from archiver.archive import Archive
 from archiver.errors import BadQuery
 from archiver.search import index_refresh_searcher_and_check as index_refresh
 from archiver.search import tantivy_index_damage_and_state as tantivy_index
-from archiver.storage.archive_opening_and_transactions import open_archive
+from archiver.storage.archive_opening import open_archive
 from archiver.storage.full_text_index_and_saved_searches import index_folder
 from tests import processes
 from tests.archive_fixture import make_archive

@@ -16,7 +16,7 @@ from sqlite_utils import Database
 from archiver.archive import make_query
 from archiver.search.query_compiler_and_stemming import stem, stem_prefixes
 from archiver.search.search_hits_facets_and_similar_articles import run
-from archiver.storage.archive_opening_and_transactions import open_archive
+from archiver.storage.archive_opening import open_archive
 from tests.search.writing import write
 
 BODIES = {

@@ -20,7 +20,8 @@ from archiver.search.federated_search import FederatedQuery, Shard, load_federat
 from archiver.search.histograms_trends_maps_and_charts import histogram, histogram_of_plans, trend, trend_over_archives
 from archiver.search.index_refresh_searcher_and_check import open_searcher
 from archiver.search.search_hits_facets_and_similar_articles import count_facets, count_facets_over_plans, run
-from archiver.storage.archive_opening_and_transactions import open_archive, writing
+from archiver.storage.archive_opening import open_archive
+from archiver.storage.transactions import writing
 from tests.importers.files import page, post, warc
 from tests.importers.importing import run as import_
 from tests.runner import fault, in_process

@@ -19,12 +19,13 @@ from archiver.discovery.source_hints_and_trust import (
     claim_of,
     dates_claim,
 )
+from archiver.frontier.edit_estimates import DEFAULT_SAMPLE
 from archiver.frontier.fetch_order_and_revisits import next_fetch_time
-from archiver.frontier.page_samples_and_edit_estimates import DEFAULT_SAMPLE
 from archiver.items import DiscoverySource, Outcome, PageKind
-from archiver.storage.archive_opening_and_transactions import open_archive, writing
-from archiver.storage.sites_settings_and_rules import ensure_site
+from archiver.storage.archive_opening import open_archive
+from archiver.storage.site_records import ensure_site
 from archiver.storage.source_trust import Trust
+from archiver.storage.transactions import writing
 from tests.spiders.crawling import archiver
 from tests.spiders.site_server import Answer, SiteServer, home, page, serving
 from tests.spiders.test_faults import counts, rows

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from archiver.frontier.pattern_budgets_redirects_and_equivalent_urls import ENOUGH
+from archiver.frontier.equivalent_urls import ENOUGH
 from archiver.items import Article, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.spiders.crawl_run import CrawlOrder, CrawlRun
 from archiver.spiders.page_queue import PageQueue

@@ -11,7 +11,7 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from archiver.items import Article
-from archiver.storage.archive_opening_and_transactions import open_archive
+from archiver.storage.archive_opening import open_archive
 from archiver.storage.article_tables.article_storing_and_withdrawal import Observation, Stored, store_article
 
 SITE = "low.example"

@@ -25,7 +25,7 @@ from archiver.maintenance.archive_verification_and_repair import verify
 from archiver.maintenance.backup import earlier_files
 from archiver.maintenance.database_damage_and_vacuum import find_damage, path_of
 from archiver.sites.archiver_toml import Maintenance
-from archiver.storage.archive_opening_and_transactions import opened
+from archiver.storage.archive_opening import opened
 from tests.damage import damage_table, flip, overwrite_page, shorten, warc_files
 from tests.killed_call import KilledCall, assert_killed
 from tests.proved_archive import QUAY, START, Run, make, make_another, page, text

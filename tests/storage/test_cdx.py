@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from archiver.items import DiscoveredURL, DiscoverySource, PageKind
-from archiver.storage.archive_opening_and_transactions import open_archive
-from archiver.storage.completeness_and_url_history import site_completeness, url_history
+from archiver.storage.archive_opening import open_archive
+from archiver.storage.completeness import site_completeness
 from archiver.storage.page_discoveries import record_discovered_urls
-from archiver.storage.sites_settings_and_rules import find_site
+from archiver.storage.site_records import find_site
+from archiver.storage.url_history import url_history
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 

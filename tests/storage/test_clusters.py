@@ -26,7 +26,7 @@ from archiver.storage.article_tables.article_record_reader import cluster_by_num
 from archiver.storage.article_tables.article_record_reader import clusters as listed
 from archiver.storage.article_tables.article_storing_and_withdrawal import Observation, store_article
 from archiver.storage.article_tables.near_duplicate_clusters import rebuild
-from archiver.storage.sites_settings_and_rules import remove_site
+from archiver.storage.site_records import remove_site
 from tests.storage.one_site_archive import AT, archive_of_one_site
 
 

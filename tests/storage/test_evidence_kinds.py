@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlite_utils import Database
 
-from archiver.storage.archive_opening_and_transactions import writing
 from archiver.storage.article_tables.field_candidate_evidence import (
     Entry,
     decode_evidence,
@@ -18,6 +17,7 @@ from archiver.storage.article_tables.field_candidate_evidence import (
     pack_evidence,
 )
 from archiver.storage.schema_and_migrations import migrations
+from archiver.storage.transactions import writing
 from tests.storage.evidence_strategies import entry_lists
 
 _NOT = {"exclude_characters": "\0"}

@@ -11,8 +11,9 @@ import pytest
 from sqlite_utils import Database
 
 from archiver.maintenance.archive_verification_and_repair import repair, verify
-from archiver.storage.archive_opening_and_transactions import open_archive, writing
+from archiver.storage.archive_opening import open_archive
 from archiver.storage.full_text_index_and_saved_searches import batch_indexing
+from archiver.storage.transactions import writing
 
 INSERT = (
     "insert into articles (id, url, site, title, body, authors, revision, first_seen, last_seen, urlkey) "

@@ -12,7 +12,7 @@ import pytest
 from archiver.errors import ArchiveTooNew, ArchiveUnreleased
 from archiver.maintenance.archive_verification_and_repair import verify
 from archiver.storage import Database
-from archiver.storage.archive_opening_and_transactions import open_archive
+from archiver.storage.archive_opening import open_archive
 from archiver.storage.schema_and_migrations import (
     UNRELEASED,
     follow_field_table,

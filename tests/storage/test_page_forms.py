@@ -13,7 +13,7 @@ from sqlite_utils import Database
 from archiver.articles.post_verdicts_by_page_form import FormVerdict, SiteVerdicts
 from archiver.items import DiscoveredURL, DiscoverySource, PageForm, PageKind
 from archiver.storage import page_form_evidence_and_post_verdicts as page_forms
-from archiver.storage.archive_opening_and_transactions import open_archive
+from archiver.storage.archive_opening import open_archive
 from archiver.storage.page_discoveries import record_discovered_urls
 from archiver.storage.page_form_evidence_and_post_verdicts import (
     SiteForms,
@@ -22,7 +22,7 @@ from archiver.storage.page_form_evidence_and_post_verdicts import (
     store_verdicts,
     untaken_pages,
 )
-from archiver.storage.sites_settings_and_rules import ensure_site, remove_site
+from archiver.storage.site_records import ensure_site, remove_site
 from archiver.urls import urlkey
 
 NOW = datetime(2024, 5, 1, tzinfo=UTC)

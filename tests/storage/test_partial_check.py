@@ -18,7 +18,7 @@ from archiver.maintenance import partial_check_and_damage_causes as partial_chec
 from archiver.maintenance.partial_check_and_damage_causes import CheckBudget, Unit, check_part, is_part_due, list_units
 from archiver.maintenance.verify_warc_files_and_captures import find_warc_files
 from archiver.sites.archiver_toml import Maintenance
-from archiver.storage.archive_opening_and_transactions import opened
+from archiver.storage.archive_opening import opened
 from archiver.storage.backup_and_check_records import read_checked_units
 from archiver.storage.locks import check_is_running, lock_check
 from tests.damage import damage_table, flip, shorten, warc_files

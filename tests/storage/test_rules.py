@@ -13,9 +13,9 @@ from sqlite_utils import Database
 from archiver.errors import BadRules
 from archiver.extraction.template.site_rules_and_constants import BY_HAND, Rule, SiteConstants, SiteRules
 from archiver.items import Article, Evidence
-from archiver.storage.archive_opening_and_transactions import open_archive
+from archiver.storage.archive_opening import open_archive
 from archiver.storage.article_tables.article_storing_and_withdrawal import Observation, store_article
-from archiver.storage.sites_settings_and_rules import (
+from archiver.storage.site_rule_versions import (
     forget_rules,
     retire_rules,
     retire_template,

@@ -31,9 +31,10 @@ from archiver.maintenance.database_damage_and_vacuum import vacuum
 from archiver.maintenance.reextraction_reader import ReextractedArticle, ReextractionReader, ReextractionRequest
 from archiver.maintenance.takedown import archive_without_writers, remove_articles
 from archiver.spiders.page_request import PageRequest, page_request
-from archiver.storage.archive_opening_and_transactions import open_archive, writing
+from archiver.storage.archive_opening import open_archive
 from archiver.storage.page_discoveries import record_discovered_urls
 from archiver.storage.pages_and_source_hints import page_row
+from archiver.storage.transactions import writing
 from archiver.urls import urlkey
 from tests.importers.files import Rec, http, warc
 from tests.importers.importing import run as import_files

@@ -16,7 +16,7 @@ from sqlite_utils import Database
 
 from archiver.fields import PAGE_FIELDS
 from archiver.items import Article, GeoTag
-from archiver.storage.archive_opening_and_transactions import open_archive
+from archiver.storage.archive_opening import open_archive
 from archiver.storage.article_tables.article_and_revision_rows import (
     LISTS,
     TEXTS,

@@ -15,7 +15,7 @@ from archiver.maintenance import database_damage_and_vacuum as vacuuming
 from archiver.maintenance.archive_verification_and_repair import verify
 from archiver.search.query_with_filters_and_sort import Query
 from archiver.search.search_hits_facets_and_similar_articles import run
-from archiver.storage.archive_opening_and_transactions import open_archive
+from archiver.storage.archive_opening import open_archive
 from archiver.storage.locks import lock_site
 from tests.proved_archive import make
 from tests.runner import Runner, fault

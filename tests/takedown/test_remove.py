@@ -12,9 +12,9 @@ import pytest
 from archiver.items import Outcome
 from archiver.maintenance.archive_verification_and_repair import verify
 from archiver.storage import page_requisite_records as requisites
-from archiver.storage.archive_opening_and_transactions import writing
 from archiver.storage.locks import lock_site
 from archiver.storage.run_records import Counts
+from archiver.storage.transactions import writing
 from tests.proved_archive import QUAY, START, Run, make, page
 from tests.runner import fault
 from tests.takedown.removing import REASON, command, holds, remove, rows

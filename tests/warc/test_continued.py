@@ -20,7 +20,7 @@ from warcio.archiveiterator import ArchiveIterator
 from archiver.maintenance.archive_verification_and_repair import verify
 from archiver.maintenance.verify_warc_files_and_captures import find_flaws
 from archiver.sites.archiver_toml import Warc, parse_config
-from archiver.storage.archive_opening_and_transactions import opened
+from archiver.storage.archive_opening import opened
 from archiver.storage.capture_recovery import recover
 from archiver.warc.warc_and_cdxj_writer import Continuation, WarcWriter, held_finished, index_of, open_index_of
 from archiver.warc.warc_file_maintenance import transfer_warc

@@ -13,7 +13,7 @@ from lxml import etree, html
 from sqlite_utils import Database
 
 from archiver.articles.word_diff import DiffOp, Piece, word_diff
-from archiver.storage.archive_opening_and_transactions import open_archive
+from archiver.storage.archive_opening import open_archive
 from archiver.storage.article_tables import article_record_reader
 from archiver.web.what_changed_page_and_feed import (
     KINDS,

@@ -16,7 +16,7 @@ from archiver.extraction.text_language import ROWS
 from archiver.items import Outcome, PageKind
 from archiver.search.index_refresh_searcher_and_check import disable_updates
 from archiver.sites.archiver_toml import Serve, parse_config
-from archiver.storage.archive_opening_and_transactions import open_archive
+from archiver.storage.archive_opening import open_archive
 from archiver.web.front_page_and_query_examples import pick_examples
 from tests.archive_fixture import make_archive
 from tests.proved_archive import QUAY, START, Run

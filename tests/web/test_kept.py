@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from archiver.storage.archive_opening_and_transactions import open_archive
+from archiver.storage.archive_opening import open_archive
 from archiver.web.archive_connections_and_cache import get_cached
 from tests.archive_fixture import make_archive
 

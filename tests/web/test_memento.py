@@ -19,7 +19,7 @@ from lxml import html
 
 from archiver.cli.main import cli
 from archiver.discovery.cdx_and_timemaps import parse_timemap
-from archiver.storage.archive_opening_and_transactions import open_archive
+from archiver.storage.archive_opening import open_archive
 from tests.proved_archive import HILL, QUAY, START, Run, make, page, text
 from tests.web.conftest import Got, Served, serving
 

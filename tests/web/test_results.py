@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from lxml import html
 
-from archiver.storage.archive_opening_and_transactions import open_archive
+from archiver.storage.archive_opening import open_archive
 from archiver.web.search_charts_and_map import PLOT, label_periods, label_values
 from archiver.web.search_facets_filters_and_advice import count_places, describe_period
 from archiver.web.template_rendering import first_letter, name_language, name_period

@@ -22,7 +22,7 @@ import archiver.web
 from archiver.cli.main import cli
 from archiver.errors import ArchiveNotFound
 from archiver.search.index_refresh_searcher_and_check import refresh_index
-from archiver.storage.archive_opening_and_transactions import open_archive
+from archiver.storage.archive_opening import open_archive
 from archiver.storage.full_text_index_and_saved_searches import index_folder
 from archiver.web.archive_connections_and_cache import ArchivePool
 from archiver.web.web_routes_responses_and_static_files import static_url

@@ -55,15 +55,12 @@ from archiver.scheduling.crawl_plans_results_and_notices import CommonOptions, C
 from archiver.scheduling.crawl_process_and_pool import run_plans
 from archiver.similar_words_and_plurals import count_typos
 from archiver.sites.archiver_toml import effective_settings
-from archiver.storage.archive_opening_and_transactions import discard_empty_archive, opened, warn_of_clock
+from archiver.storage.archive_opening import discard_empty_archive, opened, warn_of_clock
 from archiver.storage.article_tables.article_record_reader import find_article
+from archiver.storage.page_object_uses import page_objects_of_site
 from archiver.storage.page_requisite_records import MODES
-from archiver.storage.sites_settings_and_rules import (
-    current_site_names,
-    forget_unanswered_site,
-    page_objects_of_site,
-    tags_of_sites,
-)
+from archiver.storage.site_records import current_site_names, forget_unanswered_site
+from archiver.storage.site_tags import tags_of_sites
 from archiver.urls import Scope, start_address
 
 if TYPE_CHECKING:

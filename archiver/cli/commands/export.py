@@ -118,7 +118,7 @@ def export(options: ExportOptions) -> None:
     Exit code: 0 done; 1 nothing found, so that no file is written, or some captures cannot be read; 2 wrong usage.
     """
     from archiver.search.search_hits_facets_and_similar_articles import matching_ids
-    from archiver.storage.archive_opening_and_transactions import opened
+    from archiver.storage.archive_opening import opened
 
     query = options.query
     refuse_unknown_options(query.query)

@@ -502,7 +502,7 @@ def collect(storage: str, apart: Path | None, unfinished: bool, quiet: bool, as_
         fetch_shards,
     )
     from archiver.maintenance.takedown import archive_without_writers
-    from archiver.storage.archive_opening_and_transactions import open_archive
+    from archiver.storage.archive_opening import open_archive
 
     place = ShardStorage(storage)
     storage_owner(place)  # check the owner first, so that no archive is created if the storage has no shards

@@ -229,7 +229,7 @@ def _find_site(archive: str, word: str) -> tuple[dict[str, Any] | None, str]:
     """Returns the archive's row of the site named `word` (None if the archive has no such site), and the site's start
     URL.
     """
-    from archiver.storage.archive_opening_and_transactions import opened
+    from archiver.storage.archive_opening import opened
     from archiver.urls import start_address
 
     if Path(archive).exists():

@@ -163,7 +163,7 @@ def _quoted(text: str) -> str:
 
 def _ask(options: InitOptions) -> _Answers:
     """Returns the answers to the five questions. Raises BadAddress and BadSetting."""
-    from archiver.storage.sites_settings_and_rules import read_setting
+    from archiver.storage.site_settings import read_setting
     from archiver.urls import start_address
 
     contact = options.contact
@@ -245,8 +245,8 @@ def _add_sites(answers: _Answers, *, check: bool) -> tuple[list[str], list[str]]
     """Checks the sites and adds them to the archive. Returns the start URLs of those that were added, and of those that
     cannot be crawled.
     """
-    from archiver.storage.archive_opening_and_transactions import opened
-    from archiver.storage.sites_settings_and_rules import add_site
+    from archiver.storage.archive_opening import opened
+    from archiver.storage.site_records import add_site
 
     refused = [url for url in answers.sites if check and _run("sites", "check", url, archive=answers.archive)]
     added = [url for url in answers.sites if url not in refused]

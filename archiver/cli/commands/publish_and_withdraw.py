@@ -621,7 +621,7 @@ def _explain_decisions(
 ) -> None:
     from archiver.datasets.cross_archive_copies_and_decisions import explain_decision
     from archiver.datasets.publication_rules_tiers_and_licences import DOCS
-    from archiver.storage.archive_opening_and_transactions import opened
+    from archiver.storage.archive_opening import opened
 
     with ExitStack() as stack:
         dbs = [stack.enter_context(opened(archive, read_only=True)) for archive in archives]
@@ -714,7 +714,7 @@ def _resolve_posts(archive: Path, what: tuple[str, ...]) -> tuple[str, ...]:
     from archiver.errors import ArticleNotFound, NothingFound
     from archiver.search.query_with_filters_and_sort import Query
     from archiver.search.search_hits_facets_and_similar_articles import matching_ids
-    from archiver.storage.archive_opening_and_transactions import opened
+    from archiver.storage.archive_opening import opened
 
     if all((word.isascii() and word.isdigit() and len(word) < 19) or "://" in word for word in what):
         return what

@@ -146,7 +146,7 @@ def _open_archive(file: Path, dry_run: bool) -> Iterator[Database]:
     """Opens the archive for a re-extraction, read-only if `dry_run` is True. Converts database and disk errors to an
     ArchiverError.
     """
-    from archiver.storage.archive_opening_and_transactions import open_archive
+    from archiver.storage.archive_opening import open_archive
     from archiver.storage.disk_and_database_errors import environment_error
 
     db = open_archive(file, read_only=dry_run)
@@ -346,10 +346,10 @@ def _rejudge_sites(archive: Path, words: Sequence[str], *, dry_run: bool, as_jso
     Exits with code 1 if a capture cannot be read. Raises SiteNotFound, and ArchiveInUse if a site is being crawled.
     """
     from archiver.sites.page_objects_and_test_cases import load_page_objects
-    from archiver.storage.archive_opening_and_transactions import opened
+    from archiver.storage.archive_opening import opened
     from archiver.storage.disk_and_database_errors import environment_error
     from archiver.storage.locks import lock_site
-    from archiver.storage.sites_settings_and_rules import find_site, list_sites
+    from archiver.storage.site_records import find_site, list_sites
 
     load_page_objects().check()
     reports: list[dict[str, Any]] = []

@@ -226,7 +226,7 @@ def _remove_articles(archive: Path, numbers: list[int], takedown: Takedown) -> E
 
 def _preview_erasure(archive: Path, numbers: list[int]) -> Erasure:
     from archiver.maintenance.takedown import preview_erasure
-    from archiver.storage.archive_opening_and_transactions import opened
+    from archiver.storage.archive_opening import opened
 
     with opened(archive, read_only=True) as db:
         return preview_erasure(db, archive.parent, numbers)
@@ -238,7 +238,7 @@ def _plan_takedowns(archive: Path, posts: tuple[str, ...]) -> tuple[list[Takedow
     """
     from archiver.errors import ArticleRemoved
     from archiver.maintenance.takedown import takedown_scope
-    from archiver.storage.archive_opening_and_transactions import opened
+    from archiver.storage.archive_opening import opened
     from archiver.storage.article_tables.article_record_reader import find_article
 
     numbers: dict[int, None] = {}
@@ -306,9 +306,9 @@ def _finish_takedowns(archive: Path, as_json: bool) -> None:
 def _allow_posts(archive: Path, posts: tuple[str, ...], as_json: bool) -> None:
     from archiver.errors import ArticleNotRemoved
     from archiver.maintenance.takedown import archive_without_writers, finish_takedowns
-    from archiver.storage.archive_opening_and_transactions import writing
     from archiver.storage.pages_and_source_hints import EPOCH, stamp
     from archiver.storage.tombstones import allow_again, tombstone_named
+    from archiver.storage.transactions import writing
 
     with archive_without_writers(archive) as db:
         found = []
@@ -329,7 +329,7 @@ def _allow_posts(archive: Path, posts: tuple[str, ...], as_json: bool) -> None:
 
 
 def _list_tombstones(archive: Path, as_json: bool) -> None:
-    from archiver.storage.archive_opening_and_transactions import opened
+    from archiver.storage.archive_opening import opened
     from archiver.storage.tombstones import tombstones
 
     with opened(archive, read_only=True) as db:

@@ -73,7 +73,7 @@ def show(run: int, form: str | None, archive: str) -> None:
     Exit code: 0 done; 1 there is no such run.
     """
     from archiver.maintenance.run_undoing_and_held_page_release import list_run_changes, list_runs
-    from archiver.storage.archive_opening_and_transactions import opened
+    from archiver.storage.archive_opening import opened
 
     with opened(archive, read_only=True) as db:
         changes = list_run_changes(db, run)
@@ -117,7 +117,7 @@ def undo(run: int, dry_run: bool, yes: bool, as_json: bool, archive: str) -> Non
     Exit code: 0 done; 1 there is no such run, or it was undone before; 2 without a terminal, --yes is needed.
     """
     from archiver.maintenance.run_undoing_and_held_page_release import undo_run
-    from archiver.storage.archive_opening_and_transactions import opened
+    from archiver.storage.archive_opening import opened
 
     with opened(archive) as db:
         planned = undo_run(db, run, datetime.now(UTC), dry_run=True)
@@ -156,8 +156,8 @@ def _echo_changes(done: UndoneRun, most: int, *, err: bool = False) -> None:
 
 def _print_list(site: str | None, form: str | None, archive: str) -> None:
     from archiver.maintenance.run_undoing_and_held_page_release import list_runs
-    from archiver.storage.archive_opening_and_transactions import opened
-    from archiver.storage.sites_settings_and_rules import find_site
+    from archiver.storage.archive_opening import opened
+    from archiver.storage.site_records import find_site
 
     with opened(archive, read_only=True) as db:
         found = list_runs(db, find_site(db, site)["id"] if site else None)

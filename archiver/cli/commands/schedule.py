@@ -97,7 +97,7 @@ def schedule(options: ScheduleOptions) -> None:
         raise click.UsageError("--output needs --systemd, --cron, --docker or --monitoring.")
     from archiver.sites.archiver_toml import effective_settings, load_config
     from archiver.sites.run_limits_quotas_and_blackouts import read_group_quotas
-    from archiver.storage.archive_opening_and_transactions import open_archive, opened
+    from archiver.storage.archive_opening import open_archive, opened
     from archiver.storage.crawl_schedule import scheduled_sites
 
     if options.dry_run:
@@ -118,7 +118,7 @@ def _run_scheduler(options: ScheduleOptions) -> int:
     from archiver.health.notification_messages_and_channels import notify_after_runs
     from archiver.scheduling.crawl_plans_results_and_notices import CommonOptions, print_notice
     from archiver.scheduling.scheduler_loop_and_processes import Daemon, DaemonOptions
-    from archiver.storage.archive_opening_and_transactions import opened, warn_of_clock
+    from archiver.storage.archive_opening import opened, warn_of_clock
     from archiver.storage.locks import lock_schedule
 
     path, once, quiet = Path(options.archive), options.once, options.quiet
@@ -168,7 +168,7 @@ def _note_next_due_time(archive: Path) -> None:
     """Says on stderr that nothing was due, and when the next site is."""
     from archiver.sites.archiver_toml import effective_settings, load_config
     from archiver.sites.run_limits_quotas_and_blackouts import read_group_quotas
-    from archiver.storage.archive_opening_and_transactions import opened
+    from archiver.storage.archive_opening import opened
     from archiver.storage.crawl_schedule import scheduled_sites
 
     with opened(archive, read_only=True) as db:

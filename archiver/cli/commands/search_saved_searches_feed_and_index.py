@@ -268,7 +268,7 @@ def _open_archive(archive: str, query: Query, save: str | None) -> Iterator[Sear
     from archiver.cli.search_output import OneArchive
     from archiver.search import tantivy_index_damage_and_state as tantivy_index
     from archiver.search.saved_searches_with_feed_and_mail import checked_name, save_search
-    from archiver.storage.archive_opening_and_transactions import is_writable, opened
+    from archiver.storage.archive_opening import is_writable, opened
 
     if save is not None:
         checked_name(save)
@@ -350,7 +350,7 @@ def run(name: str, peek: bool, again: bool, atom: str | None, as_json: bool, arc
     Exit code: 0 nothing new; 1 there are new results, or no such search; 2 wrong usage.
     """
     from archiver.search.saved_searches_with_feed_and_mail import atom_feed, find_saved_search, last_reported
-    from archiver.storage.archive_opening_and_transactions import opened
+    from archiver.storage.archive_opening import opened
 
     if peek and again:
         raise click.UsageError("--peek and --again cannot be combined.")
@@ -406,7 +406,7 @@ def digest(names: tuple[str, ...], mail: bool, to: tuple[str, ...], peek: bool, 
         compose_letter,
         saved_searches,
     )
-    from archiver.storage.archive_opening_and_transactions import opened
+    from archiver.storage.archive_opening import opened
 
     if to and not mail:
         raise click.UsageError("--to needs --mail.")
@@ -462,7 +462,7 @@ def show(name: str, as_json: bool, archive: str) -> None:
       archiver searches show floods
     """
     from archiver.search.saved_searches_with_feed_and_mail import find_saved_search
-    from archiver.storage.archive_opening_and_transactions import opened
+    from archiver.storage.archive_opening import opened
 
     with opened(archive, read_only=True) as db:
         saved = find_saved_search(db, name)
@@ -491,7 +491,7 @@ def remove(name: str, archive: str) -> None:
       archiver searches remove floods
     """
     from archiver.search.saved_searches_with_feed_and_mail import remove_saved_search
-    from archiver.storage.archive_opening_and_transactions import opened
+    from archiver.storage.archive_opening import opened
 
     with opened(archive) as db:
         remove_saved_search(db, name)
@@ -500,7 +500,7 @@ def remove(name: str, archive: str) -> None:
 
 def _print_list(form: str | None, archive: str) -> None:
     from archiver.search.saved_searches_with_feed_and_mail import saved_search_states
-    from archiver.storage.archive_opening_and_transactions import opened
+    from archiver.storage.archive_opening import opened
 
     with opened(archive, read_only=True) as db:
         found = saved_search_states(db)

@@ -112,7 +112,7 @@ def _open_browser(address: str) -> None:
 def _can_update_index(archive: str) -> bool:
     """Returns True if the search index next to the archive can be updated."""
     from archiver.search import tantivy_index_damage_and_state as tantivy_index
-    from archiver.storage.archive_opening_and_transactions import is_writable, opened
+    from archiver.storage.archive_opening import is_writable, opened
 
     with opened(archive, read_only=True) as db:
         return tantivy_index.is_migrated(db) and is_writable(Path(archive)) and is_writable(Path(archive).parent)
@@ -144,7 +144,7 @@ def open_(id_or_url: str, archive: str, port: int, only_print: bool) -> None:
       archiver open 7
       archiver open https://blog.example.org/2024/05/a-post
     """
-    from archiver.storage.archive_opening_and_transactions import opened
+    from archiver.storage.archive_opening import opened
     from archiver.storage.article_tables.article_record_reader import find_article, record
 
     with opened(archive, read_only=True) as db:

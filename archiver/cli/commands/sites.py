@@ -39,7 +39,7 @@ from archiver.cli.terminal_output import (
     styled_line,
 )
 from archiver.errors import LooksLikePost, NothingLearned
-from archiver.storage.archive_opening_and_transactions import writing
+from archiver.storage.transactions import writing
 
 if TYPE_CHECKING:
     from archiver.maintenance.site_move import SiteMove
@@ -86,8 +86,8 @@ def add(url: str, as_site: bool, as_json: bool, archive: str) -> None:
       archiver sites add https://blog.example.org
     """
     from archiver.discovery.url_classifier_and_patterns import looks_like_post
-    from archiver.storage.archive_opening_and_transactions import opened
-    from archiver.storage.sites_settings_and_rules import add_site
+    from archiver.storage.archive_opening import opened
+    from archiver.storage.site_records import add_site
     from archiver.urls import start_address
 
     start = start_address(refuse_file(url))  # fails for a bad URL before the archive is created
@@ -119,8 +119,9 @@ def list_(label: str | None, form: str | None, archive: str) -> None:
 
 
 def _print_list(label: str | None, form: str | None, archive: str) -> None:
-    from archiver.storage.archive_opening_and_transactions import opened
-    from archiver.storage.sites_settings_and_rules import list_sites, site_ids_with_tag, tags_of_sites
+    from archiver.storage.archive_opening import opened
+    from archiver.storage.site_records import list_sites
+    from archiver.storage.site_tags import site_ids_with_tag, tags_of_sites
 
     with opened(archive, read_only=True) as db:
         tags = tags_of_sites(db)
@@ -163,8 +164,11 @@ def show(site: str, as_json: bool, archive: str) -> None:
       archiver sites show blog.example.org
     """
     from archiver.sites.archiver_toml import effective_settings, load_config
-    from archiver.storage.archive_opening_and_transactions import opened
-    from archiver.storage.sites_settings_and_rules import SETTINGS, find_site, read_mute, rule_versions, tags_of_sites
+    from archiver.storage.archive_opening import opened
+    from archiver.storage.site_records import find_site, read_mute
+    from archiver.storage.site_rule_versions import rule_versions
+    from archiver.storage.site_settings import SETTINGS
+    from archiver.storage.site_tags import tags_of_sites
 
     with opened(archive, read_only=True) as db:
         row = find_site(db, site)
@@ -262,10 +266,10 @@ def rules(site: str, file: str | None, forget: bool, learn: bool, as_json: bool,
       archiver sites rules blog.example.org --learn
     """
     from archiver.extraction.template.site_rules_and_constants import to_toml
-    from archiver.storage.archive_opening_and_transactions import opened
+    from archiver.storage.archive_opening import opened
     from archiver.storage.held_pages import make_held_due
-    from archiver.storage.sites_settings_and_rules import (
-        find_site,
+    from archiver.storage.site_records import find_site
+    from archiver.storage.site_rule_versions import (
         forget_rules,
         rule_versions,
         rules_valid_at,
@@ -332,8 +336,8 @@ def remove(site: str, with_articles: bool, yes: bool, archive: str) -> None:
 
     Exit code: 0 removed; 1 it has articles, or not confirmed; 2 wrong usage.
     """
-    from archiver.storage.archive_opening_and_transactions import opened
-    from archiver.storage.sites_settings_and_rules import find_site, remove_site
+    from archiver.storage.archive_opening import opened
+    from archiver.storage.site_records import find_site, remove_site
 
     with opened(archive) as db:
         row = find_site(db, site)
@@ -375,8 +379,8 @@ def release(site: str, url: str, accept: bool, reject: bool, as_json: bool, arch
     Exit code: 0 done; 1 a page stays held, because its capture cannot be read, or URL is not held.
     """
     from archiver.maintenance.run_undoing_and_held_page_release import accept_held, reject_held, release_held
-    from archiver.storage.archive_opening_and_transactions import opened
-    from archiver.storage.sites_settings_and_rules import find_site
+    from archiver.storage.archive_opening import opened
+    from archiver.storage.site_records import find_site
 
     if accept and reject:
         raise click.UsageError("Use only one of --accept and --reject.")
@@ -447,8 +451,8 @@ def move(old: str, new: str, merge: bool, dry_run: bool, yes: bool, as_json: boo
     """
     from archiver.maintenance.site_move import locked_for_move, move_site
     from archiver.search.index_refresh_searcher_and_check import refresh_after_writing
-    from archiver.storage.archive_opening_and_transactions import opened
-    from archiver.storage.sites_settings_and_rules import find_site
+    from archiver.storage.archive_opening import opened
+    from archiver.storage.site_records import find_site
 
     now = datetime.now(UTC)
     with opened(archive) as db, locked_for_move(Path(archive), find_site(db, old), new):

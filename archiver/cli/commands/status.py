@@ -240,8 +240,9 @@ def _open_sites(options: StatusOptions) -> Iterator[tuple[Database, list[dict[st
     sites.
     """
     from archiver.health.stored_health_inputs_and_accepted_findings import read_healths
-    from archiver.storage.archive_opening_and_transactions import opened
-    from archiver.storage.sites_settings_and_rules import find_site, list_sites, site_ids_with_tag
+    from archiver.storage.archive_opening import opened
+    from archiver.storage.site_records import find_site, list_sites
+    from archiver.storage.site_tags import site_ids_with_tag
 
     with opened(options.archive, read_only=True) as db:
         sites = [find_site(db, options.site)] if options.site else list_sites(db)
@@ -273,8 +274,8 @@ def _print_table(options: StatusOptions) -> None:
     from archiver.health.site_health_rules import Health
     from archiver.health.site_status_table_and_history import fold_common_causes, read_site_table, sort_rows
     from archiver.sites.archiver_toml import load_config
-    from archiver.storage.archive_opening_and_transactions import opened
-    from archiver.storage.sites_settings_and_rules import site_ids_with_tag
+    from archiver.storage.archive_opening import opened
+    from archiver.storage.site_tags import site_ids_with_tag
 
     config, now = load_config(), datetime.now(UTC)
     with opened(options.archive, read_only=True) as db:
@@ -319,8 +320,8 @@ def _print_sites(options: StatusOptions) -> None:
     from archiver.health.site_status_table_and_history import describe_next_run, read_history, read_next_run
     from archiver.health.stored_health_inputs_and_accepted_findings import read_health
     from archiver.sites.archiver_toml import load_config
-    from archiver.storage.completeness_and_url_history import site_completeness
-    from archiver.storage.sites_settings_and_rules import read_mute
+    from archiver.storage.completeness import site_completeness
+    from archiver.storage.site_records import read_mute
 
     config, now = load_config(), datetime.now(UTC)
     with _open_sites(options) as (db, sites):
@@ -516,7 +517,7 @@ def _summarize_completeness(state: dict[str, Any]) -> str:
     """Summarizes the completeness of a site in one line: "posts: 691 found, 690 archived (2 of them held), 1 gone, 0
     missing".
     """
-    from archiver.storage.completeness_and_url_history import describe_archived
+    from archiver.storage.completeness import describe_archived
 
     posts, notes = state["posts"], {"archived": describe_archived(state)}
     unread = f"; {count_noun(state['unread'], 'URL')} not read may be posts" if state["unread"] else ""
@@ -543,7 +544,7 @@ def _print_all_missing(options: StatusOptions) -> None:
 
     Pages that look like posts but were not stored are named, too. They are not missing, since they were fetched.
     """
-    from archiver.storage.completeness_and_url_history import missing_pages
+    from archiver.storage.missing_posts import missing_pages
     from archiver.storage.page_form_evidence_and_post_verdicts import untaken_pages
 
     with _open_sites(options) as (db, sites):

@@ -200,7 +200,7 @@ finishes.
 
 def _check_search_index(archive: Path, *, quick: bool) -> list[VerifyFinding]:
     from archiver.search.index_refresh_searcher_and_check import check_index
-    from archiver.storage.archive_opening_and_transactions import open_archive
+    from archiver.storage.archive_opening import open_archive
 
     db = open_archive(archive, read_only=True)
     try:
@@ -216,7 +216,7 @@ def _find_article_ids(archive: str, what: tuple[str, ...]) -> list[int]:
     and SiteNotFound.
     """
     from archiver.errors import ArticleNotFound
-    from archiver.storage.archive_opening_and_transactions import opened
+    from archiver.storage.archive_opening import opened
     from archiver.storage.article_tables.article_record_reader import find_article
 
     with opened(archive, read_only=True) as db:
@@ -231,7 +231,7 @@ def _find_article_ids(archive: str, what: tuple[str, ...]) -> list[int]:
             except ArticleNotFound:
                 if word.isdecimal():
                     raise
-                from archiver.storage.sites_settings_and_rules import find_site
+                from archiver.storage.site_records import find_site
 
                 name = find_site(db, word)["name"]
                 out.update(
@@ -415,9 +415,9 @@ def _diagnose_archive(archive: Path, now: datetime) -> Iterator[Diagnosis]:
     """
     from archiver.maintenance.partial_check_and_damage_causes import find_current_damage
     from archiver.search.index_refresh_searcher_and_check import check_index
-    from archiver.storage.archive_opening_and_transactions import opened
+    from archiver.storage.archive_opening import opened
     from archiver.storage.disk_and_database_errors import archive_faults
-    from archiver.storage.sites_settings_and_rules import list_sites
+    from archiver.storage.site_records import list_sites
 
     if not archive.exists():
         yield _diagnose_clock(now, [])
@@ -447,7 +447,7 @@ def _diagnose_archive(archive: Path, now: datetime) -> Iterator[Diagnosis]:
 
 def _diagnose_clock(now: datetime, runs: Sequence[str]) -> Diagnosis:
     """Compares the clock with the times of runs in the archive, and with the time when the program was installed."""
-    from archiver.frontier.cadence_and_blackout_hours import CLOCK_TOLERANCE
+    from archiver.frontier.cadence import CLOCK_TOLERANCE
 
     installed = datetime.fromtimestamp(Path(__file__).stat().st_mtime, UTC)
     latest = max((installed, *(datetime.fromisoformat(run) for run in runs)))

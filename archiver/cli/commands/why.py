@@ -61,9 +61,9 @@ def why(urls: tuple[str, ...], as_json: bool, archive: str) -> None:
       archiver why 7 12
       archiver why https://blog.example.org/?p=7 --json
     """
-    from archiver.storage.archive_opening_and_transactions import opened
+    from archiver.storage.archive_opening import opened
     from archiver.storage.article_tables.article_record_reader import find_article, record
-    from archiver.storage.completeness_and_url_history import url_history
+    from archiver.storage.url_history import url_history
 
     with opened(archive, read_only=True) as db:
         addresses = [record(db, find_article(db, one))["url"] if one.isdecimal() else one for one in urls]

@@ -25,7 +25,7 @@ from archiver.storage.article_tables.field_candidate_evidence import (
 )
 from archiver.storage.article_tables.field_candidate_evidence import readers as readers_of
 from archiver.storage.column_values_and_completions import SHAPED, stored_object, stored_texts
-from archiver.storage.sites_settings_and_rules import find_site
+from archiver.storage.site_records import find_site
 from archiver.storage.tombstones import tombstone_named
 from archiver.urls import start_address, urlkey
 

@@ -38,8 +38,8 @@ from archiver.articles.near_duplicates_and_cluster_source import (
     wording_of,
 )
 from archiver.storage import Database
-from archiver.storage.archive_opening_and_transactions import writing
 from archiver.storage.pages_and_source_hints import last_rowid, moment
+from archiver.storage.transactions import writing
 from archiver.urls import names_second_form, urlkey_or_empty
 
 # -- LSH bands, which show which articles may be near-duplicates of an article

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sqlite3
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from archiver.errors import (
     ArchiveDamaged,
-    ArchiveLocked,
     ArchiveNotFound,
     ArchiveNotWritable,
     ArchiveTooNew,
@@ -22,9 +19,8 @@ from archiver.errors import (
     FileInTheWay,
     NotAnArchive,
 )
-from archiver.frontier.cadence_and_blackout_hours import CLOCK_TOLERANCE
+from archiver.frontier.cadence import CLOCK_TOLERANCE
 from archiver.storage import Database
-from archiver.storage.article_tables.field_candidate_evidence import forget_evidence_kinds
 from archiver.storage.column_values_and_completions import stored_time
 from archiver.storage.disk_and_database_errors import environment_error, file_in_the_way
 from archiver.storage.locks import was_archive
@@ -39,10 +35,10 @@ from archiver.storage.schema_and_migrations import (
     missing_column_or_view,
     pending_migrations,
 )
+from archiver.storage.transactions import BUSY_SECONDS, display_path, notice, path_of
 
 # -- opening
 
-_BUSY_SECONDS = 30.0
 _STATEMENTS = 512
 """The number of prepared statements to cache. Writing a page takes more than Python's default of 128."""
 _LOG_PAGES = 8_000
@@ -134,11 +130,11 @@ def warn_of_clock(db: Database, *, is_crawl: bool = False) -> bool:
     is_behind = newest is not None and newest > now + CLOCK_TOLERANCE
     if newest and (is_behind or (is_crawl and now - newest > _JUMP)) and (path := str(path_of(db))) not in _warned:
         _warned.add(path)
-        _notice.warning(
+        notice.warning(
             "The clock says %s UTC, but the newest crawl of %s began at %s UTC: check the clock, because captures are "
             "stored with its time.",
             f"{now:%Y-%m-%d %H:%M:%S}",
-            _display_path(db),
+            display_path(db),
             f"{newest:%Y-%m-%d %H:%M:%S}",
         )
     return is_behind
@@ -184,11 +180,6 @@ def discard_empty_archive(path: Path) -> None:
             folder.rmdir()
 
 
-def path_of(db: Database) -> Path:
-    """Returns the path of an open archive."""
-    return Path(db.execute("select file from pragma_database_list where name = 'main'").fetchone()[0])
-
-
 def must_open_immutable(file: Path) -> bool:
     """Returns True if a read-only archive must be opened with SQLite's `immutable` option.
 
@@ -223,7 +214,7 @@ def _connect(file: Path, *, read_only: bool) -> sqlite3.Connection:
         options = "?mode=ro&immutable=1" if must_open_immutable(file) else "?mode=ro"
     try:
         uri = file.resolve().as_uri() + options
-        conn = sqlite3.connect(uri, uri=True, timeout=_BUSY_SECONDS, cached_statements=_STATEMENTS)
+        conn = sqlite3.connect(uri, uri=True, timeout=BUSY_SECONDS, cached_statements=_STATEMENTS)
     except sqlite3.OperationalError as error:
         raise environment_error(error, file) from error
     conn.execute("PRAGMA foreign_keys=ON")
@@ -266,82 +257,3 @@ def _check_is_archive(db: Database, file: Path, *, empty: bool) -> bool:
 
 
 # -- write transactions
-
-PATIENCE = 60.0
-"""The number of seconds for which a crawl waits for another program to release the database before it gives up."""
-_RETRY_SECONDS = 0.25
-_RETRY_SOON = f"PRAGMA busy_timeout = {int(_RETRY_SECONDS * 1000)}"
-_RETRY_LONG = f"PRAGMA busy_timeout = {int(_BUSY_SECONDS * 1000)}"
-_NOTICE_AFTER = 2.0
-_notice = logging.getLogger("archiver.notice")
-_SHUTDOWN_PATIENCE = 3.0
-"""Once the program is shutting down, it waits for locks for at most this many seconds in total. Crawls that end
-together write their last pages one after another."""
-_deadline: list[float] = []
-
-
-def stop_waiting_for_locks() -> None:
-    """Limits how long this process still waits for database locks, because it is shutting down."""
-    if not _deadline:
-        _deadline.append(time.monotonic() + _SHUTDOWN_PATIENCE)
-
-
-@contextmanager
-def writing(db: Database, patience: float = PATIENCE, clock: Callable[[], float] = time.monotonic) -> Iterator[None]:
-    """Runs the block in a write transaction, or in a savepoint if a transaction is open; commits it at the end, rolls
-    it back on an error.
-
-    Raises ArchiveLocked if another program holds the lock for longer than `patience` seconds, which `clock` measures.
-    The lock is taken at the beginning (BEGIN IMMEDIATE), because a transaction that reads first cannot continue once
-    another program has written, however long it waits.
-    """
-    if db.conn.in_transaction:
-        try:
-            with db.atomic():
-                yield
-        except BaseException:
-            forget_evidence_kinds(db)
-            raise
-        return
-    _begin_immediate(db, patience, clock)
-    try:
-        yield
-        db.execute("COMMIT")
-    except BaseException:
-        db.rollback()
-        forget_evidence_kinds(db)
-        raise
-
-
-def _begin_immediate(db: Database, patience: float, clock: Callable[[], float]) -> None:
-    begun, notified = clock(), False
-    db.conn.execute(_RETRY_SOON)
-    try:
-        while True:
-            try:
-                db.conn.execute("BEGIN IMMEDIATE")
-                return
-            except sqlite3.OperationalError as error:
-                waited = clock() - begun
-                locked = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-                if not locked:
-                    raise
-                if waited >= patience or (_deadline and time.monotonic() >= _deadline[0]):
-                    raise ArchiveLocked(_display_path(db), waited) from error
-                if waited >= _NOTICE_AFTER and not notified:
-                    notified = True
-                    _notice.warning(
-                        "%s is locked by another program; this one waits for up to %.0f seconds",
-                        _display_path(db),
-                        patience,
-                    )
-    finally:
-        db.conn.execute(_RETRY_LONG)
-
-
-def _display_path(db: Database) -> str:
-    """Returns the path of a database for messages. If the database is inside the working directory, the path is
-    relative to that directory.
-    """
-    path = Path(next((row[2] for row in db.execute("PRAGMA database_list")), ""))
-    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)

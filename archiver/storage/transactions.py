@@ -1,0 +1,113 @@
+"""Write transactions, which wait for other programs."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from archiver.errors import ArchiveLocked
+from archiver.storage import Database
+from archiver.storage.article_tables.field_candidate_evidence import forget_evidence_kinds
+
+BUSY_SECONDS = 30.0
+PATIENCE = 60.0
+"""The number of seconds for which a crawl waits for another program to release the database before it gives up."""
+
+
+_RETRY_SECONDS = 0.25
+
+
+_RETRY_SOON = f"PRAGMA busy_timeout = {int(_RETRY_SECONDS * 1000)}"
+
+
+_RETRY_LONG = f"PRAGMA busy_timeout = {int(BUSY_SECONDS * 1000)}"
+
+
+_NOTICE_AFTER = 2.0
+
+
+notice = logging.getLogger("archiver.notice")
+
+
+_SHUTDOWN_PATIENCE = 3.0
+"""Once the program is shutting down, it waits for locks for at most this many seconds in total. Crawls that end
+together write their last pages one after another."""
+
+
+_deadline: list[float] = []
+
+
+def stop_waiting_for_locks() -> None:
+    """Limits how long this process still waits for database locks, because it is shutting down."""
+    if not _deadline:
+        _deadline.append(time.monotonic() + _SHUTDOWN_PATIENCE)
+
+
+@contextmanager
+def writing(db: Database, patience: float = PATIENCE, clock: Callable[[], float] = time.monotonic) -> Iterator[None]:
+    """Runs the block in a write transaction, or in a savepoint if a transaction is open; commits it at the end, rolls
+    it back on an error.
+
+    Raises ArchiveLocked if another program holds the lock for longer than `patience` seconds, which `clock` measures.
+    The lock is taken at the beginning (BEGIN IMMEDIATE), because a transaction that reads first cannot continue once
+    another program has written, however long it waits.
+    """
+    if db.conn.in_transaction:
+        try:
+            with db.atomic():
+                yield
+        except BaseException:
+            forget_evidence_kinds(db)
+            raise
+        return
+    _begin_immediate(db, patience, clock)
+    try:
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        db.rollback()
+        forget_evidence_kinds(db)
+        raise
+
+
+def _begin_immediate(db: Database, patience: float, clock: Callable[[], float]) -> None:
+    begun, notified = clock(), False
+    db.conn.execute(_RETRY_SOON)
+    try:
+        while True:
+            try:
+                db.conn.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                waited = clock() - begun
+                locked = error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+                if not locked:
+                    raise
+                if waited >= patience or (_deadline and time.monotonic() >= _deadline[0]):
+                    raise ArchiveLocked(display_path(db), waited) from error
+                if waited >= _NOTICE_AFTER and not notified:
+                    notified = True
+                    notice.warning(
+                        "%s is locked by another program; this one waits for up to %.0f seconds",
+                        display_path(db),
+                        patience,
+                    )
+    finally:
+        db.conn.execute(_RETRY_LONG)
+
+
+def display_path(db: Database) -> str:
+    """Returns the path of a database for messages. If the database is inside the working directory, the path is
+    relative to that directory.
+    """
+    path = Path(next((row[2] for row in db.execute("PRAGMA database_list")), ""))
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
+def path_of(db: Database) -> Path:
+    """Returns the path of an open archive."""
+    return Path(db.execute("select file from pragma_database_list where name = 'main'").fetchone()[0])
