@@ -82,7 +82,7 @@ def test_a_run_that_cannot_be_closed_properly_has_failed(tmp_path: Path, monkeyp
 
     archive = tmp_path / "a.db"
     opened = CrawlRun(archive, CrawlOrder("http://127.0.0.1:9/"))
-    monkeypatch.setattr(opened.learner, "finish", burst)
+    monkeypatch.setattr(opened.learning, "finish", burst)
     opened.close(RunEnding("finished", ""))
     assert opened.result is not None
     assert opened.result.outcome == "failed"

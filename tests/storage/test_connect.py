@@ -83,7 +83,8 @@ def test_a_locked_archive_is_reported_as_locked(tmp_path: Path, monkeypatch: pyt
 def test_an_archive_is_made_and_opened_without_sqlite_utils_and_numpy(tmp_path: Path) -> None:
     program = (
         "import pathlib, sys\n"
-        "from archiver.storage.archive_opening import open_archive, writing\n"
+        "from archiver.storage.archive_opening import open_archive\n"
+        "from archiver.storage.transactions import writing\n"
         f"file = pathlib.Path({str(tmp_path / 'a.db')!r})\n"
         "open_archive(file, create=True).close()\n"
         "db = open_archive(file)\n"
