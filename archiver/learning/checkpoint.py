@@ -84,6 +84,7 @@ class Learning:
         self._next = _FIRST
         self._dated = self._undated = 0
         self._watch = RuleWatch()
+        self._read: dict[str, Article] = {}  # the articles of `_plain` that this run has read
         last = last_run(db, site["id"])
         is_continued = last is not None and last["outcome"] != "finished"
         self._plain = [] if not is_continued else posts_fetched_since(db, site["id"], run.crawl_started)
@@ -102,6 +103,8 @@ class Learning:
             self._watch.observe(ReadPost(key, result.at, article.title, fits), article)
         elif article.body:
             self._plain.append(key)
+            if self.model.page_objects.of(result.final_url) is None:  # rules are learned from what extraction reads
+                self._read[key] = article
 
     @property
     def lacks_posts(self) -> int | None:
@@ -187,6 +190,7 @@ class Learning:
             )
             self._plain = []
             if rules is None:
+                self._read.clear()
                 return
             with writing(self._db):
                 at, site_id = datetime.now(UTC), self._site["id"]
@@ -198,6 +202,7 @@ class Learning:
                 self._read_again(posts, stored)
         if rules.fields:
             self._read_again(self._captured(keys[ENOUGH:]), stored)
+        self._read.clear()
 
     def _read_again(self, posts: Iterable[_CapturedPost], rules: SiteRules) -> None:
         """Replaces the stored articles of posts by what the rules read."""
@@ -235,7 +240,9 @@ class Learning:
             if page is None or len(page.text) > _MAX_PAGE_LENGTH:
                 continue
             hint = hint_of_capture(self._db, capture_id)
-            article = extract_page(page, hint, rules=rules, decided=(PageKind.POST, rule))
+            article = None if without_any_rules else self._read.get(key)
+            if article is None:
+                article = extract_page(page, hint, rules=rules, decided=(PageKind.POST, rule))
             yield _CapturedPost(key, page, hint, article)
 
     def _certain_others(self) -> Iterator[Page]:
