@@ -119,9 +119,6 @@ DOWNLOADER_MIDDLEWARES: dict[str, Any] = {
 }
 ITEM_PIPELINES: dict[str, Any] = {
     "archiver.pipelines.ValidatePipeline": 100,
-    "archiver.pipelines.IdentifyPipeline": 300,
-    "archiver.pipelines.GuardPipeline": 400,
-    "archiver.pipelines.RevisePipeline": 500,
     "archiver.pipelines.StorePipeline": 900,
 }
 EXTENSIONS: dict[str, Any] = {

@@ -15,7 +15,7 @@ from itertools import takewhile
 from statistics import median
 from typing import Literal
 
-from archiver.articles.hold_rules import MASS_RULES, REASONS, HoldRule
+from archiver.articles.guard import MASS_RULES, REASONS, HoldRule
 from archiver.fields import ESSENTIAL, MEASURED
 from archiver.frontier.cadence import CLOCK_TOLERANCE, format_period
 from archiver.health.lost_fields_bursts_and_silences import (

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from archiver.articles.article_comparison import is_other_page, no_longer_shows
-from archiver.articles.hold_rules import GONE_RULES, REASONS, HoldRule
+from archiver.articles.decision import REMOVED
+from archiver.articles.guard import GONE_RULES, REASONS, HoldRule
 from archiver.articles.impossible_values import drop_impossible_values
 from archiver.errors import PageNotHeld, RunNotFound
 from archiver.extraction.article_extraction_with_site_rules import extract_page
@@ -30,7 +31,6 @@ from archiver.storage.article_tables.article_storing_and_withdrawal import undo_
 from archiver.storage.article_tables.field_candidate_evidence import forget_evidence_kinds
 from archiver.storage.article_tables.multipage_articles import parts_of
 from archiver.storage.held_pages import release_page, remember_accepted_gains
-from archiver.storage.page_guard import REMOVED
 from archiver.storage.page_result_writer import Storing, StoringRun, store_again
 from archiver.storage.pages_and_source_hints import EPOCH, hint_of_capture, moment, stamp
 from archiver.storage.run_records import Counts, forget_run_health

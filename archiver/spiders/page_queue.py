@@ -13,7 +13,7 @@ from datetime import UTC, timedelta
 from typing import Any
 
 from archiver.articles.article_comparison import is_other_post
-from archiver.articles.hold_rules import HoldRule
+from archiver.articles.guard import HoldRule
 from archiver.discovery import soft404_and_walls
 from archiver.frontier.fetch_order_and_revisits import SIDE_LISTING_PRIORITY, VOUCHING_SOURCES
 from archiver.items import Article, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult

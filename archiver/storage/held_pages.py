@@ -1,11 +1,10 @@
 """The tables `held_pages` and `held_gains`: pages whose new state is not stored until it is confirmed, and what these
-states contain beyond the stored posts. `archiver.storage.page_guard` decides which pages are held. All functions expect
+states contain beyond the stored posts. `archiver.articles.guard` decides which pages are held. All functions expect
 to run inside the caller's transaction.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -14,8 +13,9 @@ from datetime import datetime
 from typing import Any
 from zlib import crc32
 
-from archiver.articles.article_comparison import fold_words
-from archiver.articles.hold_rules import (
+from archiver.articles.edits import gains
+from archiver.articles.guard import (
+    CHANGED_TOGETHER,
     GONE_RULES,
     LOOK_EVERY,
     MIN_CHANGED,
@@ -24,7 +24,6 @@ from archiver.articles.hold_rules import (
     TOGETHER,
     Hold,
     HoldRule,
-    gains,
 )
 from archiver.frontier.fetch_order_and_revisits import DEFAULT_REVISIT, next_try_of_new_page
 from archiver.items import Article, Outcome
@@ -35,11 +34,6 @@ _FEW = 20
 """If a site has at most this many held pages, all of them are fetched again each day. If it has more held pages, about
 this many are fetched each day, and the others every third day."""
 _LATER = 3 * LOOK_EVERY
-
-
-def text_digest(body: str) -> str:
-    """Returns the digest of a text of any length, by which pages that show the same text are recognized."""
-    return hashlib.blake2b(fold_words(body).encode(), digest_size=12).hexdigest()
 
 
 def hold_of(db: Database, key: str) -> Hold | None:
@@ -117,16 +111,16 @@ def next_look(db: Database, site_id: int, key: str, rule: str, at: datetime) -> 
     return at + (LOOK_EVERY if crc32(key.encode()) % share == 0 else _LATER)
 
 
-def shows_shared_text(db: Database, site_id: int, key: str, digest: str) -> bool:
-    """Returns True if the text with this digest belongs to the site and not to a post, because enough other held pages
-    of the site show the same text.
+def count_showing_text(db: Database, site_id: int, key: str, digest: str) -> int:
+    """Returns how many held pages of the site, other than the one at the urlkey `key`, show the text with this
+    digest.
     """
     found = db.execute(
         "select count(*) from held_pages h join pages p on p.id = h.page_id "
         "where p.site_id = ? and h.text_digest = ? and p.urlkey <> ?",
         [site_id, digest, key],
-    ).fetchone()[0]
-    return bool(found >= SHARED_BY)
+    ).fetchone()
+    return int(found[0])
 
 
 def mark_shared(db: Database, site_id: int, digest: str) -> None:
@@ -207,16 +201,6 @@ def has_accepted_gain(db: Database, site_id: int, old: Article, new: Article) ->
     return bool(row and row[0]) and not set(json.loads(row[0])).isdisjoint(gains(old, new))
 
 
-_CHANGED = (HoldRule.MASS_CHANGE, HoldRule.SHARED_CHANGE)
-
-
-def is_run_held(db: Database, site_id: int) -> bool:
-    """Returns True if pages of the site are held because an unusual share of its posts changed. Other pages that change
-    are then held, too.
-    """
-    return count_held_by(db, site_id, _CHANGED) > 0
-
-
 def last_run_before_hold(db: Database, site_id: int, rule: HoldRule) -> datetime | None:
     """Returns when the last run began before pages of the site were first held by this rule; None if none is held."""
     (began,) = db.execute(
@@ -234,7 +218,7 @@ def is_left_from_fault(db: Database, site_id: int, key: str, article_id: int) ->
     (left,) = db.execute(
         "select count(*) from held_pages h join pages p on p.id = h.page_id where p.site_id = ? and h.rule in (?, ?) "
         "and p.urlkey <> ?",
-        [site_id, *_CHANGED, key],
+        [site_id, *sorted(CHANGED_TOGETHER), key],
     ).fetchone()
     row = db.execute(
         "select r.held from revisions v join runs r on r.id = v.run_id where v.article_id = ? and v.revision = 1",

@@ -8,16 +8,12 @@ from __future__ import annotations
 import json
 from datetime import datetime
 
+from archiver.articles.decision import LOOP, LOOP_RULE
 from archiver.items import DiscoverySource
 from archiver.storage import Database
 from archiver.storage import pages_and_source_hints as pages
 from archiver.storage.pages_and_source_hints import EPOCH, stamp
 from archiver.urls import urlkey
-
-REDIRECT_LOOP_RULE = "redirect-loop"
-
-
-REASON = "it redirects in a loop"
 
 
 def redirect_chain(db: Database, key: str) -> list[str]:
@@ -61,7 +57,7 @@ def fail_redirect_loop(db: Database, key: str) -> int:
         db.execute(
             "update pages set outcome = 'failed', rule = ?, reason = ?, attempts = attempts + 1 "
             "where urlkey = ? and outcome <> 'failed'",
-            [REDIRECT_LOOP_RULE, REASON, other],
+            [LOOP_RULE, LOOP, other],
         ).rowcount
         for other in others
     )

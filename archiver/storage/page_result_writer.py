@@ -1,8 +1,8 @@
-"""Writes page results to the archive, in batches of one transaction. Each result passes five stages: enter, identify,
-guard, revise and record.
+"""Writes page results to the archive, in batches of one transaction.
 
-A stage is a function of the run and of one result. It expects to run inside the batch's transaction, because its
-decisions depend on the rows written for earlier results.
+`store` shows the steps of one result: `enter` what its page shows of other pages, `look_up` what is stored of its post,
+`settle` what becomes of it (`articles.decision.decide`), and `record` the page's row. Each step expects to run inside
+the batch's transaction, because it depends on the rows written for earlier results.
 """
 
 from __future__ import annotations
@@ -14,10 +14,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from archiver.articles.hold_rules import GONE_RULES, REASONS, HoldRule, is_redated
+from archiver.articles.decision import LOOP_RULE, decide
+from archiver.articles.guard import GONE_RULES, REASONS, HoldRule
 from archiver.articles.post_verdicts_by_page_form import OTHER_FORM_RULE
-from archiver.discovery.source_hints_and_trust import is_announced
-from archiver.extraction.page_classifier import BY_SOURCE
 from archiver.frontier.edit_estimates import SAMPLE_REASON
 from archiver.frontier.fetch_order_and_revisits import (
     DEFAULT_REVISIT,
@@ -82,7 +81,7 @@ from archiver.storage.held_pages import has_accepted_gain, next_look, release_fo
 from archiver.storage.listed_values import store_listed_categories, store_listed_dates
 from archiver.storage.page_discoveries import record_discovered_urls
 from archiver.storage.page_form_evidence_and_post_verdicts import SiteForms
-from archiver.storage.page_guard import FetchedPost, guard_page
+from archiver.storage.page_guard import FetchedPost, store_verdict
 from archiver.storage.recent_changes import are_changes_unusual, forget_old_changes, hold_recent_changes, record_change
 from archiver.storage.run_records import Counts, check_run, crawl_started
 from archiver.storage.run_statistics import RunStatistics
@@ -160,15 +159,11 @@ class Effect:
 
 @dataclass(slots=True)
 class Storing:
-    """A page result on its way through the stages, with the findings of each stage.
+    """A page result on its way into the archive, with what was found out so far.
 
     - `counts`: the counts of the result's batch.
     - `found`: the discovered URLs that are new.
-    - `known`: what was stored of the page before this result.
-    - `removal`: the tombstone that forbids storing the post.
-    - `row`: the stored article that the page shows; None if it is new.
-    - `is_unknown`: True if nothing in the archive may belong to the article
-      (`article_urls_and_identification.is_unknown`).
+    - `post`: what was stored of the page and its post before this result.
     - `is_confirmed`: True if the page was held and its new state is now stored.
     - `held`: the urlkeys of the pages that the batch's results held.
     """
@@ -177,10 +172,7 @@ class Storing:
     counts: Counts
     capture_id: int | None = None
     found: list[DiscoveredURL] = field(default_factory=list)
-    known: pages.PageState = field(default_factory=pages.PageState)
-    removal: tombstones.Tombstone | None = None
-    row: dict[str, Any] | None = None
-    is_unknown: bool = False
+    post: FetchedPost | None = None
     effect: Effect | None = None
     is_confirmed: bool = False
     held: set[str] = field(default_factory=set)
@@ -189,8 +181,18 @@ class Storing:
     def key(self) -> str:
         return urlkey(self.result.url)
 
+    @property
+    def stored(self) -> FetchedPost:
+        assert self.post is not None
+        return self.post
 
-Stage = Callable[[StoringRun, Storing], None]
+    @property
+    def row(self) -> dict[str, Any] | None:
+        return self.stored.row
+
+    @property
+    def known(self) -> pages.PageState:
+        return self.stored.known
 
 
 def enter(run: StoringRun, storing: Storing) -> None:
@@ -216,80 +218,47 @@ def enter(run: StoringRun, storing: Storing) -> None:
         pages.make_due_now(db, result.next_pages, run.started)
 
 
-def identify(run: StoringRun, storing: Storing) -> None:
-    """Finds out what the page is: a further page of a post, part of a redirect loop, a removed post, or the page of an
-    article. In the last case, finds the article, too.
+def look_up(run: StoringRun, storing: Storing) -> None:
+    """Looks up what is stored of the page and its post. A post that is split over several pages is joined with its
+    stored parts.
     """
     db, result = run.db, storing.result
     is_extracted = result.article is not None
-    storing.counts.fetched += result.status is not None
-    known = storing.known = pages.page_state(db, storing.key, result.hint_id)
+    known = pages.page_state(db, storing.key, result.hint_id)
     is_claim = result.rule == multipage_articles.CLAIMED_PART_RULE
     if result.article and is_claim and multipage_articles.is_own_post(db, result):
         result = replace(result, outcome=Outcome.ARCHIVED, kind=PageKind.POST, rule=result.article.kind_rule, reason="")
     if result.outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED):
         result = multipage_articles.join_parts_of(db, result, has_parts=known.has_parts)
-    if result.outcome is Outcome.DUPLICATE and page_redirects.closes_redirect_loop(
-        db, storing.key, urlkey(result.final_url), run.crawl_started
-    ):
-        result = replace(
-            result, outcome=Outcome.FAILED, rule=page_redirects.REDIRECT_LOOP_RULE, reason=page_redirects.REASON
-        )
-    if result.article is not None:
-        storing.is_unknown = is_unknown(db, run.site["name"], result.article, result.redirects)
-    if result.article is not None and not storing.is_unknown:
-        storing.removal = tombstones.tombstone_of(db, run.site["name"], result.article)
-        if result.outcome is Outcome.ARCHIVED and storing.removal is None:
-            storing.row = find_article_of(db, run.site["name"], result.article, result.redirects)
-            if storing.row and release_borrowed_address(db, storing.row, result.article):
-                storing.row = None
-            if storing.row is None and _is_only_target(run, storing.key, result):
-                result = replace(
-                    result,
-                    outcome=Outcome.NOT_ARTICLE,
-                    kind=PageKind.OTHER,
-                    article=None,
-                    reason="a post redirects to it, and it shows neither this post nor signs of another",
-                )
-            elif is_extracted and result.article is not None:
-                kept = keep_page_object_values(db, storing.row, result.article)
-                result = replace(result, article=kept)
-    storing.result = result
+    article, site = result.article, run.site["name"]
+    post = FetchedPost(db, run.site, run.run_id, run.crawl_started, storing.key, known, new=article)
+    if result.outcome is Outcome.DUPLICATE:
+        target = urlkey(result.final_url)
+        post.closes_redirect_loop = page_redirects.closes_redirect_loop(db, storing.key, target, run.crawl_started)
+    if article is not None:
+        post.is_unknown = is_unknown(db, site, article, result.redirects)
+        if not post.is_unknown:
+            post.tombstone = tombstones.tombstone_of(db, site, article)
+        if not post.is_unknown and post.tombstone is None and result.outcome is Outcome.ARCHIVED:
+            row = find_article_of(db, site, article, result.redirects)
+            post.row = None if row and release_borrowed_address(db, row, article) else row
+            if is_extracted:
+                post.new = keep_page_object_values(db, post.row, article)
+                result = replace(result, article=post.new)
+    storing.result, storing.post = result, post
 
 
-def _is_only_target(run: StoringRun, key: str, result: PageResult) -> bool:
-    """Returns True if a page counts as a post only because stored posts redirect to it."""
-    query = "select 1 from pages p join articles a on a.urlkey = p.urlkey where p.redirect_urlkey = ?"
-    return result.rule == BY_SOURCE and run.db.execute(query, [key]).fetchone() is not None
-
-
-def guard(run: StoringRun, storing: Storing) -> None:
-    """Holds a page whose new state must not replace what is stored: the result's outcome becomes HELD. A held page that
-    shows its post again, or whose new state has been confirmed, is released.
-
-    A stored capture that is extracted again is never held.
+def settle(run: StoringRun, storing: Storing, *, is_reread: bool) -> None:
+    """Decides what becomes of the page, holds or releases it, and changes its article: stores it, a new revision or a
+    further part, marks the post as gone, and so on.
     """
-    if run.run_id is None or storing.removal is not None:
-        return
-    post = FetchedPost(storing.key, storing.row, run.run_id, run.crawl_started, _is_announced(storing), storing.known)
-    guarded = guard_page(run.db, run.site, post, storing.result)
-    storing.result, storing.is_confirmed = guarded.result, guarded.is_confirmed
-    storing.counts.gone -= guarded.taken_back
-
-
-def revise(run: StoringRun, storing: Storing) -> None:
-    """Changes the article of a page according to the result's outcome: stores a new revision or a further part, marks
-    the post as gone, and so on.
-    """
-    result = storing.result
+    verdict = decide(storing.result, storing.stored, is_reread=is_reread)
+    storing.result = verdict.result
+    storing.is_confirmed |= verdict.is_confirmed
+    storing.counts.gone -= store_verdict(storing.stored, verdict)
     if _may_change_articles(storing):
         run.complete_articles()
-    if storing.removal is not None:
-        # The post was removed under another URL. Its new capture is erased before the next crawl begins.
-        tombstones.keep_url_out(run.db, storing.removal, result.url)
-        storing.effect = Effect(Outcome.REFUSED, storing.removal.explanation)
-        return
-    storing.effect = _EFFECTS.get(result.outcome, _store_nothing)(run, storing)
+    storing.effect = _EFFECTS.get(storing.result.outcome, _store_nothing)(run, storing)
 
 
 def _may_change_articles(storing: Storing) -> bool:
@@ -300,7 +269,7 @@ def _may_change_articles(storing: Storing) -> bool:
         or known.article_id is not None
         or known.has_article
         or result.outcome in (Outcome.DUPLICATE, Outcome.PART)
-        or (result.outcome is Outcome.ARCHIVED and not storing.is_unknown)
+        or (result.outcome is Outcome.ARCHIVED and not storing.stored.is_unknown)
         or result.parts
         or (result.article is not None and result.article.parts)
     )
@@ -328,9 +297,8 @@ def record(run: StoringRun, storing: Storing) -> None:
         reason = "; ".join(filter(None, (reason, phrase)))
     if _is_delisted(run, storing, effect):
         reason = "; ".join(filter(None, (reason, f"{storing.known.reason}, {STILL_ONLINE}")))
-    rule = tombstones.RULE if effect.outcome is Outcome.REFUSED and result.article else result.rule
-    if (effect.outcome, reason, rule) != (result.outcome, result.reason, result.rule):
-        storing.result = replace(result, outcome=effect.outcome, reason=reason, rule=rule)
+    if (effect.outcome, reason) != (result.outcome, result.reason):
+        storing.result = replace(result, outcome=effect.outcome, reason=reason)
     pages.record_result(
         db,
         storing.result,
@@ -347,23 +315,31 @@ def record(run: StoringRun, storing: Storing) -> None:
         listed_posts.read_list_of(db, storing.key, run.site_id, run.started)
     if effect.outcome in (Outcome.GONE, Outcome.NOT_ARTICLE) and run.run_id is not None:
         pages.make_posts_redirecting_due(db, storing.key)
-    if rule == page_redirects.REDIRECT_LOOP_RULE:
+    if storing.result.rule == LOOP_RULE:
         storing.counts.failed += page_redirects.fail_redirect_loop(db, storing.key)
     _recheck_vanished(run, storing)
 
 
-STAGES: tuple[Stage, ...] = (enter, identify, guard, revise, record)
-"""The stages in order. A result with the outcome DUE passes only the first stage, because further documents of its
-source are still to be fetched."""
+def store(run: StoringRun, storing: Storing) -> None:
+    """Stores one page result: what its page shows of other pages, what becomes of its article, and its own row. Of a
+    result with the outcome DUE, only the first is stored, because further documents of its source are still to be
+    fetched.
+    """
+    enter(run, storing)
+    if storing.result.outcome is not Outcome.DUE:
+        look_up(run, storing)
+        settle(run, storing, is_reread=run.run_id is None)
+        record(run, storing)
 
 
 def store_again(run: StoringRun, storing: Storing) -> None:
-    """Stores the result of a stored capture that is extracted again: it passes all stages but `enter`, which it passed
-    when it was fetched, and `guard`.
+    """Stores the result of a stored capture that is extracted again. What its page shows of other pages was stored when
+    it was fetched.
     """
     try:
-        for stage in (identify, revise, record):
-            stage(run, storing)
+        look_up(run, storing)
+        settle(run, storing, is_reread=True)
+        record(run, storing)
         run.complete_articles()
         run.forms.write()
     finally:
@@ -384,7 +360,7 @@ def _store_archived(run: StoringRun, storing: Storing) -> Effect:
         # the edit.
         capture_id = extractor = None
     observed = Observation(result.at, run.crawl_started, capture_id, run.run_id, result.redirects, extractor)
-    if storing.is_unknown:
+    if storing.stored.is_unknown:
         run.incomplete.append(insert_article(db, run.site["name"], result.article, observed))
         stored = Stored(run.incomplete[-1].id, Change.NEW)
     else:
@@ -434,17 +410,7 @@ def _record_edit(run: StoringRun, storing: Storing, article_id: int) -> None:
         [article_id],
     ).fetchone()
     if not same_as:
-        record_change(run.db, storing.key, article_id, number, storing.result.at, announced=_is_announced(storing))
-
-
-def _is_announced(storing: Storing) -> bool:
-    """Returns True if a source had announced the change of a page. If the post claims to be newer than its capture, the
-    announcement does not count: a site whose pages give every post today's date does the same in its feed.
-    """
-    row, article = storing.row, storing.result.article
-    if row is not None and article is not None and (first_seen := pages.moment(row["first_seen"])):
-        return is_announced(storing.known.reason) and not is_redated(article_from_row(row), article, first_seen)
-    return is_announced(storing.known.reason)
+        record_change(run.db, storing.key, article_id, number, storing.result.at, announced=storing.stored.is_announced)
 
 
 _SHOWN_AS_STORED = (Change.UNCHANGED, Change.REEXTRACTED, Change.STUB)
@@ -569,6 +535,13 @@ def _store_held(run: StoringRun, storing: Storing) -> Effect:
     return Effect(Outcome.HELD, result.reason)
 
 
+def _store_refused(run: StoringRun, storing: Storing) -> Effect:
+    """Keeps out the address of a removed post. Its new capture is erased before the next crawl begins."""
+    if storing.stored.tombstone is not None:
+        tombstones.keep_url_out(run.db, storing.stored.tombstone, storing.result.url)
+    return _store_nothing(run, storing)
+
+
 def _store_nothing(run: StoringRun, storing: Storing) -> Effect:
     """Changes no article; the page keeps the result's outcome and reason."""
     return Effect(storing.result.outcome, storing.result.reason)
@@ -582,6 +555,7 @@ _EFFECTS: dict[Outcome, Callable[[StoringRun, Storing], Effect]] = {
     Outcome.UNCHANGED: _store_unchanged,
     Outcome.NOT_ARTICLE: _store_not_article,
     Outcome.HELD: _store_held,
+    Outcome.REFUSED: _store_refused,
 }
 
 
@@ -716,7 +690,6 @@ class PageWriter:
 
     - `counts`: the counts of all results written so far.
     - `measuring`: the statistics of the run.
-    - `stages`: the functions that each result passes in the batch's transaction.
     - `on_written`: called for each written result with the result, the ID of its article and its new discovered URLs.
     - `kept`: returns a context manager around each batch that undoes the effects of `on_written` if the batch is rolled
       back.
@@ -727,7 +700,6 @@ class PageWriter:
     def __init__(self, run: StoringRun, before_commit: Callable[[], None] = lambda: None) -> None:
         self.counts = Counts()
         self.measuring = RunStatistics()
-        self.stages: tuple[Stage, ...] = STAGES
         self.on_written: Callable[[PageResult, int | None, list[DiscoveredURL]], None] | None = None
         self.kept: Callable[[], AbstractContextManager[None]] = nullcontext
         self._run = run
@@ -832,10 +804,7 @@ class PageWriter:
             )
 
     def _write(self, storing: Storing) -> Storing:
-        for stage in self.stages:
-            stage(self._run, storing)
-            if storing.result.outcome is Outcome.DUE:
-                return storing
+        store(self._run, storing)
         if self.on_written and storing.effect is not None:
             self.on_written(storing.result, storing.effect.article_id, storing.found)
         return storing

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from archiver.articles.hold_rules import (
+from archiver.articles.edits import gains, is_cut_off, text_digest
+from archiver.articles.guard import (
     LOOK_EVERY,
     REASONS,
     SHARED_BY,
@@ -20,15 +21,13 @@ from archiver.articles.hold_rules import (
     Hold,
     HoldRule,
     are_unusual_losses,
-    gains,
-    is_cut_off,
     is_unusual,
 )
 from archiver.items import Article, Outcome
 from archiver.storage import Database
 from archiver.storage.article_tables.article_and_revision_rows import article_from_revision, revision_rows
 from archiver.storage.article_tables.article_storing_and_withdrawal import undo_revision
-from archiver.storage.held_pages import hold_page, mark_shared_changes, text_digest
+from archiver.storage.held_pages import hold_page, mark_shared_changes
 from archiver.storage.pages_and_source_hints import stamp
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
 
-from archiver.articles.hold_rules import GONE_RULES, HoldRule
+from archiver.articles.guard import GONE_RULES, HoldRule
 from archiver.discovery.url_classifier_and_patterns import SCOPE
 from archiver.extraction.page_classifier import is_declared
 from archiver.fields import OWN_TEXTS

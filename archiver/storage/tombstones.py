@@ -18,8 +18,6 @@ from archiver.items import Article
 from archiver.storage import Database
 from archiver.urls import start_address, urlkey
 
-RULE = "removed"
-"""The rule of pages whose URLs belong to posts that were removed from the archive."""
 _COLUMNS = "id, article_id, site, url, reason, requested_by, removed_at, erased_at, allowed_at"
 
 

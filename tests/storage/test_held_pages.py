@@ -13,7 +13,7 @@ import pytest
 from sqlite_utils import Database
 
 from archiver.articles.article_comparison import fold_words
-from archiver.articles.hold_rules import LOOK_EVERY
+from archiver.articles.guard import LOOK_EVERY
 from archiver.errors import RunNotFound
 from archiver.items import Article, DiscoveredURL, DiscoverySource, Evidence, Outcome, PageKind, PageResult, SourceHint
 from archiver.maintenance.run_undoing_and_held_page_release import release_held, undo_run

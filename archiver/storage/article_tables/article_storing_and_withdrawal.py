@@ -28,7 +28,7 @@ from archiver.articles.article_comparison import (
     with_unconfirmed,
     without_known_tags,
 )
-from archiver.articles.hold_rules import GONE_RULES
+from archiver.articles.guard import GONE_RULES
 from archiver.articles.revision_order_reverts_and_kept_values import (
     MOST_REVERTS,
     Revert,
