@@ -19,7 +19,6 @@ from lxml.etree import _Element as Element
 from archiver.extraction import candidate_choice_and_declared_fields as candidate_choice
 from archiver.extraction import category_and_tag_candidates as _categories
 from archiver.extraction import date_candidates as _dates
-from archiver.extraction import geotags as _geotags
 from archiver.extraction import title_candidates_and_site_names as _title
 from archiver.extraction.authors import agency_credits_datelines_and_closing_byline as credits
 from archiver.extraction.authors import author_candidates as _authors
@@ -27,8 +26,7 @@ from archiver.extraction.authors.heading_byline import BylineBlock
 from archiver.extraction.body import NO_TEXT, RenderedText, below_title_line, hint_body, render_container
 from archiver.extraction.body import extract_body as read_body
 from archiver.extraction.date_parser import Moment, url_date, visible_date
-from archiver.extraction.geotags import geotag_evidence as geo_evidence
-from archiver.extraction.geotags import geotags, parse_place_key, with_publisher_role
+from archiver.extraction.geotags import geotag_evidence, geotags, parse_place_key, public_markup, with_publisher_role
 from archiver.extraction.page_classifier import (
     Answer,
     PostLocator,
@@ -188,14 +186,14 @@ def _with_rest(article: Article, reader: SiteReader, text: _Text) -> Article:
         frozenset(parse_place_key(p) for p in reader.rules.places),
     )
     others = [Evidence("credits", one, "text", "", 0.7) for one in named]
-    others += geo_evidence(page, post, places) if places else []
+    others += geotag_evidence(page, post, places) if places else []
     declared = candidate_choice.declared_fields(
         page, top, hint, candidate_choice.PostText.of(article.title, article.body, article.markup, top)
     )
     return replace(
         article,
         geotags=places,
-        markup=_geotags.public_markup(post, article.markup),
+        markup=public_markup(post, article.markup),
         credits=named,
         **declared.values,
         post_id=candidate_choice.post_id(page, hint),
@@ -482,9 +480,9 @@ def _extract_generally(
 
     named = credits.credits_of_post(page, post, text.text, tail, beside.lines)
     evidence += [Evidence("credits", one, "text", "", 0.7) for one in named]
-    places = _geotags.geotags(page, post, hint, credits.dateline_place(text.text))
-    evidence += _geotags.geotag_evidence(page, post, places)
-    markup = _geotags.public_markup(post, markup)
+    places = geotags(page, post, hint, credits.dateline_place(text.text))
+    evidence += geotag_evidence(page, post, places)
+    markup = public_markup(post, markup)
     element = post.body if post.title is None else post.title
     holder = post.body if plain else picture_holder(post)
     declared = candidate_choice.declared_fields(
