@@ -50,18 +50,6 @@ def forget_lost(db: Database, warc_file: str, records: frozenset[tuple[int, int]
     return len(lost)
 
 
-def set_missing_capture(db: Database, article_id: int, capture_id: int | None) -> None:
-    """If the capture of the article's current revision was lost, links the revision to the capture `capture_id`, which
-    shows the same content.
-    """
-    db.execute("update articles set capture_id = ? where id = ? and capture_id is null", [capture_id, article_id])
-    db.execute(
-        "update revisions set capture_id = ? where article_id = ? and capture_id is null and revision = "
-        "(select revision from articles where id = ?)",
-        [capture_id, article_id, article_id],
-    )
-
-
 def files_of_broken_runs(db: Database, site_id: int) -> set[str]:
     """Returns the names of this site's WARC files whose run was never closed because its process died."""
     runs = [

@@ -69,6 +69,7 @@ from archiver.storage.article_tables.article_urls_and_identification import (
     make_own_url,
     urls_redirecting_to,
 )
+from archiver.storage.article_tables.captures_redirects_and_import_records import set_missing_capture
 from archiver.storage.article_tables.field_candidate_evidence import (
     Entry,
     decode_evidence,
@@ -82,7 +83,6 @@ from archiver.storage.article_tables.field_candidate_evidence import (
     unpack_evidence,
 )
 from archiver.storage.article_tables.near_duplicate_clusters import ArticleText
-from archiver.storage.capture_recovery import set_missing_capture
 from archiver.storage.column_values_and_completions import IS_LIVE, stored_time
 from archiver.storage.pages_and_source_hints import insert_row, late_hint, resolve_redirects, stamp, update_row
 from archiver.storage.tombstones import NEXT_ARTICLE_ID

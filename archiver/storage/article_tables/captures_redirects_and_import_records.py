@@ -743,3 +743,15 @@ def end_import(db: Database, import_id: int, outcome: str, tally: ImportCounts, 
 def warc_ends_of_imports(db: Database) -> dict[str, int]:
     """Returns, for each WARC file written by imports, the offset in bytes at which its last recorded record ends."""
     return dict(db.execute("select warc_file, max(warc_end) from imports where warc_file is not null group by 1"))
+
+
+def set_missing_capture(db: Database, article_id: int, capture_id: int | None) -> None:
+    """If the capture of the article's current revision was lost, links the revision to the capture `capture_id`, which
+    shows the same content.
+    """
+    db.execute("update articles set capture_id = ? where id = ? and capture_id is null", [capture_id, article_id])
+    db.execute(
+        "update revisions set capture_id = ? where article_id = ? and capture_id is null and revision = "
+        "(select revision from articles where id = ?)",
+        [capture_id, article_id, article_id],
+    )
