@@ -252,7 +252,7 @@ def store_verdict(post: FetchedPost, verdict: Verdict) -> int:
     """
     db = post.db
     if verdict.hold is not None:
-        return _hold(db, post, verdict, verdict.hold)
+        return _store_hold(db, post, verdict, verdict.hold)
     if verdict.is_released and post.hold is not None:
         release_page(db, post.key)
     if verdict.ended is not None:
@@ -262,7 +262,7 @@ def store_verdict(post: FetchedPost, verdict: Verdict) -> int:
     return 0
 
 
-def _hold(db: Database, post: FetchedPost, verdict: Verdict, hold: Hold) -> int:
+def _store_hold(db: Database, post: FetchedPost, verdict: Verdict, hold: Hold) -> int:
     """Stores a hold, and what it means for other pages. Returns how many posts are online again that this run had
     marked as gone.
     """
