@@ -12,7 +12,6 @@ from urllib.parse import quote, unquote, urlsplit
 from lxml.etree import _Element as Element
 from slugify import slugify
 
-from archiver.extraction.authors.author_markup_and_marked_lines import leads_to_person
 from archiver.extraction.candidate_choice_and_declared_fields import resolve_terms
 from archiver.extraction.category_and_tag_links import (
     FOLDER_WORDS,
@@ -25,6 +24,7 @@ from archiver.extraction.category_and_tag_links import (
     is_term,
     kind_of_address,
     kind_of_label,
+    leads_to_person,
     slug_of,
     term_links,
     terms_in_lists,

@@ -920,3 +920,47 @@ def is_beside_list(el: Element, known: dict[Element, bool]) -> bool:
         at = at.getparent()
     known.update(dict.fromkeys(passed, is_beside))
     return is_beside
+
+
+_PERSON_PAGE = lazy_regex(  # not "/licenses/by/4.0/", which is a licence of Creative Commons
+    r"(?<!/licenses)/(?:author|authors|autor|autores|auteur|auteurs|autori|autore|profile|profiles|profil|people|person|staff|by|"
+    r"contributor|contributors|user|users|member|members|writer|writers|columnist|columnists|expert|experts|journalist|"
+    r"journalists|reporter|reporters|yazar|yazarlar|penulis|tac-gia|team|our-team|bio|bios|u|u/\d+|bloggers?|redakteur|"
+    r"redaktion|redaction|zuozhe)/[^/]+/?$|/@[\w.-]+/?$|/(?:author|profile|user)s?-[\w-]+/?$",
+    re.IGNORECASE,
+)
+
+
+_ACCOUNT_TOOL = lazy_regex(
+    r"/(?:log-?(?:in|out|on|off)|sign-?(?:in|up|out|on)|regist(?:er|ration)|join|account|password|subscribe|anmelden|connexion|"
+    r"inscription|giris|kayit|entrar|acceso|registro|cadastro|zaloguj|logowanie|rejestracja)(?:\.\w{2,5})?/?$",
+    re.IGNORECASE,
+)
+
+
+_TERM_PAGE = lazy_regex(
+    r"/(?:category|categories|tag|tags|topic|topics|section|label|kategorie|categoria|categorie|rubrik|tema|temas|"
+    r"chu-de|chuyen-muc|archive|archives|\d{4}/\d\d?)(?:/|$)",
+    re.IGNORECASE,
+)
+
+
+@lru_cache(maxsize=8192)
+def leads_to_person(href: str) -> bool:
+    """Returns True if an address looks like that of an author's page, such as "/author/jane-doe"."""
+    try:
+        parts = urlsplit(href)
+    except ValueError:
+        return False
+    if _ACCOUNT_TOOL.search(parts.path):
+        return False
+    return bool(_PERSON_PAGE.search(parts.path) or re.search(r"(?:^|&)author(?:_name)?=", parts.query))
+
+
+@lru_cache(maxsize=8192)
+def leads_to_term(href: str) -> bool:
+    """Returns True if an address looks like that of the posts in a category, with a tag, on a topic or of a month."""
+    try:
+        return bool(_TERM_PAGE.search(urlsplit(href).path))
+    except ValueError:
+        return False

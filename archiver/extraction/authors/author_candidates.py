@@ -27,7 +27,7 @@ from archiver.extraction.authors.byline_splitting_and_person_names import (
     split_names,
 )
 from archiver.extraction.authors.heading_byline import BylineBlock, name_beside_date
-from archiver.extraction.category_and_tag_links import text_before
+from archiver.extraction.category_and_tag_links import leads_to_person, leads_to_term, text_before
 from archiver.extraction.page_metadata_and_articles_in_scripts import Node, is_article_item, item_of, types
 from archiver.extraction.page_parsing_and_javascript_check import Page
 from archiver.extraction.post_locator import Post, unshown_article
@@ -217,7 +217,7 @@ def person_beside_date(page: Page, beside: BylineBlock) -> Names:
     folded = fold_text(name)
     if folded in map(fold_text, site_names(page)) or WEAK_ACCOUNTS.match(name):
         return ()
-    links = (a for a in page.index.tag("a")[:_MAX_LINKS] if not author_markup.leads_to_person(a.get("href") or ""))
+    links = (a for a in page.index.tag("a")[:_MAX_LINKS] if not leads_to_person(a.get("href") or ""))
     return () if any(fold_text(element_line(a)) == folded for a in links) else (name,)
 
 
@@ -230,7 +230,7 @@ def _is_in_menu(page: Page, names: Iterable[str]) -> bool:
         fold_text(element_line(a)) in folded
         for a in page.index.tag("a")[:_MAX_LINKS]
         if url_path(a.get("href")).strip("/")
-        and not author_markup.leads_to_person(a.get("href") or "")
+        and not leads_to_person(a.get("href") or "")
         and any(map(author_markup.is_foreign, author_markup.ancestors_of(a)))
     )
 
@@ -323,7 +323,7 @@ def _is_not_author(el: Element) -> bool:
     """
     outer = el.getparent()
     classes = f"{el.get('class') or ''} {(outer.get('class') or '') if outer is not None else ''}"
-    return author_markup.author_mark(classes) == author_markup.NOT or author_markup.leads_to_term(el.get("href") or "")
+    return author_markup.author_mark(classes) == author_markup.NOT or leads_to_term(el.get("href") or "")
 
 
 def _has_other_part(el: Element) -> bool:

@@ -37,7 +37,7 @@ from archiver.extraction.authors.byline_splitting_and_person_names import (
     split_names,
 )
 from archiver.extraction.boilerplate import opens_comments
-from archiver.extraction.category_and_tag_links import has_count
+from archiver.extraction.category_and_tag_links import has_count, leads_to_person, leads_to_term
 from archiver.extraction.page_parsing_and_javascript_check import Page
 from archiver.extraction.post_locator import Post, declared_titles
 from archiver.extraction.text_normalization_and_formulas import clean_text, element_line, fold_text
@@ -164,7 +164,7 @@ def is_in_card(page: Page, el: Element, top: Element | None) -> bool:
 def _is_title_link(page: Page, a: Element) -> bool:
     """Returns True if a link leads to another page, has a text as long as a title, and is not part of a sentence."""
     text = _first_texts(a)
-    if len(text) < _TITLE_LENGTH or author_markup.leads_to_person(a.get("href") or ""):
+    if len(text) < _TITLE_LENGTH or leads_to_person(a.get("href") or ""):
         return False
     outer = a.getparent()
     if outer is not None and outer.tag == "p" and len(_first_texts(outer)) > len(text) + 20:
@@ -273,7 +273,7 @@ class _Spot:
             and label.endswith((":", "："))
             and len(label) <= _LABEL_LENGTH
             and len(label.split()) <= _LABEL_WORDS
-            and author_markup.leads_to_person(self.chunk.href)
+            and leads_to_person(self.chunk.href)
         )
 
     def is_beside_date(self) -> bool:
@@ -421,11 +421,7 @@ class _BylineReader:
         `signed` is True if the text begins with words that introduce an author.
         """
         chunk, text = at.chunk, at.chunk.text
-        if (
-            len(text) > _MAX_CHUNK_LENGTH
-            or NOT_A_NAME.match(text)
-            or (chunk.href and author_markup.leads_to_term(chunk.href))
-        ):
+        if len(text) > _MAX_CHUNK_LENGTH or NOT_A_NAME.match(text) or (chunk.href and leads_to_term(chunk.href)):
             return ""
         if self.paragraphs > 1 and (at.index or not signed) and not at.is_labelled_person():
             return ""
@@ -474,7 +470,7 @@ def _may_lead_to_person(href: str, name: str) -> bool:
     """
     if (
         not name.isascii()
-        or author_markup.leads_to_person(href)
+        or leads_to_person(href)
         or href.startswith(("mailto:", "#"))
         or _HOME_OR_ABOUT.fullmatch(href)
     ):
@@ -491,7 +487,7 @@ _HOME_OR_ABOUT = lazy_regex(
 def _kind_by_markup(chunk: MarkedText) -> str:
     if chunk.mark in (author_markup.NAME, author_markup.AUTHOR):
         return "mark"
-    return "link" if chunk.href and author_markup.leads_to_person(chunk.href) else ""
+    return "link" if chunk.href and leads_to_person(chunk.href) else ""
 
 
 def _is_beside_name(text: str) -> bool:
@@ -516,7 +512,7 @@ def _can_be_labelled_name(chunk: MarkedText, one: MarkedLine) -> bool:
     """
     return (
         chunk.mark in (author_markup.NAME, author_markup.AUTHOR)
-        or author_markup.leads_to_person(chunk.href)
+        or leads_to_person(chunk.href)
         or _are_full_names(chunk.text)
         or (one.text == chunk.text and " " not in chunk.text)
     )
