@@ -33,10 +33,10 @@ from archiver.extraction.category_and_tag_links import (
     texts_of_links,
     unique_terms,
 )
+from archiver.extraction.date_parser import names_a_date
 from archiver.extraction.page_parsing_and_javascript_check import Page
 from archiver.extraction.post_locator import Post, unshown_article
 from archiver.extraction.text_normalization_and_formulas import clean_text, element_line, fold_text
-from archiver.extraction.visible_dates import names_a_date
 from archiver.items import LISTING, Candidate, SourceHint, is_from_api
 from archiver.lazy_regex import lazy_regex
 from archiver.platforms import by_name

@@ -811,3 +811,22 @@ def _start_of_unit(at: datetime, precision: str) -> Moment:
     if precision == "year":
         at = at.replace(month=1)
     return Moment(at, precision, True)
+
+
+# Matches the class names and ids that many themes use for dates, but not those for dates of an event or a form.
+_NAMED = lazy_regex(
+    r"(?:^|[_-]|(?<=[a-z]))(?:date(?:line|time)?|time(?:stamp)?|publish(?:ed)?|pub-?date|posted(?:-?on)?|fecha|datum|"
+    r"data|ngay|thoi-?gian|tarih|tanggal|waktu|dato|datum|tempo|hora|jour|shijian|riqi|zeit)(?=$|[_-]|(?<=[a-z])[A-Z])|"
+    r"(?<=[a-z])(?:Date|Time|Published|Posted)(?=$|[_A-Z-])",
+)
+
+
+_OTHER_TIME = lazy_regex(
+    r"read|event|countdown|picker|calend|expir|delivery|opening|schedule|duration|-to-", re.IGNORECASE
+)
+
+
+@lru_cache(maxsize=8_192)
+def names_a_date(name: str) -> bool:
+    """Returns True if a class or id is commonly used for a date."""
+    return len(name) < 60 and bool(_NAMED.search(name)) and not _OTHER_TIME.search(name)

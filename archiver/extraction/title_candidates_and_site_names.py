@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction.date_parser import text_around_date
+from archiver.extraction.date_parser import names_a_date, text_around_date
 from archiver.extraction.page_metadata_and_articles_in_scripts import is_article_item, item_of
 from archiver.extraction.page_parsing_and_javascript_check import Page
 from archiver.extraction.post_locator import (
@@ -27,7 +27,6 @@ from archiver.extraction.post_locator import (
     without_name_behind,
 )
 from archiver.extraction.text_normalization_and_formulas import clean_text, element_line, fold_text
-from archiver.extraction.visible_dates import names_a_date
 from archiver.items import OTHER_HEADING, Candidate, SourceHint, is_from_api
 from archiver.lazy_regex import lazy_regex
 

@@ -25,6 +25,7 @@ from archiver.extraction.date_parser import (
     Moment,
     is_relative_time,
     machine_date,
+    names_a_date,
     parse_month_and_year,
     plain_date_text,
     relative_time,
@@ -112,18 +113,9 @@ def _is_called_change(tail: str) -> bool:
     return bool(MODIFIED.match(tail.lstrip(" ()[]|·–—-,:.")))
 
 
-# Matches the class names and ids that many themes use for dates, but not those for dates of an event or a form.
-_NAMED = lazy_regex(
-    r"(?:^|[_-]|(?<=[a-z]))(?:date(?:line|time)?|time(?:stamp)?|publish(?:ed)?|pub-?date|posted(?:-?on)?|fecha|datum|"
-    r"data|ngay|thoi-?gian|tarih|tanggal|waktu|dato|datum|tempo|hora|jour|shijian|riqi|zeit)(?=$|[_-]|(?<=[a-z])[A-Z])|"
-    r"(?<=[a-z])(?:Date|Time|Published|Posted)(?=$|[_A-Z-])",
-)
 _NAME_HINTS = lazy_regex("dat|time|publish|posted|fecha|ngay|thoi|tarih|tang|waktu|temp|hora|jour|shij|riqi|zeit")
 """Matches parts of words, in lower case. Every class or id that `_NAMED` matches contains one of them, so this is a
 quick first check."""
-_OTHER_TIME = lazy_regex(
-    r"read|event|countdown|picker|calend|expir|delivery|opening|schedule|duration|-to-", re.IGNORECASE
-)
 # Matches the class or id of the date of an event, of the day on which the page is shown, and of the line of a picture.
 _NOT_PUBLICATION = lazy_regex(
     r"(?:^|[\s_-])(?:events?|countdown|deadline|expir\w*|birthday|today|current-?(?:date|time)|(?:date|time)-?(?:now|today)|"
@@ -179,12 +171,6 @@ class VisibleDate:
     meaning: str
     labelled: bool
     confidence: float
-
-
-@lru_cache(maxsize=8_192)
-def names_a_date(name: str) -> bool:
-    """Returns True if a class or id is commonly used for a date."""
-    return len(name) < 60 and bool(_NAMED.search(name)) and not _OTHER_TIME.search(name)
 
 
 class _Places:
