@@ -33,10 +33,11 @@ from archiver.datasets.snapshot_tables import (
     read_table,
     table_files,
 )
+from archiver.datasets.time_chart import histogram_svg
 from archiver.datasets.word_counts_and_ngrams import MIN_ARTICLES
 from archiver.extraction.text_language import one_language
 from archiver.items import format_degrees
-from archiver.search.histograms_trends_maps_and_charts import Histogram, Period, histogram_svg
+from archiver.search.histogram import Histogram, Period
 from archiver.similar_words_and_plurals import count_noun
 from archiver.storage.article_tables.near_duplicate_clusters import LEAST_MET
 

@@ -113,8 +113,6 @@ PAGES: tuple[PageRoute, ...] = (
     PageRoute("/search", "search_pages.search_page", "Search"),
     PageRoute("/changes", "what_changed_page_and_feed.changes_page", "What changed"),
     PageRoute("/changes/feed", "what_changed_page_and_feed.changes_feed"),
-    PageRoute("/trends", "search_pages.trends_page", "Trends"),
-    PageRoute("/concordance", "search_pages.concordance_page", "Concordance"),
     PageRoute("/searches", "search_pages.searches_page", "Saved searches"),
     PageRoute("/searches/{name}", "search_pages.saved_search_page"),
     PageRoute("/searches/{name}/feed", "search_pages.feed_page"),

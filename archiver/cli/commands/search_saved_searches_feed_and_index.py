@@ -1,4 +1,4 @@
-"""`archiver search` finds articles, or counts them by facet, time or occurrence. `archiver searches` lists and runs
+"""`archiver search` finds articles, or counts them by facet or time. `archiver searches` lists and runs
 saved searches, and shows or mails their new results. `archiver feed` writes a feed. `archiver index` updates the search
 index next to the archive.
 """
@@ -24,7 +24,6 @@ from archiver.cli.shared_options import (
     archive_option,
     archives_option,
     format_of_file,
-    is_default,
     json_option,
     list_options,
     pass_options_as,
@@ -54,7 +53,7 @@ if TYPE_CHECKING:
 
 
 FOLDS = ("text", "cluster", "none")
-MODES = ("facets", "histogram", "trend", "concordance")
+MODES = ("facets", "histogram")
 """Options of which at most one can be given. Each prints something other than a list of hits."""
 _UNITS = ("year", "month", "day")
 _OTHER_UNITS = frozenset({"hour", "week", "quarter", "decade", "hours", "days", "weeks", "months", "quarters", "years"})
@@ -99,11 +98,6 @@ class SearchOptions:
     facets: bool
     recent: float | None
     histogram: str | None
-    trend: tuple[str, ...]
-    by: str | None
-    plot: str | None
-    concordance: bool
-    width: int
     save: str | None
     form: str | None
     archives: list[str]
@@ -168,35 +162,6 @@ class FeedOptions:
     metavar="[year|month|day]",
     help="Count results by time, and show periods without archived articles.",
 )
-@click.option(
-    "--trend",
-    "trend",
-    multiple=True,
-    metavar="TERM",
-    help="Show which share of the archived articles (those that match QUERY and the options) contains this word, "
-    "phrase or query, over time; may be repeated to compare several.",
-)
-@click.option("--by", type=click.Choice(_UNITS, case_sensitive=False), help="Period for --trend: year, month or day.")
-@click.option(
-    "--plot",
-    metavar="FILE",
-    type=click.Path(),
-    help="Also draw the --trend or --histogram to a file: .svg, or .png (needs archiver[plot]).",
-)
-@click.option(
-    "--concordance",
-    is_flag=True,
-    help="Print each occurrence of QUERY in its context; --sort left or --sort right sorts by the words before or "
-    "after it.",
-)
-@click.option(
-    "--width",
-    type=click.IntRange(0, 500),
-    default=40,
-    show_default=True,
-    metavar="N",
-    help="Characters of context before and after, for --concordance.",
-)
 @click.option("--save", metavar="NAME", help="Save the search; 'archiver searches' shows its new results.")
 @list_options
 @archives_option
@@ -218,8 +183,6 @@ def search(options: SearchOptions) -> None:
       archiver search flood --facets
       archiver search 'flood NEAR bridge changed:title -is:gone'
       archiver search flood --histogram month --site blog.example.org
-      archiver search --trend flood --trend '"high water"' --since 2015 --plot floods.svg
-      archiver search flood --concordance --sort left
       archiver search --like 12 --since 2024
       archiver search "flood OR storm" --stem --fold cluster --save floods
       archiver search flood --shards /mnt/shards --facets
@@ -228,15 +191,9 @@ def search(options: SearchOptions) -> None:
     usage.
     """
     query, mode = options.as_query(), options.mode
-    if options.plot and mode not in ("histogram", "trend"):
-        raise click.UsageError("--plot needs --trend or --histogram.")
-    if mode != "concordance" and not is_default("width"):
-        raise click.UsageError("--width needs --concordance.")
-    if mode != "trend" and options.by:
-        raise click.UsageError("--by needs --trend. The period of a histogram is written --histogram month.")
     if len(options.archives) > 1:
-        if refused := "--save" if options.save is not None else "--concordance" if options.concordance else "":
-            raise click.UsageError(f"{refused} works with one archive only.")
+        if options.save is not None:
+            raise click.UsageError("--save works with one archive only.")
         from archiver.cli.search_output import open_several
 
         opening: AbstractContextManager[SearchTarget] = open_several(options.archives, query)
@@ -247,7 +204,7 @@ def search(options: SearchOptions) -> None:
     with opening as target:
         note_repairs(query.text)
         RENDERERS[mode](target, options)
-        if mode != "trend" and not any(plan.total for plan in target.plans()):
+        if not any(plan.total for plan in target.plans()):
             print_advice(target, options.archives)
             sys.exit(1)
 
