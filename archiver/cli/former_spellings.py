@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 FORMER: dict[str, str] = {
+    "publish --ngrams": "Count n-grams from the column body of the texts that are published in full.",
     "search --concordance": "Snippets show words in context; 'archiver export QUERY -f jsonl' writes the whole texts.",
     "search --width": "Snippets show words in context; 'archiver export QUERY -f jsonl' writes the whole texts.",
     "search --trend": "In 'archiver search TERM --all --histogram year --csv', the share is articles / archived.",

@@ -9,10 +9,10 @@ import re
 
 import click
 import pytest
-from archiver.search.histograms_trends_maps_and_charts import Histogram, Period
 
 from archiver.cli.search_output import draw_histogram
 from archiver.errors import BadQuery
+from archiver.search.histogram import Histogram, Period
 from tests.cli.conftest import Run
 from tests.runner import failure
 
