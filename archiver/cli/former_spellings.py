@@ -8,6 +8,7 @@ FORMER: dict[str, str] = {
     "search --width": "Snippets show words in context; 'archiver export QUERY -f jsonl' writes the whole texts.",
     "search --trend": "In 'archiver search TERM --all --histogram year --csv', the share is articles / archived.",
     "search --by": "The period of a histogram is written --histogram month.",
+    "searches digest": "'archiver searches run NAME' prints new results, and with --atom FILE writes them as a feed.",
     "search --plot": "'archiver serve' draws a histogram; --histogram with --csv or --json prints its numbers.",
 }
 """Maps a command with an option, or a subcommand, to a sentence that names the new way."""

@@ -24,6 +24,7 @@ from archiver.cli.terminal_output import (
     styled_line,
 )
 from archiver.items import format_published
+from archiver.search.advice import advise
 from archiver.search.federated_search import (
     FederatedHit,
     FederatedQuery,
@@ -32,7 +33,6 @@ from archiver.search.federated_search import (
     plan_federated_query,
 )
 from archiver.search.histogram import STATES, Histogram, Period, histogram_of_plans
-from archiver.search.query_corrections_and_advice import advise
 from archiver.search.query_with_filters_and_sort import Query, query_as_options
 from archiver.search.search_hits_facets_and_similar_articles import (
     COLUMNS,
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 
 _MAX_SITES = 5
 _MAX_NAMED = 8
+_MAX_SUGGESTIONS = 3
 
 
 def print_csv(values: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
@@ -290,10 +291,11 @@ def print_advice(target: SearchTarget, archives: Sequence[str]) -> None:
     advice = advise(target.plans(), target.query)
     for note in advice.notes:
         click.echo(strip_control_characters(note), err=True)
-    if advice.suggestions:
+    suggestions = [advice.corrected] if advice.corrected else advice.wider[:_MAX_SUGGESTIONS]
+    if suggestions:
         click.echo("Try:", err=True)
     where = "" if list(archives) in ([], [DEFAULT_ARCHIVE]) else f" --archive {shlex.quote(archives[0])}"
-    for one in advice.suggestions:
+    for one in suggestions:
         command = f"archiver search {query_as_options(one.query)}{where if len(archives) == 1 else ''}"
         click.echo(
             strip_control_characters(f"  {command}  # {count_noun(one.total, 'article')}: {one.change}"), err=True

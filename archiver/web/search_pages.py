@@ -6,6 +6,7 @@ import json
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
 from archiver.errors import BadQuery
@@ -142,6 +143,7 @@ def search_page(request: ArchiveRequest) -> PageResponse:
             "links": links,
             "active_filters": active,
             "advice": advice,
+            "search_link": partial(make_search_link, request),
             "pages": _build_paging(request, query, found.total),
             "orders": _list_orders(request, query, sort_order(plan), has_ranking_terms(plan.node)),
             "sizes": [

@@ -103,7 +103,7 @@ MISTAKES: tuple[tuple[str, int, str], ...] = (
     ("search --category Habour", 1, "No article has the category 'Habour'; did you mean 'Harbour'?"),
     ("search --category Cookery", 1, "The categories are Harbour"),
     ("search --author 'Ada Breg'", 1, "did you mean 'Ada Berg'?"),
-    ("search tag:tidse", 1, "did you mean 'tides'?"),
+    ("search tag:tidse", 1, "archiver search tag:tides"),
     ("search --site https://nowhere.example/2024/a-post", 1, "has no site 'https://nowhere.example/2024/a-post'"),
     ("search site:nowhere.example", 1, "There is no site 'nowhere.example'"),
     ("search --site harbor.example", 1, "did you mean 'harbour.example'?"),
