@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from archiver.extraction.field_value_explanations import FieldExplanation, explain
 from archiver.fields import OPTIONS
-from archiver.search.concordance import WIDTH, Concordance, concordance
-from archiver.search.histograms_trends_maps_and_charts import Histogram, Trend, histogram, trend
+from archiver.search.histogram import Histogram, histogram
 from archiver.search.query_with_filters_and_sort import Query
 from archiver.search.search_hits_facets_and_similar_articles import Results, count_facets, matching_ids, run
 from archiver.storage.archive_opening import open_archive
@@ -105,23 +104,6 @@ class Archive:
         `search`.
         """
         return histogram(self.db, make_query(query, **filters), unit)
-
-    def trend(self, *terms: str, within: str = "", unit: str = "", **filters: Any) -> Trend:
-        """Returns, for each of the `terms` (each of them a query), the share of articles per year, month or day that
-        match it.
-
-        The shares are of all articles that match `within` (a query) and the filters; by default these are all articles.
-        `unit` is as for `histogram`. Raises the same errors as `search`.
-        """
-        return trend(self.db, make_query(within, **filters), terms, unit)
-
-    def concordance(self, query: str, *, width: int = WIDTH, **filters: Any) -> Concordance:
-        """Returns every occurrence of the query's words, with `width` characters of text before and after it.
-
-        The filter `sort` may also be "left" or "right", to sort the occurrences by the text before or after them.
-        Raises the same errors as `search`.
-        """
-        return concordance(self.db, make_query(query, **filters), width)
 
     def articles(self, query: str = "", **filters: Any) -> Iterator[Record]:
         """Yields the records of all articles that match a query, in the order of their IDs. Unlike the other methods it

@@ -4,7 +4,7 @@
     >>> harbour = archiver.dataset.load("datasets/harbour-1.0.0")
     >>> harbour
     Dataset datasets/harbour-1.0.0 (1.0.0): articles 9, revisions 11, captures 13, places 1, sites 2, coverage 8, \
-missing 1, ngrams 0, withdrawn 0, changes 0
+missing 1, withdrawn 0, changes 0
     >>> harbour.articles.to_pandas(["title", "tier"]).head(2)
                     title      tier
     0               Day 2      full
@@ -78,11 +78,10 @@ class Dataset(Mapping[str, "Table"]):
     >>> harbour = load("datasets/harbour-1.0.0")
     >>> harbour.articles
     Table articles: 9 rows
-    >>> harbour["ngrams"].count
+    >>> harbour["withdrawn"].count
     0
     >>> list(harbour)
-    ['articles', 'revisions', 'captures', 'places', 'sites', 'coverage', 'missing', 'ngrams', 'withdrawn',
-     'changes']
+    ['articles', 'revisions', 'captures', 'places', 'sites', 'coverage', 'missing', 'withdrawn', 'changes']
     """
 
     def __init__(self, folder: Path, version: str) -> None:

@@ -781,13 +781,6 @@ class ExtraMissing(ArchiverError):
         super().__init__(what, f"{what} needs an optional package: install it with pip install 'archiver[{extra}]'.")
 
 
-class NotSent(ArchiverError):
-    """Raised when a mail to these addresses could not be sent."""
-
-    def __init__(self, to: str, why: str) -> None:
-        super().__init__(to, f"The mail to {to} was not sent: {why}. Its results stay new.")
-
-
 class PushRefused(ArchiverError):
     """Raised before anything is sent, when a dataset cannot be pushed to a service."""
 

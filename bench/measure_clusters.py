@@ -141,7 +141,6 @@ def scale(articles: int, folder: Path, seed: int = 1, added: int = 2_000) -> dic
     """
     language, rng = languages()["50,000 words"], random.Random(seed)
     db = open_archive(folder / "scale.db", create=True)
-    db.execute("drop trigger articles_fts_ai")
     _empty_articles(db, articles)
     before = db.execute("select page_count from pragma_page_count").fetchone()[0]
     for begin in range(0, articles, _BULK):

@@ -36,8 +36,7 @@ _WAYS: dict[str, tuple[str, ...]] = {
     "and CSV, JSON Lines": ("--rules", "{rules}", "--formats", "csv,jsonl"),
     "and two splits": ("--rules", "{rules}", "--splits", "train=80,test=20"),
     "without contacts": ("--rules", "{rules}", "--drop-contacts"),
-    "features": ("--ngrams", "0"),
-    "features, pairs of words": ("--ngrams", "2"),
+    "features": (),
 }
 
 

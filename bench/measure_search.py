@@ -17,7 +17,7 @@ from search_peers import Queries, Times, measured
 from table import Column, tenths, whole
 
 from archiver.archive import Archive
-from archiver.search.histograms_trends_maps_and_charts import UNITS
+from archiver.search.histogram import UNITS
 from archiver.search.index_refresh_searcher_and_check import open_searcher, refresh_index
 from archiver.storage.archive_opening import open_archive
 from archiver.storage.full_text_index_and_saved_searches import index_folder
@@ -67,8 +67,6 @@ ANSWERS: dict[str, Callable[[Archive, random.Random], int]] = {
     "histogram": lambda a, c: (
         a.histogram(FREQUENT if c.random() < 0.5 else _some(c), unit=c.choice(("", "year", "month", "day"))).total
     ),
-    "trend of three": lambda a, c: a.trend(FREQUENT, _some(c), f'"{_some(c)} {_some(c)}"').series[0].total,
-    "concordance": lambda a, c: a.concordance(FREQUENT if c.random() < 0.5 else _some(c)).articles,
 }
 """Results other than hits. Half of the queries use the frequent word."""
 

@@ -13,7 +13,6 @@ from http.client import HTTPConnection
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import quote
 
 import generated_archive
 from generated_archive import CITIES, FREQUENT, word
@@ -53,8 +52,6 @@ PAGES: dict[str, Callable[[random.Random], str]] = {
     "search, around a place": lambda c: f"/search?near={_place(c)}&within=200&sort=distance",
     "search, near copies folded": lambda c: f"/search?q={FREQUENT}&fold=cluster",
     "search as JSON": lambda c: f"/search.json?q={_some(c)}",
-    "trend of three": lambda c: f"/trends?term={FREQUENT}&term={_some(c)}&term={quote(f'{_some(c)} OR {_some(c)}')}",
-    "in context": lambda c: f"/concordance?q={_some(c)}",
     "saved searches": lambda c: "/searches",
     "a saved search": lambda c: "/searches/some",
     "collection of 20": lambda c: "/collection?" + "&".join(f"id={c.randrange(1, 2_000)}" for _ in range(20)),

@@ -21,7 +21,9 @@ from tantivy import Query
 
 from archiver.search.index_schema_and_documents import index_schema
 from archiver.search.word_splitting import split_into_words
-from archiver.storage.full_text_index_and_saved_searches import index_folder
+from archiver.storage.archive_opening import open_archive
+from archiver.storage.full_text_index_and_saved_searches import index_folder, make_fts
+from archiver.storage.transactions import writing
 
 Queries = dict[str, list[tuple[str, bool]]]
 """The queries of each class: their words, and whether these are a phrase."""
@@ -33,6 +35,8 @@ _LIMIT = 3_600
 
 def measured(file: Path, asked: Queries, work: Path, cache: Path) -> Iterator[tuple[str, str, Times]]:
     """Yield peer, class and times. A peer that cannot be run has a single class "-" without times."""
+    with closing(open_archive(file)) as db, writing(db):
+        make_fts(db)
     for peer, opened in (
         ("Datasette's _search", _datasette),
         ("sqlite-utils search", _sqlite_utils),

@@ -18,7 +18,6 @@ from sqlite_utils import Database  # noqa: E402
 
 from archiver.cli.main import COMMANDS, cli  # noqa: E402
 from archiver.fields import CAPTURE_KEYS, FIELDS, GEOTAG_KEYS  # noqa: E402
-from archiver.storage import full_text_index_and_saved_searches as search_tables  # noqa: E402
 from archiver.storage.schema_and_migrations import migrations  # noqa: E402
 
 WIDTH = 100
@@ -116,9 +115,6 @@ TABLES = {
     "minhash_signatures": "Which articles have a MinHash signature in `lsh_bands`, and by which version.",
     "lsh_bands": "The LSH index of the MinHash signatures (24 numbers of 32 bits a text; a short one has none): which "
     "articles have a number. It holds a bounded number of articles for each, so it does not count them.",
-    "articles_fts": f"The full-text index (FTS5, `{search_tables.TOKENIZER}`) over "
-    f"{', '.join(search_tables.COLUMNS)} of `articles`.",
-    "fts_pending": "Articles that a batch has written and not yet indexed there: empty except within a transaction.",
     "search_index_pending": "Changed articles that the search index next to the archive has not read yet, recorded "
     "by triggers. See [search.md](search.md).",
     "search_index_state": "Which state of that index belongs to this database.",
@@ -322,7 +318,7 @@ def _names(names: tuple[str, ...]) -> str:
 def schema() -> str:
     db = Database(memory=True)
     migrations().apply(db)
-    ours = [name for name in db.table_names() if not name.startswith(("_", "sqlite_", "articles_fts_"))]
+    ours = [name for name in db.table_names() if not name.startswith(("_", "sqlite_"))]
     out = [
         NOTE,
         "# The archive's tables\n",
@@ -330,8 +326,6 @@ def schema() -> str:
     ]
     for name in sorted(ours, key=list(TABLES).index):
         out += [f"## {name}\n", TABLES[name] + "\n"]
-        if name == "articles_fts":
-            continue
         keys = {key.column: f"{key.other_table}.{key.other_column}" for key in db[name].foreign_keys}
         rows = [
             (

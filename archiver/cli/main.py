@@ -26,6 +26,7 @@ import click
 from click.shell_completion import CompletionItem
 
 import archiver
+from archiver.cli.former_spellings import advise_on_former
 from archiver.errors import (
     ArchiverError,
     BadAddress,
@@ -384,6 +385,30 @@ thousands of objects and hardly any garbage; examining them took an eighth of th
 """
 
 
+def _with_advice(error: click.NoSuchOption | click.exceptions.NoSuchCommand, top: click.Context) -> click.UsageError:
+    """Returns an error about an unknown option or subcommand that says what to use in its place, if this is known.
+    `top` is the context of `archiver` itself.
+    """
+    context = error.ctx
+    if context is None or context is top:
+        return error
+    word = error.option_name if isinstance(error, click.NoSuchOption) else error.command_name
+    if former := advise_on_former(context.command_path.partition(" ")[2], word):
+        return click.UsageError(former, ctx=context)
+    if isinstance(error, click.NoSuchOption):
+        advice = _advise_on_option(word, context.command)
+        if not advice or "Did you mean" in error.message:
+            if not error.possibilities:
+                return error
+            advice = _guess(word, error.possibilities)
+        return click.NoSuchOption(word, f"{error.message}{advice}", ctx=context)
+    if not isinstance(context.command, click.Group):
+        return error
+    advice = _advise_below(context.info_name, word, context.command.list_commands(context))
+    message = f"There is no command '{context.info_name} {word}'.{advice}"
+    return click.exceptions.NoSuchCommand(word, message, ctx=context)
+
+
 class LazyGroup(click.Group):
     """A click group that takes its commands from a table, and imports the file of a command only when the command is
     called.
@@ -485,20 +510,8 @@ class LazyGroup(click.Group):
             return super().invoke(ctx)
         except ArchiverError as error:
             raise (WrongUsage if isinstance(error, USAGE_ERRORS) else CommandError)(str(error)) from error
-        except click.NoSuchOption as error:
-            advice = _advise_on_option(error.option_name, error.ctx.command) if error.ctx else ""
-            if advice and "Did you mean" not in error.message:
-                raise click.NoSuchOption(error.option_name, f"{error.message}{advice}", ctx=error.ctx) from None
-            if error.possibilities:
-                advice = _guess(error.option_name, error.possibilities)
-                raise click.NoSuchOption(error.option_name, f"{error.message}{advice}", ctx=error.ctx) from None
-            raise
-        except click.exceptions.NoSuchCommand as error:
-            if error.ctx is None or error.ctx is ctx or not isinstance(error.ctx.command, click.Group):
-                raise
-            advice = _advise_below(error.ctx.info_name, error.command_name, error.ctx.command.list_commands(error.ctx))
-            message = f"There is no command '{error.ctx.info_name} {error.command_name}'.{advice}"
-            raise click.exceptions.NoSuchCommand(error.command_name, message, ctx=error.ctx) from None
+        except (click.NoSuchOption, click.exceptions.NoSuchCommand) as error:
+            raise _with_advice(error, ctx) from None
         except click.BadParameter as error:
             plain = _in_plain_english(error.message)
             if plain == error.message:

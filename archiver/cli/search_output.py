@@ -1,4 +1,4 @@
-"""Prints the results of `archiver search` (hits, facets, histograms, trends, concordances) as text or for programs."""
+"""Prints the results of `archiver search` (hits, facets, histograms) as text or for programs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from archiver.cli.shared_options import DEFAULT_ARCHIVE
 from archiver.cli.terminal_output import (
     console,
     count_noun,
-    open_output,
     print_json,
     print_lines,
     print_table,
@@ -25,8 +24,7 @@ from archiver.cli.terminal_output import (
     styled_line,
 )
 from archiver.items import format_published
-from archiver.search import histograms_trends_maps_and_charts as histograms_and_trends
-from archiver.search.concordance import concordance as lines_of
+from archiver.search.advice import advise
 from archiver.search.federated_search import (
     FederatedHit,
     FederatedQuery,
@@ -34,8 +32,7 @@ from archiver.search.federated_search import (
     load_federated_page,
     plan_federated_query,
 )
-from archiver.search.histograms_trends_maps_and_charts import histogram_of_plans, trend_over_archives
-from archiver.search.query_corrections_and_advice import advise
+from archiver.search.histogram import STATES, Histogram, Period, histogram_of_plans
 from archiver.search.query_with_filters_and_sort import Query, query_as_options
 from archiver.search.search_hits_facets_and_similar_articles import (
     COLUMNS,
@@ -49,17 +46,14 @@ from archiver.storage import Database
 from archiver.storage.archive_opening import opened
 
 if TYPE_CHECKING:
-    from rich.text import Text
-
     from archiver.cli.commands.search_saved_searches_feed_and_index import SearchOptions
-    from archiver.search.concordance import Concordance, ConcordanceLine
-    from archiver.search.histograms_trends_maps_and_charts import Histogram, Period, Series, Trend
     from archiver.search.search_hits_facets_and_similar_articles import Hit
 
 # Hits.
 
 _MAX_SITES = 5
 _MAX_NAMED = 8
+_MAX_SUGGESTIONS = 3
 
 
 def print_csv(values: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
@@ -177,10 +171,7 @@ def _format_span(first: int, last: int) -> str:
     return f"{first:,} to {last:,} of " if first < last else f"{first:,} of "
 
 
-_EIGHTHS = " ▁▂▃▄▅▆▇█"
-_CHART_HEIGHT = 4
 _MAX_WIDTH = 100
-_COLOURS = ("cyan", "yellow", "green", "magenta")
 
 
 def print_rows(rows: Sequence[dict[str, Any]], headers: Sequence[str], form: str) -> None:
@@ -245,206 +236,11 @@ def _format_periods(state: str, periods: list[Period]) -> Iterator[tuple[str, in
     these periods, there is a row (period, number of matches) for each; otherwise there is a single row (first to last
     period, text).
     """
-    from archiver.search.histograms_trends_maps_and_charts import STATES
-
     if state in ("matched", "none"):
         yield from ((period.period, period.articles) for period in periods)
         return
     first, last = periods[0].period, periods[-1].period
     yield first if first == last else f"{first} to {last}", STATES[periods[0].state]
-
-
-# Trends.
-
-
-def print_trend(found: Trend, form: str | None) -> None:
-    headers = ("period", "term", "articles", "archived", "share")
-    if form == "json":
-        print_json(asdict(found))
-    elif form:
-        print_rows(
-            [
-                dict(zip(headers, (period, one.term, one.articles[n], found.archived[n], one.shares[n]), strict=True))
-                for one in found.series
-                for n, period in enumerate(found.periods)
-            ],
-            headers,
-            form,
-        )
-    elif not found.periods:
-        click.echo("The archive has no articles with a date.", err=True)
-    elif sys.stdout.isatty():
-        draw_trend(found)
-    else:
-        print_table(
-            ("period", "archived", *(one.term for one in found.series)),
-            [
-                (period, found.archived[n], *(format_share(one.shares[n]) for one in found.series))
-                for n, period in enumerate(found.periods)
-            ],
-            numbers=range(1, 2 + len(found.series)),
-        )
-
-
-def format_share(share: float | None) -> str:
-    """Formats a share between 0 and 1 in percent, with enough digits to tell it from zero; "-" for None."""
-    if share is None:
-        return "-"
-    percent = share * 100
-    return f"{percent:.0f} %" if percent in (0, 100) else f"{percent:.1f} %" if percent >= 0.1 else f"{percent:.1g} %"
-
-
-def draw_trend(found: Trend) -> None:
-    """Prints a bar chart for each of the trend's terms, one below the other and on the same scale. Periods without
-    archived articles are left blank.
-    """
-    width = min(console().width, _MAX_WIDTH) - 9
-    per_column = -(-len(found.periods) // width)
-    column = f", {count_noun(per_column, found.unit)} per column" if per_column > 1 else ""
-    print_lines(
-        styled_line(
-            (f"Share of {sum(found.archived) + found.undated:,} archived articles, by {found.unit}{column}", "dim")
-        )
-    )
-    columns = [_fit_to_columns(found, one, per_column, width) for one in found.series]
-    top = max((share for row in columns for share in row if share), default=0.0)
-    for number, (one, row) in enumerate(zip(found.series, columns, strict=True)):
-        style = _COLOURS[number % len(_COLOURS)]
-        print_lines(
-            "",
-            styled_line((strip_control_characters(one.term), f"bold {style}"), f"  {count_noun(one.total, 'article')}"),
-        )
-        for height in range(_CHART_HEIGHT - 1, -1, -1):
-            mark = format_share(top) if height == _CHART_HEIGHT - 1 else ""
-            print_lines(
-                styled_line((f"{mark:>7} ", "dim"), ("".join(_chart_cell(share, top, height) for share in row), style))
-            )
-        print_lines(
-            styled_line((f"{'0 %':>7} ", "dim"), ("".join(" " if share is None else "─" for share in row), "dim"))
-        )
-    print_lines(styled_line((" " * 8 + _label_ends(found.periods[0], found.periods[-1], len(columns[0])), "dim")))
-    if any(share is None for row in columns for share in row):
-        print_lines("", styled_line(("Gaps in the line: nothing is archived from that time.", "dim")))
-
-
-def _fit_to_columns(found: Trend, one: Series, per_column: int, width: int) -> list[float | None]:
-    """Returns the shares of one term for at most `width` screen columns; None for periods without archived articles. If
-    there are many periods, each column shows `per_column` of them together; if there are few periods, each is repeated
-    over several columns.
-    """
-    starts = range(0, len(found.periods), per_column)
-    columns = max(1, min(width // len(starts), 4))
-    out: list[float | None] = []
-    for start in starts:
-        archived = sum(found.archived[start : start + per_column])
-        share = sum(one.articles[start : start + per_column]) / archived if archived else None
-        out += [share] * columns
-    return out
-
-
-def _chart_cell(share: float | None, top: float, height: int) -> str:
-    if not share:
-        return " "
-    eighths = max(1, round(share / top * _CHART_HEIGHT * 8))
-    return _EIGHTHS[max(0, min(8, eighths - height * 8))]
-
-
-def _label_ends(first: str, last: str, width: int) -> str:
-    return first if first == last else first + last.rjust(max(width - len(first), len(last) + 1))
-
-
-# Concordance: one line per occurrence, with the keyword in the same column.
-
-_RIGHT_TO_LEFT, _END = "\u2067", "\u2069"
-"""Isolate characters: the text between them runs from right to left, whatever text surrounds it (UAX #9)."""
-_MIN_WIDTH = 8
-
-
-def print_concordance(found: Concordance, form: str | None, width: int, offset: int) -> None:
-    rows = [asdict(one) for one in found.lines]
-    if form == "json":
-        print_json(rows)
-    elif form:
-        from archiver.search.concordance import ConcordanceLine
-
-        print_rows(rows, ConcordanceLine.__slots__, form)
-    elif not rows:
-        none = f"{count_noun(found.articles, 'article')} found, none with an occurrence in its title or text."
-        click.echo("There are no more lines." if offset else none if found.articles else "Nothing found.", err=True)
-    else:
-        _print_concordance(found, width, offset)
-
-
-def _print_concordance(found: Concordance, width: int, offset: int) -> None:
-    from rich.cells import cell_len
-
-    prefixes = [
-        f"{one.id:>5}  {format_published(one.published, one.published_precision)[:10]:<10}  " for one in found.lines
-    ]
-    keyword = max(cell_len(strip_control_characters(one.keyword)) for one in found.lines)
-    screen = console()
-    if screen.is_terminal:
-        width = min(width, max(_MIN_WIDTH, (screen.width - len(prefixes[0]) - min(keyword, 20) - 3) // 2))
-    print_lines(styled_line((_summarize_concordance(found, offset), "dim")), "")
-    for prefix, one in zip(prefixes, found.lines, strict=True):
-        text = align_keyword(prefix, one, width)
-        text.rstrip()
-        screen.print(text, no_wrap=True, overflow="ignore", crop=screen.is_terminal)
-
-
-def _summarize_concordance(found: Concordance, offset: int) -> str:
-    number = len(found.lines)
-    lines = f"lines {offset + 1:,} to {offset + number:,}" if offset or found.more else count_noun(number, "line")
-    more = " (there are more)" if found.more else ""
-    read = f", of the newest {found.read:,} of" if found.read < found.articles and not found.more else " from"
-    return f"{lines}{more}{read} {count_noun(found.articles, 'article')}"
-
-
-def align_keyword(prefix: str, one: ConcordanceLine, width: int) -> Text:
-    """Formats a concordance line of `width` columns so that the keyword starts in the same column in every line. In
-    right-to-left text, the words before the keyword are on its right.
-    """
-    before, keyword, after = (
-        strip_control_characters(one.before),
-        strip_control_characters(one.keyword),
-        strip_control_characters(one.after),
-    )
-    if one.direction == "ltr":
-        return styled_line(
-            (prefix, "dim"),
-            _align_right(before, width, from_end=True),
-            " ",
-            (keyword, "bold yellow"),
-            " ",
-            _cut(after, width),
-        )
-    left = _align_right(after, width, from_end=False)
-    blank = len(left) - len(left.lstrip(" "))
-    pieces = styled_line((prefix, "dim"), left[:blank])
-    for text, style in ((left[blank:], ""), (keyword, "bold yellow"), (_cut(before, width, from_end=True), "")):
-        pieces.append(f"{_RIGHT_TO_LEFT}{text}{_END}", style)
-        pieces.append(" ")
-    return pieces
-
-
-def _align_right(text: str, width: int, *, from_end: bool) -> str:
-    from rich.cells import cell_len
-
-    shown = _cut(text, width, from_end=from_end)
-    return " " * (width - cell_len(shown)) + shown
-
-
-def _cut(text: str, width: int, *, from_end: bool = False) -> str:
-    """Shortens a text to `width` screen columns: keeps its end if `from_end` is True, otherwise its beginning."""
-    from rich.cells import cell_len
-
-    letters = list(reversed(text)) if from_end else list(text)
-    room = width
-    for number, letter in enumerate(letters):
-        room -= cell_len(letter)
-        if room < 0:
-            return "".join(reversed(letters[:number])) if from_end else "".join(letters[:number])
-    return text
 
 
 # One renderer per kind of result.
@@ -495,10 +291,11 @@ def print_advice(target: SearchTarget, archives: Sequence[str]) -> None:
     advice = advise(target.plans(), target.query)
     for note in advice.notes:
         click.echo(strip_control_characters(note), err=True)
-    if advice.suggestions:
+    suggestions = [advice.corrected] if advice.corrected else advice.wider[:_MAX_SUGGESTIONS]
+    if suggestions:
         click.echo("Try:", err=True)
     where = "" if list(archives) in ([], [DEFAULT_ARCHIVE]) else f" --archive {shlex.quote(archives[0])}"
-    for one in advice.suggestions:
+    for one in suggestions:
         command = f"archiver search {query_as_options(one.query)}{where if len(archives) == 1 else ''}"
         click.echo(
             strip_control_characters(f"  {command}  # {count_noun(one.total, 'article')}: {one.change}"), err=True
@@ -510,38 +307,15 @@ def render_facets(target: SearchTarget, options: SearchOptions) -> None:
 
 
 def render_histogram(target: SearchTarget, options: SearchOptions) -> None:
-    convert = histograms_and_trends.chart_encoder(options.plot) if options.plot else None
-    found = histogram_of_plans(target.plans(), "" if options.histogram == "auto" else options.histogram or "")
-    if options.plot and convert:
-        _write_file(options.plot, convert(histograms_and_trends.histogram_svg(found)))
-    print_histogram(found, options.form)
-
-
-def render_trend(target: SearchTarget, options: SearchOptions) -> None:
-    convert = histograms_and_trends.chart_encoder(options.plot) if options.plot else None
-    found = trend_over_archives(target.archives(), options.trend, options.by or "")
-    if options.plot and convert:
-        _write_file(options.plot, convert(histograms_and_trends.trend_svg(found)))
-    print_trend(found, options.form)
-
-
-def render_concordance(target: SearchTarget, options: SearchOptions) -> None:
-    ((db, query),) = target.archives()
-    print_concordance(lines_of(db, query, options.width), options.form, options.width, query.offset)
+    unit = "" if options.histogram == "auto" else options.histogram or ""
+    print_histogram(histogram_of_plans(target.plans(), unit), options.form)
 
 
 RENDERERS: dict[str, Callable[[SearchTarget, SearchOptions], None]] = {
     "hits": render_hits,
     "facets": render_facets,
     "histogram": render_histogram,
-    "trend": render_trend,
-    "concordance": render_concordance,
 }
-
-
-def _write_file(file: str, data: bytes) -> None:
-    with open_output(file) as out:
-        out.write(data)
 
 
 # Several archives: the same results, each hit with its archive.

@@ -33,10 +33,10 @@ from archiver.datasets.snapshot_tables import (
     read_table,
     table_files,
 )
-from archiver.datasets.word_counts_and_ngrams import MIN_ARTICLES
+from archiver.datasets.time_chart import histogram_svg
 from archiver.extraction.text_language import one_language
 from archiver.items import format_degrees
-from archiver.search.histograms_trends_maps_and_charts import Histogram, Period, histogram_svg
+from archiver.search.histogram import Histogram, Period
 from archiver.similar_words_and_plurals import count_noun
 from archiver.storage.article_tables.near_duplicate_clusters import LEAST_MET
 
@@ -409,7 +409,7 @@ articles = load_dataset("./", "articles", split="{next(iter(stats.files_of_split
     yield "## What is published of each article, and why\n"
     yield _table(
         ("tier", "articles", "what is published"),
-        [(tier.label, f"{stats.tiers[tier.label]:,}", _tier_doc(tier, stats)) for tier in reversed(Tier)],
+        [(tier.label, f"{stats.tiers[tier.label]:,}", DOCS[tier]) for tier in reversed(Tier)],
     )
     yield _table(
         ("tier", "reason", "articles"),
@@ -613,12 +613,6 @@ def _disagreements(stats: SnapshotStatistics) -> str:
     )
 
 
-def _tier_doc(tier: Tier, stats: SnapshotStatistics) -> str:
-    if tier is Tier.FEATURES and not stats.rows["ngrams"]:
-        return "headline and other metadata, and places"  # words are counted only in the table `ngrams`
-    return DOCS[tier]
-
-
 def _licences(stats: SnapshotStatistics, about: DatasetAbout) -> str:
     known = _table(
         ("licence of the records", "articles"),
@@ -719,11 +713,6 @@ def _limits(stats: SnapshotStatistics, about: DatasetAbout) -> str:
         )
     if about.query:
         lines.append("The query was answered by the archive as it was when the dataset was built.")
-    if stats.rows["ngrams"]:
-        lines.append(
-            f"n-grams found in fewer than {MIN_ARTICLES} articles of a year are left out. Texts of tier `reference` "
-            "are not counted, and a text and its copies are counted once."
-        )
     if empty := [t.name for t in tables_present(stats) if not stats.rows[t.name]]:
         lines.append(
             f"Tables without rows: {', '.join(empty)}. The `datasets` library loads a table without rows only as a "

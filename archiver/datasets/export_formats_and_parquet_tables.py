@@ -214,7 +214,6 @@ _UNIQUE = frozenset(
         "payload_digest",
         "latitude",
         "longitude",
-        "ngram",
         "captured_at",
         "observed_at",
         "published_at",

@@ -233,7 +233,7 @@ class Tier(IntEnum):
 _LABELS = {tier: tier.name.lower() for tier in Tier}
 DOCS: dict[Tier, str] = {
     Tier.REFERENCE: "URL, site, dates, language, length and digests; no words of it",
-    Tier.FEATURES: "headline and other metadata, places, and counts of its words",
+    Tier.FEATURES: "headline and other metadata, and places",
     Tier.EXCERPT: "like features, with description and first words",
     Tier.FULL: "everything, including earlier revisions",
 }

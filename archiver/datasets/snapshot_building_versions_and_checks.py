@@ -316,7 +316,7 @@ def _contacts_of_archive(db: Database, cutoff: str, change: Pseudonymizer) -> It
         return record
 
     listed = set[tuple[str, FoundContact]]()
-    articles = (one.record for one in snapshot_tables.article_rows(db, cutoff, collect, counted=False))
+    articles = (one.record for one in snapshot_tables.article_rows(db, cutoff, collect))
     current = dict[str, int]()
     for row in chain(articles, snapshot_tables.revision_rows(db, cutoff, collect)):
         number = current.setdefault(row["id"], row["revision"])

@@ -38,7 +38,6 @@ from archiver.datasets.publication_rules_tiers_and_licences import (
     decide_tier,
     limit_decision,
 )
-from archiver.datasets.word_counts_and_ngrams import MAX_N
 from archiver.errors import BadQuery, BadSplits, NotASnapshot
 from archiver.items import UsageStatement
 from archiver.search.query_tree_and_predicates import parse_period, utc_seconds
@@ -493,8 +492,6 @@ class SnapshotRequest:
     - `query`: the fields of a search query that differ from their defaults; empty for the whole archive.
     - `cutoff`: a time in UTC to the second ("2024-06-01T12:00:00"), or "" for the latest time in the archive.
     - `rules`: the text of the rule file.
-    - `ngrams`: the length of the longest n-grams that are counted; if it is None, the length depends on whether texts
-      are withheld.
     - `splits`: names with shares in percent.
     - `split_dates`: the dates ("2023-01") at which the splits after the first one begin, if splits are by date.
     - `pseudonymised`: the fingerprint of the key for pseudonyms; the key itself is not stored.
@@ -505,7 +502,6 @@ class SnapshotRequest:
     cutoff: str = ""
     formats: tuple[str, ...] = ("parquet",)
     partition: str = "auto"
-    ngrams: int | None = None
     splits: tuple[tuple[str, int], ...] = ()
     split_dates: tuple[str, ...] = ()
     pseudonymised: str = ""
@@ -540,10 +536,13 @@ _CHECKS: dict[str, Callable[[Any], object]] = {
     "cutoff": lambda value: not value or _MOMENT.fullmatch(value),
     "formats": lambda value: set(value) <= set(DATASET_FORMATS),
     "partition": lambda value: value in PARTITIONS,
-    "ngrams": lambda value: value is None or 0 <= value <= MAX_N,
     "splits": lambda value: not value or are_valid_splits(value),
     "split_dates": lambda value: not value or _are_valid_dates(value),
 }
+
+
+_FORMER = frozenset({"ngrams"})
+"""What a rebuild.json of 0.3.0 may have beside the fields of a SnapshotRequest. It is ignored."""
 
 
 def query_values(query: Query) -> dict[str, Any]:
@@ -577,10 +576,10 @@ def request_from_json(data: Any, where: str) -> SnapshotRequest:
     """
     try:
         known = {f.name for f in fields(SnapshotRequest)}
-        unknown = sorted(set(data) - known)
+        unknown = sorted(set(data) - known - _FORMER)
         if unknown:
             raise NotASnapshot(where, f"its rebuild.json has {unknown[0]}, which this version does not know")
-        values = dict(data)
+        values = {name: value for name, value in data.items() if name not in _FORMER}
         values["formats"] = tuple(values.get("formats", ("parquet",)))
         values["splits"] = tuple((str(name), int(share)) for name, share in values.get("splits", ()))
         values["split_dates"] = tuple(values.get("split_dates", ()))

@@ -312,22 +312,6 @@ COVERAGE = DatasetTable(
     ("site", "month"),
     of_article=False,
 )
-NGRAMS = DatasetTable(
-    "ngrams",
-    "Number of articles of a year that have an n-gram; rare n-grams are left out.",
-    (
-        Column("year", "text", "year of publication"),
-        Column("language", "text", "language (first part of its tag)"),
-        Column("n", "integer", "number of words"),
-        Column("ngram", "text", "the words, in lower case"),
-        Column("articles", "integer", "articles that have it; duplicates and near-duplicates count once"),
-        Column("occurrences", "integer", "occurrences in these articles"),
-    ),
-    ("year", "language", "n", "ngram"),
-    of_article=False,
-    optional=True,
-    has_primary_key=False,
-)
 WITHDRAWN = DatasetTable(
     "withdrawn",
     "One row per article that was withdrawn from all versions.",
@@ -380,7 +364,6 @@ TABLES: tuple[DatasetTable, ...] = (
     SITES,
     COVERAGE,
     MISSING,
-    NGRAMS,
     WITHDRAWN,
     CHANGES,
 )
@@ -482,7 +465,6 @@ class ArticleRow(NamedTuple):
     - `part`: its partition.
     - `record`: its record as published.
     - `places`: its rows of the table `places`.
-    - `tokens`: its words, for counting n-grams; [] if they may not be counted.
     - `group`: the key of its group of duplicates and near-duplicates; "" if it is in no such group.
     - `contacts`: the number of e-mail addresses and telephone numbers that were replaced, by placeholder.
     """
@@ -490,7 +472,6 @@ class ArticleRow(NamedTuple):
     part: str
     record: Row
     places: Sequence[Row]
-    tokens: Sequence[str]
     group: str
     contacts: Mapping[str, int]
 
@@ -499,7 +480,6 @@ def article_rows(
     db: Database,
     cutoff: str,
     change: Change,
-    counted: bool,
     leaked: LeakedPassages = NO_PASSAGES,
     *,
     limited: bool = False,
@@ -507,14 +487,12 @@ def article_rows(
 ) -> Iterator[ArticleRow]:
     """Yields the chosen articles in order, as they are published.
 
-    `change` removes personal data from a record. If `counted` is True, the words are yielded as well. `leaked` are
-    passages that must not be published. If `limited` is True, nothing that is derived from a withheld text is yielded.
-    `archives` is the number of archives that are read at the same time: the more they are, the fewer articles of each
-    are in memory.
+    `change` removes personal data from a record. `leaked` are passages that must not be published. If `limited` is
+    True, nothing that is derived from a withheld text is yielded. `archives` is the number of archives that are read at
+    the same time: the more they are, the fewer articles of each are in memory.
     """
     reader = _ArticleReader(
         change,
-        counted,
         leaked,
         frozenset() if limited else sites_at_midnight(db),
         frozenset() if limited else _articles_of_other_form(db),
@@ -562,7 +540,7 @@ def _chunks(rows: Iterable[Sequence[Any]], most: int) -> Iterator[list[Sequence[
 
 
 class _ArticleReader(NamedTuple):
-    """Converts rows of the query to articles as they are published. The first three attributes and `limited` are the
+    """Converts rows of the query to articles as they are published. The first two attributes and `limited` are the
     parameters of `article_rows`.
 
     - `by_day`: the sites whose times of publication only stand for dates.
@@ -570,7 +548,6 @@ class _ArticleReader(NamedTuple):
     """
 
     change: Change
-    counted: bool
     leaked: LeakedPassages
     by_day: frozenset[str]
     of_other_form: frozenset[int]
@@ -582,21 +559,16 @@ class _ArticleReader(NamedTuple):
         """
         _fill_in_times(record, self.by_day)
         level, characters, geo, group, reason, _, _, _, part, article_id = row[_BESIDE:]
-        is_counted = self.counted and level > Tier.REFERENCE
         body, places = record["body"] or "", record.pop("geotags")
         record["tier"], record["tier_reason"] = _LABELS[level], reason
-        tokens: list[str] = []
         if facts is not None:
-            tokens = _fill_in_text_columns(record, body, facts, is_counted or level < Tier.FULL)
+            _fill_in_text_columns(record, body, facts)
+            record["sketch"] = sketch(words_of_text(body)) if level < Tier.FULL else None
         if article_id in self.of_other_form:
             record["flags"].append("other-form")
-        if level == Tier.FULL:
-            record["sketch"] = None
         changed = self.change(record)
         marks = changed.pop("markup")
         record.pop("markup", None)
-        if is_counted and changed["body"] is not record["body"]:
-            tokens = words_of_text(changed["body"] or "")
         hidden = self.leaked if level < Tier.FULL or self.leaked.in_full else NO_PASSAGES
         given = _place_rows(record["id"], places, hidden) if places and geo and level > Tier.REFERENCE else ()
         published = redact(changed, _TIERS[level], hidden, characters)
@@ -608,7 +580,7 @@ class _ArticleReader(NamedTuple):
             *(["places"] if places and not given else ()),
         ]
         contacts = count_replacements(record, published) if changed is not record else {}
-        return ArticleRow(part, published, given, tokens if is_counted else (), group or "", contacts)
+        return ArticleRow(part, published, given, group or "", contacts)
 
 
 def _articles_of_other_form(db: Database) -> frozenset[int]:
@@ -702,16 +674,10 @@ def _marked_columns(
     return markdown, [link.url for link in links_of(body, marks)]
 
 
-def _fill_in_text_columns(record: Row, body: str, facts: _TextFacts, counted: bool) -> list[str]:
-    """Fills in the columns of a record that are derived from its body: digest, number of words and sketch. Returns the
-    words of the body if `counted` is True (they are needed to count n-grams), otherwise [].
-    """
+def _fill_in_text_columns(record: Row, body: str, facts: _TextFacts) -> None:
+    """Fills in the columns of a record that are derived from its body, such as its digest and number of words."""
     record["content_digest"] = hashlib.sha256(f"{record['title']}\n\n{body}".encode("utf-8", "replace")).hexdigest()
     record["words"], record["sentences"] = facts.words, facts.sentences
-    tokens: list[str] = []
-    if counted:
-        tokens = words_of_text(body)
-        record["sketch"] = sketch(tokens)
     record["language_detected"], record["language_score"] = facts.language
     unit = word_unit(body, record["words"])
     record["word_unit"], record["characters"] = unit, len(body)
@@ -726,7 +692,6 @@ def _fill_in_text_columns(record: Row, body: str, facts: _TextFacts, counted: bo
         )
         if is_true
     ]
-    return tokens
 
 
 _SHORT = {"words": 20, "characters": 60}
@@ -768,7 +733,7 @@ def published_texts(db: Database, cutoff: str, change: Change, *, in_full: bool 
     """Yields all texts that the tables may publish, before passages of withheld texts are removed. If `in_full` is
     False, the texts of records of the tier full are left out.
     """
-    for one in article_rows(db, cutoff, change, counted=False, limited=True):
+    for one in article_rows(db, cutoff, change, limited=True):
         if one.record["tier"] == _LABELS[Tier.FULL] and not in_full:
             continue
         yield from _quotable_texts(one.record)

@@ -30,7 +30,6 @@ from archiver.datasets.snapshot_tables import (
     CHANGES,
     COVERAGE,
     MISSING,
-    NGRAMS,
     PLACES,
     REVISIONS,
     SAMPLE_FILE,
@@ -42,7 +41,6 @@ from archiver.datasets.snapshot_tables import (
     table_files,
 )
 from archiver.datasets.withheld_text_and_leaked_passages import LeakedPassages
-from archiver.datasets.word_counts_and_ngrams import Ngrams
 from archiver.storage import Database
 
 Progress = Callable[[str, int], None]
@@ -177,21 +175,16 @@ def write_tables(
     `parts` are the names of the partitions in order, and `progress` is called with the name of the table and its number
     of rows so far. Raises OSError.
     """
-    request = stats.request
     tiers = "select coalesce(min(tier), 3) from temp.considered where chosen"
     least = min(db.execute(tiers).fetchone()[0] for db in dbs)
-    longest = (2 if least < Tier.FULL else 0) if request.ngrams is None else request.ngrams
     leaked = _leaked(dbs, folder, stats, change) if least < Tier.FULL else snapshot_tables.NO_PASSAGES
-    counting, counted_groups = Ngrams(longest, folder), set[str]()
     digest = hashlib.sha256()
     firsts, sample = first_copies(dbs), _Sample()
     with (
         _opened(_TableFiles(ARTICLES, folder, stats, progress, parts)) as articles,
         _opened(_TableFiles(PLACES, folder, stats, progress)) as places,
     ):
-        streams = [
-            snapshot_tables.article_rows(db, stats.cutoff, change, longest > 0, leaked, archives=len(dbs)) for db in dbs
-        ]
+        streams = [snapshot_tables.article_rows(db, stats.cutoff, change, leaked, archives=len(dbs)) for db in dbs]
         for one in _merged(
             streams, lambda one: (one.part, one.record["site"], one.record["published"] or "", one.record["id"])
         ):
@@ -205,10 +198,6 @@ def write_tables(
             for place in one.places:
                 places.add(place)
                 stats.count_place(place)
-            if one.tokens and one.group not in counted_groups:
-                counting.add((record["published"] or "")[:4], (record["language"] or "").split("-")[0], one.tokens)
-                if one.group:  # a text and its copies count as one: five copies would reveal its n-grams
-                    counted_groups.add(one.group)
     stats.digest = digest.hexdigest()
     if stats.rows[ARTICLES.name] > SAMPLE_FROM:
         sample.write(folder)
@@ -269,7 +258,6 @@ def write_tables(
             [snapshot_tables.coverage_rows(db, stats.cutoff) for db in dbs], lambda row: (row["site"], row["month"])
         ),
     )
-    _write(NGRAMS, folder, stats, progress, counting.rows())
     _write(
         WITHDRAWN,
         folder,

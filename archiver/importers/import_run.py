@@ -37,7 +37,6 @@ from archiver.importers.record_batches_and_classification import (
 from archiver.storage.article_tables import captures_redirects_and_import_records as captures
 from archiver.storage.article_tables.captures_redirects_and_import_records import ImportCounts
 from archiver.storage.disk_and_database_errors import environment_error, is_environment_error
-from archiver.storage.full_text_index_and_saved_searches import batch_indexing
 from archiver.storage.transactions import writing
 from archiver.warc.decompressing_stream import ByteStream, StreamPosition
 from archiver.warc.import_problems import Problem, ProblemKind
@@ -241,7 +240,7 @@ class ImportRun:
         file.
         """
         problems, result = list(batch.problems), current.result
-        with writing(self._db), batch_indexing(self._db):
+        with writing(self._db):
             for url, digest in batch.not_html:
                 captures.store_page_kind(self._db, url, digest, RecordKind.NOT_HTML)
             total = self._open.enter(

@@ -73,7 +73,6 @@ from archiver.storage.archive_opening import open_archive
 from archiver.storage.article_tables import captures_redirects_and_import_records as captures
 from archiver.storage.article_tables.captures_redirects_and_import_records import MOST_PROBLEMS, ImportCounts
 from archiver.storage.disk_and_database_errors import environment_error, is_environment_error
-from archiver.storage.full_text_index_and_saved_searches import batch_indexing
 from archiver.storage.transactions import writing
 from archiver.urls import Scope, normalize, urlkey
 from archiver.warc.foreign_captures import ForeignCapture, RecordPair, normalize_sha1
@@ -650,7 +649,7 @@ class WaybackImport:
         tally, problems = ImportCounts(), list[Problem]()
         tally.records = len({row.n for row, _ in waiting})
         tally.skipped = sum(one is None for _, one in waiting)
-        with writing(self._open.db), batch_indexing(self._open.db):
+        with writing(self._open.db):
             total = self._open.enter(results, self._source, tally, problems, self._counted, None)
             for row, one in waiting:
                 if not isinstance(one, Problem) and not _is_stored_as_listed(row, one):

@@ -29,8 +29,6 @@ from archiver.maintenance import verify_database
 from archiver.maintenance import verify_warc_files_and_captures as verify_captures
 from archiver.maintenance.database_damage_and_vacuum import find_database_damage
 from archiver.maintenance.verify_database import (
-    DERIVED_TABLES,
-    FTS,
     VerifyFinding,
     counted_noun,
     migrated_like,
@@ -49,6 +47,7 @@ from archiver.storage.article_tables.article_and_revision_rows import (
     write_facets,
 )
 from archiver.storage.disk_and_database_errors import environment_error
+from archiver.storage.full_text_index_and_saved_searches import FTS
 from archiver.storage.transactions import writing
 from archiver.urls import urlkey_or_empty
 from archiver.warc.warc_and_cdxj_writer import seal
@@ -271,12 +270,6 @@ CHECKS: tuple[Check, ...] = (
         verify_database.check_clusters,
         ("articles", "clusters", "near_duplicates", "lsh_bands", "minhash_signatures"),
     ),
-    Check(
-        "full text",
-        "the search index against the articles",
-        verify_database.check_full_text,
-        ("articles", "articles_fts"),
-    ),
 )
 
 
@@ -295,10 +288,6 @@ def repair(archive: Path, findings: Iterable[VerifyFinding]) -> list[str]:
     with opened(archive) as db, writing(db):
         if "schema" in mends:
             done += _repair_schema(db)
-        if "fts" in mends or any("full-text" in one for one in done):
-            db.execute("delete from fts_pending")
-            db.execute(f"insert into {FTS} ({FTS}) values ('rebuild')")
-            done.append("the full-text index was rebuilt")
         if "facets" in mends:
             done += _repair_facets(db, [f.subject for f in selected if f.mend == "facets"])
         if "pages" in mends:
@@ -316,27 +305,24 @@ def repair(archive: Path, findings: Iterable[VerifyFinding]) -> list[str]:
 
 
 def _repair_schema(db: Database) -> list[str]:
-    """Recreates missing or changed indexes, triggers, views and derived tables as the migrations define them. Returns a
-    phrase for each.
+    """Recreates missing or changed indexes, triggers and views as the migrations define them. Returns a phrase for
+    each.
     """
     done = []
     fresh = migrated_like(db)
     try:
         tables = {*read_schema_objects(db, "table"), *read_schema_objects(fresh, "view")}
-        for kind in ("table", "index", "view", "trigger"):
+        for kind in ("index", "view", "trigger"):
             existing, expected = read_schema_objects(db, kind), read_schema_objects(fresh, kind)
             for name, (table, sql) in expected.items():
-                if name in existing and (kind == "table" or normalize_sql(existing[name][1]) == normalize_sql(sql)):
+                if name in existing and normalize_sql(existing[name][1]) == normalize_sql(sql):
                     continue
-                if table not in (DERIVED_TABLES if kind == "table" else tables) and kind != "view":
+                if table not in tables and kind != "view":
                     continue
                 if name in existing:
                     db.execute(f'drop {kind} "{name}"')
                 db.execute(sql)
-                done.append(
-                    f"the {kind} {name} was recreated"
-                    + (", and with it the full-text index" if FTS in sql.lower() else "")
-                )
+                done.append(f"the {kind} {name} was recreated")
     finally:
         fresh.close()
     return done
@@ -594,8 +580,8 @@ def read_transaction(db: Database) -> Iterator[None]:
 
 
 def rebuild_damaged(archive: Path) -> list[str]:
-    """Rebuilds the damaged indexes, and the full-text index if it is damaged, in one transaction. Returns a phrase for
-    each rebuilt index. Does nothing if a table that cannot be rebuilt is damaged, because a backup must then be
+    """Rebuilds the damaged indexes, and deletes the full-text table for SQL if it is damaged, in one transaction.
+    Returns a phrase for each. Does nothing if a table that cannot be rebuilt is damaged, because a backup must then be
     restored.
 
     SQLite cannot drop an index that it cannot read. Therefore the indexes are deleted from the schema table, and VACUUM
@@ -607,17 +593,15 @@ def rebuild_damaged(archive: Path) -> list[str]:
         if not all(damage.derived for damage in damages) or not names:
             return []
         statements = _read_statements(db, names)
-        if set(statements) != names:
+        if set(statements) != names - {FTS}:
             return []
         with writing(db):
             _delete_from_schema(db, names)
             for statement in statements.values():
                 db.execute(statement)
-            if FTS in names:
-                db.execute(f"insert into {FTS} ({FTS}) values ('rebuild')")
-                db.execute("delete from fts_pending")
         left = _vacuum(db)
-    return [f"{name} was rebuilt from its table{left}" for name in sorted(names)]
+    again = "was deleted; 'archiver index --fts' makes it again"
+    return [f"{name} {again if name == FTS else 'was rebuilt from its table'}{left}" for name in sorted(names)]
 
 
 def _read_statements(db: Database, names: set[str]) -> dict[str, str]:
@@ -631,7 +615,7 @@ def _read_statements(db: Database, names: set[str]) -> dict[str, str]:
 
 
 def _delete_from_schema(db: Database, names: set[str]) -> None:
-    """Deletes the indexes in `names`, and the full-text index if it is among them, from SQLite's schema table
+    """Deletes the indexes in `names`, and the full-text table if it is among them, from SQLite's schema table
     (sqlite_master). Their database pages stay in the file, unused.
     """
     version = db.execute("pragma schema_version").fetchone()[0]

@@ -35,7 +35,7 @@ from archiver.maintenance.database_damage_and_vacuum import (
     find_database_damage,
     stored_tables,
 )
-from archiver.maintenance.verify_database import FTS, check_schema, counted_noun
+from archiver.maintenance.verify_database import check_schema, counted_noun
 from archiver.maintenance.verify_warc_files_and_captures import find_flaws, find_warc_files
 from archiver.storage import Database
 from archiver.storage.archive_opening import is_writable, open_archive, opened
@@ -49,6 +49,7 @@ from archiver.storage.backup_and_check_records import (
 )
 from archiver.storage.column_values_and_completions import IS_LIVE
 from archiver.storage.disk_and_database_errors import FULL_ERRORS, environment_error, free_bytes
+from archiver.storage.full_text_index_and_saved_searches import FTS
 from archiver.storage.pages_and_source_hints import stamp
 from archiver.storage.tombstones import tombstones
 from archiver.storage.transactions import writing

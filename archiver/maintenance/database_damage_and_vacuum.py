@@ -17,6 +17,7 @@ from archiver.lazy_regex import lazy_regex
 from archiver.storage import Database
 from archiver.storage.archive_opening import open_archive
 from archiver.storage.disk_and_database_errors import environment_error, free_bytes
+from archiver.storage.full_text_index_and_saved_searches import FTS
 from archiver.storage.locks import lock_holder
 from archiver.storage.pages_and_source_hints import delete_unused_hints
 from archiver.storage.transactions import writing
@@ -25,7 +26,6 @@ _MOST_MESSAGES = 20
 _MOST_NAMED = 5
 _INSTRUCTIONS = 10_000
 """After so many instructions of SQLite's virtual machine, it is checked whether the time is over."""
-_FTS = "articles_fts"
 _AUTOMATIC = "sqlite_autoindex_"
 """The beginning of the names of indexes that SQLite makes for primary keys and UNIQUE constraints. Such indexes cannot
 be created on their own."""
@@ -54,8 +54,8 @@ class DatabaseDamage:
         """Returns the names of the damaged indexes and tables if all of them can be rebuilt from other tables;
         otherwise ().
         """
-        if self.table.startswith(_FTS):
-            return (_FTS,)
+        if self.table.startswith(FTS):
+            return (FTS,)
         named = [name for _, name in self.pages] or [
             found[1] if found else "" for message in self.message.split("; ") for found in [_OF_INDEX.search(message)]
         ]
@@ -241,7 +241,7 @@ class VacuumResult:
 
 
 def vacuum(archive: Path, progress: Callable[[str], None]) -> VacuumResult:
-    """Compacts an archive: merges the segments of the full-text index, deletes source hints that were not used for any
+    """Compacts an archive: deletes source hints that were not used for any
     extraction, rewrites the database without gaps, and updates the query planner's statistics.
 
     If the process is killed, the file is either in its old or in its new state, because SQLite works in transactions.
@@ -263,9 +263,7 @@ def vacuum(archive: Path, progress: Callable[[str], None]) -> VacuumResult:
         needed = 2 * (pages - free) * size + _MARGIN
         if free_bytes(archive) < needed:
             raise NotEnoughSpace(str(archive.parent), free_bytes(archive), needed)
-        progress("merging the full-text index")
         with writing(db, PATIENCE_MS / 1_000):
-            db.execute("insert into articles_fts (articles_fts) values ('optimize')")
             delete_unused_hints(db)
         progress("rewriting the database")
         db.execute("vacuum")

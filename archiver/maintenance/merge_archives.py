@@ -43,7 +43,6 @@ from archiver.maintenance.takedown import (
 from archiver.storage import Database
 from archiver.storage import full_text_index_and_saved_searches as stored
 from archiver.storage.archive_opening import open_archive, opened
-from archiver.storage.full_text_index_and_saved_searches import batch_indexing
 from archiver.storage.page_discoveries import discovery_place
 from archiver.storage.pages_and_source_hints import EPOCH, insert_row, last_rowid
 from archiver.storage.schema_and_migrations import pending_migrations
@@ -379,7 +378,7 @@ class _Merge:
         names = current_site_names(db)
         total = self._theirs.execute("select count(*) from articles").fetchone()[0]
         for batch in read_article_batches(self._theirs, _BATCH):
-            with writing(db), batch_indexing(db):
+            with writing(db):
                 for row in batch:
                     row["site"] = names.get(row["site"], row["site"])
                     number = self._article(read_their_article(self._theirs, row))

@@ -74,9 +74,6 @@ _SUBJECTS_OF_CAUSES = {
     "cluster-differs": "clusters",
     "sketch-missing": "near-duplicate index",
     "counts-differ": "page counts",
-    "index-lacks": "full-text index",
-    "index-strange": "full-text index",
-    "index-differs": "full-text index",
     "record-unknown": "rows that are missing",
 }
 """Kinds of findings that are reported together: all findings of a kind have one cause, which gets this subject."""

@@ -36,7 +36,7 @@ from archiver.storage.article_tables.article_record_reader import record_id_of
 from archiver.storage.article_tables.article_storing_and_withdrawal import settle_duplicates
 from archiver.storage.capture_recovery import forget_lost
 from archiver.storage.disk_and_database_errors import environment_error, is_environment_error
-from archiver.storage.full_text_index_and_saved_searches import delete_search_index
+from archiver.storage.full_text_index_and_saved_searches import delete_search_index, drop_fts
 from archiver.storage.locks import lock_archive_exclusively
 from archiver.storage.pages_and_source_hints import last_rowid, stamp
 from archiver.storage.tombstones import Tombstone, pending_takedowns, tombstones
@@ -775,8 +775,6 @@ def purge_article(db: Database, removal: Tombstone) -> None:
 
 # A takedown from start to end: records, rows, and unused space in the database file.
 
-_FTS = "articles_fts"
-
 
 def remove_articles(
     db: Database, archive: Path, article_ids: Iterable[int], reason: str, requested_by: str, progress: Progress
@@ -839,13 +837,13 @@ def overwrite_free_pages(db: Database, archive: Path) -> None:
     """Removes deleted data from the database file. Otherwise SQLite would leave these data in the file until their
     space is reused.
 
-    The full-text index keeps words of deleted rows until its segments are merged ('optimize'); VACUUM drops free pages
-    and the unused space in other pages. The checkpoint empties the write-ahead log. The search index is deleted, and
-    rebuilt at the next search. Raises ArchiveLocked if another program keeps reading.
+    VACUUM drops free pages and the unused space in other pages. The checkpoint empties the write-ahead log. The search
+    index is deleted, and rebuilt at the next search; so is a full-text table for SQL, which is not made again. Raises
+    ArchiveLocked if another program keeps reading.
     """
     delete_search_index(archive)
     with writing(db):
-        db.execute(f"insert into {_FTS} ({_FTS}) values ('optimize')")
+        drop_fts(db)
     try:
         db.execute("vacuum")
         busy = db.execute("pragma wal_checkpoint(truncate)").fetchone()[0]

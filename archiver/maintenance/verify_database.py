@@ -15,7 +15,6 @@ from archiver.storage import Database
 from archiver.storage.article_tables import field_candidate_evidence as evidence
 from archiver.storage.backup_and_check_records import TABLE_UNIT
 from archiver.storage.column_values_and_completions import IS_LIVE, stored_time
-from archiver.storage.full_text_index_and_saved_searches import TOKENIZER
 from archiver.storage.page_counts import PAGE_COUNTS_QUERY
 from archiver.storage.schema_and_migrations import migrations, pending_migrations
 from archiver.urls import urlkey_or_empty
@@ -424,9 +423,6 @@ RESTORE_BACKUP = "Restore a backup with 'archiver restore', or save what is read
 REBUILD_DAMAGED = "Run 'archiver verify --repair': it rebuilds the damaged indexes from the tables."
 _MENDED = "Run 'archiver verify --repair': it recreates it."
 _OBJECTS = ("index", "trigger", "view")
-FTS = "articles_fts"
-DERIVED_TABLES = (FTS, "fts_pending")
-"""Tables that can be rebuilt from other tables."""
 
 
 def migrated_like(db: Database) -> Database:
@@ -491,17 +487,10 @@ def check_schema(db: Database) -> Iterator[VerifyFinding]:
     try:
         own = read_schema_objects(db, "table")
         for name in read_schema_objects(fresh, "table"):
-            if name not in own:
-                if not name.startswith(f"{FTS}_"):
-                    yield VerifyFinding(
-                        "table-missing",
-                        f"table {name}",
-                        f"The table {name} is missing",
-                        _MENDED if name in DERIVED_TABLES else RESTORE_BACKUP,
-                        "schema" if name in DERIVED_TABLES else "",
-                    )
-            elif name != FTS:
+            if name in own:
                 yield from _compare_columns(db, fresh, name)
+            else:
+                yield VerifyFinding("table-missing", f"table {name}", f"The table {name} is missing", RESTORE_BACKUP)
         own |= read_schema_objects(db, "view")
         for kind in _OBJECTS:
             expected = {
@@ -589,71 +578,3 @@ def check_foreign_keys(db: Database) -> Iterator[VerifyFinding]:
             )
 
     yield from limit_findings(found())
-
-
-# Compares the full-text index with the articles by FTS5's own check, on a read-only database.
-
-_REBUILD_INDEX = "Run 'archiver verify --repair': it rebuilds the index from the articles."
-_PARTS = ("data", "idx", "docsize", "config")
-
-
-def check_full_text(db: Database) -> Iterator[VerifyFinding]:
-    """Yields findings for articles that are missing from the full-text index, index entries without an article, and an
-    index whose words differ from the words of the articles.
-
-    FTS5's own integrity check is a write in SQLite's terms, and would block a crawl for minutes in a large archive.
-    Therefore the index is copied into the temporary database, and the copy is compared with the articles that this
-    connection sees.
-    """
-    found = list(limit_findings(_compare_entries(db), 20))
-    yield from found
-    if not found and not _index_matches(db):
-        yield VerifyFinding(
-            "index-differs",
-            "articles_fts",
-            "The words in the full-text index differ from the words of the articles",
-            _REBUILD_INDEX,
-            "fts",
-        )
-
-
-def _compare_entries(db: Database) -> Iterator[VerifyFinding]:
-    for (number,) in db.execute("select id from articles except select id from articles_fts_docsize order by 1"):
-        yield VerifyFinding(
-            "index-lacks",
-            f"article {number}",
-            f"Article {number} is not in the full-text index, so searches do not find it",
-            _REBUILD_INDEX,
-            "fts",
-        )
-    for (number,) in db.execute("select id from articles_fts_docsize except select id from articles order by 1"):
-        yield VerifyFinding(
-            "index-strange",
-            f"article {number}",
-            f"The full-text index has an article {number} that does not exist",
-            _REBUILD_INDEX,
-            "fts",
-        )
-
-
-def _index_matches(db: Database) -> bool:
-    columns = ", ".join(f'"{row[1]}"' for row in db.execute("pragma table_info(articles_fts)"))
-    try:
-        db.execute(f"create temp view checked_articles as select id, {columns} from main.articles")
-        db.execute(
-            f"create virtual table temp.checked using fts5({columns}, tokenize='{TOKENIZER}', "
-            "content='checked_articles', content_rowid='id')"
-        )
-        for part in _PARTS:
-            db.execute(f"delete from temp.checked_{part}")
-            db.execute(f"insert into temp.checked_{part} select * from main.articles_fts_{part}")
-        try:
-            db.execute("insert into temp.checked (checked, rank) values ('integrity-check', 1)")
-        except sqlite3.DatabaseError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CORRUPT:
-                raise
-            return False
-        return True
-    finally:
-        db.execute("drop table if exists temp.checked")
-        db.execute("drop view if exists temp.checked_articles")

@@ -3,8 +3,7 @@
 Totals, facets and periods are exact sums, and sorting by date, title or another field is exact. For relevance, word
 frequencies are counted over all archives together. Only the average text length in BM25 is taken from each archive, so
 a score can differ slightly from the score in a single merged archive. Each archive has its own article IDs. Each
-archive folds its own duplicates; duplicates across archives are folded as well, and with the fold `cluster` also
-near-duplicates across archives.
+archive folds its own duplicates; articles with equal texts across archives are folded as well, near-duplicates are not.
 """
 
 from __future__ import annotations
@@ -18,13 +17,6 @@ from dataclasses import dataclass, replace
 from tantivy import Occur
 from tantivy import Query as TantivyQuery
 
-from archiver.articles.near_duplicates_and_cluster_source import (
-    UnionFind,
-    differ_only_in_numbers,
-    minhash,
-    near_duplicate,
-    wording_of,
-)
 from archiver.errors import BadQuery, SiteNotFound
 from archiver.search.index_refresh_searcher_and_check import hold_searchers
 from archiver.search.query_with_filters_and_sort import Query
@@ -39,11 +31,7 @@ from archiver.search.search_hits_facets_and_similar_articles import (
 )
 from archiver.search.sorting_recency_and_duplicate_folding import Match, ids_query, matches_by_id, top_hits
 from archiver.storage import Database
-from archiver.storage.article_tables.near_duplicate_clusters import COMMON, LEAST_MET
 from archiver.storage.site_records import site_with_page
-
-MAX_COMPARED = 5_000
-"""The maximum number of articles that are compared across archives to find near-duplicates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,12 +182,9 @@ def _folded(
     for number, (shard, plan) in enumerate(zip(shards, plans, strict=True)):
         for copy in _shown(number, shard, plan):
             texts[copy.digest or f"{number} {copy.id}"].append(copy)
-    groups = list(texts.values())
-    if query.folding == "cluster":
-        groups = _merge_near_duplicates(shards, groups)
     beneath: dict[tuple[int, int], tuple[tuple[int, int], ...]] = {}
     left_out: dict[int, list[int]] = defaultdict(list)
-    for group in groups:
+    for group in texts.values():
         if len(group) < 2:
             continue
         top, *others = sorted(group, key=lambda copy: copy.turn)
@@ -228,60 +213,3 @@ def _shown(number: int, shard: Shard, plan: Plan) -> Iterator[_Copy]:
         [ids],
     ):
         yield _Copy(number, *row)
-
-
-@dataclass(frozen=True, slots=True)
-class _Text:
-    shard: int
-    site: str
-    title: str
-    body: str
-
-
-def _merge_near_duplicates(shards: Sequence[Shard], groups: list[list[_Copy]]) -> list[list[_Copy]]:
-    """Merges groups of articles across archives. The articles of one group have equal texts; two groups are merged if
-    their texts are near-duplicates and come from different archives.
-    """
-    if len(groups) > MAX_COMPARED:
-        raise BadQuery(
-            "fold cluster",
-            f"near-duplicates across archives are compared for at most {MAX_COMPARED:,} articles, and this query finds "
-            f"{len(groups):,}; narrow it, or fold by text",
-        )
-    merged = UnionFind[int]()
-    texts: list[_Text] = []
-    seen_in: dict[int, list[int]] = defaultdict(list)
-    for number, group in enumerate(groups):
-        text = _text(shards, group[0])
-        shared: dict[int, int] = defaultdict(int)
-        for key in minhash(wording_of(text.body)):
-            if len(seen_in[key]) < COMMON:
-                for other in seen_in[key]:
-                    shared[other] += 1
-            seen_in[key].append(number)
-        for other, times in shared.items():
-            if (
-                times >= LEAST_MET
-                and merged.top(other) != merged.top(number)
-                and _are_near_duplicates(texts[other], text)
-            ):
-                merged.join(number, other)
-        texts.append(text)
-    return [[copy for number in together for copy in groups[number]] for together in merged.groups(range(len(groups)))]
-
-
-def _text(shards: Sequence[Shard], copy: _Copy) -> _Text:
-    row = shards[copy.shard].db.execute("select site, title, body from articles where id = ?", [copy.id]).fetchone()
-    return _Text(copy.shard, *(value or "" for value in row or ("", "", "")))
-
-
-def _are_near_duplicates(one: _Text, other: _Text) -> bool:
-    """Returns True if two texts are from different archives and are near-duplicates, by the same test as within one
-    archive.
-    """
-    if one.shard == other.shard:
-        return False
-    one_site = one.site == other.site
-    return near_duplicate(wording_of(one.body), wording_of(other.body), one_site=one_site) is not None and not (
-        one_site and differ_only_in_numbers((one.title, one.body), (other.title, other.body))
-    )

@@ -8,8 +8,7 @@ from __future__ import annotations
 import gc
 import logging
 import sqlite3
-from collections import Counter
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from ctypes import CDLL
 from dataclasses import dataclass
@@ -25,7 +24,6 @@ from archiver.errors import ArchiveLocked, ArchiveNotWritable, ArchiverError, In
 from archiver.maintenance.verify_database import VerifyFinding, limit_findings
 from archiver.search import tantivy_index_damage_and_state as tantivy_index
 from archiver.search.index_schema_and_documents import document_rows, index_document, index_schema
-from archiver.search.word_splitting import split_into_words
 from archiver.storage import Database
 from archiver.storage.archive_opening import is_writable, open_archive
 from archiver.storage.full_text_index_and_saved_searches import delete_index_files, index_folder, index_locked
@@ -74,22 +72,17 @@ def refresh_index(db: Database, archive: Path, *, rebuild: bool = False, progres
         if not rebuild and not tantivy_index.is_behind(db):
             return Refreshed(0, rebuilt=False)
         changed = tantivy_index.pending_changes(db)
-        state = tantivy_index.index_state(folder)
-        articles = _approximate_count(db)
-        rebuild = rebuild or needs_new_common_words(articles, state.get("articles", 0), len(changed.ids))
-        if (articles if rebuild else len(changed.ids)) >= _LARGE_UPDATE:
+        if rebuild or len(changed.ids) >= _LARGE_UPDATE:
             _return_unused_memory()
         token = tantivy_index.begin_update(db)
-        common, determined_from = frozenset(state.get("common", ())), state.get("articles", 0)
-        done = None if rebuild else _write_documents(folder, db, changed.ids, common, rebuild=False, progress=progress)
+        done = None if rebuild else _write_documents(folder, db, changed.ids, rebuild=False, progress=progress)
         if done is None:
             damage = damage if rebuild else tantivy_index.damaged_file(folder) or "it cannot be written to"
             delete_index_files(folder)
             ids = [row[0] for row in db.execute("select id from articles order by id")]
-            common, determined_from = common_words(db, ids), articles
-            done = _write_documents(folder, db, ids, common, rebuild=True, progress=progress)
+            done = _write_documents(folder, db, ids, rebuild=True, progress=progress)
             rebuild = True
-        tantivy_index.write_state(folder, token, common, determined_from)
+        tantivy_index.write_state(folder, token)
         tantivy_index.finish_update(db, token, changed.last)
         return Refreshed(done or 0, rebuild, damage)
 
@@ -136,24 +129,16 @@ def _return_unused_memory() -> None:
         trim(0)
 
 
-def _approximate_count(db: Database) -> int:
-    """Returns the approximate number of articles, which is the highest article ID. This is much faster than counting
-    them.
-    """
-    return int(db.execute("select ifnull(max(id), 0) from articles").fetchone()[0])
-
-
 def _write_documents(
-    folder: Path, db: Database, ids: Sequence[int], common: Collection[str], *, rebuild: bool, progress: Progress | None
+    folder: Path, db: Database, ids: Sequence[int], *, rebuild: bool, progress: Progress | None
 ) -> int | None:
     """Adds articles to the index in `folder` and returns their number. Returns None if the existing index cannot be
-    written to. If `rebuild` is True, the index is a new, empty one. Adjacent words that are both in `common` are
-    indexed as pairs, too.
+    written to. If `rebuild` is True, the index is a new, empty one.
 
     Raises OSError if a new index cannot be written.
     """
     try:
-        fill_index(tantivy.Index(index_schema(), path=str(folder)), db, ids, common, rebuild=rebuild, progress=progress)
+        fill_index(tantivy.Index(index_schema(), path=str(folder)), db, ids, rebuild=rebuild, progress=progress)
     except ValueError as error:  # tantivy raises no other exception
         if rebuild:
             raise OSError(str(error)) from error
@@ -175,8 +160,7 @@ def _find_damage(folder: Path) -> str:
     if tantivy_index.file_stamps(folder) != known:
         # The index was copied, or its last update was killed at the end. Once the new stamps are stored, its files are
         # not read again.
-        state = tantivy_index.index_state(folder)
-        tantivy_index.write_state(folder, state["token"], state["common"], state["articles"])
+        tantivy_index.write_state(folder, tantivy_index.index_state(folder)["token"])
     return ""
 
 
@@ -184,14 +168,12 @@ def fill_index(
     index: tantivy.Index,
     db: Database,
     ids: Sequence[int],
-    common: Collection[str] = (),
     *,
     rebuild: bool,
     progress: Progress | None = None,
 ) -> None:
-    """Adds the documents of these articles to an index, or replaces them. Adjacent words that are both in `common` are
-    indexed as pairs, too. If `rebuild` is True, the index must be empty. `progress` is called with the number of
-    articles indexed so far and their total.
+    """Adds the documents of these articles to an index, or replaces them. If `rebuild` is True, the index must be
+    empty. `progress` is called with the number of articles indexed so far and their total.
     """
     writer = index.writer(heap_size=_HEAP_BYTES, num_threads=1)
     for start in range(0, len(ids), _BATCH):
@@ -200,48 +182,11 @@ def fill_index(
             for number in batch:
                 writer.delete_documents_by_term("id", number)
         for row in document_rows(db, batch):
-            writer.add_document(index_document(row, common))
+            writer.add_document(index_document(row))
         if progress:
             progress(min(start + _BATCH, len(ids)), len(ids))
     writer.commit()
     writer.wait_merging_threads()
-
-
-# Common words. For a phrase of common words, positions would be compared in almost every article. So pairs of common
-# words are indexed.
-
-SAMPLE = 2_000
-MOST = 500
-SHARE = 0.05
-"""A word is common if it occurs in at least this share of the articles."""
-MIN_ARTICLES = 1_000
-"""Pairs of common words are indexed only if an archive has at least this many articles. With fewer articles, all
-phrases are fast enough without pairs."""
-_GROWN, _QUICKLY = 10, 50_000
-
-
-def common_words(db: Database, ids: Sequence[int]) -> frozenset[str]:
-    """Returns the words that occur in the most articles, determined from a sample of the articles with these IDs.
-    Returns an empty set if there are few articles.
-    """
-    if len(ids) < MIN_ARTICLES:
-        return frozenset()
-    sample = ids[:: max(1, len(ids) // SAMPLE)][:SAMPLE]
-    counts: Counter[str] = Counter()
-    for row in document_rows(db, sample):
-        counts.update(set(split_into_words(row["body"] or "")))
-    return frozenset(word for word, count in counts.most_common(MOST) if count >= SHARE * len(sample))
-
-
-def needs_new_common_words(articles: int, found_in: int, changed: int) -> bool:
-    """Returns True if an index should be rebuilt to determine its common words again. There are two conditions. The
-    archive must have grown tenfold since they were determined. And the rebuild must take only seconds, or hardly longer
-    than the pending update.
-
-    `articles` is the number of articles now, `found_in` their number when the common words were determined, and
-    `changed` the number of articles to update.
-    """
-    return articles >= max(MIN_ARTICLES, _GROWN * found_in) and (articles <= _QUICKLY or 2 * changed >= articles)
 
 
 # Opening and searching an index.
@@ -279,16 +224,16 @@ def openable_folder(folder: Path) -> Iterator[Path]:
 class Searcher:
     """Searches a snapshot of an index.
 
-    `folder` is None for an index in memory. `common` are the common words whose pairs are indexed. `federated_with` are
-    the searchers of the other archives in a federated search, whose word frequencies are added to those of this index.
-    Every method may raise IndexDamaged; the index is then rebuilt before the next search.
+    `folder` is None for an index in memory. `federated_with` are the searchers of the other archives in a federated
+    search, whose word frequencies are added to those of this index. Every method may raise IndexDamaged; the index is
+    then rebuilt before the next search.
     """
 
-    __slots__ = ("_cache", "_folder", "_inner", "common", "federated_with", "is_intact")
+    __slots__ = ("_cache", "_folder", "_inner", "federated_with", "is_intact")
 
-    def __init__(self, index: tantivy.Index, folder: Path | None = None, common: frozenset[str] = frozenset()) -> None:
+    def __init__(self, index: tantivy.Index, folder: Path | None = None) -> None:
         self._inner, self._folder = index.searcher(), folder
-        self.is_intact, self.common = True, common
+        self.is_intact = True
         self._cache: dict[Hashable, Any] = {}
         self.federated_with: tuple[Searcher, ...] = ()
 
@@ -442,17 +387,9 @@ def _on_disk(db: Database, archive: Path, progress: Progress | None) -> Searcher
             db not in _NOT_UPDATED and tantivy_index.is_behind(db)
         ):
             return None
-        state = tantivy_index.index_state(folder)
         with openable_folder(folder) as place:
-            found = Searcher(open_index_in(place), folder, frozenset(state.get("common", ())))
-        # If another process has rebuilt the index in the meantime, the common words in `state` are not those of the new
-        # index.
-        return (
-            found
-            if tantivy_index.is_index_of(db, folder)
-            and tantivy_index.index_state(folder).get("token") == state.get("token")
-            else None
-        )
+            found = Searcher(open_index_in(place), folder)
+        return found if tantivy_index.is_index_of(db, folder) else None
     except (sqlite3.OperationalError, ArchiveLocked, OSError, ValueError):
         return None  # the folder cannot be written, or the index is incomplete
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 import unicodedata
 import zlib
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import cache
-from itertools import filterfalse, pairwise
+from itertools import filterfalse
 from typing import Any
 
 import tantivy
@@ -22,7 +22,6 @@ from archiver.fields import (
     INDEXED,
     LINKS,
     LIST_FIELDS_BY_QUERY_NAME,
-    LONG_TEXTS,
     MEANING,
     PAGE_LISTS,
     WEIGHTS,
@@ -144,14 +143,11 @@ NUMBERS: tuple[str, ...] = (
 is the order of matches with equal sort keys. `stamp` is a digest of the data from which the document was made."""
 FOLDED_NAMES: tuple[str, ...] = tuple(LIST_FIELDS_BY_QUERY_NAME)
 """The fields whose values are names and are indexed in folded form (`spellings_by_folded_name`)."""
-FORMAT = " ".join(("8", *TEXTS, *FOLDED_NAMES))
+FORMAT = " ".join(("9", *TEXTS, *FOLDED_NAMES))
 SPELLINGS = "ways"
 """The index field with the spellings of names. Names are counted in folded form, which is faster; a spelling is looked
 up here only for the few names that are shown."""
 NAMES: tuple[str, ...] = ("site", "language", *FOLDED_NAMES)
-PAIRED: dict[str, str] = {name: f"{name}_pairs" for name in LONG_TEXTS}
-"""Maps each long text field to an index field that contains pairs of adjacent common words. A phrase of common words is
-found faster in this field, because positions need not be compared."""
 KEYS = "keys"
 COPY, FIRST = "text:copy", "text:first"
 """Keys of the index: COPY marks a duplicate, and FIRST an original that has duplicates."""
@@ -163,8 +159,6 @@ def index_schema() -> tantivy.Schema:
     builder = tantivy.SchemaBuilder()
     for name in TEXTS:
         builder.add_text_field(name, tokenizer_name="whitespace", index_option="position")
-    for name in PAIRED.values():
-        builder.add_text_field(name, tokenizer_name="whitespace", index_option="freq")
     builder.add_text_field(KEYS, tokenizer_name="raw", index_option="basic")
     builder.add_text_field(SPELLINGS, tokenizer_name="raw", index_option="basic")
     builder.add_text_field(SORTED_TITLE, tokenizer_name="raw", index_option="basic", fast=True)
@@ -180,7 +174,7 @@ Row = dict[str, Any]
 COLUMNS = ("id", *INDEXED)
 _NUMBERS = ("duplicate_of", "cluster_id")
 _TIMES = {"published": "published", "modified": "modified", "seen": "first_seen", "gone": "gone_at"}
-_TEXTS = tuple(name for name in WEIGHTS if BY_NAME[name].shape == "text" and name not in PAIRED)
+_TEXTS = tuple(name for name in WEIGHTS if BY_NAME[name].shape == "text")
 _TITLE_LETTERS = 60
 _COPY_OFFSET = (1 << 62) - 1
 """This number is added to the ID of a duplicate, so that its index field `turn` sorts after all originals."""
@@ -258,14 +252,9 @@ def _readable(row: Row) -> Row:
     }
 
 
-def index_document(row: Row, common: Collection[str] = ()) -> tantivy.Document:
-    """Converts a row from `document_rows` into a document of the search index. Adjacent words that are both in `common`
-    are indexed as pairs, too.
-    """
+def index_document(row: Row) -> tantivy.Document:
+    """Converts a row from `document_rows` into a document of the search index."""
     fields: dict[str, Any] = {name: _words(row[name]) for name in _TEXTS}
-    for name, pairs in PAIRED.items():
-        tokens = split_into_words(row[name]) if row[name] else []
-        fields |= {name: " ".join(tokens), pairs: common_word_pairs(tokens, common) if common else ""}
     for name in PAGE_LISTS:
         fields[name] = [_words(value) for value in row[name]]
     places = list(
@@ -291,13 +280,6 @@ def index_document(row: Row, common: Collection[str] = ()) -> tantivy.Document:
         ],
     }
     return tantivy.Document(**{name: value for name, value in fields.items() if value not in (None, [], "")})
-
-
-def common_word_pairs(tokens: Sequence[str], common: Collection[str]) -> str:
-    """Returns the pairs of adjacent words that are both in `common`, separated by spaces. The words of a pair are
-    joined by a character that no word contains.
-    """
-    return " ".join(f"{one}_{next_one}" for one, next_one in pairwise(tokens) if one in common and next_one in common)
 
 
 def _words(text: str | None) -> str:

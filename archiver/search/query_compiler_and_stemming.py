@@ -18,9 +18,7 @@ from archiver.search.index_refresh_searcher_and_check import Searcher
 from archiver.search.index_schema_and_documents import (
     KEYS,
     NUMBERS,
-    PAIRED,
     TEXTS,
-    common_word_pairs,
     fold_name,
     index_schema,
 )
@@ -234,41 +232,11 @@ def _term(column: str, term: Term, searcher: Searcher) -> Query:
     if not row:
         return Query.empty_query()
     if len(row) > 1:
-        return _phrase(column, row, is_prefix, searcher)
+        return _positioned_words(column, _places(row, is_prefix), 0, searcher)
     if is_prefix:
         # The same as a regular expression, whose automaton would take megabytes of memory for each prefix and field.
         return Query.fuzzy_term_query(index_schema(), column, row[0][0].word, distance=0, prefix=True)
     return _any_form(column, row[0], searcher)
-
-
-def _phrase(column: str, row: Row, is_prefix: bool, searcher: Searcher) -> Query:
-    phrase = _positioned_words(column, _places(row, is_prefix), 0, searcher)
-    tokens = [forms[0].word for forms in row]
-    plain = not is_prefix and all(len(forms) == 1 for forms in row)
-    pairs = common_word_pairs(tokens, searcher.common).split() if plain and column in PAIRED else []
-    if not pairs:
-        return phrase
-    if len(tokens) == 2:
-        return _common_pair(column, tokens, pairs[0], searcher)
-    return Query.boolean_query(
-        [
-            (Occur.Must, phrase),
-            *(
-                (Occur.Must, _unranked(Query.term_query(index_schema(), PAIRED[column], pair, "basic")))
-                for pair in pairs
-            ),
-        ]
-    )
-
-
-def _common_pair(column: str, tokens: list[str], pair: str, searcher: Searcher) -> Query:
-    """Returns a query for a phrase of two common words (`tokens`), which looks up both as one word, `pair`, in the
-    index of word pairs. Its score is weighted to equal that of an ordinary phrase, which is the sum of the scores of
-    both words.
-    """
-    own = inverse_document_frequency(searcher.doc_freq(PAIRED[column], pair), searcher.num_docs)
-    both = sum(_word_rarity(column, token, searcher.all) for token in tokens)
-    return Query.boost_query(Query.term_query(index_schema(), PAIRED[column], pair, "freq"), both / own)
 
 
 def _word_rarity(column: str, word: str, indexes: Iterable[Searcher]) -> float:
@@ -319,7 +287,9 @@ def _near(column: str, node: Near, searcher: Searcher) -> Query:
         )
         for one, other in combinations(rarest, 2)
     ]
-    phrases = [_phrase(column, row, is_prefix, searcher) for row, is_prefix in found if len(row) > 1]
+    phrases = [
+        _positioned_words(column, _places(row, is_prefix), 0, searcher) for row, is_prefix in found if len(row) > 1
+    ]
     return Query.boolean_query([(Occur.Must, query) for query in (*pairs, *phrases)])
 
 

@@ -1,4 +1,4 @@
-"""Saved searches: named queries that report new matches, with their Atom feeds and the mail about new matches.
+"""Saved searches: named queries that report new matches, with their Atom feeds.
 
     save_search(db, "floods", Query("flood OR storm"))  saves a query; its present matches count as reported
     run_saved_search(db, "floods")                      returns the new matches and marks them as reported
@@ -11,22 +11,17 @@ running are safe during a crawl and concurrently. Times are ISO 8601 in UTC.
 from __future__ import annotations
 
 import json
-import shlex
 import unicodedata
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
-from html import escape
 from typing import Any
 
 from archiver.errors import ArchiverError, BadSearchName, SavedSearchNotFound, SavedSearchUnreadable
-from archiver.items import format_published
-from archiver.lazy_regex import lazy_regex
 from archiver.search.atom_and_json_feeds import Feed, entry_of_hit, write_atom
 from archiver.search.query_with_filters_and_sort import Query, query_as_options
 from archiver.search.search_hits_facets_and_similar_articles import Hit, Listing, list_matches
-from archiver.similar_words_and_plurals import count_noun
 from archiver.storage import Database
 from archiver.storage import full_text_index_and_saved_searches as stored
 from archiver.storage.transactions import writing
@@ -113,13 +108,6 @@ def save_search(db: Database, name: str, query: Query, now: datetime | None = No
     return find_saved_search(db, shown)
 
 
-def saved_searches(db: Database) -> list[SavedSearch]:
-    """Returns all saved searches, sorted by name. Raises SavedSearchUnreadable for a search that was saved by a newer
-    release.
-    """
-    return [_saved(row) for row in stored.saved_search_rows(db)]
-
-
 def find_saved_search(db: Database, name: str) -> SavedSearch:
     """Returns the saved search with this name. Raises SavedSearchNotFound and SavedSearchUnreadable."""
     return _saved(_row(db, name))
@@ -153,48 +141,6 @@ def run_saved_search(db: Database, name: str, now: datetime | None = None) -> Ne
     return _result(replace(saved, ran_at=at), row.ran_at, found, new, at)
 
 
-@dataclass(frozen=True, slots=True)
-class PendingRun:
-    """A run of a saved search whose matches are not marked as reported yet (see `begin_run` and `complete_run`).
-
-    - `news`: its result.
-    - `ids`: the IDs of all matches, including folded ones.
-    - `reasons`: why each new match is new.
-    - `before`: the state of the archive before the run.
-    """
-
-    news: NewHits
-    ids: tuple[int, ...]
-    reasons: Mapping[int, str]
-    at: str
-    before: stored.ArchiveMark
-
-
-def begin_run(db: Database, name: str, now: datetime | None = None) -> PendingRun:
-    """Runs a saved search without writing anything. Afterwards, `complete_run` marks its matches as reported. In
-    between, for example, a message about them is sent: if that fails, they stay new. Raises the same errors as
-    `run_saved_search`.
-    """
-    row = _row(db, name)
-    before = stored.archive_mark(db)
-    found = list_matches(db, _all_pages(_saved(row).query))
-    ids = _matching_ids(found)
-    new = _new_matches(db, row, found, stored.known_hits(db, row.id, ids))
-    at = max(_moment(now), row.ran_at)
-    return PendingRun(_result(_saved(row), row.ran_at, found, new, at), tuple(ids), new, at, before)
-
-
-def complete_run(db: Database, run: PendingRun) -> None:
-    """Marks the matches of a run as reported. `db` must be open for writing. Raises SavedSearchNotFound if the search
-    was deleted meanwhile.
-    """
-    with writing(db):
-        row = _row(db, run.news.saved.name)
-        known = stored.known_hits(db, row.id, run.ids)
-        stored.add_hits(db, row.id, (number for number in run.ids if number not in known), run.at, run.reasons)
-        stored.mark_saved_search_run(db, row.id, run.at, run.before)
-
-
 def peek_saved_search(db: Database, name: str, now: datetime | None = None) -> NewHits:
     """Returns the new matches of a saved search without marking them as reported. Writes nothing. `now` is the time of
     the run; None means the current time. Raises the same errors as `run_saved_search`.
@@ -206,14 +152,14 @@ def peek_saved_search(db: Database, name: str, now: datetime | None = None) -> N
     return _result(saved, row.ran_at, found, new, _moment(now))
 
 
-def last_reported(db: Database, name: str, most: int | None = None, *, of_run: str | None = None) -> tuple[NewHit, ...]:
+def last_reported(db: Database, name: str, most: int | None = None) -> tuple[NewHit, ...]:
     """Returns the matches that a saved search has already reported, with their current fields, latest first. Returns at
-    most `most` of them; None means all. If `of_run` is given, returns only matches that the run at that time reported.
+    most `most` of them; None means all.
 
     Articles that no longer match are left out. Raises the same errors as `run_saved_search`.
     """
     row = _row(db, name)
-    reported = stored.reported_hits(db, row.id, -1, of_run)
+    reported = stored.reported_hits(db, row.id)
     if not reported:
         return ()
     found = list_matches(db, _all_pages(_saved(row).query))
@@ -365,67 +311,3 @@ def atom_feed(
         own_url,
     )
     return write_atom(feed, software)
-
-
-# A letter about the new matches of saved searches.
-
-_MOST_IN_LETTER = 50
-_NO_LINES = lazy_regex(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
-_INDENT = "  "
-
-
-@dataclass(frozen=True, slots=True)
-class Letter:
-    """A message about new matches: its subject, and the same text in plain form and as an HTML page."""
-
-    subject: str
-    text: str
-    html: str
-
-
-def compose_letter(found: Sequence[NewHits]) -> Letter:
-    """Returns the letter about the results of saved searches of which at least one has new matches. Searches without
-    new matches are left out. At most 50 matches of each search are listed.
-    """
-    news = [one for one in found if one.new]
-    total = sum(len(one.new) for one in news)
-    names = ", ".join(one.saved.name for one in news)
-    subject = f"archiver: {count_noun(total, 'new article')} ({names})"
-    parts, sections = [], []
-    for one in news:
-        shown, rest = one.new[:_MOST_IN_LETTER], len(one.new) - _MOST_IN_LETTER
-        head = f"{one.saved.name}: {count_noun(len(one.new), 'new article')}"
-        more = [f"and {rest:,} more: archiver searches run {shlex.quote(one.saved.name)} --again"] if rest > 0 else []
-        parts.append("\n\n".join([head, *map(_entry_as_text, shown), *(_INDENT + line for line in more)]))
-        rows = "".join(map(_entry_as_html, shown)) + "".join(f"<li>{escape(line)}</li>\n" for line in more)
-        sections.append(
-            f"<h2>{escape(head)}</h2>\n<p>{escape(query_as_options(one.saved.query))}</p>\n<ul>\n{rows}</ul>\n"
-        )
-    html = (
-        f'<!DOCTYPE html>\n<html><head><meta charset="utf-8"><title>{escape(subject)}</title></head>\n<body>\n'
-        f"{''.join(sections)}</body></html>\n"
-    )
-    return Letter(subject, "\n\n".join(parts) + "\n", html)
-
-
-def _about(one: NewHit) -> str:
-    """Returns the line below the title of an article: its date, authors and site, and why it is a new match, unless it
-    was simply added to the archive.
-    """
-    published = format_published(one.hit.published, one.hit.published_precision)
-    why = "" if one.why == "new" else WHY.get(one.why, one.why)
-    return " · ".join(filter(None, (published, ", ".join(one.hit.authors), one.hit.site, why)))
-
-
-def _entry_as_text(one: NewHit) -> str:
-    lines = (one.hit.title or "(without title)", _about(one), one.hit.snippet, one.hit.url)
-    return "\n".join(_INDENT + _NO_LINES.sub(" ", line) for line in lines if line)
-
-
-def _entry_as_html(one: NewHit) -> str:
-    title, url = escape(one.hit.title or "(without title)"), escape(one.hit.url, quote=True)
-    language = f' lang="{escape(one.hit.language, quote=True)}"' if one.hit.language else ""
-    return (
-        f'<li{language} dir="auto"><a href="{url}"><strong>{title}</strong></a><br>\n{escape(_about(one))}<br>\n'
-        f"{escape(one.hit.snippet)}</li>\n"
-    )

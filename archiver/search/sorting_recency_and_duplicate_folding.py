@@ -26,12 +26,9 @@ a page of 20; only the hits that are shown are converted to a `Match`."""
 BEST = 200
 """The count of all hits is requested from tantivy together with this many of the best hits, since both take one
 search."""
-_SPARE = (180, 3_000)
+_SPARE = 180
 """How many hits are read in addition to the requested ones, in order to find all hits with the same sort key as the
-last requested hit. If the first number is too small, the second one is tried (only when sorting by score)."""
-_TIE_SAMPLE = 64
-"""If most hits have the same score, a sample of the matches is read that should contain this many hits for each
-requested one."""
+last requested hit."""
 _DIGITS = 4
 """Scores are rounded to this many digits after the decimal point, because tantivy does not always add them up in the
 same order."""
@@ -145,24 +142,23 @@ def _matches_with_ties(request: _SortRequest) -> list[Match]:
     """Returns the requested matches in order. Further matches may follow that have the same sort key as the last one.
 
     To sort matches with equal keys by `Match.turn`, all of them must be read. Usually it is enough to read a few hits
-    more than requested; otherwise the remaining ones are looked up by their key.
+    more than requested. Otherwise those with the same value of a field are looked up by it; those with the same score
+    are found by reading more.
     """
     searcher, last = request.searcher, request.last
-    hits: list[Pair] = []
-    for spare in _SPARE[:1] if request.sort.field else _SPARE:
-        hits = request.read(last + spare)
+    most = last + _SPARE
+    while True:
+        hits = request.read(most)
         ends = _ties_end(hits, last)
-        if len(hits) < last + spare or ends < len(hits):
+        if len(hits) < most or ends < len(hits):
             begins = _ties_start(hits[:ends])
             same = _first_ties(searcher, hits[begins:ends], last - begins)
             return _sort_ties(hits_to_matches(searcher, hits[:begins] + same))
-        if spare == _SPARE[0] and not request.sort.field and not _ties_start(hits):  # all hits read so far tie
-            same = _sample_with_score(request, hits[0][0])
-            if same:
-                return _sort_ties(hits_to_matches(searcher, _first_ties(searcher, same, last)))
-    begins = _ties_start(hits)
-    equals = _matches_with_key(request, hits[-1][0], hits[begins:], last - begins)
-    return _sort_ties(hits_to_matches(searcher, hits[:begins]) + equals)
+        if request.sort.field:
+            begins = _ties_start(hits)
+            equals = _matches_with_key(request, hits[-1][0], last - begins)
+            return _sort_ties(hits_to_matches(searcher, hits[:begins]) + equals)
+        most *= 8
 
 
 def _best(searcher: Searcher, query: Query, sort: Sort, most: int) -> list[Pair]:
@@ -211,13 +207,9 @@ def _sort_ties(matches: list[Match]) -> list[Match]:
     return sorted(matches, key=lambda match: (places.setdefault(match.key, len(places)), match.turn))
 
 
-def _matches_with_key(request: _SortRequest, key: Any, known: list[Pair], most: int) -> list[Match]:
-    """Returns the first `most` matches with this sort key, ordered by `Match.turn`. `known` are at least `most` hits
-    with this key, but not necessarily the first ones in this order.
-    """
+def _matches_with_key(request: _SortRequest, key: Any, most: int) -> list[Match]:
+    """Returns the first `most` matches with this value in the field of the sort order, ordered by `Match.turn`."""
     searcher, query, field = request.searcher, request.query, request.sort.field
-    if not field:
-        return _matches_with_score(request, key, known, most)
     if key is None:
         equal = [(Occur.Must, query), (Occur.MustNot, Query.exists_query(field))]
     elif isinstance(key, str):
@@ -225,57 +217,12 @@ def _matches_with_key(request: _SortRequest, key: Any, known: list[Pair], most: 
     else:
         equal = [
             (Occur.Must, query),
-            (Occur.Must, Query.range_query(index_schema(), field, tantivy.FieldType.Integer, key, key)),
+            (Occur.Must, Query.range_query(index_schema(), field, FieldType.Integer, key, key)),
         ]
-    return [
-        replace(match, key=key)
-        for match in hits_to_matches(searcher, _turns(searcher, Query.boolean_query(equal), most))
-    ]
-
-
-def _sample_with_score(request: _SortRequest, score: float) -> list[Pair]:
-    """Returns the hits with this score in a sample of the matches; [] if there are fewer of them in the sample than
-    requested matches.
-
-    The sample consists of the matches with the lowest `turn`, because tantivy can select matches by their `turn` but
-    not by their score. The sample is large enough if most matches have this score.
-    """
-    searcher, most = request.searcher, request.last
-    reach = most * _TIE_SAMPLE
-    near = _up_to(request.query, searcher.num_docs * reach // max(request.known.total, 1))
-    found = _best(searcher, near, Sort("", down=True), 2 * reach)
-    same = [hit for hit in found if hit[0] == score]
-    return same if len(same) >= most and (len(found) < 2 * reach or found[-1][0] < score) else []
-
-
-def _matches_with_score(request: _SortRequest, score: float, known: list[Pair], most: int) -> list[Match]:
-    """Returns the first `most` matches with this score, ordered by `Match.turn`. Reads more and more of the query's
-    matches in that order until enough of them have the score.
-    """
-    searcher = request.searcher
-    reach = 2 * most * max(2, request.known.total // len(known))
-    while True:
-        turns = _turns(searcher, request.query, reach)
-        found = _best(searcher, _up_to(request.query, turns[-1][0]), Sort("", down=True), len(turns))
-        same = [hit for hit in found if hit[0] == score]
-        # All hits were read, but some scores were summed differently this time and differ in the last digit.
-        if len(same) < most and len(turns) < reach:
-            same = known
-        if len(same) >= most:
-            return hits_to_matches(searcher, _first_ties(searcher, same, most))
-        reach *= 4
-
-
-def _up_to(query: Query, turn: int) -> Query:
-    turns = Query.range_query(index_schema(), TURN, tantivy.FieldType.Integer, None, turn)
-    return Query.boolean_query([(Occur.Must, query), (Occur.Must, Query.const_score_query(turns, 0.0))])
-
-
-def _turns(searcher: Searcher, query: Query, most: int) -> list[Pair]:
     hits: list[Pair] = searcher.search(
-        query, limit=max(1, min(most, searcher.num_docs)), order_by_field=TURN, order=Order.Asc
+        Query.boolean_query(equal), limit=max(1, min(most, searcher.num_docs)), order_by_field=TURN, order=Order.Asc
     ).hits
-    return hits
+    return [replace(match, key=key) for match in hits_to_matches(searcher, hits)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -470,18 +417,8 @@ def _group_copies(alike: Iterable[Match], clusters: dict[int, int]) -> list[list
 
 HALF_LIFE_DAYS = 365.0
 _DAY = 86_400
-_FIELD = "published_at"
 _FIRST = 500
-"""The query is first run for at least this many hits. If it has no more, all are sorted by recency at once, because
-each search of a band of publication times reads the whole index."""
-_BAND = 1 / 8
-"""The length of the first (newest) band of publication times, in half-lives. Within this band, aging changes a score by
-at most a twelfth."""
-_SPARE_CANDIDATES = 180
-"""In each band of publication times, this many hits are read in addition to the requested ones, since aging may change
-their order."""
-_WIDEST = 2**61
-"""The maximum length of a band of publication times in seconds, so that times fit in the index's 64-bit integers."""
+"""At least this many hits are read at first: the best and the newest."""
 
 
 def rank_by_recency(
@@ -493,99 +430,30 @@ def rank_by_recency(
     `half_life` is the number of days in which a score halves; `now` is in Unix seconds. The `key` of a match is a pair:
     the base-2 logarithm of its aged score (minus infinity without a date), and its original score. Matches with equal
     aged scores are ordered by their original score, then by `Match.turn`.
+
+    The best and the newest matches are read, and more of them, until no other match can rank among the first: it has
+    no higher score than the last of the best, and is no newer than the last of the newest (the threshold algorithm of
+    Fagin, Lotem and Naor, 2003).
     """
     if last <= first:
         return []
     reach = max(_FIRST, 2 * last)
-    best = _scored(searcher, query, reach)
-    if len(best) < reach:
-        return _sort_by_aged_score(searcher, best, half_life, now)[first:last]
-    search = _RecencySearch(searcher, query, half_life, now)
-    dated = search.best_dated(_rounded_score(best[0]), last)
-    if len(dated) < last:
-        no_date = Query.boolean_query([(Occur.Must, query), (Occur.MustNot, Query.exists_query(_FIELD))])
-        dated += [
-            replace(match, key=(-inf, match.key))
-            for match in sorted_matches(searcher, no_date, Sort("", down=True), first=0, last=last - len(dated))
-        ]
-    return dated[first:last]
-
-
-@dataclass(frozen=True, slots=True)
-class _Band:
-    """The result of reading a band, which is a period of publication times that starts at `low`. `read` is the number
-    of hits that were read in it, and `ranked` are the best matches found so far in this band and in newer ones.
-    """
-
-    low: int
-    read: int
-    ranked: list[Match]
-
-
-@dataclass(frozen=True, slots=True)
-class _RecencySearch:
-    """Finds the best matches by score and age, searching bands of publication time one by one from new to old."""
-
-    searcher: Searcher
-    query: Query
-    half_life: float
-    now: int
-
-    def best_dated(self, best: float, last: int) -> list[Match]:
-        """Returns the `last` best-ranked matches that have a date, best first. `best` is the highest score of any match
-        before aging. The search stops at the age at which even a match with this score would rank too low.
-        """
-        ranked: list[Match] = []
-        high: int | None = None
-        width = int(min(self.half_life * _DAY * _BAND, _WIDEST))
-        while True:
-            newest = self.now if high is None else high
-            band = self._read_band(ranked, max(newest - width, -_WIDEST), high, last)
-            ranked, high, width = band.ranked, band.low - 1, newest - band.low
-            beyond = self._aged_score(best, high) - ranked[-1].key[0] if len(ranked) == last else inf
-            if beyond < 0:
-                return ranked
-            if not band.read:
-                older = self.searcher.search(
-                    self._between(None, high), limit=1, order_by_field=_FIELD, order=Order.Desc
-                ).hits
-                if not older:
-                    return ranked
-                high = int(older[0][0])
-            if beyond < inf:  # search back to the age at which even a hit with the best score is no longer among them
-                width = max(width, int(min(beyond * self.half_life * _DAY, _WIDEST)) + 1)
-            elif band.read < _SPARE_CANDIDATES / 4:
-                width = max(width, _DAY) * 4
-            width = min(width, _WIDEST)
-
-    def _read_band(self, ranked: list[Match], low: int, high: int | None, last: int) -> _Band:
-        """Reads a band of publication times and merges its matches with those `ranked` so far. The band ends at `high`
-        (None for now) and starts at `low`, or later if it has too many hits.
-
-        Only as many hits of the band are read as may be among the first `last` matches.
-        """
-        most = last + _SPARE_CANDIDATES
-        while True:
-            some = _scored(self.searcher, self._between(low, high), most)
-            both = sorted([*ranked, *_sort_by_aged_score(self.searcher, some, self.half_life, self.now)], key=_turn)[
-                :last
-            ]
-            newest = self.now if high is None else high
-            if len(some) < most or (
-                len(both) == last and both[-1].key[0] > self._aged_score(_rounded_score(some[-1]), newest)
-            ):
-                return _Band(low, len(some), both)
-            if newest - low > _DAY:
-                low = (low + newest) // 2
-            else:
-                most *= 4
-
-    def _between(self, low: int | None, high: int | None) -> Query:
-        time = Query.range_query(index_schema(), _FIELD, FieldType.Integer, low, high)
-        return Query.boolean_query([(Occur.Must, self.query), (Occur.Must, Query.const_score_query(time, 0.0))])
-
-    def _aged_score(self, score: float, published: int) -> float:
-        return _aged_score(score, published, self.half_life, self.now)
+    while True:
+        best = _scored(searcher, query, reach)
+        if len(best) < reach:
+            return _sort_by_aged_score(searcher, best, half_life, now)[first:last]
+        oldest = searcher.search(query, limit=reach, order_by_field="published_at", order=Order.Desc).hits[-1][0]
+        since = (
+            Query.exists_query("published_at")
+            if oldest is None
+            else Query.range_query(index_schema(), "published_at", FieldType.Integer, oldest, None)
+        )
+        newest = Query.boolean_query([(Occur.Must, query), (Occur.Must, Query.const_score_query(since, 0.0))])
+        read = {match.id: match for match in (*best, *_scored(searcher, newest, count_hits(searcher, newest)))}
+        ranked = _sort_by_aged_score(searcher, list(read.values()), half_life, now)[:last]
+        if ranked[-1].key[0] > _aged_score(_rounded_score(best[-1]), oldest, half_life, now):
+            return ranked[first:last]
+        reach *= 4
 
 
 def _scored(searcher: Searcher, query: Query, most: int) -> list[Match]:
@@ -596,7 +464,7 @@ def _sort_by_aged_score(searcher: Searcher, found: list[Match], half_life: float
     """Sorts matches by their aged score (halved for each `half_life` days of age), and sets their `key` as described at
     `rank_by_recency`. The logarithm is used because the score of a very old article would underflow to zero.
     """
-    times: Any = searcher.fast_field_values("published_at", [match.address for match in found])
+    times = field_values(searcher, "published_at", [match.address for match in found])
     out = [
         Match(
             match.id,

@@ -8,7 +8,6 @@ import json
 import os
 import secrets
 import zlib
-from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -191,25 +190,13 @@ def begin_update(db: Database) -> str:
     return token
 
 
-def write_state(folder: Path, token: str, common: Collection[str], articles: int) -> None:
+def write_state(folder: Path, token: str) -> None:
     """Writes the state file of an index and syncs it to disk, before the database records the update as finished.
-
-    `token` is the token from `begin_update`. `common` are the common words whose pairs are indexed. `articles` is the
-    number of articles from which these words were determined.
+    `token` is the token from `begin_update`.
     """
     new = folder / f"{_FILE}.new"
     with new.open("w", encoding="utf-8") as out:
-        json.dump(
-            {
-                "format": FORMAT,
-                "token": token,
-                "articles": articles,
-                "common": sorted(common),
-                "files": file_stamps(folder),
-            },
-            out,
-            ensure_ascii=False,
-        )
+        json.dump({"format": FORMAT, "token": token, "files": file_stamps(folder)}, out, ensure_ascii=False)
         out.flush()
         os.fsync(out.fileno())
     for name in LISTS:  # tantivy makes these files readable for their owner only

@@ -1,6 +1,7 @@
-"""The full-text indexes and the saved searches of an archive.
+"""The folder of the search index, the full-text table for SQL, and the saved searches of an archive.
 
-There are two indexes: the SQLite table `articles_fts`, and the search index in a folder next to the archive.
+The search index is in a folder next to the archive. The SQLite table `articles_fts` exists only if somebody asked for
+it.
 
 The tables of saved searches hold the queries, and the articles that each search has reported. Each reported article is
 stored, and not just the time of the last run. Thus an article that was written during a run of the search, or imported
@@ -22,32 +23,28 @@ from pathlib import Path
 from archiver.fields import WEIGHTS
 from archiver.storage import Database
 
-# -- articles_fts: triggers index each article when it is written, or all articles of a batch at its end
+# -- articles_fts: a table for SQL, made on request
 
 COLUMNS = ("body", *(name for name in WEIGHTS if name != "body"))
 """The columns of `articles_fts`, in order. The body comes first because FTS5 needs two bytes fewer per word for the
 first column."""
 TOKENIZER = "unicode61 remove_diacritics 2"
-MARK = -1 << 63  # marks a batch in `fts_pending`; no article has this ID
-
-_names = ", ".join(COLUMNS)
+FTS = "articles_fts"
 
 
-@contextmanager
-def batch_indexing(db: Database) -> Iterator[None]:
-    """Delays the full-text indexing of articles written inside the block until its end, and then indexes them together.
-
-    Expects to run inside the caller's transaction, which is rolled back on an error.
+def make_fts(db: Database) -> int:
+    """Makes the FTS5 table `articles_fts` of all articles as they are now, in place of an older one, and returns their
+    number. Nothing keeps it up to date. Raises sqlite3.Error.
     """
-    if not db.execute("insert into fts_pending (id) values (?) on conflict do nothing", [MARK]).rowcount:
-        yield  # an outer block will index the articles
-        return
-    yield
-    db.execute(
-        f"insert into articles_fts (rowid, {_names}) select id, {_names} from articles "
-        "where id in (select id from fts_pending) order by id"
-    )
-    db.execute("delete from fts_pending")
+    drop_fts(db)
+    columns = ", ".join(COLUMNS)
+    db.execute(f"create virtual table {FTS} using fts5 ({columns}, tokenize='{TOKENIZER}', content=\"articles\")")
+    db.execute(f"insert into {FTS} ({FTS}) values ('rebuild')")
+    return int(db.execute("select count(*) from articles").fetchone()[0])
+
+
+def drop_fts(db: Database) -> None:
+    db.execute(f"drop table if exists {FTS}")
 
 
 # -- the folder of the search index
@@ -257,15 +254,13 @@ class ReportedHit:
     why: str
 
 
-def reported_hits(db: Database, number: int, limit: int, at: str | None = None) -> list[ReportedHit]:
-    """Returns the articles that the runs of a saved search reported, latest first. If `at` is given, returns only
-    articles that the run at that time reported.
-    """
+def reported_hits(db: Database, number: int) -> list[ReportedHit]:
+    """Returns the articles that the runs of a saved search reported, latest first."""
     return [
         ReportedHit(*row)
         for row in db.execute(
             "select article_id, found_at, reason from saved_search_hits where search_id = ? and found_at is not null "
-            "and (? is null or found_at = ?) order by found_at desc, article_id desc limit ?",
-            [number, at, at, limit],
+            "order by found_at desc, article_id desc",
+            [number],
         )
     ]

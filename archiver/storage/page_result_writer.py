@@ -76,7 +76,6 @@ from archiver.storage.article_tables.article_urls_and_identification import (
 from archiver.storage.article_tables.captures_redirects_and_import_records import enter_captures
 from archiver.storage.article_tables.near_duplicate_clusters import COPY_REASON, second_addresses
 from archiver.storage.disk_and_database_errors import is_environment_error
-from archiver.storage.full_text_index_and_saved_searches import batch_indexing
 from archiver.storage.held_pages import has_accepted_gain, next_look, release_former_address
 from archiver.storage.listed_values import store_listed_categories, store_listed_dates
 from archiver.storage.page_discoveries import record_discovered_urls
@@ -741,7 +740,7 @@ class PageWriter:
         assert run.run_id is not None
         kept = run.trust.restored_on_error(), run.forms.restored_on_error()
         run.incomplete.clear()  # a batch that failed left its new articles here
-        with kept[0], kept[1], self.kept(), writing(run.db, patience), batch_indexing(run.db):
+        with kept[0], kept[1], self.kept(), writing(run.db, patience):
             check_run(run.db, run.run_id, run.site)
             held: set[str] = set()
             entered = enter_captures(

@@ -24,7 +24,7 @@ from archiver.fields import INDEXED, LATEST, fields_with_choice
 from archiver.storage import Database
 from archiver.storage.article_tables.article_and_revision_rows import LISTS, TEXTS, with_missing_fields
 from archiver.storage.article_tables.field_candidate_evidence import FORM, FROM_ENTRIES, entry_column
-from archiver.storage.full_text_index_and_saved_searches import COLUMNS, MARK, TOKENIZER
+from archiver.storage.full_text_index_and_saved_searches import COLUMNS, TOKENIZER, drop_fts
 
 if TYPE_CHECKING:
     import sqlite_utils
@@ -801,9 +801,9 @@ create view cluster_members as
     from articles a join clusters c on c.id = a.cluster_id;
 """
 
-# -- search -------------------------------------------------------------------------------------------------------
+# -- search: the full-text table of 0.3.0, which m004 takes out, and what tells the search index of changes
 
-_IS_BATCH = f"exists (select 1 from fts_pending where id = {MARK})"
+_IS_BATCH = f"exists (select 1 from fts_pending where id = {-1 << 63})"
 _FTS_ADD = f"insert into articles_fts (rowid, {', '.join(COLUMNS)}) values (new.id, {_fill_in('new.{}', COLUMNS)});"
 _FTS_DELETE = (
     f"insert into articles_fts (articles_fts, rowid, {', '.join(COLUMNS)})\n"
@@ -1193,7 +1193,7 @@ SCHEMA = tuple(
 
 UNRELEASED = "m001_sites_and_runs"
 """The first migration of archives written by 0.2 and earlier versions, which were never released."""
-_DERIVED = re.compile(r"(?:--.*\n)*create (?:virtual )?(trigger|view|table(?= articles_fts\b)) (\w+)")
+_DERIVED = re.compile(r"(?:--.*\n)*create (trigger|view) (?!articles_fts)(\w+)")
 _TABLE = re.compile(r'create table "?(\w+)', re.IGNORECASE)
 
 
@@ -1211,6 +1211,13 @@ def m003_first_seen_index(db: Database) -> None:
     db.execute("create index idx_articles_site_first_seen on articles (site, first_seen)")
 
 
+def m004_fts_on_request(db: Database) -> None:
+    for name in ("ai", "pending_ai", "ad", "au"):
+        db.execute(f"drop trigger if exists articles_fts_{name}")
+    drop_fts(db)
+    db.execute("drop table if exists fts_pending")
+
+
 MIGRATION_SET, MIGRATIONS_TABLE = "archiver", "_sqlite_migrations"
 _MIGRATIONS_SCHEMA = (
     """CREATE TABLE "_sqlite_migrations" (
@@ -1223,7 +1230,12 @@ _MIGRATIONS_SCHEMA = (
     ON "_sqlite_migrations" ("migration_set", "name")""",
 )
 """The table in which sqlite-utils records migrations, as sqlite-utils makes it. A new archive is made without it."""
-MIGRATIONS: tuple[Callable[[Database], None], ...] = (m001_schema_0_3_0, m002_access, m003_first_seen_index)
+MIGRATIONS: tuple[Callable[[Database], None], ...] = (
+    m001_schema_0_3_0,
+    m002_access,
+    m003_first_seen_index,
+    m004_fts_on_request,
+)
 """All migrations in order. The name of the function is the name of the migration."""
 
 
@@ -1256,18 +1268,14 @@ def _for_sqlite_utils(migration: Callable[[Database], None]) -> Callable[[sqlite
 
 
 def follow_field_table(db: Database) -> None:
-    """Recreates what the schema derives from the field table: the triggers, the views and the full-text index. A
-    migration calls it after adding the column of a new field.
-
-    If a later migration adds another field of the field table, that one fills the full-text index.
+    """Recreates what the schema derives from the field table: the triggers and the views. A migration calls it after
+    adding the column of a new field.
     """
     derived = [(made, statement) for statement in SCHEMA if (made := _DERIVED.match(statement))]
     for made, _ in reversed(derived):
         db.execute(f"drop {made[1]} if exists {made[2]}")
     for _, statement in derived:
         db.execute(statement)
-    if set(COLUMNS) <= set(_column_names(db, "articles")):
-        db.execute("insert into articles_fts (articles_fts) values ('rebuild')")
 
 
 def make_schema(db: Database) -> bool:

@@ -8,9 +8,9 @@
     web_requests_responses_and_query_urls.py
                           requests, responses, and searches as URL arguments
     *_pages.py, *_page*.py
-                          the pages; search_charts_and_map.py has their charts and maps,
-                          search_facets_filters_and_advice.py their filters and what is said about a search that finds
-                          nothing
+                          the pages; search_charts_and_map.py has their charts and maps, geo_grid.py counts the places
+                          of a map, search_facets_filters_and_advice.py has their filters and what is said about a
+                          search that finds nothing
     memento_addresses_and_safe_replay.py
                           captured pages made safe, and Memento addresses
     templates/, static/   one template per page, all based on layout.html; style sheets and scripts

@@ -41,7 +41,6 @@ from archiver.search.citations import (
     reference_html,
     schema_org,
 )
-from archiver.search.histograms_trends_maps_and_charts import bounding_view
 from archiver.search.query_with_filters_and_sort import Query
 from archiver.search.revision_diff_as_data_or_html import (
     DiffRow,
@@ -61,6 +60,7 @@ from archiver.storage.article_tables.article_record_reader import cluster_of
 from archiver.storage.article_tables.captures_redirects_and_import_records import captured_urls
 from archiver.storage.page_requisite_records import captured_lead_image
 from archiver.web.capture_and_memento_pages import make_payload_response, read_capture
+from archiver.web.geo_grid import bounding_view
 from archiver.web.memento_addresses_and_safe_replay import build_memento_url, format_timestamp
 from archiver.web.search_charts_and_map import MapDot, map_canvas, map_position
 from archiver.web.site_names_and_icons import identify_sites, name_sites

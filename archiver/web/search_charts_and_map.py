@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from unicodedata import east_asian_width
 
 from archiver.errors import BadQuery
 from archiver.items import format_degrees
-from archiver.search.histograms_trends_maps_and_charts import (
-    MAP_WIDTH,
-    STATES,
-    GeoGrid,
-    Histogram,
-    Period,
-    Trend,
-    geo_grid,
-    histogram,
-    round_up,
-    spot_radius,
-)
+from archiver.search.histogram import STATES, Histogram, Period, histogram
 from archiver.search.points_boxes_and_circles import Box
 from archiver.search.query_with_filters_and_sort import Query
 from archiver.web.archive_connections_and_cache import get_cached, strip_paging
+from archiver.web.geo_grid import MAP_WIDTH, GeoGrid, geo_grid, spot_radius
 from archiver.web.template_rendering import name_period
 from archiver.web.web_requests_responses_and_query_urls import ArchiveRequest, SearchLinks
 
@@ -99,14 +89,22 @@ def _period_number(period: str) -> int:
     return int(year) * 12 + int(month) - 1 if month else int(year)
 
 
-def label_values(top: float, format_value: Callable[[float], str]) -> tuple[Label, ...]:
-    """Returns the labels of a y axis that ends at `top`: there, in the middle and at 0."""
-    return tuple(Label(PLOT * (1 - part / 2), format_value(top * part / 2), "end") for part in (2, 1, 0))
+def label_values(top: float) -> tuple[Label, ...]:
+    """Returns the labels of a y axis of articles that ends at `top`: there, in the middle and at 0. A value that is no
+    whole number has no text.
+    """
+    values = [(part, top * part / 2) for part in (2, 1, 0)]
+    return tuple(Label(PLOT * (1 - part / 2), f"{n:,.0f}" if n == int(n) else "", "end") for part, n in values)
 
 
-def format_whole(value: float) -> str:
-    """Formats a value of an axis that counts articles; "" if it is no whole number."""
-    return f"{value:,.0f}" if value == int(value) else ""
+def round_up(value: float) -> float:
+    """Rounds a value up to the next 1, 2 or 5 times a power of ten, for the top of an axis."""
+    power = 10.0**-6
+    while True:
+        for times in (1, 2, 5):
+            if power * times >= value * 0.999999:
+                return power * times
+        power *= 10
 
 
 # The bar chart.
@@ -209,7 +207,7 @@ def build_bars(request: ArchiveRequest, query: Query, unit: str = "", links: Sea
         sum(one.articles for one in found.periods[:start]),
         sum(one.articles for one in found.periods[end:]),
         label_periods(found.unit, [one.period for one in drawn]) if drawn else (),
-        label_values(highest, format_whole),
+        label_values(highest),
     )
 
 
@@ -350,126 +348,3 @@ def map_position(box: Box, latitude: float, longitude: float) -> tuple[float, fl
     that x is never west of it.
     """
     return round(box[0] * 10 + (longitude - box[0]) % 360 * 10, 1), round(-latitude * 10, 1)
-
-
-# The chart of a trend: a line for each term, and a point for each period that links to its articles.
-
-FEW_ARTICLES = 20
-"""A share of fewer articles than this says little, since one article more would change it by more than 5 %."""
-_MOST_POINTS = 300
-_UNITS_ACROSS = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class TrendPoint:
-    """The share of a term in a period. `at` is a percentage of the plot's width, `y` in CSS pixels from the top. `few`
-    is True if fewer than FEW_ARTICLES articles are archived in the period. `href` links to the articles with the term.
-    `beside` is by how many pixels the point is moved to the right, so that points of other terms do not cover it.
-    """
-
-    at: float
-    y: float
-    label: str
-    href: str
-    few: bool
-    beside: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class TrendLine:
-    """The line of a term. `lines` are the SVG points of its unbroken parts, 1,000 units wide and PLOT units high."""
-
-    term: str
-    total: int
-    lines: tuple[str, ...]
-    points: tuple[TrendPoint, ...]
-    href: str
-
-
-@dataclass(frozen=True, slots=True)
-class TrendPlot:
-    """The chart of a trend. `few` is the number of its periods with fewer than FEW_ARTICLES articles."""
-
-    lines: tuple[TrendLine, ...]
-    gaps: tuple[Gap, ...]
-    across: tuple[Label, ...]
-    up: tuple[Label, ...]
-    few: int
-
-
-def build_trend_plot(found: Trend, link: Callable[[str, str], str], most: int = _MOST_POINTS) -> TrendPlot:
-    """Builds the chart of a trend with at least one period. `link` returns the URL of the search for a term in a period
-    ("" for all periods). Points are drawn only if there are at most `most` of them.
-    """
-    each = 100 / len(found.periods)
-    top = round_up(max((share for one in found.series for share in one.shares if share), default=0.01))
-    lines = []
-    with_points = len(found.periods) * len(found.series) <= most
-    for one in found.series:
-        places = [(n, PLOT * (1 - share / top)) for n, share in enumerate(one.shares) if share is not None]
-        parts = []
-        for _, group in groupby(enumerate(places), key=lambda pair: pair[1][0] - pair[0]):
-            points = [place for _, place in group]
-            parts.append(
-                " ".join(f"{(n + 0.5) * _UNITS_ACROSS / len(found.periods):.1f},{y:.1f}" for n, y in points)
-                if len(points) > 1
-                else ""
-            )
-        lines.append(
-            TrendLine(
-                one.term,
-                one.total,
-                tuple(part for part in parts if part),
-                tuple(
-                    TrendPoint(
-                        round((n + 0.5) * each, 3),
-                        round(y, 1),
-                        f"{name_period(found.periods[n])}: {format_percent(one.shares[n])}, {one.articles[n]:,} of "
-                        f"{found.archived[n]:,} articles, {one.term}",
-                        link(one.term, found.periods[n]) if one.articles[n] else "",
-                        found.archived[n] < FEW_ARTICLES,
-                    )
-                    for n, y in places
-                )
-                if with_points
-                else (),
-                link(one.term, ""),
-            )
-        )
-    empty = [Period(period, 0, 0, "unarchived") for period in found.periods]
-    gaps = [
-        _build_gap([(n, empty[n]) for n, _ in group], each)
-        for is_gap, group in groupby(enumerate(found.archived), key=lambda pair: not pair[1])
-        if is_gap
-    ]
-    return TrendPlot(
-        tuple(_keep_apart(lines) if len(found.periods) <= _MOST_APART else lines),
-        tuple(gaps),
-        label_periods(found.unit, found.periods),
-        label_values(top, format_percent),
-        sum(0 < number < FEW_ARTICLES for number in found.archived),
-    )
-
-
-_POINT = 13
-"""The minimum distance between two points of a trend, in CSS pixels. A unit of PLOT is two pixels high."""
-_MOST_APART = 12
-"""If there are more periods, points are not moved aside, because they would look like points of the next period."""
-
-
-def _keep_apart(lines: Sequence[TrendLine]) -> Iterator[TrendLine]:
-    """Yields the lines of a trend, with the points that would cover each other side by side."""
-    taken: dict[float, list[float]] = {}
-    for line in lines:
-        points = []
-        for point in line.points:
-            others = taken.setdefault(point.at, [])
-            covered = sum(2 * abs(y - point.y) < _POINT for y in others)
-            others.append(point.y)
-            points.append(replace(point, beside=covered * _POINT))
-        yield replace(line, points=tuple(points))
-
-
-def format_percent(share: float | None) -> str:
-    """Formats a share with three significant digits; "" for None."""
-    return "" if share is None else f"{share * 100:.3g} %"

@@ -5,19 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 from math import cos, radians
 from typing import Any, TypeVar
 
-from archiver.errors import ArchiverError
 from archiver.fields import OPTIONS
 from archiver.items import format_degrees
+from archiver.search.advice import Advice, advise
 from archiver.search.index_schema_and_documents import fold_name
 from archiver.search.points_boxes_and_circles import DEFAULT_KM, Box, circle_bounds
-from archiver.search.query_corrections_and_advice import correct_fields, correct_spelling
 from archiver.search.query_parser import list_repairs
 from archiver.search.query_tree_and_predicates import Key
-from archiver.search.query_with_filters_and_sort import Query
+from archiver.search.query_with_filters_and_sort import Query, query_as_options
 from archiver.search.search_hits_facets_and_similar_articles import FACETS, count_facets, plan_query
 from archiver.storage import Database
 from archiver.web.archive_connections_and_cache import get_cached, strip_paging
@@ -27,7 +25,6 @@ from archiver.web.web_requests_responses_and_query_urls import (
     ArchiveRequest,
     SearchLinks,
     format_query,
-    make_search_link,
 )
 
 # Facets.
@@ -377,126 +374,46 @@ def name_article(db: Database, number: int | str) -> str:
 
 # Mistakes in a query, and ways out of a search without results.
 
-_MOST_WORDS = 8
-"""Searches with fewer words are suggested only for a query of at most this many words."""
-_MOST_WAYS, _MOST_TRIED = 8, 16
-_MOST_SPELLINGS = 3
-
 
 @dataclass(frozen=True, slots=True)
-class OtherSearch:
-    """Another search to try. `text` says what it is, `articles` how many articles it finds."""
-
-    text: str
-    href: str
-    articles: int
-
-
-@dataclass(frozen=True, slots=True)
-class Advice:
+class QueryAdvice:
     """What a search page says about its query.
 
-    - `spellings`: what the words may have meant; `fields`: (unknown name, known field, search) of names before a colon.
+    - `found`: advice on a query that finds nothing, empty for another one.
     - `repairs`: (part of the query, how it was read).
     - `ignored`: arguments of the URL that the page does not know.
-    - `ways`: if nothing is found, searches with fewer conditions that find something.
     """
 
-    spellings: tuple[OtherSearch, ...] = ()
-    fields: tuple[tuple[str, str, OtherSearch], ...] = ()
-    repairs: tuple[tuple[str, str], ...] = ()
-    ignored: tuple[str, ...] = ()
-    ways: tuple[OtherSearch, ...] = ()
+    found: Advice
+    repairs: tuple[tuple[str, str], ...]
+    ignored: tuple[str, ...]
 
     def as_dict(self) -> dict[str, Any]:
         """Returns what is said about the query as JSON values; empty parts are left out."""
+        meant = [self.found.corrected] if self.found.corrected else []
         parts: Mapping[str, Any] = {
-            "did_you_mean": [{"query": one.text, "total": one.articles} for one in self.spellings],
-            "unknown_fields": [{"name": name, "field": field} for name, field, _ in self.fields],
+            "did_you_mean": [{"query": query_as_options(one.query), "total": one.total} for one in meant],
+            "notes": list(self.found.notes),
             "repairs": [{"part": part, "reading": reading} for part, reading in self.repairs],
             "ignored": list(self.ignored),
-            "fewer_conditions": [{"what": one.text, "total": one.articles} for one in self.ways],
+            "fewer_conditions": [{"what": one.change, "total": one.total} for one in self.found.wider],
         }
         return {name: value for name, value in parts.items() if value}
 
 
-def give_advice(request: ArchiveRequest, query: Query, total: int, known: Sequence[str]) -> Advice:
+def give_advice(request: ArchiveRequest, query: Query, total: int, known: Sequence[str]) -> QueryAdvice:
     """Returns what to say about a query that finds `total` articles. `known` are the names of the arguments that the
     page understands.
     """
 
-    def search(text: str, other: Query, articles: int) -> OtherSearch:
-        return OtherSearch(text, make_search_link(request, other), articles)
-
     def make() -> Advice:
-        without_filters = Query(query.text, stem=query.stem, limit=query.limit)
-        spellings = [
-            search(one.text, replace(other, text=one.text), one.total)
-            for other in dict.fromkeys((query, without_filters))
-            for one in correct_spelling(request.db, other)
-        ]
-        fields = [
-            (one.name, one.field, search(one.text, replace(query, text=one.text), one.total))
-            for one in correct_fields(request.db, query)
-            if one.field or not total
-        ]
-        ways = [] if total else [search(*way) for way in _fewer_conditions(request, query)]
-        return Advice(
-            tuple({one.text: one for one in reversed(spellings)}.values())[::-1][:_MOST_SPELLINGS],
-            tuple(fields),
-            tuple((one.part, one.reading) for one in list_repairs(query.text)),
-            (),
-            tuple(ways),
-        )
+        return Advice() if total else advise([plan_query(request.db, query)], query)
 
-    ignored = tuple(dict.fromkeys(name for name, value in request.args if name not in known and value))
-    advice = get_cached(request.db, "advice", strip_paging(query), make)
-    return replace(advice, ignored=ignored)
-
-
-def _fewer_conditions(request: ArchiveRequest, query: Query) -> Iterator[tuple[str, Query, int]]:
-    """Yields (description, query, number of articles) of searches that lack one condition of a query, or are wider in
-    another way, and that find something.
-    """
-    found = 0
-    for text, other in islice(_wider(request, query), _MOST_TRIED):
-        try:
-            articles = plan_query(request.db, other).total
-        except ArchiverError:  # the rest of the query may be no query
-            continue
-        if articles:
-            yield text, other, articles
-            found += 1
-        if found >= _MOST_WAYS:
-            return
-
-
-def _wider(request: ArchiveRequest, query: Query) -> Iterator[tuple[str, Query]]:
-    filters = list(_other_filters(request.db, query))
-    for name in OPTIONS:
-        if selected := getattr(query, name):
-            text = _shown(name, selected[0]) if len(selected) == 1 else f"{len(selected)} values"
-            filters.append((LABELS[name], text, _replace_filter(query, name, ())))
-    for label, text, other in filters:
-        text = identify_sites(request, [text])[text].title if label in _SITE_LABELS else text
-        yield f"without {label.lower()} {text}".replace("  ", " "), other
-    words = list(dict.fromkeys(query.text.split()))
-    if 1 < len(words) <= _MOST_WORDS and _is_plain(words):
-        for word in words:
-            if rest := " ".join(other for other in words if other != word):
-                yield f"without “{word}”", replace(query, text=rest)
-        yield "with any of these words", replace(query, text=" OR ".join(words))
-    if query.text and not query.stem:
-        yield "with all forms of English words", replace(query, stem=True)
-    if query.text and len(filters) > 1:
-        yield "without any filter", Query(_TERM.sub(" ", query.text).strip(), stem=query.stem)
-
-
-def _is_plain(words: Sequence[str]) -> bool:
-    """Returns True if a query consists of words only, without operators, fields and quotation marks."""
-    if {"OR", "NOT", "AND"} & set(words) or any(word.startswith("NEAR") for word in words):
-        return False
-    return all(word[0].isalnum() and not re.search(r'[":()*|]', word) for word in words)
+    return QueryAdvice(
+        get_cached(request.db, "advice", strip_paging(query), make),
+        tuple((one.part, one.reading) for one in list_repairs(query.text)),
+        tuple(dict.fromkeys(name for name, value in request.args if name not in known and value)),
+    )
 
 
 # Examples for empty pages.

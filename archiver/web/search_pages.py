@@ -1,21 +1,17 @@
-"""The web pages related to search: results, concordance, trends and saved searches."""
+"""The web pages related to search: results and saved searches."""
 
 from __future__ import annotations
 
 import json
 import unicodedata
-from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
-from itertools import accumulate
+from functools import partial
 from typing import Any
 
 from archiver.errors import BadQuery
 from archiver.fields import OPTIONS
-from archiver.search.concordance import MAX_WIDTH, WIDTH, concordance
-from archiver.search.histograms_trends_maps_and_charts import MAX_TERMS, UNITS, Trend, trend
 from archiver.search.query_compiler_and_stemming import has_ranking_terms
-from archiver.search.query_corrections_and_advice import correct_spelling
 from archiver.search.query_with_filters_and_sort import Query, query_as_options
 from archiver.search.saved_searches_with_feed_and_mail import (
     WHY,
@@ -40,14 +36,7 @@ from archiver.storage.page_requisite_records import captured_lead_image
 from archiver.web.archive_connections_and_cache import get_cached, strip_paging
 from archiver.web.collection_export_and_feed_pages import EXPORT_FORMATS
 from archiver.web.memento_addresses_and_safe_replay import build_memento_url, format_timestamp
-from archiver.web.search_charts_and_map import (
-    FEW_ARTICLES,
-    build_bars,
-    build_map,
-    build_trend_plot,
-    densest_window,
-    format_percent,
-)
+from archiver.web.search_charts_and_map import build_bars, build_map
 from archiver.web.search_facets_filters_and_advice import (
     MAX_VALUES,
     VALUES,
@@ -154,6 +143,7 @@ def search_page(request: ArchiveRequest) -> PageResponse:
             "links": links,
             "active_filters": active,
             "advice": advice,
+            "search_link": partial(make_search_link, request),
             "pages": _build_paging(request, query, found.total),
             "orders": _list_orders(request, query, sort_order(plan), has_ranking_terms(plan.node)),
             "sizes": [
@@ -170,11 +160,6 @@ def search_page(request: ArchiveRequest) -> PageResponse:
             "twin": request.link("/search.json", format_query(query)),
             "options": query_as_options(query),
             "examples": () if found.total else example_terms(request.db),
-            "others": [
-                (label, make_search_link(request, query, path))
-                for label, path in (("Trend of this search", "/trends"), ("Concordance", "/concordance"))
-                if query.text
-            ],
         },
         None,
     )
@@ -272,191 +257,6 @@ def _build_paging(request: ArchiveRequest, query: Query, total: int) -> dict[str
         "after": link(number + 1) if number < last else "",
         "numbers": numbers,
     }
-
-
-# Concordance.
-
-LINES = 100
-_PAGE_WIDTH = 55
-"""The number of characters before and after a word that fit on a page."""
-CONCORDANCE_SORTS = (
-    ("", "Newest"),
-    ("date", "Oldest"),
-    ("left", "Words before"),
-    ("right", "Words after"),
-)
-
-
-def concordance_page(request: ArchiveRequest) -> PageResponse:
-    """Returns the page with every occurrence of the search terms in context."""
-    query = parse_query(request)
-    query = replace(query, limit=LINES if not request.one("limit") else query.limit)
-    text = request.one("width", str(WIDTH if request.form == "json" else _PAGE_WIDTH))
-    if not (text.isascii() and text.isdigit()):
-        raise BadQuery(f"width {text}", f"the width must be 0 to {MAX_WIDTH} characters")
-    found = concordance(request.db, query, min(int(text[:4]), MAX_WIDTH + 1)) if query.text else None
-    lines = [asdict(one) for one in found.lines] if found else []
-    if request.form == "json":
-        return PageResponse("concordance.html", {}, lines)
-    for line in lines:  # letters of East Asian scripts are twice as wide
-        line["before"] = _fit(line["before"][::-1], int(text))[::-1]
-        line["after"] = _fit(line["after"], int(text))
-    args = [pair for pair in format_query(query) if pair[0] not in ("limit", "offset")] + [("width", text)]
-    size = query.limit or LINES
-
-    def link(offset: int) -> str:
-        return request.link("/concordance", [*args, ("offset", offset)])
-
-    return PageResponse(
-        "concordance.html",
-        {
-            "query": query,
-            "found": found,
-            "lines": lines,
-            "width": text,
-            "spellings": ()
-            if lines or not query.text
-            else [
-                (
-                    one.text,
-                    make_search_link(request, replace(query, text=one.text, limit=PAGE_SIZE), "/concordance"),
-                    one.total,
-                )
-                for one in correct_spelling(request.db, query)
-            ],
-            "examples": ()
-            if lines
-            else [
-                (term, request.link("/concordance", [("q", f'"{term}"' if " " in term else term)]))
-                for term in example_terms(request.db)
-            ],
-            "sorts": CONCORDANCE_SORTS,
-            "before": link(max(query.offset - size, 0)) if query.offset else "",
-            "after": link(query.offset + size) if found and found.more else "",
-            "hidden": [pair for pair in args if pair[0] not in ("q", "since", "until", "sort", "width")],
-            "articles": make_search_link(request, replace(query, limit=20, sort="")),
-            "twin": request.link("/concordance.json", args),
-        },
-        None,
-    )
-
-
-def _fit(text: str, width: int) -> str:
-    """Returns the beginning of a text that takes at most `width` columns."""
-    columns = list(accumulate(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text))
-    return text[: bisect_right(columns, width)]
-
-
-# Trends.
-
-_EMPTY_FIELDS = 3
-MAX_PERIODS = 400
-"""A page shows at most this many periods; the JSON contains all of them."""
-_TREND_FIELDS = ("q", "since", "until", "limit", "offset", "sort", "fold")
-
-
-def trends_page(request: ArchiveRequest) -> PageResponse:
-    """Returns the page that shows the share of articles that match each term over time, as a chart and a table."""
-    query = parse_query(request)
-    terms = request.many("term")
-    if not terms and query.text:  # for a link from a search, the search text becomes the term, and the filters stay
-        terms, query = (query.text,), replace(query, text="")
-    unit = request.one("by")
-    found = trend(request.db, query, terms, unit) if terms else None
-    if found and not unit and request.form != "json" and _is_sparse(found):
-        unit = "year"
-        found = trend(request.db, query, terms, unit)
-    if request.form == "json":
-        return PageResponse("trends.html", {}, asdict(found) if found else {"series": []})
-    shown = _densest_periods(found) if found else None
-    empty = min(_EMPTY_FIELDS if not terms else 1, MAX_TERMS - len(terms))
-    links = SearchLinks(request, query)
-    reserved = links.reserve((len(shown.periods) + 1) * len(shown.series)) if shown else None
-
-    def link(term: str, period: str) -> str:
-        since, until = period or query.since, period or query.until
-        other = replace(query, text=_combine_texts(query.text, term), fold="none", since=since, until=until)
-        return reserved(other) if reserved else ""
-
-    return PageResponse(
-        "trends.html",
-        {
-            "found": found,
-            "plot": build_trend_plot(shown, link) if shown and shown.periods else None,
-            "query": query,
-            "fields": [*terms, *[""] * empty],
-            "unit": request.one("by"),
-            "units": tuple(UNITS),
-            "rows": _build_table(shown, link) if shown else (),
-            "hidden_periods": len(found.periods) - len(shown.periods) if found and shown else 0,
-            "hidden": [pair for pair in format_query(query) if pair[0] not in _TREND_FIELDS],
-            "few": FEW_ARTICLES,
-            "spellings": [*_other_terms(request, found)] if found else (),
-            "examples": () if terms else _pair_examples(request),
-            "twin": request.link(
-                "/trends.json", [*format_query(query), ("by", unit), *(("term", term) for term in terms)]
-            ),
-        },
-        None,
-    )
-
-
-def _is_sparse(found: Trend) -> bool:
-    """Returns True if most periods of a trend have too few articles for a share to mean anything."""
-    numbers = [number for number in found.archived if number]
-    return found.unit != "year" and 2 * sum(number < FEW_ARTICLES for number in numbers) > len(numbers)
-
-
-def _other_terms(request: ArchiveRequest, found: Trend) -> Iterator[tuple[str, str, int]]:
-    """Yields (term, URL, number of articles) for each term of a trend that is in no article and may be misspelt. The
-    URL is that of the trend with the corrected term.
-    """
-    for one in found.series:
-        if not one.total:
-            for other in correct_spelling(request.db, Query(one.term), 1):
-                args = [
-                    (name, other.text if (name, value.strip()) == ("term", one.term) else value)
-                    for name, value in request.args
-                ]
-                yield other.text, request.link("/trends", args), other.total
-
-
-def _pair_examples(request: ArchiveRequest) -> list[tuple[str, str]]:
-    """Returns example trends of two words each, as (label, URL) pairs."""
-    terms = example_terms(request.db)
-    pairs = [terms[n : n + 2] for n in range(0, len(terms), 2)]
-    return [(" and ".join(pair), request.link("/trends", [("term", term) for term in pair])) for pair in pairs if pair]
-
-
-def _densest_periods(found: Trend) -> Trend:
-    """Limits a trend to the consecutive periods with the most matches, if the trend has too many periods for a page."""
-    start, end = densest_window(
-        [sum(one.articles[n] for one in found.series) for n in range(len(found.periods))], found.archived, MAX_PERIODS
-    )
-    series = (replace(one, articles=one.articles[start:end], shares=one.shares[start:end]) for one in found.series)
-    return replace(found, periods=found.periods[start:end], archived=found.archived[start:end], series=tuple(series))
-
-
-def _combine_texts(text: str, term: str) -> str:
-    """Returns the text of a query that requires both a search text and a term."""
-    return f"({text}) ({term})" if text else term
-
-
-def _build_table(found: Trend, link: Callable[[str, str], str]) -> list[tuple[str, int, list[tuple[int, str, str]]]]:
-    """Returns the rows of a trend's table: the period, its number of archived articles, and for each term the matches,
-    their share and the link to them.
-    """
-    return [
-        (
-            period,
-            found.archived[n],
-            [
-                (one.articles[n], format_percent(one.shares[n]), link(one.term, period) if one.articles[n] else "")
-                for one in found.series
-            ],
-        )
-        for n, period in enumerate(found.periods)
-    ]
 
 
 # Saved searches.

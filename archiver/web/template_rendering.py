@@ -7,7 +7,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import Any
 from zlib import crc32
 
@@ -17,7 +17,7 @@ from slugify import slugify
 
 from archiver.items import format_degrees, format_published
 from archiver.search.citations import format_coins
-from archiver.search.concordance import text_direction
+from archiver.search.revision_diff_as_data_or_html import text_direction
 from archiver.web.web_requests_responses_and_query_urls import PageResponse, WebRequest, without_commands
 
 # Templates.
@@ -71,7 +71,7 @@ def _make_environment() -> Environment:
         initial=first_letter,
         language=valid_language,
         tongue=name_language,
-        direction=text_direction,
+        direction=partial(text_direction, None),
         web=safe_url,
         readers=without_commands,
     )

@@ -159,11 +159,10 @@ MAX_HITS = 100
 MAX_LINK_CHARACTERS = 60_000
 """The links in the charts, maps and facets of a page have at most this total length."""
 LONG = 1_000
-FORM_PAGES = ("/", "/search", "/concordance", "/trends")
+FORM_PAGES = ("/", "/search")
 """The pages that have a search form."""
 LABELS = {
     "q": "Search for",
-    "term": "Term",
     "since": "Since",
     "until": "Until",
     "near": "Near (latitude, longitude)",
@@ -179,7 +178,6 @@ LABELS = {
     "category": "Category",
     "tag": "Tag",
     "language": "Language",
-    "width": "Characters on each side",
 }
 
 

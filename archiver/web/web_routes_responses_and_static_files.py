@@ -53,6 +53,8 @@ from archiver.errors import (
 )
 from archiver.health.health_report_metrics_and_probe import Failure, ProbeResult
 from archiver.search.query_parser import token_end
+from archiver.search.query_with_filters_and_sort import Query
+from archiver.search.search_hits_facets_and_similar_articles import matching_ids
 from archiver.storage.disk_and_database_errors import environment_error, is_environment_error
 from archiver.web import web_requests_responses_and_query_urls as web_requests
 from archiver.web.archive_connections_and_cache import DATABASE, ServedArchive, get_served_archive
@@ -113,8 +115,6 @@ PAGES: tuple[PageRoute, ...] = (
     PageRoute("/search", "search_pages.search_page", "Search"),
     PageRoute("/changes", "what_changed_page_and_feed.changes_page", "What changed"),
     PageRoute("/changes/feed", "what_changed_page_and_feed.changes_feed"),
-    PageRoute("/trends", "search_pages.trends_page", "Trends"),
-    PageRoute("/concordance", "search_pages.concordance_page", "Concordance"),
     PageRoute("/searches", "search_pages.searches_page", "Saved searches"),
     PageRoute("/searches/{name}", "search_pages.saved_search_page"),
     PageRoute("/searches/{name}/feed", "search_pages.feed_page"),
@@ -261,8 +261,6 @@ _LOG = logging.getLogger(__name__)
 _TIMED_OUT = "This SQL takes longer than a page may. Narrow it, for example with a limit."
 _UNREAD = "The archive cannot be read at present. The server's log gives the details."
 _LOCKED = "Another program has locked the archive. Try again when it has finished."
-# SQLite's messages for an invalid full-text query.
-_BAD_FTS_QUERY = re.compile("fts5: |unterminated string|unknown special query")
 UNREADABLE = (
     ArchiveNotFound,
     NotAnArchive,
@@ -278,11 +276,9 @@ OWN = "datasette.handle_exception"
 """The name under which Datasette's own error handler is registered as a plugin."""
 
 
-def describe_error(path: str, error: Exception, archive: Path, searched: str | None = None) -> tuple[int, str]:
+def describe_error(path: str, error: Exception, archive: Path) -> tuple[int, str]:
     """Returns the HTTP status and the message for an error in a request for this path. Logs errors of the program and
     of the archive's file system.
-
-    `searched` is the text that was searched for in one of Datasette's tables; None if there was no such search.
     """
     if isinstance(error, NotFound) and path.split("/")[1:2] != [DATABASE]:
         return 404, f"There is no page at {path}."
@@ -291,9 +287,6 @@ def describe_error(path: str, error: Exception, archive: Path, searched: str | N
     if isinstance(error, Base400):
         return error.status, _as_sentence(str(error.args[0]) if error.args else "404")
     if isinstance(error, DatasetteError):
-        if searched is not None and _BAD_FTS_QUERY.match(str(error.message)):
-            shown = searched[:80] + "…" * (len(searched) > 80)
-            return 400, f"'{shown}' is not a valid table search. /search understands more, and explains errors."
         # Datasette answers 500 for an unknown sort column. Its only message in HTML is that the SQL timed out.
         return (
             400 if error.status == 500 else error.status,
@@ -353,12 +346,28 @@ def make_view(page: PageRoute) -> Callable[..., Awaitable[Response | StreamingRe
     return view
 
 
+async def find_articles(site: ServedArchive, text: str) -> list[int]:
+    """Returns the IDs of all articles that a search in Datasette's table of articles finds. Raises DatasetteError if
+    the search is invalid or the archive cannot be searched.
+    """
+    query = Query(text, limit=None, duplicates=True, sort="added")
+    loop = asyncio.get_running_loop()
+    try:
+        return await loop.run_in_executor(
+            site.archive.pool, site.archive.with_limit, lambda db: list(matching_ids(db, query))
+        )
+    except ArchiverError as error:
+        if isinstance(error, UNREADABLE):
+            raise
+        status = next((code for kind, code in _STATUS.items() if isinstance(error, kind)), 400)
+        raise DatasetteError(reader_sentence(error), status=status) from error
+
+
 async def render_error(request: Request, datasette: Datasette, error: Exception) -> Response:
     """Returns the error page for an exception that was raised outside of our page functions."""
     site = get_served_archive(datasette)
     path = unquote(request.path.partition("?")[0])
-    searched = next((request.args[name] for name in request.args if name.startswith("_search")), None)
-    status, sentence = describe_error(path, error, site.archive.path, searched)
+    status, sentence = describe_error(path, error, site.archive.path)
     if path == HEALTH:
         failed = ProbeResult((Failure("archive", sentence),))
         return Response(

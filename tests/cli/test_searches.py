@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import csv
-import email
-import email.policy
 import io
 import json
-import os
-import re
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -20,7 +16,6 @@ from sqlite_utils import Database
 from archiver.search.atom_and_json_feeds import ATOM
 from archiver.storage.archive_opening import open_archive
 from tests.cli.conftest import Run
-from tests.health.receivers import Postmaster, serving
 from tests.runner import fault
 from tests.search.writing import beside, edit, write
 
@@ -139,7 +134,7 @@ def test_citations_of_several_articles_and_of_a_revision(db: Database, run: Run)
     assert (nothing.exit_code, nothing.stdout) == (1, "[]\n")
 
 
-# -- feeds of any query, and digests by mail --------------------------------------------------
+# -- feeds of any query ------------------------------------------------------------------------
 
 
 def test_a_feed_has_the_format_of_its_file(run: Run, tmp_path: Path) -> None:
@@ -157,55 +152,3 @@ def test_a_feed_with_a_mistake_writes_nothing(run: Run, tmp_path: Path) -> None:
     )
     assert run("feed", "-f", "atom", "-o", str(tmp_path / "a.json")).exit_code == 2
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.fixture
-def postmaster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Postmaster]:
-    """A mail server, with an archiver.toml that names it."""
-    with serving(Postmaster()) as server:
-        config = tmp_path / "archiver.toml"
-        config.write_text(
-            f'[notify.mail]\nto = ["me@example.org"]\nhost = "127.0.0.1"\nport = {server.server_address[1]}\n'
-        )
-        monkeypatch.setenv("ARCHIVER_CONFIG", str(config))
-        yield server
-
-
-def test_a_digest_is_mailed_only_if_something_is_new(db: Database, run: Run, postmaster: Postmaster) -> None:
-    run("search", "tide", "--save", "tides")
-    run("search", "lamp", "--save", "lamps")
-    assert (run("searches", "digest", "--mail").exit_code, postmaster.letters) == (0, [])
-    write(db, 7, "Spring <b>tide</b>", "High water & storm.", language="en")
-    shown = run("searches", "digest", "--peek")
-    assert "Spring <b>tide</b>" in shown.stdout
-    assert run("searches", "digest", "--mail", "--to", "desk@example.org").exit_code == 0
-    letter = email.message_from_string(postmaster.letters[0], policy=email.policy.default)
-    assert letter["To"] == "desk@example.org"
-    plain, html = (part.get_content() for part in letter.iter_parts())  # type: ignore[attr-defined]
-    assert "tides: 1 new article" in plain
-    assert "lamps" not in plain
-    assert "Spring &lt;b&gt;tide&lt;/b&gt;" in html
-    assert run("searches", "digest", "--mail").exit_code == 0
-    assert len(postmaster.letters) == 1
-    assert run("searches", "run", "tides").exit_code == 0
-
-
-def test_results_stay_new_if_the_mail_is_not_sent(db: Database, run: Run, postmaster: Postmaster) -> None:
-    run("search", "tide", "--save", "tides")
-    write(db, 7, "Spring tide", "High water.")
-    config = Path(os.environ["ARCHIVER_CONFIG"])
-    right = config.read_text()
-    config.write_text(re.sub(r"port = \d+", "port = 9", right))
-    failed = run("searches", "digest", "--mail")
-    assert (failed.exit_code, fault(failed)) == (1, "NotSent me@example.org")
-    config.write_text(right)
-    assert run("searches", "digest", "--mail").exit_code == 0
-    assert len(postmaster.letters) == 1
-
-
-def test_a_digest_needs_a_mail_server_in_the_settings(
-    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert run("searches", "digest", "--mail").exit_code == 2
-    assert run("searches", "digest", "--to", "me@example.org").exit_code == 2

@@ -67,11 +67,11 @@ def test_quick_reads_no_warc_file(archive: Path) -> None:
 
 
 def test_repairs_are_listed(archive: Path) -> None:
-    change(archive, "drop trigger articles_fts_au")
+    change(archive, "drop trigger articles_clusters_ad")
     assert verify(archive).exit_code == 1
     done = verify(archive, "--repair", "--json")
     assert done.exit_code == 0, done.output
-    assert any("articles_fts_au" in repaired for repaired in json.loads(done.stdout)["repaired"])
+    assert any("articles_clusters_ad" in repaired for repaired in json.loads(done.stdout)["repaired"])
     assert verify(archive, "--repair", "hill.example").exit_code == 2
 
 

@@ -33,10 +33,6 @@ def test_an_empty_result_is_explained(run: Run, words: tuple[str, ...], says: st
     assert says in done.stderr
 
 
-def test_a_limited_concordance_says_that_there_is_more(run: Run) -> None:
-    assert "more" in run("search", "tide", "--concordance", "--limit", "1").stdout.splitlines()[0]
-
-
 def test_status_marks_a_site_that_was_never_crawled(run: Run) -> None:
     assert "never crawled" in run("status", "quiet.example").stdout
 

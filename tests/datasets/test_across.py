@@ -32,7 +32,7 @@ POSTS = (
     Post(14, site=NOTES, body=text(3) + NEAR, day=2),
     Post(15, site=NOTES),
 )
-ASKED = ("--version", "1.0.0", "--splits", "train=50,test=50", "--ngrams", "2")
+ASKED = ("--version", "1.0.0", "--splits", "train=50,test=50")
 NAMED = ("id", "tier", "duplicate_of", "cluster_id", "split")
 
 
@@ -59,7 +59,6 @@ def test_equal_texts_are_treated_as_in_one_archive(archives: list[Path], tmp_pat
     assert found["one"] == found["two"] == found["swapped"]
     assert [row[1] for row in found["one"]].count("reference") == 2
     assert leaked(text(1), all_words(tmp_path / "two")) == []
-    assert rows(tmp_path / "one", "ngrams") == rows(tmp_path / "two", "ngrams")
     card = (tmp_path / "two" / "README.md").read_text()
     assert [
         row
@@ -199,7 +198,7 @@ def test_no_passage_of_a_withheld_text_is_in_any_file(tmp_path_factory: pytest.T
         ]
         archives.append(make(folder / str(name) / "archive.db", posts))
     (folder / "rules.toml").write_text(rules)
-    asked = ("--version", "1.0.0", "--formats", "csv,jsonl", "--splits", "a=50,b=50", "--ngrams", choose.choice("02"))
+    asked = ("--version", "1.0.0", "--formats", "csv,jsonl", "--splits", "a=50,b=50")
     done = publish(archives, str(folder / "d"), *asked, "--rules", str(folder / "rules.toml"))
     assert done.exit_code == 0, done.output
     said = all_words(folder / "d")

@@ -126,15 +126,6 @@ def test_short_texts_are_those_of_the_comparison(unit: str, language: str | None
     assert least_words(unit, language) == least
 
 
-@pytest.mark.parametrize("ngrams", ["0", "1"])
-def test_words_are_said_to_be_counted_only_in_a_table_of_ngrams(tmp_path: Path, ngrams: str) -> None:
-    folder, _ = built(
-        tmp_path, [Post(n, body=f"{text(n)} The tides are high.") for n in range(1, 8)], "", "--ngrams", ngrams
-    )
-    assert (len(rows(folder, "ngrams")) > 0) is (ngrams == "1")
-    assert ("counts of its words" in card_of(folder)) is (ngrams == "1")
-
-
 @pytest.mark.parametrize("has_both", [True, False])
 def test_abstract_names_only_tables_with_rows(tmp_path: Path, *, has_both: bool) -> None:
     missing = ["https://harbour.example/lost"] if has_both else []

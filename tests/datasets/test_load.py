@@ -21,7 +21,7 @@ from tests.datasets.test_validators import MADE, ROOT, VALIDATORS
 FOLDERS = {
     "datasets/harbour-1.0.0": ("--rules", "rules.toml"),
     "datasets/storms-1.0.0": ("--rules", "rules.toml", "--splits", "train=60,test=40"),
-    "datasets/deep/years": ("--partition", "year", "--ngrams", "1"),
+    "datasets/deep/years": ("--partition", "year"),
 }
 
 POSTS_WITHOUT_COPIES = {post.url for post in POSTS} - {f"https://notes.example/blog/{n}" for n in (6, 7)}
@@ -103,16 +103,6 @@ def test_all_libraries_read_all_tables(said: dict[str, Any], place: Path, folder
         read = said["tables"][folder][table.name]
         assert set(read["rows"].values()) == {counts.get(table.name, 0)}, table.name
         assert [*map(tuple, read["columns"].values())] == [tuple(column.name for column in table.columns)] * 4
-
-
-def test_left_out_and_written_tables_have_the_same_types(said: dict[str, Any]) -> None:
-    """The table ngrams is left out of one dataset, and the table places has no rows in none of them."""
-    with_ngrams, without = (
-        said["tables"][name]["ngrams"] for name in ("datasets/deep/years", "datasets/harbour-1.0.0")
-    )
-    assert without["rows"]["count"] == 0
-    assert with_ngrams["types"] == without["types"]
-    assert with_ngrams["duckdb_types"] == without["duckdb_types"]
 
 
 def test_splits_are_those_of_the_rows(said: dict[str, Any], place: Path) -> None:

@@ -20,7 +20,7 @@ from archiver.datasets.withheld_text_and_leaked_passages import (
 )
 from archiver.datasets.word_counts_and_ngrams import count_words, count_words_and_sentences, run_hashes, words_of_text
 from archiver.items import GeoTag, UsageStatement
-from tests.datasets.published import CC_BY, NEAR, Post, all_words, leaked, make, publish, rows, text
+from tests.datasets.published import CC_BY, Post, all_words, leaked, make, publish, rows, text
 
 OTHER = "https://notes.example/blog/"
 CHINESE = "深度学习笔记今天我们学习机器学习的基础知识模型使用技术。" * 4
@@ -66,7 +66,7 @@ POSTS = (
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("datasets") / "d"
     archive = make(tmp_path_factory.mktemp("archive") / "archive.db", POSTS, ["https://harbour.example/lost"])
-    done = publish(archive, str(out), "--version", "1.0.0", "--formats", "csv,jsonl,geojson", "--ngrams", "5")
+    done = publish(archive, str(out), "--version", "1.0.0", "--formats", "csv,jsonl,geojson")
     assert done.exit_code == 0, done.output
     return out
 
@@ -201,25 +201,6 @@ def test_passages_are_found_with_any_buffer_size(
     assert [turned.occur_in(one) for one in asked] == [n < 30 for n in range(0, 60, 2)]
     assert not leaked_passages(asked, [], tmp_path, buffer_rows=buffer_rows)
     assert not leaked_passages([], texts, tmp_path, buffer_rows=buffer_rows)
-
-
-def test_copies_count_once_in_ngrams(tmp_path: Path) -> None:
-    """Seven sites have all or most of the first text; seven others share a phrase with it."""
-    shared = " the keeper of the harbour light "
-    copies = [
-        Post(1, site=f"https://copy{n}.example/", day=n, body=text(1) + shared + (NEAR if n % 2 else ""))
-        for n in range(7)
-    ]
-    others = [Post(10 + n, body=text(10 + n) + shared, published="2024-03-01T09:00:00+01:00") for n in range(7)]
-    archive = make(tmp_path / "archive" / "archive.db", [*copies, *others])
-    done = publish(archive, str(tmp_path / "d"), "--version", "1.0.0", "--ngrams", "5")
-    assert done.exit_code == 0, done.output
-    found = {row["ngram"]: row["articles"] for row in rows(tmp_path / "d", "ngrams")}
-    assert found["the keeper of the harbour"] == found["keeper of the harbour light"] == 8
-    assert [ngram for ngram in found if len(ngram.split()) == 5] == [
-        "keeper of the harbour light",
-        "the keeper of the harbour",
-    ]
 
 
 TEXTS = st.text(st.characters(max_codepoint=0x2FF)) | st.text("ab1 .!?\n\"')-")

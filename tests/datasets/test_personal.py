@@ -52,7 +52,7 @@ def test_no_file_contains_an_author_or_a_contact(
     archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DATASET_KEY", KEY)
-    formats = ("--formats", "csv,jsonl,geojson", "--ngrams", "2")
+    formats = ("--formats", "csv,jsonl,geojson")
     done = publish_every_text(archive, tmp_path / "d", *PSEUDONYMOUS, *formats)
     assert done.exit_code == 0, done.output
     said = all_words(tmp_path / "d").casefold()

@@ -39,7 +39,7 @@ def test_target_of_a_link_is_replaced(archive: Path, copy: Path, tmp_path: Path)
     (tmp_path / "latest").symlink_to("d")
     (tmp_path / "next").symlink_to("e")
     before = contents(copy)
-    done = publish(archive, str(tmp_path / "latest"), *FIRST, "--ngrams", "0", "--replace")
+    done = publish(archive, str(tmp_path / "latest"), *FIRST, "--drop-contacts", "--replace")
     assert done.exit_code == 0, done.output
     assert contents(copy) != before
     assert publish(archive, str(tmp_path / "next"), *FIRST).exit_code == 0
@@ -69,7 +69,7 @@ def test_old_folder_is_restored_after_a_killed_build(archive: Path, copy: Path) 
     moved = copy.with_name(".d.unfinished.old")
     before = contents(copy)
     copy.rename(moved)
-    done = publish(archive, str(copy), *FIRST, "--ngrams", "0")
+    done = publish(archive, str(copy), *FIRST, "--drop-contacts")
     assert done.exit_code == 1
     assert isinstance(failure(done), SnapshotRefused)
     assert contents(copy) == before

@@ -329,7 +329,7 @@ def test_options_that_a_rebuild_ignores_are_refused(
         {"cutoff": "today"},
         {"version": None},
         {"formats": "parquet"},
-        {"ngrams": True},
+        {"drop_contacts": 1},
         {"splits": [["train", 80]]},
         {"query": {"site": 5}},
         {"query": {"near": [1]}},

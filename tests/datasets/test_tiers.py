@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from archiver.datasets import word_counts_and_ngrams
 from archiver.datasets.publication_rules_tiers_and_licences import (
     OperatorStatement,
     Tier,
@@ -16,7 +15,7 @@ from archiver.datasets.publication_rules_tiers_and_licences import (
     parse_publication_rules,
 )
 from archiver.datasets.withheld_text_and_leaked_passages import first_words
-from archiver.datasets.word_counts_and_ngrams import Ngrams, words_of_text
+from archiver.datasets.word_counts_and_ngrams import words_of_text
 from archiver.items import GeoTag, UsageStatement
 from tests.datasets.published import CC_BY, POSTS, Post, all_words, leaked, make, publish, rows, text
 
@@ -198,8 +197,6 @@ def folder(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         str(rules),
         "--formats",
         "csv,jsonl,geojson",
-        "--ngrams",
-        "5",
     )
     assert done.exit_code == 0, done.output
     return out
@@ -303,39 +300,6 @@ def test_revoked_permission_applies_from_the_next_capture(tmp_path: Path) -> Non
     archive = make(tmp_path / "a" / "archive.db", [Post(1, rights=(CC_BY,)), later])
     assert json.loads(publish(archive, "--explain", "1", "--json").stdout)["tier"] == "features"
     assert json.loads(publish(archive, "--explain", "1", "--json", "--cutoff", "2024-05-02").stdout)["tier"] == "full"
-
-
-def test_ngrams_are_exact_with_any_buffer_and_rare_ones_are_left_out(tmp_path: Path) -> None:
-    texts = [words_of_text(f"the lamp of the tower {'and the quay' * (n % 2)} {n}") for n in range(12)]
-    found = []
-    for held in (1, 7, 10_000):
-        counting = Ngrams(3, tmp_path, held)
-        for tokens in texts:
-            counting.add("2024", "en", tokens)
-        found.append(list(counting.rows()))
-    assert found[0] == found[1] == found[2]
-    assert list(tmp_path.iterdir()) == []
-    counts = {row["ngram"]: (row["articles"], row["occurrences"]) for row in found[0]}
-    assert counts["the"] == (12, 30)
-    assert counts["of the tower"] == (12, 12)
-    assert counts["and the quay"] == (6, 6)
-    assert "7" not in counts
-    assert "the tower 2" not in counts
-
-
-@pytest.mark.parametrize("rows", [1, 20, 1_000_000])
-def test_ngrams_are_the_same_whatever_number_of_rows_is_added_up_at_a_time(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: int
-) -> None:
-    monkeypatch.setattr(word_counts_and_ngrams, "_ADDED_ROWS", rows)
-    counting = Ngrams(2, tmp_path, 5)
-    for n in range(9):
-        counting.add("2024", "en", words_of_text(f"the lamp of the tower {'and the quay' * (n % 2)}"))
-    found = {row["ngram"]: (row["articles"], row["occurrences"]) for row in counting.rows()}
-    assert found == {
-        **dict.fromkeys(("lamp", "of", "tower", "the lamp", "lamp of", "of the", "the tower"), (9, 9)),
-        "the": (9, 22),
-    }
 
 
 @pytest.mark.parametrize(

@@ -49,8 +49,6 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
         str(place / "rules.toml"),
         "--formats",
         "csv,jsonl,geojson",
-        "--ngrams",
-        "3",
         "--splits",
         "train=80,test=20",
     )

@@ -23,11 +23,6 @@ def flaws(archive: Path) -> list[str]:
     db = sqlite3.connect(archive)
     out = [f"integrity_check: {row[0]}" for row in db.execute("pragma integrity_check") if row[0] != "ok"]
     out += [f"foreign_key_check: {tuple(row)}" for row in db.execute("pragma foreign_key_check")]
-    try:
-        db.execute("insert into articles_fts (articles_fts, rank) values ('integrity-check', 1)")
-    except sqlite3.DatabaseError as error:
-        out.append(f"articles_fts: {error}")
-    db.rollback()
     out += [
         f"{row[0]} is the address of {row[1]} articles"
         for row in db.execute("select url, count(*) from articles group by urlkey having count(*) > 1")

@@ -62,12 +62,6 @@ def state(archive: Path) -> dict[str, Any]:
             "a.id = l.article_id join authors n on n.id = l.author_id",
         )
     )
-    out["text"] = sorted(
-        rows(
-            archive,
-            "select a.urlkey from articles_fts f join articles a on a.id = f.rowid where articles_fts match 'ledger'",
-        )
-    )
     return out
 
 

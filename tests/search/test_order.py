@@ -60,11 +60,11 @@ def key_of(field: str, down: bool) -> Any:
     return key
 
 
-@pytest.mark.parametrize("spare", [(0, 1), (3, 40), (180, 3_000)])
+@pytest.mark.parametrize("spare", [0, 3, 180])
 @settings(max_examples=25, deadline=None)
 @given(st.sampled_from(("", "site", "published_at", "id")), st.booleans(), st.integers(0, COUNT), st.integers(1, 120))
 def test_pages_are_slices_of_one_order(
-    many: tuple[Searcher, list[dict[str, Any]]], spare: tuple[int, int], field: str, down: bool, first: int, length: int
+    many: tuple[Searcher, list[dict[str, Any]]], spare: int, field: str, down: bool, first: int, length: int
 ) -> None:
     searcher, rows = many
     expected = [row["id"] for row in sorted(rows, key=key_of(field, down))]

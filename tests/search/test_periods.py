@@ -1,4 +1,4 @@
-"""Histograms and trends over a real archive: their counts, and their output if there is nothing to count."""
+"""Histograms over a real archive: their counts, and their output if there is nothing to count."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from archiver.archive import Archive
 from archiver.errors import BadQuery, SiteNotFound
-from archiver.search.histograms_trends_maps_and_charts import (
+from archiver.search.histogram import (
     MAX_PERIODS,
     UNITS,
     Histogram,
@@ -160,53 +160,11 @@ def test_any_number_of_seconds_has_a_day(seconds: int) -> None:
     assert date.min <= date_of_seconds(seconds) <= date.max
 
 
-def test_a_too_frequent_prefix_is_an_error_in_every_result(tmp_path: Path) -> None:
+def test_a_too_frequent_prefix_is_an_error(tmp_path: Path) -> None:
     file = archive_with_a_frequent_prefix(tmp_path / "archive.db")
-    with Archive(file) as archive:
-        for ask in (archive.histogram, archive.trend, archive.concordance):
-            with pytest.raises(BadQuery):
-                ask('"old w"*')
+    with Archive(file) as archive, pytest.raises(BadQuery):
+        archive.histogram('"old w"*')
 
 
-def test_words_in_all_their_forms_are_counted_and_shown(read: Archive) -> None:
+def test_words_in_all_their_forms_are_counted(read: Archive) -> None:
     assert read.histogram("tables", stem=True).total == read.results("tables", stem=True).total
-    stemmed, plain = read.trend("lamps", stem=True, unit="year"), read.trend("lamp", unit="year")
-    assert stemmed.series[0].shares == plain.series[0].shares
-    assert {line.keyword for line in read.concordance("lamps", stem=True).lines} == {"lamp"}
-
-
-# -- trends -----------------------------------------------------------------------------------
-
-
-def test_a_share_is_of_the_archived_articles_and_a_gap_is_not_zero(read: Archive) -> None:
-    found = read.trend("tide", '"the lamp"', unit="month", since="2023-12")
-    assert found.periods == ("2023-12", "2024-01", "2024-02", "2024-03", "2024-04", "2024-05")
-    assert found.archived == (1, 0, 0, 1, 1, 1)
-    assert found.series[0].shares == (0.0, None, None, 1.0, 1.0, 0.0)
-    assert found.series[1].shares == (1.0, None, None, 0.0, 0.0, 1.0)  # a copy counts in the period of its publication
-    assert [one.total for one in found.series] == [2, 2]
-
-
-def test_filters_of_a_trend_apply_to_matches_and_archived(read: Archive) -> None:
-    assert read.trend("tide", unit="year").series[0].shares == (0.0, 0.0, 2 / 3)
-    assert read.trend("tide", unit="year", author="ada berg").series[0].shares == (1.0,)
-    assert read.trend("tide", within="quay", unit="year").archived == (2,)
-    assert read.trend("untimely").undated == 1
-    assert read.trend("untimely").series[0].total == 1
-
-
-@given(text=st.sampled_from(SOME[1:]), within=st.sampled_from(SOME), unit=EVERY_UNIT)
-def test_a_trend_counts_as_the_histogram_of_all_copies(read: Archive, text: str, within: str, unit: str) -> None:
-    found = read.trend(text, within=within, unit=unit)
-    both = f"({text}) ({within})" if within else text
-    counted = {p.period: p.articles for p in read.histogram(both, unit=unit, duplicates=True).periods}
-    assert {p: n for p, n in zip(found.periods, found.series[0].articles, strict=True) if n} == {
-        p: n for p, n in counted.items() if n
-    }
-    assert all(share is None or 0 <= share <= 1 for share in found.series[0].shares)
-
-
-@pytest.mark.parametrize("terms", [(), ("",), ("is:new",), ("a",) * 13], ids=str)
-def test_a_trend_of_no_or_too_many_terms_is_an_error(read: Archive, terms: tuple[str, ...]) -> None:
-    with pytest.raises(BadQuery):
-        read.trend(*terms)

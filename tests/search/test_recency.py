@@ -85,7 +85,6 @@ def expected_order(archive: Archive, half_life: float, word: str = "tide") -> li
 def test_all_matches_are_ordered(dated: Archive, half_life: float, first: int, length: int, reach: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sorting_and_folding, "_FIRST", reach)
-        patch.setattr(sorting_and_folding, "_SPARE", reach)
         asked = open_searcher(dated.db)
         found = rank_by_recency(
             asked, compile_query(Term("tide"), dated.db, asked), half_life, NOW, first=first, last=first + length

@@ -253,7 +253,7 @@ def test_a_query_that_cannot_be_run_is_not_saved(db: Database) -> None:
         saved_search.save_search(db, "bad", Query("date:never"))
     with pytest.raises(BadQuery, match="text, cluster, none"):
         saved_search.save_search(db, "bad", Query("tide", fold="all"))
-    assert saved_search.saved_searches(db) == []
+    assert saved_search.saved_search_states(db) == []
 
 
 def test_a_broken_saved_search_does_not_stop_the_others(db: Database) -> None:

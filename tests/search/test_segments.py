@@ -94,19 +94,3 @@ def test_a_too_broad_query_is_not_reported_as_damage(tmp_path: Path) -> None:
             archive.results('"old w"*')
     assert tantivy_index.damaged_file(index_folder(file))
     assert tantivy_index.index_state(index_folder(file))
-
-
-def test_common_words_are_counted_as_in_later_searches(tmp_path: Path) -> None:
-    """After sites were removed, article numbers are higher than the number of articles. This does not cause a
-    rebuild.
-    """
-    file = make_archive(tmp_path / "archive.db")
-    with closing(open_archive(file)) as db:
-        db.execute("pragma foreign_keys = off")
-        with db.atomic():
-            db.execute("update articles set id = 5000 where id = 6")
-        assert index_refresh.refresh_index(db, file).rebuilt
-        for title in ("Zeppelin", "Balloon"):
-            with db.atomic():
-                db.execute("update articles set title = ? where id = 2", [title])
-            assert index_refresh.refresh_index(db, file) == index_refresh.Refreshed(1, rebuilt=False)

@@ -81,7 +81,6 @@ def backups_with(archive: Path, target: Path, numbers: range, *words: str) -> No
 DAMAGES: dict[str, Callable[[Path], object]] = {
     "articles": lambda archive: damage_table(archive, "articles"),
     "an index": lambda archive: damage_table(archive, "idx_captures_digest"),
-    "the search index": lambda archive: damage_table(archive, "articles_fts_data"),
     "the header": lambda archive: overwrite_page(archive, 1),
     "half of the file": lambda archive: os.truncate(archive, archive.stat().st_size // 2),
     "a column": lambda archive: change(archive, "alter table captures drop column media_type"),

@@ -72,9 +72,9 @@ def test_a_deleted_row_is_one_cause(archive: Path) -> None:
 
 
 def test_independent_findings_are_not_grouped(archive: Path) -> None:
-    change(archive, "update articles set title = 'x' where id in (3, 5)", "drop trigger articles_fts_ai")
+    change(archive, "update articles set title = 'x' where id in (3, 5)", "drop trigger articles_clusters_ad")
     found = causes(archive)
-    assert [cause["subject"] for cause in found] == ["trigger articles_fts_ai", "article 3", "article 5"]
+    assert [cause["subject"] for cause in found] == ["trigger articles_clusters_ad", "article 3", "article 5"]
     assert [cause["consequences"] for cause in found] == [[], [], []]
 
 

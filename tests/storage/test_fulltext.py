@@ -1,19 +1,23 @@
-"""The full-text index during a batch: its articles are indexed at the end, and other connections are not blocked."""
+"""The full-text table for SQL: made on request, and taken out of archives of 0.3.0, which kept it up to date."""
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from sqlite_utils import Database
 
-from archiver.maintenance.archive_verification_and_repair import repair, verify
+from archiver.cli.main import cli
+from archiver.maintenance.archive_verification_and_repair import verify
+from archiver.maintenance.takedown import overwrite_free_pages
+from archiver.storage import Database
 from archiver.storage.archive_opening import open_archive
-from archiver.storage.full_text_index_and_saved_searches import batch_indexing
-from archiver.storage.transactions import writing
+from archiver.storage.full_text_index_and_saved_searches import FTS, make_fts
+from archiver.storage.schema_and_migrations import migrations, pending_migrations
+from tests.archive_fixture import make_archive
+from tests.runner import Runner
 
 INSERT = (
     "insert into articles (id, url, site, title, body, authors, revision, first_seen, last_seen, urlkey) "
@@ -21,106 +25,57 @@ INSERT = (
 )
 
 
-@pytest.fixture
-def db(tmp_path: Path) -> Iterator[Database]:
-    opened = open_archive(tmp_path / "archive.db", create=True)
-    yield opened
-    opened.close()
-
-
-def enter(db: Database | sqlite3.Connection, number: int, body: str) -> None:
-    url = f"https://quay.example/{number}"
-    db.execute(INSERT, [number, url, f"Title {number}", body, url])
-
-
 def found(db: Database | sqlite3.Connection, words: str) -> list[int]:
     rows = db.execute("select rowid from articles_fts where articles_fts match ? order by 1", [words])
     return [row[0] for row in rows]
 
 
-def is_sound(db: Database) -> bool:
-    """Return True if FTS5's integrity check finds that the index matches the articles."""
-    try:
-        db.execute("insert into articles_fts (articles_fts, rank) values ('integrity-check', 1)")
-    except sqlite3.DatabaseError:
-        return False
-    return db.execute("select count(*) from fts_pending").fetchone() == (0,)
+def names(db: Database) -> set[str]:
+    return {name for (name,) in db.execute("select name from sqlite_master where name like '%fts%'")}
 
 
-def test_inserts_updates_and_deletes_in_a_batch_are_indexed(db: Database) -> None:
-    enter(db, 1, "an anchor")
-    enter(db, 2, "a buoy")
-    with writing(db), batch_indexing(db):
-        enter(db, 3, "a capstan")
-        enter(db, 4, "a derrick")
-        enter(db, 5, "an eddy")
-        enter(db, 7, "a grapnel")
-        assert found(db, "capstan") == []
-        db.execute("update articles set body = 'a fender' where id = 4")
-        db.execute("update articles set body = 'a gangway' where id = 1")
-        db.execute("delete from articles where id in (5, 7)")
-        enter(db, 7, "an eddy once more")
-        db.execute("delete from articles where id = 2")
-        with batch_indexing(db):  # a batch within a batch
-            enter(db, 6, "a hawser")
-        assert found(db, "hawser") == []
-    words = ("anchor", "buoy", "capstan", "derrick", "eddy", "grapnel", "fender", "gangway", '"a hawser"')
-    assert {word: found(db, word) for word in words if found(db, word)} == {
-        "capstan": [3],
-        "eddy": [7],
-        "fender": [4],
-        "gangway": [1],
-        '"a hawser"': [6],
-    }
-    assert is_sound(db)
+@pytest.fixture
+def archive(tmp_path: Path) -> Path:
+    return make_archive(tmp_path / "archive.db")
 
 
-def test_a_failed_write_in_a_batch_leaves_nothing(db: Database) -> None:
-    with writing(db), batch_indexing(db):
-        enter(db, 1, "an anchor")
-        with pytest.raises(ZeroDivisionError), writing(db):
-            enter(db, 2, "a buoy")
-            raise ZeroDivisionError
-        enter(db, 3, "a capstan")
-    assert (found(db, "anchor"), found(db, "buoy"), found(db, "capstan")) == ([1], [], [3])
-    with pytest.raises(ZeroDivisionError), writing(db), batch_indexing(db):
-        enter(db, 4, "a derrick")
-        raise ZeroDivisionError
-    assert found(db, "derrick") == []
-    assert is_sound(db)
-    enter(db, 5, "an eddy")
-    assert found(db, "eddy") == [5]
-    assert is_sound(db)
+def test_a_new_archive_has_no_full_text_table(archive: Path) -> None:
+    with closing(open_archive(archive, read_only=True)) as db:
+        assert names(db) == set()
 
 
-def test_rows_written_by_another_program_are_found(db: Database, tmp_path: Path) -> None:
-    """While a batch is open, another program can read; before and after it, also write. No mark of the batch
-    remains.
-    """
-    with closing(sqlite3.connect(tmp_path / "archive.db", isolation_level=None, timeout=0)) as other:
-        enter(other, 1, "an anchor")
-        with writing(db), batch_indexing(db):
-            enter(db, 2, "a buoy")
-            assert other.execute("select count(*) from fts_pending").fetchone() == (0,)
-            with pytest.raises(sqlite3.OperationalError, match="locked"):
-                enter(other, 3, "a capstan")
-        enter(other, 3, "a capstan")
-        other.execute("update articles set body = 'a derrick' where id = 2")
-        other.execute("delete from articles where id = 1")
-        assert [found(other, word) for word in ("anchor", "buoy", "capstan", "derrick")] == [[], [], [3], [2]]
-    assert is_sound(db)
+def test_the_full_text_table_is_made_anew_each_time_it_is_asked_for(archive: Path) -> None:
+    for title in ("Fog", "Mist"):
+        with closing(open_archive(archive)) as db:
+            db.execute("update articles set title = ? where id = 2", [title])
+        made = Runner().invoke(cli, ["index", "--fts", "--json", "--archive", str(archive)])
+        assert made.exit_code == 0, made.output
+        with closing(open_archive(archive, read_only=True)) as db:
+            assert json.loads(made.stdout)["fts"] == db.execute("select count(*) from articles").fetchone()[0]
+            assert found(db, f"title:{title}") == [2]
+    assert [one for one in verify(archive, quick=True).findings if "fts" in one.subject] == []
 
 
-def test_a_leftover_batch_mark_is_repaired(tmp_path: Path) -> None:
-    archive = tmp_path / "archive.db"
-    db = open_archive(archive, create=True)
-    db.execute(f"insert into fts_pending values ({-1 << 63})")
-    enter(db, 1, "an anchor")
-    db.close()
-    findings = verify(archive).findings
-    assert "index-lacks" in [finding.kind for finding in findings]
-    repair(archive, findings)
-    with closing(sqlite3.connect(archive)) as again:
-        assert found(again, "anchor") == [1]
-        enter(again, 2, "a buoy")
-        assert found(again, "buoy") == [2]
+def test_removed_texts_are_in_no_full_text_table(archive: Path) -> None:
+    with closing(open_archive(archive)) as db:
+        make_fts(db)
+        overwrite_free_pages(db, archive)
+        assert names(db) == set()
+
+
+def test_an_archive_of_0_3_0_loses_its_full_text_table_and_no_article(tmp_path: Path) -> None:
+    file = tmp_path / "old.db"
+    with closing(Database(sqlite3.connect(file, isolation_level=None))) as db:
+        migrations().apply(db.sqlite_utils, stop_before="m004_fts_on_request")
+        db.execute(INSERT, [1, "https://quay.example/1", "Title 1", "an anchor", "https://quay.example/1"])
+        assert found(db, "anchor") == [1]
+        assert pending_migrations(db)
+    with closing(open_archive(file, read_only=True)) as db:
+        assert found(db, "anchor") == [1], "an archive that is only read is not changed"
+    with closing(open_archive(file)) as db:
+        assert names(db) == set()
+        assert db.execute("select title, body from articles").fetchall() == [("Title 1", "an anchor")]
+        db.execute(INSERT, [2, "https://quay.example/2", "Title 2", "a buoy", "https://quay.example/2"])
+        db.execute("delete from articles where id = 1")
+        make_fts(db)
+        assert (found(db, "anchor"), found(db, "buoy"), FTS in names(db)) == ([], [2], True)

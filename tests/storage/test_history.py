@@ -85,7 +85,6 @@ def test_a_cached_copy_that_alternates_with_an_edited_text_makes_a_revision_each
     for day in range(12):
         store(db, (ONE, edited)[day % 2], "0.3.0", days=day)
     assert db.execute("select count(*) from revisions").fetchone() == (12,)
-    assert db.execute("select count(*) from articles_fts where articles_fts match 'correction'").fetchone() == (1,)
 
 
 def test_a_change_without_meaning_makes_no_revision(db: Database) -> None:

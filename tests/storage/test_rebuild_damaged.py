@@ -10,12 +10,12 @@ import pytest
 
 from archiver.maintenance.archive_verification_and_repair import rebuild_damaged, verify
 from archiver.maintenance.database_damage_and_vacuum import DatabaseDamage
+from archiver.storage.archive_opening import open_archive
+from archiver.storage.full_text_index_and_saved_searches import make_fts
 from tests.damage import damage_table
 from tests.killed_call import KilledCall, assert_killed
 from tests.proved_archive import make
 from tests.runner import in_process
-
-SEARCH = "select count(*) from articles_fts where articles_fts match 'ferry'"
 
 
 @pytest.fixture
@@ -23,22 +23,14 @@ def archive(tmp_path: Path) -> Path:
     return make(tmp_path / "own")
 
 
-def number(archive: Path, query: str) -> int:
-    with closing(sqlite3.connect(archive)) as db:
-        return int(db.execute(query).fetchone()[0])
-
-
 @pytest.mark.parametrize(
     "names",
     [
         ("idx_captures_digest",),
         ("idx_pages_urlkey", "idx_articles_urlkey", "idx_revisions_article_id"),
-        ("articles_fts_data",),
-        ("articles_fts_idx", "articles_fts_docsize", "idx_captures_url"),
     ],
 )
 def test_damaged_indexes_are_rebuilt(names: tuple[str, ...], archive: Path) -> None:
-    before = number(archive, SEARCH)
     with closing(sqlite3.connect(archive)) as db:
         known = {row[0] for row in db.execute("select name from sqlite_master")}
     for name in sorted(known & set(names)):
@@ -48,7 +40,20 @@ def test_damaged_indexes_are_rebuilt(names: tuple[str, ...], archive: Path) -> N
     with closing(sqlite3.connect(archive)) as db:
         assert db.execute("pragma integrity_check").fetchall() == [("ok",)]
         assert {row[0] for row in db.execute("select name from sqlite_master")} == known
-    assert number(archive, SEARCH) == before > 0
+
+
+def test_a_damaged_full_text_table_is_deleted(archive: Path) -> None:
+    with closing(open_archive(archive)) as db:
+        make_fts(db)
+    damage_table(archive, "articles_fts_data")
+    damage_table(archive, "idx_captures_url")
+    assert verify(archive).findings
+    repaired = in_process("verify", "--repair", "--archive", str(archive))
+    assert repaired.exit_code == 0
+    assert "archiver index --fts" in repaired.stdout
+    with closing(sqlite3.connect(archive)) as db:
+        assert db.execute("pragma integrity_check").fetchall() == [("ok",)]
+        assert not db.execute("select name from sqlite_master where name like 'articles_fts%'").fetchall()
 
 
 def test_entries_that_an_index_lacks_are_added(archive: Path) -> None:
@@ -99,7 +104,7 @@ def test_a_damaged_table_is_not_touched(table: str, archive: Path) -> None:
 )
 def test_a_killed_rebuild_is_finished_by_the_next(moment: KilledCall, archive: Path) -> None:
     damage_table(archive, "idx_captures_digest")
-    damage_table(archive, "articles_fts_data")
+    damage_table(archive, "idx_pages_urlkey")
     assert_killed(moment, rebuild_damaged, archive)
     in_process("verify", "--repair", "--archive", str(archive))
     assert verify(archive).findings == []

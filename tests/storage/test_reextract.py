@@ -111,7 +111,6 @@ def state(archive: Path) -> dict[str, Any]:
             "union all select article_id, name from article_tags join tags on tag_id = id "
             "order by 1, 2",
         ),
-        "words": rows(archive, "select count(*) from articles_fts where articles_fts match 'quay'"),
         "duplicates": rows(archive, "select id, duplicate_of from articles where duplicate_of is not null"),
         "parts": rows(archive, "select urlkey, number, text from article_parts order by 1"),
     }

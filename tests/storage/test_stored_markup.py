@@ -15,6 +15,7 @@ from archiver.search.revision_diff_as_data_or_html import operations
 from archiver.storage.article_tables.article_and_revision_rows import article_from_row
 from archiver.storage.article_tables.article_record_reader import record, revision_record
 from archiver.storage.article_tables.article_storing_and_withdrawal import Change
+from archiver.storage.full_text_index_and_saved_searches import make_fts
 from tests.storage.one_site_archive import POST, archive_of_one_site, store
 
 LINK = Mark(0, 4, "a", "https://other.example/first")
@@ -92,5 +93,6 @@ def test_a_comparison_of_revisions_names_links_and_pictures(db: Database) -> Non
 
 def test_captions_are_searched_but_not_part_of_the_body(db: Database) -> None:
     store(db, MARKED, "0.1.0")
+    make_fts(db)
     assert db.execute("select count(*) from articles_fts where articles_fts match 'captions:sleeps'").fetchone() == (1,)
     assert "sleeps" not in stored_article(db).body

@@ -143,22 +143,14 @@ DAMAGES: dict[str, tuple[list[str], list[tuple[str, str]]]] = {
         ["delete from revisions where article_id = 8 and revision = 1"],
         [("versions-missing", "article 8")],
     ),
-    "words are deleted from the index": (
-        ["delete from articles_fts_docsize where id = 3"],
-        [("index-lacks", "article 3")],
-    ),
-    "the index has other words": (
-        ["drop trigger articles_fts_au", "update articles set description = 'zebra' where id = 5"],
-        [
-            ("trigger-missing", "trigger articles_fts_au"),
-            ("index-differs", "articles_fts"),
-        ],
-    ),
     "another program changed a language": (
         ["update articles set language = 'zz' where id = 5"],
         [("article-altered", "article 5")],
     ),
-    "a trigger is dropped": (["drop trigger articles_fts_ai"], [("trigger-missing", "trigger articles_fts_ai")]),
+    "a trigger is dropped": (
+        ["drop trigger articles_clusters_ad"],
+        [("trigger-missing", "trigger articles_clusters_ad")],
+    ),
     "a trigger is added": (
         ["create trigger mine after insert on pages begin select 1; end"],
         [("trigger-strange", "trigger mine")],
@@ -238,7 +230,6 @@ def test_damage_to_the_database_is_reported(name: str, archive: Path) -> None:
 
 
 REPAIRED = (
-    "words are deleted from the index",
     "a trigger is dropped",
     "an index is dropped",
     "a view is another",

@@ -23,10 +23,6 @@ PAGES = {
     "results": "/search?q=harbour",
     "everything": "/search",
     "no-results": "/search?q=xyzzy",
-    "trends": "/trends?term=harbour&term=boat",
-    "no-trends": "/trends",
-    "concordance": "/concordance?q=harbour",
-    "no-concordance": "/concordance",
     "sites": "/sites",
     "site": "/site/quay.example",
     "follow": "/search/follow?q=harbour",
@@ -117,11 +113,11 @@ def test_the_menu_opens_without_scripts(served: Served, chromium: Any) -> None:
     phone = {"width": 320, "height": 640}
     with watching(chromium, served.address, viewport=phone, java_script_enabled=False) as watch:
         watch.open("/sites")
-        link = watch.page.locator(".nav a", has_text="Trends")
+        link = watch.page.locator(".nav a", has_text="Saved searches")
         assert not link.is_visible()
         watch.page.locator(".menu summary").click()
         link.click()
-        assert watch.page.url.endswith("/trends")
+        assert watch.page.url.endswith("/searches")
 
 
 @pytest.mark.parametrize("width", [641, 768, 1024, 1249, 1280, 1440, 1920])

@@ -234,9 +234,7 @@ def test_citations_name_the_site_by_its_title(titled: Served) -> None:
     assert "Quay+%26+Notebook" in titled.get("/search?site=quay.example").text, "COinS"
 
 
-def test_a_search_without_results_and_its_feed_name_the_site_by_its_title(titled: Served) -> None:
-    [way, *_] = titled.get("/search.json?q=mole&site=quay.example").json["fewer_conditions"]
-    assert way["what"] == f"without site {NAME}"
+def test_a_feed_names_its_site_by_its_title(titled: Served) -> None:
     feed = titled.get("/search/feed.json?q=ferry&site=quay.example").json
     assert feed["title"].endswith(f": ferry: {NAME}")
 

@@ -33,8 +33,6 @@ SHAPES = (
 PATHS = (
     "/search.json?q=",
     "/search?q=",
-    "/trends.json?term=",
-    "/concordance.json?q=",
     "/archive/articles.json?_size=1&_search=",
 )
 

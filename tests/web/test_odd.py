@@ -86,8 +86,6 @@ def test_a_wrong_year_does_not_squeeze_the_chart(served: Served) -> None:
     caption = page.cssselect("figure.graph figcaption")[0].text_content()
     assert re.findall(r"\b1\b", caption) == ["1", "1"], "one year before, one after"
     assert len(served.get("/search.json").json["histogram"]["periods"]) == 489
-    trend = tree(served, "/trends?term=tide&since=1800&until=2300&by=year")
-    assert 200 < len(trend.xpath("//tbody/tr")) <= 400
 
 
 @pytest.mark.parametrize(
@@ -105,7 +103,7 @@ def test_a_wrong_year_does_not_squeeze_the_chart(served: Served) -> None:
     ],
 )
 def test_an_error_is_marked_and_can_be_corrected(served: Served, query: str, marked: str) -> None:
-    for path in ("/search", "/concordance", "/"):
+    for path in ("/search", "/"):
         answer = served.get(f"{path}?since=2024&q=" + query.replace(" ", "+").replace('"', "%22"))
         page = html.document_fromstring(answer.text)
         assert answer.status == 400
@@ -230,20 +228,18 @@ def test_a_collection_is_a_hundred_a_page_and_acts_as_a_whole(served: Served) ->
         (
             "/search?q=tide+zeppelin&site=harbour.example",
             {
-                "without “zeppelin”": "/search?q=tide&site=harbour.example",
-                "with any of these words": "/search?q=tide%20OR%20zeppelin&site=harbour.example",
+                "only this word": "/search?q=tide&site=harbour.example",
             },
         ),
         (
             "/search?q=tide&author=L%C3%AA+%C4%90%E1%BB%A9c&since=2024",
             {
-                "without author Lê Đức": "/search?q=tide&since=2024",
-                "without any filter": "/search?q=tide",
+                "by any author": "/search?q=tide&since=2024",
             },
         ),
-        ("/search?q=%22tide+zeppelin%22&stem=1", {}),
+        ("/search?q=%22tide+zeppelin%22&stem=1", {"only this word": "/search?q=tide&stem=1"}),
         ("/search?q=tide", {}),
-        ("/search?q=tided", {"with all forms of English words": "/search?q=tided&stem=1"}),
+        ("/search?q=tiding", {"in all forms of English words": "/search?q=tiding&stem=1"}),
     ],
 )
 def test_searches_without_results_offer_others_with_their_counts(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -118,39 +117,6 @@ def test_copies_unfold_and_pages_turn(served: Served) -> None:
         numbers += page.xpath("//input[@name='id']/@value")
         at = next(iter(page.xpath("//a[@rel='next']/@href")), "")
     assert sorted(numbers) == ["1", "2", "3", "5", "6"]
-
-
-def test_trends_and_their_table(served: Served) -> None:
-    found = served.get("/news/trends.json?term=tide&term=lamp&by=month").json
-    assert found == json.loads(
-        output_of(served.archive, "search", "--trend", "tide", "--trend", "lamp", "--by", "month", "--json")
-    )
-    page = tree(served, "/trends?term=tide&term=lamp&by=month")
-    rows = {
-        row.xpath("string(th)"): [cell.text_content() for cell in row.findall("td")]
-        for row in page.cssselect("tbody tr")
-    }
-    assert rows["2024-03"] == ["1", "1", "100 %", "0", "0 %"]
-    assert rows["2022-02"] == ["nothing captured"]
-    for link, one in zip(page.cssselect(".legend a"), found["series"], strict=True):
-        assert served.get(f"{link.get('href')}&_format=json").json["total"] == one["total"]
-    points = page.cssselect(".trend .tall a[href]")
-    assert len(points) == sum(articles > 0 for one in found["series"] for articles in one["articles"])
-    for point in points:
-        articles = int(re.search(r"(\d+) of \d+ articles", point.get("aria-label"))[1])
-        assert served.get(f"{point.get('href')}&_format=json").json["total"] == articles
-    assert all("few" in circle.get("class") for circle in page.cssselect(".trend .tall a circle:last-child"))
-    assert "20" in page.xpath("string(//p[@class='note warn'])")
-
-
-def test_words_in_context(served: Served) -> None:
-    lines = served.get("/news/concordance.json?q=lamp&sort=left").json
-    assert lines == json.loads(
-        output_of(served.archive, "search", "lamp", "--concordance", "--sort", "left", "--json", "--limit", "100")
-    )
-    page = tree(served, "/concordance?q=lamp&sort=left")
-    assert [mark.text for mark in page.cssselect(".kwic mark")] == [line["keyword"] for line in lines]
-    assert served.get("/news/concordance?q=lamp&width=-1").status == 400
 
 
 def test_viewing_saved_searches_does_not_run_them(served: Served) -> None:

@@ -326,7 +326,7 @@ _SHOWN = 5
 @json_option
 @archive_option
 def vacuum(as_json: bool, archive: str) -> None:
-    """Compact the archive: merge the full-text index, rebuild the database file without gaps, and print its size
+    """Compact the archive: rebuild the database file without gaps, and print its size
     before and after.
 
     No crawl or import may be running. The command temporarily needs disk space of twice the resulting size next to the

@@ -77,7 +77,6 @@ class PublishOptions:
     fold: str
     formats: str
     partition: str
-    ngrams: int | None
     splits: str
     key_in: str | None
     drop_contacts: bool
@@ -139,12 +138,6 @@ class DatasetBasis:
     default="auto",
     show_default=True,
     help="Split the articles into files; auto: by year if there are 250,000 or more.",
-)
-@click.option(
-    "--ngrams",
-    type=click.IntRange(0, 5),
-    metavar="N",
-    help="Include counts of n-grams up to N words; 0: none  [default: 2 if texts are withheld, else 0]",
 )
 @click.option(
     "--splits",
@@ -336,7 +329,6 @@ def _build_request(options: PublishOptions, rules: str, key: bytes | None) -> Sn
         _parse_past_cutoff(options.cutoff) if options.cutoff else "",
         formats,
         options.partition,
-        options.ngrams,
         parse_splits(options.splits) if options.splits else (),
         parse_split_dates(options.splits),
         key_fingerprint(key) if key else "",

@@ -1,5 +1,5 @@
-"""`archiver search` finds articles, or counts them by facet, time or occurrence. `archiver searches` lists and runs
-saved searches, and shows or mails their new results. `archiver feed` writes a feed. `archiver index` updates the search
+"""`archiver search` finds articles, or counts them by facet or time. `archiver searches` lists and runs
+saved searches, and shows their new results. `archiver feed` writes a feed. `archiver index` updates the search
 index next to the archive.
 """
 
@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -24,7 +24,6 @@ from archiver.cli.shared_options import (
     archive_option,
     archives_option,
     format_of_file,
-    is_default,
     json_option,
     list_options,
     pass_options_as,
@@ -41,7 +40,6 @@ from archiver.cli.terminal_output import (
     print_lines,
     print_table,
     print_values,
-    strip_control_characters,
     styled_line,
 )
 
@@ -49,12 +47,12 @@ if TYPE_CHECKING:
     from archiver.cli.search_output import SearchTarget
     from archiver.search.index_refresh_searcher_and_check import Progress
     from archiver.search.query_with_filters_and_sort import Query
-    from archiver.search.saved_searches_with_feed_and_mail import Letter, NewHit, NewHits, SavedSearch
+    from archiver.search.saved_searches_with_feed_and_mail import NewHit, NewHits, SavedSearch
     from archiver.storage import Database
 
 
 FOLDS = ("text", "cluster", "none")
-MODES = ("facets", "histogram", "trend", "concordance")
+MODES = ("facets", "histogram")
 """Options of which at most one can be given. Each prints something other than a list of hits."""
 _UNITS = ("year", "month", "day")
 _OTHER_UNITS = frozenset({"hour", "week", "quarter", "decade", "hours", "days", "weeks", "months", "quarters", "years"})
@@ -99,11 +97,6 @@ class SearchOptions:
     facets: bool
     recent: float | None
     histogram: str | None
-    trend: tuple[str, ...]
-    by: str | None
-    plot: str | None
-    concordance: bool
-    width: int
     save: str | None
     form: str | None
     archives: list[str]
@@ -168,35 +161,6 @@ class FeedOptions:
     metavar="[year|month|day]",
     help="Count results by time, and show periods without archived articles.",
 )
-@click.option(
-    "--trend",
-    "trend",
-    multiple=True,
-    metavar="TERM",
-    help="Show which share of the archived articles (those that match QUERY and the options) contains this word, "
-    "phrase or query, over time; may be repeated to compare several.",
-)
-@click.option("--by", type=click.Choice(_UNITS, case_sensitive=False), help="Period for --trend: year, month or day.")
-@click.option(
-    "--plot",
-    metavar="FILE",
-    type=click.Path(),
-    help="Also draw the --trend or --histogram to a file: .svg, or .png (needs archiver[plot]).",
-)
-@click.option(
-    "--concordance",
-    is_flag=True,
-    help="Print each occurrence of QUERY in its context; --sort left or --sort right sorts by the words before or "
-    "after it.",
-)
-@click.option(
-    "--width",
-    type=click.IntRange(0, 500),
-    default=40,
-    show_default=True,
-    metavar="N",
-    help="Characters of context before and after, for --concordance.",
-)
 @click.option("--save", metavar="NAME", help="Save the search; 'archiver searches' shows its new results.")
 @list_options
 @archives_option
@@ -218,8 +182,6 @@ def search(options: SearchOptions) -> None:
       archiver search flood --facets
       archiver search 'flood NEAR bridge changed:title -is:gone'
       archiver search flood --histogram month --site blog.example.org
-      archiver search --trend flood --trend '"high water"' --since 2015 --plot floods.svg
-      archiver search flood --concordance --sort left
       archiver search --like 12 --since 2024
       archiver search "flood OR storm" --stem --fold cluster --save floods
       archiver search flood --shards /mnt/shards --facets
@@ -228,15 +190,9 @@ def search(options: SearchOptions) -> None:
     usage.
     """
     query, mode = options.as_query(), options.mode
-    if options.plot and mode not in ("histogram", "trend"):
-        raise click.UsageError("--plot needs --trend or --histogram.")
-    if mode != "concordance" and not is_default("width"):
-        raise click.UsageError("--width needs --concordance.")
-    if mode != "trend" and options.by:
-        raise click.UsageError("--by needs --trend. The period of a histogram is written --histogram month.")
     if len(options.archives) > 1:
-        if refused := "--save" if options.save is not None else "--concordance" if options.concordance else "":
-            raise click.UsageError(f"{refused} works with one archive only.")
+        if options.save is not None:
+            raise click.UsageError("--save works with one archive only.")
         from archiver.cli.search_output import open_several
 
         opening: AbstractContextManager[SearchTarget] = open_several(options.archives, query)
@@ -247,7 +203,7 @@ def search(options: SearchOptions) -> None:
     with opening as target:
         note_repairs(query.text)
         RENDERERS[mode](target, options)
-        if mode != "trend" and not any(plan.total for plan in target.plans()):
+        if not any(plan.total for plan in target.plans()):
             print_advice(target, options.archives)
             sys.exit(1)
 
@@ -378,76 +334,6 @@ def _find_new_hits(db: Database, name: str, *, peek: bool) -> NewHits:
     from archiver.search.saved_searches_with_feed_and_mail import peek_saved_search, run_saved_search
 
     return peek_saved_search(db, name) if peek else run_saved_search(db, name)
-
-
-@searches.command()
-@click.argument("names", metavar="[NAME]...", nargs=-1, shell_complete=complete("saved search"))
-@click.option("--mail", is_flag=True, help="Send it by mail, as [notify.mail] in archiver.toml says.")
-@click.option("--to", metavar="ADDRESS", multiple=True, help="Send it to this address instead; may be repeated.")
-@click.option("--peek", is_flag=True, help="Keep the results as new.")
-@archive_option
-def digest(names: tuple[str, ...], mail: bool, to: tuple[str, ...], peek: bool, archive: str) -> None:
-    """Print the new results of saved searches as one letter, or send it by mail: of all searches, or of those named.
-
-    The letter is sent as text and HTML, and only if something is new. Its results count as reported once the mail
-    server has taken it; otherwise they stay new.
-
-    \b
-    Examples:
-      archiver searches digest --mail
-      archiver searches digest floods storms --mail --to desk@example.org
-      archiver searches digest --peek
-
-    Exit code: 0 the letter was printed or sent, or nothing is new; 1 it could not be sent; 2 wrong usage.
-    """
-    from archiver.search.saved_searches_with_feed_and_mail import (
-        begin_run,
-        complete_run,
-        compose_letter,
-        saved_searches,
-    )
-    from archiver.storage.archive_opening import opened
-
-    if to and not mail:
-        raise click.UsageError("--to needs --mail.")
-    send = _mail_channel(to) if mail else None
-    with opened(archive, read_only=peek) as db:
-        if not peek:
-            update_search_index(archive, quiet=True)
-        runs = [begin_run(db, name) for name in names or [one.name for one in saved_searches(db)]]
-        if not any(run.news.new for run in runs):
-            click.echo("Nothing is new." if runs else "There are no saved searches.", err=True)
-            return
-        letter = compose_letter([run.news for run in runs])
-        if send is None:
-            click.echo(strip_control_characters(letter.text), nl=False)
-        else:
-            send(letter)
-            click.echo(f"Sent: {letter.subject}", err=True)
-        if not peek:
-            for run in runs:
-                complete_run(db, run)
-
-
-def _mail_channel(to: tuple[str, ...]) -> Callable[[Letter], None]:
-    """Returns a function that sends a letter as archiver.toml says, but to the addresses `to`, if there are any. The
-    function raises NotSent.
-    """
-    from archiver.errors import NotSent
-    from archiver.health.notification_messages_and_channels import HealthMessage, make_channels
-    from archiver.sites.archiver_toml import Notify, config_file, load_config
-
-    mail = load_config().notify.mail
-    if mail is None:
-        raise click.UsageError(f"{config_file()} has no [notify.mail]; docs/operate.md shows how to write it.")
-    addresses = to or mail.to
-    channel = make_channels(Notify(mail=replace(mail, to=addresses)))["mail"]
-
-    def send(letter: Letter) -> None:
-        if failure := channel(HealthMessage(letter.subject, letter.text, "green", {}, letter.html)):
-            raise NotSent(", ".join(addresses), failure)
-
-    return send
 
 
 @searches.command()
@@ -641,18 +527,21 @@ _BAR_FROM = 2_000
 
 @click.command(short_help="Update or rebuild the search index.")
 @click.option("--rebuild", is_flag=True, help="Rebuild the index from scratch.")
+@click.option("--fts", is_flag=True, help="Also make the FTS5 table articles_fts anew, for SQL in other programs.")
 @json_option
 @archive_option
-def index(archive: str, rebuild: bool, as_json: bool) -> None:
+def index(archive: str, rebuild: bool, fts: bool, as_json: bool) -> None:
     """Update or rebuild the search index.
 
     The index is in the folder ARCHIVE-search next to the archive. It can be deleted at any time, because it is built
     from the archive. Crawls, imports and searches update it automatically; use this command to do it at another time.
+    The table articles_fts has the articles of the moment at which it was made, and nothing updates it.
 
     \b
     Examples:
       archiver index
       archiver index --rebuild --archive news.db
+      archiver index --fts
     """
     from archiver.search.index_refresh_searcher_and_check import damage_sentence, refresh_archive
 
@@ -660,14 +549,26 @@ def index(archive: str, rebuild: bool, as_json: bool) -> None:
         done = refresh_archive(Path(archive), rebuild=rebuild, progress=progress)
     if sentence := damage_sentence(done):
         click.echo(sentence, err=True)
+    in_table = _make_fts(archive) if fts else None
     if as_json:
-        print_json({"articles": done.articles, "rebuilt": done.rebuilt})
+        print_json({"articles": done.articles, "rebuilt": done.rebuilt, **({"fts": in_table} if fts else {})})
     elif done.rebuilt:
         click.echo(f"Search index rebuilt: {count_noun(done.articles, 'article')}.")
     elif done.articles:
         click.echo(f"Search index updated: {count_noun(done.articles, 'article')}.")
     else:
         click.echo("The search index is up to date.")
+    if fts and not as_json:
+        click.echo(f"Table articles_fts made: {count_noun(in_table or 0, 'article')}.")
+
+
+def _make_fts(archive: str) -> int:
+    from archiver.storage.archive_opening import opened
+    from archiver.storage.full_text_index_and_saved_searches import make_fts
+    from archiver.storage.transactions import writing
+
+    with opened(archive) as db, writing(db):
+        return make_fts(db)
 
 
 def update_search_index(archive: str, *, quiet: bool = False) -> None:

@@ -1,0 +1,20 @@
+"""The options and commands that the last version had, and what to use instead. A row stays for one version."""
+
+from __future__ import annotations
+
+FORMER: dict[str, str] = {
+    "publish --ngrams": "Count n-grams from the column body of the texts that are published in full.",
+    "search --concordance": "Snippets show words in context; 'archiver export QUERY -f jsonl' writes the whole texts.",
+    "search --width": "Snippets show words in context; 'archiver export QUERY -f jsonl' writes the whole texts.",
+    "search --trend": "In 'archiver search TERM --all --histogram year --csv', the share is articles / archived.",
+    "search --by": "The period of a histogram is written --histogram month.",
+    "searches digest": "'archiver searches run NAME' prints new results, and with --atom FILE writes them as a feed.",
+    "search --plot": "'archiver serve' draws a histogram; --histogram with --csv or --json prints its numbers.",
+}
+"""Maps a command with an option, or a subcommand, to a sentence that names the new way."""
+
+
+def advise_on_former(command: str, word: str) -> str:
+    """Returns a sentence for an option or subcommand that `command` had in the last version; "" if it had none such."""
+    advice = FORMER.get(f"{command} {word.partition('=')[0]}")
+    return f"'archiver {command}' has no {word.partition('=')[0]} any more. {advice}" if advice else ""
