@@ -309,10 +309,18 @@ _GROUPED_OR_ABBREVIATED = re.compile(
 )
 
 
+_DELETED_OPTIONS = {
+    ("backup", "--keep"): "There is one backup at FILE. Name another FILE for each backup that you want to keep.",
+}
+"""What to do in place of an option that version 0.3.0 had, by command and option."""
+
+
 def _advise_on_option(option: str, command: click.Command) -> str:
     """Returns a sentence that says what to use in place of an option that the command does not have; "" if this is
     unknown.
     """
+    if deleted := _DELETED_OPTIONS.get((command.name or "", option)):
+        return f" {deleted}"
     own = {name for one in command.params for name in one.opts}
     meant = next((name for name in MEANT_OPTIONS.get(option, ()) if name in own), "")
     if meant:

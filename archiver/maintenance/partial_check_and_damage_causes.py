@@ -34,7 +34,7 @@ from archiver.maintenance.archive_verification_and_repair import (
     read_transaction,
     unreadable,
 )
-from archiver.maintenance.backup import Generation, find_generations, is_backup
+from archiver.maintenance.backup import is_backup, time_of_whole_backup
 from archiver.maintenance.database_damage_and_vacuum import (
     find_damage,
     find_database_damage,
@@ -161,10 +161,8 @@ def name_whole_backups(archive: Path, causes: Iterable[Cause]) -> list[Cause]:
     if not any(_is_restorable(one) for one in found):
         return found
     records = _read_records(archive)
-    whole = _find_whole_databases(records) if any(one.unit == DATABASE for one in found) else {}
     return [
-        replace(one, remedy=_remedy(archive, one, records, whole)) if records and _is_restorable(one) else one
-        for one in found
+        replace(one, remedy=_remedy(archive, one, records)) if records and _is_restorable(one) else one for one in found
     ]
 
 
@@ -218,26 +216,17 @@ def _read_records(archive: Path) -> list[BackupRecord]:
     return []
 
 
-def _find_whole_databases(records: Iterable[BackupRecord]) -> dict[str, Generation | None]:
-    """Returns a dict from the path of each backup to its newest undamaged generation; to None if all generations are
-    damaged.
-    """
-    return {
-        one.path: next((made for made in find_generations(Path(one.path)) if not made.damage), None) for one in records
-    }
-
-
-def _remedy(archive: Path, cause: Cause, records: Sequence[BackupRecord], whole: dict[str, Generation | None]) -> str:
+def _remedy(archive: Path, cause: Cause, records: Sequence[BackupRecord]) -> str:
     away, worthless = [], []
     for record in records:
         file = Path(record.path)
         if not file.exists():
             away.append(f"{record.path} ({record.made_at:%Y-%m-%d})")
         elif cause.unit == DATABASE:
-            if made := whole[record.path]:
+            if made := time_of_whole_backup(file):
                 return (
-                    f"The backup {made.path} of {made.made_at:%Y-%m-%d %H:%M} UTC is undamaged: 'archiver restore "
-                    f"{made.path} --archive {archive}' puts it in the archive's place."
+                    f"The backup {file} of {made:%Y-%m-%d %H:%M} UTC is undamaged: 'archiver restore {file} --archive "
+                    f"{archive}' puts it in the archive's place."
                 )
             worthless.append(record.path)
         elif is_whole_in(archive, file, cause.unit):
