@@ -35,11 +35,9 @@ from archiver.similar_words_and_plurals import count_typos
 
 if TYPE_CHECKING:
     from archiver.maintenance.archive_verification_and_repair import VerifyResult
-    from archiver.maintenance.partial_check_and_damage_causes import Cause, PartResult
+    from archiver.maintenance.partial_check_and_damage_causes import PartResult
     from archiver.maintenance.verify_database import VerifyFinding
     from archiver.storage.backup_and_check_records import Damage
-
-_MOST_CONSEQUENCES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +76,7 @@ class VerifyOptions:
 @pass_options_as(VerifyOptions)
 def verify(options: VerifyOptions) -> None:
     """Check every article against its capture, and the archive for damage. Each finding says what is wrong and what to
-    do; findings with one cause are listed below it. If a recorded backup is undamaged, the finding names it.
+    do; of findings with one cause, the text shows one. If a recorded backup is undamaged, the finding names it.
 
     With SITE, ID or URL, only these articles and their captures are checked. A crawl may run at the same time.
 
@@ -150,7 +148,8 @@ def _verify(options: VerifyOptions) -> None:
     from archiver.maintenance.archive_verification_and_repair import repair
     from archiver.maintenance.archive_verification_and_repair import verify as run
     from archiver.maintenance.partial_check_and_damage_causes import (
-        group_by_cause,
+        as_damage,
+        find_causes,
         name_whole_backups,
         record_verification,
     )
@@ -170,8 +169,8 @@ def _verify(options: VerifyOptions) -> None:
                 repaired.append("the search index was rebuilt")
             found = run(file, quick=quick, reread=options.reread, progress=progress)
             found.findings += _check_search_index(file, quick=quick)
-    causes = name_whole_backups(file, group_by_cause(found.findings))
-    damages = [one.as_damage() for one in causes if one.kind not in _NO_DAMAGE]
+    causes = name_whole_backups(file, find_causes(found.findings))
+    damages = [as_damage(one) for one in causes if one.kind not in _NO_DAMAGE]
     unrecorded = "" if what or quick else record_verification(file, found, damages, started)
     if options.as_json:
         print_json(
@@ -180,7 +179,7 @@ def _verify(options: VerifyOptions) -> None:
                 "files": found.files,
                 "records": found.records,
                 "repaired": repaired,
-                "causes": [one.as_json() for one in causes],
+                "causes": [asdict(one) for one in causes],
                 "findings": [asdict(finding) for finding in found.findings],
             }
         )
@@ -240,20 +239,11 @@ def _find_article_ids(archive: str, what: tuple[str, ...]) -> list[int]:
         return list(out)
 
 
-def _print_findings(found: VerifyResult, causes: Sequence[Cause], repaired: list[str], *, quick: bool) -> None:
+def _print_findings(found: VerifyResult, causes: Sequence[VerifyFinding], repaired: list[str], *, quick: bool) -> None:
     for phrase in repaired:
         print_lines(styled_line(("Repaired: ", "bold"), phrase))
     for cause in causes:
         print_lines(styled_line((cause.sentence, "bold"), f" [{cause.kind}]"), styled_line(cause.remedy, indent=2))
-        rest = cause.consequences
-        print_lines(
-            *(styled_line(f"{one.sentence} [{one.kind}]", indent=4) for one in rest[:_MOST_CONSEQUENCES]),
-            *(
-                [styled_line(f"and {len(rest) - _MOST_CONSEQUENCES:,} more ('--json' lists them)", indent=4)]
-                if len(rest) > _MOST_CONSEQUENCES
-                else []
-            ),
-        )
     checked = [count_noun(found.articles, "article")]
     if not quick:
         checked += [count_noun(found.records, "record"), count_noun(found.files, "WARC file")]
@@ -261,7 +251,7 @@ def _print_findings(found: VerifyResult, causes: Sequence[Cause], repaired: list
     if causes:
         summary = count_noun(len(causes), "cause") if len(causes) < len(found.findings) else ""
         findings = count_noun(len(found.findings), "finding")
-        summary = f"{findings} with {summary}" if summary else findings
+        summary = f"{findings} with {summary} ('--json' lists all)" if summary else findings
     click.echo(f"{', '.join(checked)}: {summary}", err=bool(found.findings))
 
 
