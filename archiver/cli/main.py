@@ -311,6 +311,7 @@ _GROUPED_OR_ABBREVIATED = re.compile(
 
 _DELETED_OPTIONS = {
     ("backup", "--keep"): "There is one backup at FILE. Name another FILE for each backup that you want to keep.",
+    ("verify", "--reread"): "'archiver reextract --dry-run' shows what today's extraction would change.",
 }
 """What to do in place of an option that version 0.3.0 had, by command and option."""
 

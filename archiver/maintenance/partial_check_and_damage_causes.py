@@ -30,7 +30,6 @@ from archiver.maintenance import verify_warc_files_and_captures as verify_captur
 from archiver.maintenance.archive_verification_and_repair import (
     VerifyResult,
     check_files,
-    read_transaction,
     unreadable,
 )
 from archiver.maintenance.backup import is_backup, time_of_whole_backup
@@ -65,7 +64,7 @@ from archiver.storage.backup_and_check_records import (
 )
 from archiver.storage.disk_and_database_errors import environment_error
 from archiver.storage.locks import lock_check
-from archiver.storage.transactions import writing
+from archiver.storage.transactions import read_transaction, writing
 
 _DAMAGED = "database-damaged"
 _SEARCH_INDEX = "search-index-"

@@ -9,7 +9,6 @@ import platform
 import re
 import shutil
 import sqlite3
-import webbrowser
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -47,7 +46,6 @@ class VerifyOptions:
     what: tuple[str, ...]
     quick: bool
     part: bool
-    reread: bool
     fix: bool
     as_json: bool
     archive: str
@@ -60,9 +58,6 @@ class VerifyOptions:
     "--part",
     is_flag=True,
     help="Check only what has not been checked for the longest time, as 'archiver schedule' does each night.",
-)
-@click.option(
-    "--reread", is_flag=True, help="Also report articles whose title or body the current extraction would change."
 )
 @click.option(
     "--repair",
@@ -83,7 +78,7 @@ def verify(options: VerifyOptions) -> None:
     \b
     Examples:
       archiver verify
-      archiver verify blog.example.org --reread
+      archiver verify blog.example.org
       archiver verify 12 --json
       archiver verify --part
       archiver verify --repair
@@ -93,8 +88,8 @@ def verify(options: VerifyOptions) -> None:
     if options.fix and options.what:
         raise click.UsageError("--repair works on the whole archive and takes no SITE, ID or URL.")
     if options.part:
-        if options.what or options.quick or options.reread or options.fix:
-            raise click.UsageError("--part takes no SITE, ID or URL, and no --quick, --reread or --repair.")
+        if options.what or options.quick or options.fix:
+            raise click.UsageError("--part takes no SITE, ID or URL, and no --quick or --repair.")
         _verify_part(options)
     else:
         _verify(options)
@@ -159,7 +154,7 @@ def _verify(options: VerifyOptions) -> None:
     ids = _find_article_ids(options.archive, what) if what else None
     repaired: list[str] = []
     with show_stage_progress(options.as_json) as progress:
-        found = run(file, ids=ids, quick=quick, reread=options.reread, progress=progress)
+        found = run(file, ids=ids, quick=quick, progress=progress)
         if not what:
             found.findings += _check_search_index(file, quick=quick)
         if options.fix and any(finding.mend for finding in found.findings):
@@ -167,10 +162,10 @@ def _verify(options: VerifyOptions) -> None:
             if any(finding.mend == "search" for finding in found.findings):
                 refresh_archive(file, rebuild=True)
                 repaired.append("the search index was rebuilt")
-            found = run(file, quick=quick, reread=options.reread, progress=progress)
+            found = run(file, quick=quick, progress=progress)
             found.findings += _check_search_index(file, quick=quick)
     causes = name_whole_backups(file, find_causes(found.findings))
-    damages = [as_damage(one) for one in causes if one.kind not in _NO_DAMAGE]
+    damages = [as_damage(one) for one in causes if one.kind != _UNFINISHED]
     unrecorded = "" if what or quick else record_verification(file, found, damages, started)
     if options.as_json:
         print_json(
@@ -191,10 +186,8 @@ def _verify(options: VerifyOptions) -> None:
         click.get_current_context().exit(1)
 
 
-_NO_DAMAGE = ("reads-otherwise", "removal-unfinished")
-"""Codes of findings that are not damage: a difference from today's extraction, and a removal that the next crawl
-finishes.
-"""
+_UNFINISHED = "removal-unfinished"
+"""The code of a finding that is not damage: a removal that the next crawl finishes."""
 
 
 def _check_search_index(archive: Path, *, quick: bool) -> list[VerifyFinding]:
@@ -277,7 +270,7 @@ class Diagnosis:
 @json_option
 @archive_option
 def doctor(as_json: bool, archive: str) -> None:
-    """Check what the program needs: versions, extras, archiver.toml, a contact, disk space, a browser, the clock, the
+    """Check what the program needs: versions, extras, archiver.toml, a contact, disk space, the clock, the
     archive and its search index. Nothing is changed, and nothing is requested. 'archiver verify' checks the content of
     the archive.
 
@@ -295,7 +288,6 @@ def doctor(as_json: bool, archive: str) -> None:
         _diagnose_settings(),
         *_diagnose_environment(),
         _diagnose_disk(path),
-        _diagnose_browser(),
         *_diagnose_archive(path, now),
     ]
     if as_json:
@@ -387,16 +379,6 @@ def _diagnose_disk(archive: Path) -> Diagnosis:
         state: State = "problem" if free < _LEAST_FREE else "note"
         return Diagnosis("disk", state, text, "Free some space: a crawl needs at least 256 MB.")
     return Diagnosis("disk", "ok", text)
-
-
-def _diagnose_browser() -> Diagnosis:
-    try:
-        found = webbrowser.get()
-    except webbrowser.Error:
-        return Diagnosis(
-            "browser", "note", "none found", "'archiver serve' prints an address that you can open on another machine."
-        )
-    return Diagnosis("browser", "ok", getattr(found, "name", "") or type(found).__name__)
 
 
 def _diagnose_archive(archive: Path, now: datetime) -> Iterator[Diagnosis]:
