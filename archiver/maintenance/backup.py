@@ -767,15 +767,13 @@ def _delete_unused_warcs(db: Database, archive: Path, target: Path) -> tuple[lis
     deleted.
     """
     folder = target.parent
-    if not (folder / "warc").is_dir() or folder.samefile(archive.parent):
-        return [], []
     query = "select distinct warc_file from captures where warc_file is not null"
     used, copies, is_known = {name for (name,) in db.execute(query)}, [], True
-    for file in sorted(one for one in folder.iterdir() if one.is_file() and one != target):
+    for file in sorted(one for one in folder.iterdir() if one.is_file() and not one.samefile(archive)):
         try:
             with opened(file, read_only=True, to_copy=True) as other:
                 used |= {name for (name,) in other.execute(query)}
-                if archive_id(other) == archive_id(db):
+                if file != target and archive_id(other) == archive_id(db):
                     copies.append(file)
         except NotAnArchive:
             continue

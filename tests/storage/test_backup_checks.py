@@ -353,4 +353,19 @@ def test_earlier_backups_of_version_0_3_0_may_hold_removed_posts(archive: Path, 
     change(archive, "update backups set holds_since = '2024-05-01T00:00:00.000000+00:00'")
     remove(archive, "1")
     assert report(archive, target, "--no-captures")["removed_posts_held"] == 1
+    earlier = target.with_name("archive-2024-06-04-030000.db")
+    shutil.copyfile(target, earlier)
+    assert report(archive, target, "--no-captures", "--purge")["other_copies"] == [str(earlier)]
+    earlier.unlink()
     assert report(archive, target, "--no-captures", "--purge")["removed_posts_held"] == 0
+
+
+def test_a_purge_next_to_the_archive_keeps_its_files(archive: Path) -> None:
+    target = archive.with_name("copy.db")
+    backup(archive, target)
+    remove(archive, "1")
+    files = warc_files(archive)
+    done = report(archive, target, "--purge")
+    assert (done["purged_warc_files"], done["other_copies"], done["removed_posts_held"]) == ([], [], 0)
+    assert warc_files(archive) == files
+    assert verify(archive).findings == []
