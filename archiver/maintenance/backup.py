@@ -466,7 +466,7 @@ def copy_warc_files(
     """
     out = CopiedFiles()
     source, folder = archive.parent, target.parent
-    known = _read_ends(db)
+    known = read_warc_ends(db)
     names = sorted({*known, *(name for name, whole in finished.items() if whole)})
     if folder.exists() and source.samefile(folder):
         out.kept = len(names)
@@ -502,7 +502,7 @@ class _DifferentFile(Exception):
     """
 
 
-def _read_ends(db: Database) -> dict[str, tuple[int, int]]:
+def read_warc_ends(db: Database) -> dict[str, tuple[int, int]]:
     """Returns, for each WARC file by name, the offsets at which its last record with a row in `captures` begins and
     ends.
     """
@@ -569,7 +569,7 @@ def find_known_ends(db: Database, folder: Path, finished: dict[str, bool]) -> di
     file, they are the bytes up to the end of the last exchange that has a row in `captures`. Missing files are left
     out.
     """
-    known = _read_ends(db)
+    known = read_warc_ends(db)
     out = {}
     for name in {*known, *(name for name, whole in finished.items() if whole)}:
         file = _path_within(folder, name)
@@ -587,7 +587,7 @@ def has_later_records(db: Database, file: Path, name: str) -> bool:
     """Returns True if a WARC file contains further data after the last exchange with a row in the `captures` of this
     database. Raises OSError.
     """
-    last, _ = _read_ends(db).get(name, (0, 0))
+    last, _ = read_warc_ends(db).get(name, (0, 0))
     with file.open("rb") as handle:
         return _find_exchange_end(handle, last) < os.fstat(handle.fileno()).st_size
 

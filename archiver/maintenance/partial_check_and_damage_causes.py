@@ -32,7 +32,7 @@ from archiver.maintenance.archive_verification_and_repair import (
     check_files,
     unreadable,
 )
-from archiver.maintenance.backup import is_backup, time_of_whole_backup
+from archiver.maintenance.backup import is_backup, read_warc_ends, time_of_whole_backup
 from archiver.maintenance.database_damage_and_vacuum import (
     find_damage,
     find_database_damage,
@@ -320,11 +320,7 @@ def _read_ends(db: Database) -> dict[str, int]:
     table is damaged, as its check reports.
     """
     with suppress(sqlite3.DatabaseError):
-        return dict(
-            db.execute(
-                "select warc_file, max(warc_offset + warc_length) from captures where warc_file is not null group by 1"
-            ).fetchall()
-        )
+        return {name: end for name, (_, end) in read_warc_ends(db).items()}
     return {}
 
 
@@ -434,7 +430,7 @@ class _PartCheck:
         names = [unit.name for unit in batch]
 
         def compare() -> list[VerifyFinding]:
-            jobs = verify_captures.make_capture_jobs_of_files(db, self._archive.parent, names, files)
+            jobs = verify_captures.make_capture_jobs(db, self._archive.parent, files, names)
             examined = [examine_warc(job) for job in jobs]
             lost = verify_captures.find_lost_originals(db, names=names)
             return self._without_rewritten([*verify_captures.make_findings(db, examined), *lost])

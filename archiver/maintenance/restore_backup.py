@@ -24,6 +24,7 @@ from archiver.maintenance.backup import (
     find_fault,
     has_later_records,
     made_at,
+    read_warc_ends,
     size_of,
 )
 from archiver.maintenance.merge_archives import merge_tombstones
@@ -312,13 +313,9 @@ def _incomplete_files(db: Database, archive: Path, backup: Path) -> list[str]:
     """Returns the names of the archive's WARC files that are missing, are shorter than in the backup, or end before the
     last record that has a row in `captures`.
     """
-    rows = db.execute(
-        "select warc_file, max(warc_offset + warc_length) from captures where warc_file is not null group by 1 "
-        "order by 1"
-    )
     return [
         name
-        for name, end in rows
+        for name, (_, end) in sorted(read_warc_ends(db).items())
         if (size := size_of(archive.parent / name)) < end or size < size_of(backup.parent / name)
     ]
 
