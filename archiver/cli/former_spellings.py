@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 FORMER: dict[str, str] = {
+    "backup --keep": "There is one backup at FILE. Name another FILE for each backup that you want to keep.",
+    "verify --reread": "'archiver reextract --dry-run' shows what today's extraction would change.",
     "publish --ngrams": "Count n-grams from the column body of the texts that are published in full.",
     "search --concordance": "Snippets show words in context; 'archiver export QUERY -f jsonl' writes the whole texts.",
     "search --width": "Snippets show words in context; 'archiver export QUERY -f jsonl' writes the whole texts.",

@@ -3,8 +3,7 @@
 The checks use read transactions on read-only connections. A crawl can write at the same time; what it writes after the
 start of a check is not checked.
 
-Articles are checked against their digests, revisions, and stored authors, categories, tags and places. On request they
-are also compared with a new extraction.
+Articles are checked against their digests, revisions, and stored authors, categories, tags and places.
 """
 
 from __future__ import annotations
@@ -18,18 +17,19 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from archiver.articles.article_comparison import content_digest, meaning_digest
 from archiver.fields import LATEST, LINKS, PAGE_FIELDS
 from archiver.items import Article
-from archiver.maintenance import reextraction_reader as reextraction
 from archiver.maintenance import verify_database
 from archiver.maintenance import verify_warc_files_and_captures as verify_captures
 from archiver.maintenance.database_damage_and_vacuum import find_database_damage
 from archiver.maintenance.verify_database import (
     VerifyFinding,
+    check_rows,
     counted_noun,
     migrated_like,
     normalize_sql,
@@ -48,7 +48,7 @@ from archiver.storage.article_tables.article_and_revision_rows import (
 )
 from archiver.storage.disk_and_database_errors import environment_error
 from archiver.storage.full_text_index_and_saved_searches import FTS
-from archiver.storage.transactions import writing
+from archiver.storage.transactions import read_transaction, writing
 from archiver.urls import urlkey_or_empty
 from archiver.warc.warc_and_cdxj_writer import seal
 
@@ -180,27 +180,6 @@ def _comparable_geotag(tag: Row) -> tuple[Any, ...]:
     return tuple(tag.get(name) for name in ("latitude", "longitude", "placename", "region", "role", "source"))
 
 
-def check_rereading(db: Database, folder: Path, ids: Sequence[int]) -> Iterator[VerifyFinding]:
-    """Yields a finding for each of these articles whose stored title or text differs from what today's extraction finds
-    in the article's capture.
-    """
-    sites = {row[0]: row[1] for row in db.execute("select name, id from sites")}
-    marks = ",".join("?" * len(ids))
-    for row in db.query(f"select * from articles where id in ({marks}) and capture_id is not null order by id", ids):
-        readings = reextraction.extract_from_capture(db, folder, row, sites.get(row["site"], 0))
-        differing = [{name for name in ("title", "body") if getattr(one, name) != row[name]} for one in readings]
-        if differing and all(differing):
-            fewest = min(differing, key=len)
-            yield VerifyFinding(
-                "reads-otherwise",
-                f"article {row['id']}",
-                f"Today's extraction reads a different {' and '.join(sorted(fewest, reverse=True))} in the "
-                f"capture of article {row['id']} ({row['url']})",
-                "The stored value may come from the site's API or feed, or extraction has improved: see 'archiver show "
-                f"{row['id']} --evidence'.",
-            )
-
-
 def ids_of(db: Database) -> list[int]:
     return [row[0] for row in db.execute("select id from articles order by id")]
 
@@ -220,54 +199,31 @@ class Check:
     """
 
     name: str
-    doc: str
     run: Callable[[Database], Iterator[VerifyFinding]]
     needs: tuple[str, ...] = ()
 
 
 CHECKS: tuple[Check, ...] = (
-    Check("integrity", "SQLite's own check of pages, records and indexes", verify_database.check_integrity),
-    Check(
-        "schema",
-        "tables, columns, indexes, triggers and views against those of a new archive",
-        verify_database.check_schema,
-    ),
-    Check("foreign keys", "references from rows to other rows", verify_database.check_foreign_keys),
-    Check("values", "column types, required values, times, JSON", verify_database.check_values),
+    Check("integrity", verify_database.check_integrity),
+    Check("schema", verify_database.check_schema),
+    Check("foreign keys", verify_database.check_foreign_keys),
+    Check("values", verify_database.check_values),
     Check(
         "references",
-        "pages, revisions and URLs of articles",
-        verify_database.check_references,
+        partial(check_rows, verify_database.REFERENCES),
         ("articles", "pages", "revisions", "article_urls"),
     ),
-    Check(
-        "counts",
-        "stored page counts by kind and outcome against the pages",
-        verify_database.check_page_counts,
-        ("pages", "page_counts", "page_discoveries", "sites"),
-    ),
+    Check("counts", verify_database.check_page_counts, ("pages", "page_counts", "page_discoveries", "sites")),
     Check(
         "proofs",
-        "captures of articles against the URLs of the articles",
-        verify_database.check_captures_of_articles,
+        partial(check_rows, verify_database.CAPTURES_OF_ARTICLES),
         ("articles", "captures", "article_urls", "revisions"),
     ),
-    Check(
-        "originals",
-        "the responses that revisit records repeat",
-        verify_captures.find_lost_originals,
-        ("captures", "tombstones"),
-    ),
-    Check(
-        "tombstones",
-        "tombstones against articles",
-        verify_database.check_tombstones,
-        ("tombstones", "tombstone_urls"),
-    ),
+    Check("originals", verify_captures.find_lost_originals, ("captures", "tombstones")),
+    Check("tombstones", partial(check_rows, verify_database.TOMBSTONES), ("tombstones", "tombstone_urls")),
     Check(
         "clusters",
-        "clusters, near-duplicate links and MinHash signatures against articles",
-        verify_database.check_clusters,
+        partial(check_rows, verify_database.CLUSTERS),
         ("articles", "clusters", "near_duplicates", "lsh_bands", "minhash_signatures"),
     ),
 )
@@ -404,12 +360,10 @@ def verify(
     *,
     ids: Sequence[int] | None = None,
     quick: bool = False,
-    reread: bool = False,
     progress: Progress = lambda what, done, of: None,
 ) -> VerifyResult:
     """Verifies an archive. If `ids` is given, only these articles and their captures are checked. If `quick` is True,
-    no WARC files are read. If `reread` is True, each article is also compared with what today's extraction finds in its
-    capture. `progress` is called with the progress of the checks.
+    no WARC files are read. `progress` is called with the progress of the checks.
 
     Raises the errors of `open_archive`.
     """
@@ -424,7 +378,7 @@ def verify(
                 out.findings += _verify_database(db, archive, progress)
             numbers = list(ids) if ids is not None else _guarded(archive, lambda: ids_of(db), [])
             out.articles = len(numbers)
-            _verify_articles(archive, numbers, reread, pool, out, progress)
+            _verify_articles(archive, numbers, pool, out, progress)
             if not quick:
                 found = check_files(
                     db,
@@ -488,21 +442,20 @@ def _guarded(archive: Path, read: Callable[[], list[int]], otherwise: list[int])
 
 
 def _verify_articles(
-    archive: Path, ids: Sequence[int], reread: bool, pool: Executor | None, out: VerifyResult, progress: Progress
+    archive: Path, ids: Sequence[int], pool: Executor | None, out: VerifyResult, progress: Progress
 ) -> None:
-    tasks = [(archive, list(ids[at : at + _ARTICLES_A_TASK]), reread) for at in range(0, len(ids), _ARTICLES_A_TASK)]
+    tasks = [(archive, list(ids[at : at + _ARTICLES_A_TASK])) for at in range(0, len(ids), _ARTICLES_A_TASK)]
     for number, found in enumerate(_map_tasks(pool, _check_articles, tasks)):
         progress("articles", min((number + 1) * _ARTICLES_A_TASK, len(ids)), len(ids))
         out.findings += found
 
 
-def _check_articles(task: tuple[Path, list[int], bool]) -> list[VerifyFinding]:
-    archive, ids, reread = task
+def _check_articles(task: tuple[Path, list[int]]) -> list[VerifyFinding]:
+    archive, ids = task
     db = open_archive(archive, read_only=True)
     try:
         with read_transaction(db):
-            found = list(check_articles(db, ids))
-            return found + (list(check_rereading(db, archive.parent, ids)) if reread else [])
+            return list(check_articles(db, ids))
     except sqlite3.Error as error:
         return [unreadable(archive, f"articles {ids[0]} to {ids[-1]}", error)]
     finally:
@@ -563,20 +516,6 @@ def _open_pool(size: int) -> Iterator[Executor | None]:
     context.set_forkserver_preload([examine_warc.__module__])
     with ProcessPoolExecutor(mp_context=context) as pool:
         yield pool
-
-
-@contextmanager
-def read_transaction(db: Database) -> Iterator[None]:
-    """Context manager that holds a read transaction, so that all reads in the block see the same state of the
-    database.
-    """
-    db.execute("begin")
-    db.execute("select count(*) from sqlite_master").fetchone()
-    try:
-        yield
-    finally:
-        if db.conn.in_transaction:
-            db.rollback()
 
 
 def rebuild_damaged(archive: Path) -> list[str]:

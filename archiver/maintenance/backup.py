@@ -1,11 +1,7 @@
-"""Makes backups of an archive, checks the copies, manages their generations, and finds the backups that still hold
-posts which were removed from the archive.
+"""Makes backups of an archive, and checks the copies.
 
 The database is copied with SQLite's backup API while other programs write to it, then its WARC files. A copy is checked
-before it takes the place of the last backup, which can be kept as an earlier generation.
-
-The newest generation has the name that the user gave (archive.db); each earlier one has that name with the time at
-which it was made (archive-2026-05-12-030000.db). All are complete archives in one folder and share its WARC files.
+before it takes the place of the last backup.
 
 A read transaction keeps the copy consistent. In write-ahead log mode it blocks no writer
 (https://www.sqlite.org/wal.html, section 2.2); in any other mode, each commit of another program restarts the copy.
@@ -15,9 +11,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import json
 import os
-import re
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
@@ -28,7 +22,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from archiver.articles.article_comparison import content_digest
-from archiver.errors import ArchiverError, BackupDamaged, BackupDiskFull, BackupRefused, DiskFull
+from archiver.errors import ArchiverError, BackupDamaged, BackupDiskFull, BackupRefused, DiskFull, NotAnArchive
 from archiver.maintenance.database_damage_and_vacuum import (
     DatabaseDamage,
     find_damage,
@@ -51,7 +45,6 @@ from archiver.storage.column_values_and_completions import IS_LIVE
 from archiver.storage.disk_and_database_errors import FULL_ERRORS, environment_error, free_bytes
 from archiver.storage.full_text_index_and_saved_searches import FTS
 from archiver.storage.pages_and_source_hints import stamp
-from archiver.storage.tombstones import tombstones
 from archiver.storage.transactions import writing
 from archiver.warc.warc_and_cdxj_writer import NAME, held_finished, index_of, sync_folder
 from archiver.warc.warc_file_maintenance import delete_warc, repair_warc
@@ -59,66 +52,21 @@ from archiver.warc.warc_records import parse_capture, read_record_at
 
 SIDES = ("-wal", "-shm", "-journal")
 """The suffixes of the files that SQLite keeps next to a database."""
-_TIME = "%Y-%m-%d-%H%M%S"
-
-
-@dataclass(frozen=True, slots=True)
-class Generation:
-    """A file that is a backup of an archive. `made_at` is the time of the backup. `damage` describes what is damaged in
-    the file; "" if the check found no damage.
-    """
-
-    path: Path
-    made_at: datetime
-    damage: str = ""
-
-
-def earlier_files(target: Path) -> list[Path]:
-    """Returns the files in the folder of `target` whose names are those of earlier generations, newest first. The
-    content of the files is not checked.
-    """
-    name = re.compile(rf"{re.escape(target.stem)}-\d{{4}}-\d\d-\d\d-\d{{6}}(-\d+)?{re.escape(target.suffix)}")
-    try:
-        files = [file for file in target.parent.iterdir() if name.fullmatch(file.name) and file.is_file()]
-    except OSError:
-        return []
-    return sorted(files, key=lambda file: file.stem, reverse=True)
-
-
-def find_generations(target: Path, source: Database | None = None) -> Iterator[Generation]:
-    """Yields the generations of the backup `target`, newest first. Each is checked for damage before it is yielded.
-    Files that are not archives are left out. If `source` is given, files that are not backups of this archive are left
-    out, too.
-    """
-    for file in (target, *earlier_files(target)):
-        if (found := inspect_generation(file, source)) is not None:
-            yield found
-
-
-def inspect_generation(file: Path, source: Database | None = None) -> Generation | None:
-    """Checks the database of a file for damage and returns the file as a generation. Returns None if the file is not an
-    archive or, if `source` is given, not a backup of this archive. A file that cannot be checked counts as damaged.
-    """
-    try:
-        db = open_archive(file, read_only=True, to_copy=True)
-    except (ArchiverError, OSError):
-        return None
-    try:
-        with suppress(sqlite3.Error):
-            if source is not None and archive_id(db) != archive_id(source):
-                return None
-        return Generation(file, made_at(db, file), find_damage(db))
-    except sqlite3.Error as error:
-        return Generation(file, datetime.fromtimestamp(file.stat().st_mtime, UTC), f"it cannot be read: {error}")
-    finally:
-        db.close()
 
 
 def is_backup(db: Database, file: Path) -> bool:
     """Returns True if the archive `db` contains the record that it is a backup made at the path of `file`."""
-    own = file.resolve()
-    targets = [Path(one.path) for one in read_backups(db)]
-    return any(own == target or own in earlier_files(target) for target in targets if target.parent == own.parent)
+    return any(one.path == str(file.resolve()) for one in read_backups(db))
+
+
+def time_of_whole_backup(file: Path, source: Database | None = None) -> datetime | None:
+    """Returns when the backup at `file` was made. Returns None if it cannot be read or is damaged, or if `source` is
+    given and the file is not a backup of this archive.
+    """
+    with suppress(ArchiverError, OSError, sqlite3.Error), opened(file, read_only=True, to_copy=True) as db:
+        if (source is None or archive_id(db) == archive_id(source)) and not find_damage(db):
+            return made_at(db, file)
+    return None
 
 
 def archive_id(db: Database) -> object:
@@ -138,64 +86,6 @@ def made_at(db: Database, file: Path) -> datetime:
             if times:
                 return times[0]
     return datetime.fromtimestamp(file.stat().st_mtime, UTC)
-
-
-def dated_path(target: Path, at: datetime) -> Path:
-    """Returns the path of the generation of `target` that was made at this time."""
-    return target.with_name(f"{target.stem}-{at.astimezone(UTC).strftime(_TIME)}{target.suffix}")
-
-
-def keep_as_earlier(target: Path, at: datetime) -> Path:
-    """Keeps the backup at `target` as an earlier generation, by giving its file the name of a generation that was made
-    at `at`. Returns the path with this name.
-
-    On a disk with hard links the file also keeps its old name, so that `target` exists at any time. On other disks it
-    is renamed.
-    """
-    dated = dated_path(target, at)
-    number = 1
-    while dated.exists() and not dated.samefile(target):
-        number += 1
-        dated = dated_path(target, at).with_stem(f"{dated_path(target, at).stem}-{number}")
-    if not dated.exists():
-        try:
-            os.link(target, dated)
-        except OSError:
-            target.rename(dated)
-    sync_folder(target.parent)
-    return dated
-
-
-def prune(target: Path, source: Database, keep: int) -> tuple[list[Path], list[Generation]]:
-    """Deletes old generations of the backup `target`, so that at most `keep` remain, including `target` itself. Returns
-    the deleted files, and the damaged generations.
-
-    Only undamaged backups of the archive `source` are counted and deleted. Damaged generations are kept for a person to
-    examine.
-    """
-    files = earlier_files(target)
-    if len(files) < keep:
-        return [], []
-    deleted, damaged, whole = [], [], 1
-    for file in files:
-        found = None if file.samefile(target) else inspect_generation(file, source)
-        if found is None:
-            continue
-        if found.damage:
-            damaged.append(found)
-            continue
-        whole += 1
-        if whole > keep:
-            delete_database(file)
-            deleted.append(file)
-    return deleted, damaged
-
-
-def delete_database(file: Path) -> None:
-    """Deletes a database with the files that SQLite keeps next to it."""
-    file.unlink(missing_ok=True)
-    for side in SIDES:
-        file.with_name(file.name + side).unlink(missing_ok=True)
 
 
 _MOST_NAMED = 3
@@ -305,24 +195,24 @@ def _find_lost_articles(copy: Database, target: Path) -> list[int]:
 
 
 def _advice(copy: Database, source: Database, archive: Path, target: Path) -> str:
-    """Returns sentences for the message that a new backup (`copy`) of `archive` is damaged: which earlier backup at
-    `target` was kept, and what to do. `source` is the archive's open database.
+    """Returns sentences for the message that a new backup (`copy`) of `archive` is damaged: whether the last backup at
+    `target` is undamaged, and what to do. `source` is the archive's open database.
     """
     if _is_only_derived_damaged(copy):
         return (
             f"The last backup is kept. Only indexes are damaged, which 'archiver verify --repair --archive {archive}' "
             "rebuilds."
         )
-    good = next((one for one in find_generations(target, source) if not one.damage), None)
-    if good is None:
+    made = time_of_whole_backup(target, source)
+    if made is None:
         return (
             f"There is no undamaged backup there. 'archiver verify --archive {archive}' shows what is damaged, and "
             f"'sqlite3 {archive} .recover' saves what is readable."
         )
     return (
-        f"The last good backup, {good.path} of {good.made_at:%Y-%m-%d %H:%M} UTC, is kept. 'archiver verify --archive "
-        f"{archive}' shows what is damaged; 'archiver restore {good.path} --archive {archive}' puts the backup in the "
-        "archive's place."
+        f"The last good backup, {target} of {made:%Y-%m-%d %H:%M} UTC, is kept. 'archiver verify --archive {archive}' "
+        f"shows what is damaged; 'archiver restore {target} --archive {archive}' puts the backup in the archive's "
+        "place."
     )
 
 
@@ -351,13 +241,10 @@ Progress = Callable[[str, int, int], None]
 
 
 @contextmanager
-def copy_database(
-    archive: Path, target: Path, progress: Progress, *, force: bool = False, keep: int = 1
-) -> Iterator[Database]:
+def copy_database(archive: Path, target: Path, progress: Progress, *, force: bool = False) -> Iterator[Database]:
     """Context manager that copies the archive's database, checks the copy and yields it. When the block ends, the copy
     is moved atomically to `target`. An existing file at `target` must be an earlier backup of the same archive, unless
-    `force` is True. If `keep` is greater than 1, that file is kept as an earlier generation. `progress` is called with
-    the name of the current step, the amount done, and the total.
+    `force` is True. `progress` is called with the name of the current step, the amount done, and the total.
 
     Raises BackupDamaged if the copy is damaged, BackupRefused, BackupDiskFull, and the errors of `open_archive`.
     """
@@ -378,7 +265,7 @@ def copy_database(
                     yield copy
                 finally:
                     copy.close()
-                _move_into_place(source, part, target, keep)
+                _move_into_place(part, target)
             finally:
                 for left in (part, *(part.with_name(part.name + side) for side in SIDES)):
                     left.unlink(missing_ok=True)
@@ -411,33 +298,13 @@ def _copy(source: Database, part: Path, target: Path, progress: Progress) -> Non
         into.close()
 
 
-def _move_into_place(source: Database, part: Path, target: Path, keep: int) -> None:
-    """Syncs the finished copy (`part`) to disk (fsync(2)), keeps the backup at `target` as an earlier generation if
-    `keep` is greater than 1, and moves the copy to `target`. `source` is the archive's open database.
-    """
+def _move_into_place(part: Path, target: Path) -> None:
+    """Syncs the finished copy (`part`) to disk (fsync(2)), and moves it to `target`."""
     with part.open("rb") as handle:
         os.fsync(handle.fileno())
     _checkpoint_replaced_log(target)
-    if keep > 1 and (at := _time_of_backup(source, target)):
-        keep_as_earlier(target, at)
     part.replace(target)
     sync_folder(target.parent)
-
-
-def _time_of_backup(source: Database, target: Path) -> datetime | None:
-    """Returns when the backup at `target` was made; None if the file is not a backup of the archive that is open as
-    `source`.
-    """
-    try:
-        db = open_archive(target, read_only=True, to_copy=True)
-    except ArchiverError:
-        return None
-    try:
-        return made_at(db, target) if archive_id(db) == archive_id(source) else None
-    except sqlite3.Error:
-        return None
-    finally:
-        db.close()
 
 
 def _checkpoint_replaced_log(target: Path) -> None:
@@ -488,7 +355,7 @@ def _make_folder(source: Database, target: Path) -> None:
     if folder.is_dir():
         return
     real = folder.resolve()
-    for one in read_backups(source) if has_integrity_records(source) else ():
+    for one in _recorded(source):
         if one.made_at and Path(one.path).parent == real:
             raise BackupRefused(
                 str(target),
@@ -600,7 +467,7 @@ def copy_warc_files(
     """
     out = CopiedFiles()
     source, folder = archive.parent, target.parent
-    known = _read_ends(db)
+    known = read_warc_ends(db)
     names = sorted({*known, *(name for name, whole in finished.items() if whole)})
     if folder.exists() and source.samefile(folder):
         out.kept = len(names)
@@ -636,7 +503,7 @@ class _DifferentFile(Exception):
     """
 
 
-def _read_ends(db: Database) -> dict[str, tuple[int, int]]:
+def read_warc_ends(db: Database) -> dict[str, tuple[int, int]]:
     """Returns, for each WARC file by name, the offsets at which its last record with a row in `captures` begins and
     ends.
     """
@@ -703,7 +570,7 @@ def find_known_ends(db: Database, folder: Path, finished: dict[str, bool]) -> di
     file, they are the bytes up to the end of the last exchange that has a row in `captures`. Missing files are left
     out.
     """
-    known = _read_ends(db)
+    known = read_warc_ends(db)
     out = {}
     for name in {*known, *(name for name, whole in finished.items() if whole)}:
         file = _path_within(folder, name)
@@ -721,7 +588,7 @@ def has_later_records(db: Database, file: Path, name: str) -> bool:
     """Returns True if a WARC file contains further data after the last exchange with a row in the `captures` of this
     database. Raises OSError.
     """
-    last, _ = _read_ends(db).get(name, (0, 0))
+    last, _ = read_warc_ends(db).get(name, (0, 0))
     with file.open("rb") as handle:
         return _find_exchange_end(handle, last) < os.fstat(handle.fileno()).st_size
 
@@ -799,8 +666,6 @@ def _sync_folders(folder: Path, names: Iterable[str]) -> None:
             sync_folder(parent)
 
 
-KEEP = 3
-"""At most this many generations are kept unless the user asks for another number."""
 _PATIENCE = 20.0
 """How many seconds to wait for the end of another program's transaction, before the result of a backup is given up
 unrecorded."""
@@ -812,15 +677,12 @@ class BackupRequest:
 
     - `captures`: True if WARC files are copied, too.
     - `force`: True if any file may be overwritten.
-    - `keep`: the number of generations to keep.
-    - `purge`: True if backup files that hold removed posts are deleted. If the backup includes WARC files, `captures`
-      must then be True as well.
+    - `purge`: True if WARC files that nothing uses any longer are deleted. `captures` must then be True as well.
     """
 
     target: Path
     captures: bool = False
     force: bool = False
-    keep: int = KEEP
     purge: bool = False
 
 
@@ -828,9 +690,8 @@ class BackupRequest:
 class BackupResult:
     """The result of a backup.
 
-    - `deleted`: earlier generations that were deleted.
-    - `damaged`: earlier generations that are damaged and therefore not counted.
     - `purged`: WARC files that were deleted because they may hold removed posts.
+    - `copies`: other files in the backup's folder, left by a purge, that are copies of the archive or cannot be read.
     - `still_held`: the number of removed posts that other files in the backup's folder may still hold.
     - `unrecorded`: the reason why the backup could not be recorded in the archive; "" if it was recorded.
     - `lost`: if the file of the last backup at this path is no longer there, the time at which that backup was made;
@@ -840,9 +701,8 @@ class BackupResult:
     articles: int = 0
     bytes: int = 0
     copied: CopiedFiles = field(default_factory=CopiedFiles)
-    deleted: list[Path] = field(default_factory=list)
-    damaged: list[Generation] = field(default_factory=list)
     purged: list[str] = field(default_factory=list)
+    copies: list[Path] = field(default_factory=list)
     still_held: int = 0
     unrecorded: str = ""
     lost: datetime | None = None
@@ -857,7 +717,7 @@ def make_backup(archive: Path, request: BackupRequest, progress: Progress) -> Ba
     finished = find_warc_files(archive.parent) if request.captures or request.purge else {}
     was_there = target.exists()
     try:
-        with copy_database(archive, target, progress, force=request.force, keep=request.keep) as copy:
+        with copy_database(archive, target, progress, force=request.force) as copy:
             out.articles = copy.execute(f"select count(*) from articles where {IS_LIVE}").fetchone()[0]
             if request.captures:
                 out.copied = copy_warc_files(copy, archive, target, finished, progress)
@@ -872,12 +732,12 @@ def make_backup(archive: Path, request: BackupRequest, progress: Progress) -> Ba
     out.bytes = target.stat().st_size
     with opened(archive, read_only=True, to_copy=True) as db:
         if request.purge:
-            out.deleted += _delete_generations_with_removed(db, target)
-            out.purged = _delete_orphaned_warcs(db, archive, target)
-        more, out.damaged = prune(target, db, request.keep)
-        out.deleted += more
-        out.still_held = _count_held(db, made, request)
-    out.unrecorded = _record(archive, made, request)
+            out.purged, out.copies = _delete_unused_warcs(db, archive, target)
+        if not request.purge or out.copies:
+            made = replace(made, holds_since=_holds_since(db, made))
+        if has_integrity_records(db):
+            out.still_held = count_posts_removed_since(db, made.holds_since)
+    out.unrecorded = _write(archive, lambda db: record_backup(db, made))
     return out
 
 
@@ -886,18 +746,11 @@ def _find_recorded(db: Database, target: Path) -> datetime | None:
     record.
     """
     path = str(target.resolve())
-    records = read_backups(db) if has_integrity_records(db) else []
-    return next((one.made_at for one in records if one.path == path), None)
+    return next((one.made_at for one in _recorded(db) if one.path == path), None)
 
 
-def has_warc_copies(archive: Path, target: Path) -> bool:
-    """Returns True if the folder of a backup contains copies of WARC files. If such a backup is purged, copies of WARC
-    files that the archive has replaced are deleted, so the new files must be copied, too.
-    """
-    folder = target.parent
-    if not folder.is_dir() or folder.samefile(archive.parent):
-        return False
-    return any((folder / "warc").glob("*.warc.gz"))
+def _recorded(db: Database) -> list[BackupRecord]:
+    return read_backups(db) if has_integrity_records(db) else []
 
 
 def _size(db: Database) -> int:
@@ -905,113 +758,51 @@ def _size(db: Database) -> int:
     return int(pages * size)
 
 
-# Deleting backup files that hold posts which were removed from the archive.
+# WARC files of removed posts.
 
 
-def holds_removed_posts(file: Path, db: Database) -> bool:
-    """Returns True if the archive in `file` still contains a post, or captures of a post, that was removed from the
-    archive `db`.
-    """
-    removed = tombstones(db, "allowed_at is null")
-    urls = [row[0] for row in db.execute("select url from tombstone_urls")]
-    with suppress(ArchiverError, sqlite3.Error), opened(file, read_only=True, to_copy=True) as other:
-        return bool(
-            other.execute(
-                "select exists (select 1 from articles where id in (select value from json_each(?))) or exists "
-                "(select 1 from captures where url in (select value from json_each(?)))",
-                [json.dumps([one.article_id for one in removed]), json.dumps(urls)],
-            ).fetchone()[0]
-        )
-    return True  # a file that cannot be read may hold removed posts
-
-
-def _delete_generations_with_removed(db: Database, target: Path) -> list[Path]:
-    """Deletes the earlier generations of a backup that hold posts which were removed from the archive `db`."""
-    deleted = []
-    for file in earlier_files(target):
-        if _is_backup_of(file, db) and holds_removed_posts(file, db):
-            delete_database(file)
-            deleted.append(file)
-    return deleted
-
-
-def _is_backup_of(file: Path, db: Database) -> bool:
-    try:
-        with opened(file, read_only=True, to_copy=True) as other:
-            return archive_id(other) == archive_id(db)
-    except (ArchiverError, sqlite3.Error):
-        return False
-
-
-def _delete_orphaned_warcs(db: Database, archive: Path, target: Path) -> list[str]:
+def _delete_unused_warcs(db: Database, archive: Path, target: Path) -> tuple[list[str], list[Path]]:
     """Deletes WARC files in the folder of a backup that nothing refers to any longer: neither the archive, which has
-    replaced them when it removed posts, nor any backup in the folder. Returns the names of the deleted files.
+    replaced them when it removed posts, nor any archive in the folder. Returns the names of the deleted files, and the
+    other files in the folder that are copies of the archive or cannot be read. If one cannot be read, nothing is
+    deleted.
     """
     folder = target.parent
-    if not (folder / "warc").is_dir() or folder.samefile(archive.parent):
-        return []
-    used = _read_warc_names([db], ())
-    used |= _read_warc_names((), [file for file in sorted(folder.iterdir()) if file.is_file()])
+    query = "select distinct warc_file from captures where warc_file is not null"
+    used, copies, is_known = {name for (name,) in db.execute(query)}, [], True
+    for file in sorted(one for one in folder.iterdir() if one.is_file() and not one.samefile(archive)):
+        try:
+            with opened(file, read_only=True, to_copy=True) as other:
+                used |= {name for (name,) in other.execute(query)}
+                if file != target and archive_id(other) == archive_id(db):
+                    copies.append(file)
+        except NotAnArchive:
+            continue
+        except (ArchiverError, sqlite3.Error):
+            copies.append(file)
+            is_known = False
     deleted = []
-    for file in sorted((folder / "warc").glob("*.warc.gz")):
+    for file in sorted((folder / "warc").glob("*.warc.gz")) if is_known else ():
         name = f"warc/{file.name}"
         if name not in used and NAME.fullmatch(file.name) and not (archive.parent / name).exists():
             delete_warc(file)
             deleted.append(name)
-    return deleted
+    return deleted, copies
 
 
-def _read_warc_names(dbs: Iterable[Database], files: Iterable[Path]) -> set[str]:
-    """Returns the names of the WARC files that these archives refer to. Files that are not archives or cannot be read
-    are left out.
+def _holds_since(db: Database, made: BackupRecord) -> datetime | None:
+    """Returns since when WARC files have been collected in the folder of the new backup `made`; None if unknown. They
+    may hold every post that was removed from the archive `db` after this time. So may the earlier backups that version
+    0.3.0 kept in the folder.
     """
-    found: set[str] = set()
-    query = "select distinct warc_file from captures where warc_file is not null"
-    for db in dbs:
-        found |= {row[0] for row in db.execute(query)}
-    for file in files:
-        with suppress(ArchiverError, sqlite3.Error), opened(file, read_only=True, to_copy=True) as other:
-            found |= {row[0] for row in other.execute(query)}
-    return found
-
-
-def _count_held(db: Database, made: BackupRecord, request: BackupRequest) -> int:
-    """Returns how many removed posts may still be held by files in the folder of a backup, apart from the backup
-    itself.
-    """
-    if not has_integrity_records(db) or request.purge:
-        return 0
-    return count_posts_removed_since(db, _holds_since(db, made, request))
-
-
-def _holds_since(db: Database, made: BackupRecord, request: BackupRequest) -> datetime | None:
-    """Returns since when content has been collected in the folder of the new backup `made`; None if unknown. The files
-    there may hold every post that was removed from the archive after this time.
-
-    This is the time of the oldest generation. With WARC files, it is the time of the first backup with WARC files,
-    because these are kept.
-    """
-    if request.purge:
+    known = next((one for one in _recorded(db) if one.path == made.path and one.made_at), None)
+    if known is None:
         return made.made_at
-    known = next((one for one in read_backups(db) if one.path == made.path and one.made_at), None)
-    if known is not None and (known.captures or made.captures):
-        return known.holds_since
-    times = [at for file in earlier_files(request.target) if (at := _time_of(file))]
-    return min(times, default=made.made_at)
-
-
-def _time_of(file: Path) -> datetime | None:
-    with suppress(ArchiverError, sqlite3.Error), opened(file, read_only=True, to_copy=True) as db:
-        return made_at(db, file)
-    return None
+    is_alone = known.holds_since == known.made_at and not (known.captures or made.captures)
+    return made.made_at if is_alone else known.holds_since
 
 
 # Recording the result in the archive.
-
-
-def _record(archive: Path, made: BackupRecord, request: BackupRequest) -> str:
-    """Stores the record of a backup in the archive. Returns the reason if that was not possible, otherwise ""."""
-    return _write(archive, lambda db: record_backup(db, replace(made, holds_since=_holds_since(db, made, request))))
 
 
 def _record_failure(archive: Path, target: Path, error: ArchiverError) -> None:
@@ -1044,58 +835,3 @@ def _write(archive: Path, write: Callable[[Database], None]) -> str:
     except (sqlite3.Error, OSError) as error:
         return str(environment_error(error, archive))
     return ""
-
-
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """A backup, or another copy of the archive in the archive's own folder, that holds or may hold posts that were
-    removed from the archive.
-
-    - `path`: the path of the backup or of the copy.
-    - `files`: those of its files that hold removed posts, as far as they can be read.
-    - `is_readable`: False if it cannot be read now.
-    - `advice`: the command or action that removes the posts from it.
-    """
-
-    path: str
-    files: tuple[str, ...]
-    is_readable: bool
-    advice: str
-
-
-def find_holders(archive: Path) -> list[Holder]:
-    """Returns the recorded backups, and the copies of the archive in its own folder, that hold or may hold posts which
-    were removed from the archive. Raises the errors of `open_archive`.
-    """
-    return [*_find_backups(archive), *_find_copies(archive)]
-
-
-def _find_backups(archive: Path) -> Iterator[Holder]:
-    with opened(archive, read_only=True, to_copy=True) as db:
-        for record in read_backups(db) if has_integrity_records(db) else ():
-            if not record.made_at or not count_posts_removed_since(db, record.holds_since):
-                continue
-            file = Path(record.path)
-            captures = "" if record.captures else " --no-captures"
-            command = f"archiver backup {file}{captures} --purge --archive {archive}"
-            if not file.exists():
-                yield Holder(record.path, (), False, command)
-                continue
-            found = [str(one) for one in (file, *earlier_files(file)) if holds_removed_posts(one, db)]
-            if record.captures:
-                found.append(str(file.parent / "warc"))
-            if found:
-                yield Holder(record.path, tuple(found), True, command)
-
-
-def _find_copies(archive: Path) -> Iterator[Holder]:
-    """Yields the other copies of the archive in its folder, such as an archive that `archiver restore` has replaced."""
-    with opened(archive, read_only=True, to_copy=True) as db:
-        for file in sorted(archive.parent.glob(f"*{archive.suffix}")):
-            if not file.is_file() or file.samefile(archive):
-                continue
-            with suppress(ArchiverError, sqlite3.Error, OSError):
-                with opened(file, read_only=True, to_copy=True) as other:
-                    is_copy = archive_id(other) == archive_id(db)
-                if is_copy and holds_removed_posts(file, db):
-                    yield Holder(str(file), (str(file),), True, f"delete {file}")

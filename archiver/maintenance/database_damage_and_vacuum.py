@@ -221,11 +221,6 @@ def _unreadable(ids: list[int], is_readable: Callable[[int, int], bool]) -> Iter
             waiting += [some[: len(some) // 2], some[len(some) // 2 :]]
 
 
-def path_of(db: Database) -> Path:
-    """Returns the path of a database's file."""
-    return Path(next((row[2] for row in db.execute("pragma database_list") if row[1] == "main"), ""))
-
-
 PATIENCE_MS = 5_000
 """Milliseconds to wait for another program's transaction."""
 _MARGIN = 16 << 20

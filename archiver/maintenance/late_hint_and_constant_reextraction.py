@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
@@ -38,15 +38,7 @@ from archiver.maintenance.reextraction_reader import (
     ReextractionRequest,
     extract_from_capture,
 )
-from archiver.maintenance.reextraction_run import (
-    ReextractionTally,
-    StartedReextraction,
-    begin_reextraction,
-    finish_reextraction,
-    reextract,
-    reextract_all,
-    write_reextraction,
-)
+from archiver.maintenance.reextraction_run import begin_reextraction, reextract, reextract_all
 from archiver.storage import Database
 from archiver.storage.article_tables.article_and_revision_rows import article_from_row
 from archiver.storage.article_tables.field_candidate_evidence import decode_evidence
@@ -91,12 +83,14 @@ class LateHintTally:
     - `changed`: the number of these articles that changed.
     - `posts`: the number of other pages that proved to be posts.
     - `unreadable`: a message for each capture that could not be read.
+    - `counts`: what the posts add to the counts of the run.
     """
 
     read: int = 0
     changed: int = 0
     posts: int = 0
     unreadable: list[str] = field(default_factory=list)
+    counts: Counts = field(default_factory=Counts)
 
 
 def find_late_hints(db: Database, site_id: int, now: datetime, most: int = _MOST_PAGES) -> list[LateHint]:
@@ -120,64 +114,40 @@ def find_late_hints(db: Database, site_id: int, now: datetime, most: int = _MOST
     ]
 
 
-class LateHintReading:
-    """Reads the captures of one site again with their late hints, at the end of a run."""
+def read_late_hints(
+    db: Database, folder: Path, judging: Rejudging, run: StoringRun, found: Sequence[LateHint], at: datetime
+) -> LateHintTally:
+    """Reads the captures of one site again with their late hints, at the end of a run. Decides again which of the pages
+    without an article are posts, and stores those that are.
+    """
+    tally = LateHintTally()
+    of_pages = iter([one for one in found if one.article_id is None])
+    while batch := list(islice(of_pages, _BATCH)):
+        judged = RejudgingTally()
+        read = [judging.read(_page_to_judge(db, one), one.hint) for one in batch]
+        with writing(db):
+            tally.counts.add(judging.write(run, read, judged))
+            for one in batch:
+                _attach(db, one)
+        tally.posts += judged.posts
+        tally.unreadable += judged.left
+    of_articles = {one.article_id: one for one in found if one.article_id is not None}
+    if not of_articles:
+        return tally
+    request = ReextractionRequest(articles=tuple(of_articles))
+    begun = begin_reextraction(db, request, run.version, at)
+    late = {one.capture_id: one.hint for one in of_articles.values()}
+    reader = ReextractionReader(db, folder, run.version, begun.started_at, request, late=late)
 
-    def __init__(self, db: Database, folder: Path, judging: Rejudging, run: StoringRun) -> None:
-        self._db, self._folder = db, folder
-        self._judging, self._run = judging, run
-        self.tally, self.counts = LateHintTally(), Counts()
+    def attach(outcome: ReextractedArticle) -> None:
+        with writing(db):
+            _attach(db, of_articles[outcome.article_id])
 
-    def read_all(self, found: Iterable[LateHint], at: datetime) -> None:
-        of_pages: list[LateHint] = []
-        of_articles: list[LateHint] = []
-        for one in found:
-            (of_pages if one.article_id is None else of_articles).append(one)
-        for batch in _batches(of_pages):
-            self._read_pages(batch)
-        if of_articles:
-            self._read_articles(of_articles, at)
-
-    def _read_pages(self, hints: list[LateHint]) -> None:
-        """Decides again, with their late hints, which of these pages are posts, and stores those that are. The pages
-        were not taken for posts before.
-        """
-        tally = RejudgingTally()
-        read = [self._judging.read(_page_to_judge(self._db, one), one.hint) for one in hints]
-        with writing(self._db):
-            self.counts.add(self._judging.write(self._run, read, tally))
-            for one in hints:
-                _attach(self._db, one)
-        self.tally.posts += tally.posts
-        self.tally.unreadable += tally.left
-
-    def _read_articles(self, hints: list[LateHint], at: datetime) -> None:
-        request = ReextractionRequest(articles=tuple(one.article_id for one in hints if one.article_id is not None))
-        begun = begin_reextraction(self._db, request, self._run.version, at)
-        tally = ReextractionTally()
-        for batch in _batches(hints):
-            late = {one.capture_id: one.hint for one in batch}
-            reader = ReextractionReader(self._db, self._folder, self._run.version, begun.started_at, request, late=late)
-            read = [(one, reader.read(one.article_id)) for one in batch if one.article_id is not None]
-            for outcome in self._write_articles(read, begun):
-                tally.add(outcome)
-        finish_reextraction(self._db, begun.id, tally, at)
-        self.tally.read += tally.articles
-        self.tally.changed += tally.changed
-        self.tally.unreadable += tally.unreadable + tally.left
-
-    def _write_articles(
-        self, read: list[tuple[LateHint, ReextractedArticle]], begun: StartedReextraction
-    ) -> list[ReextractedArticle]:
-        """Stores the new values of articles, and links their captures to the late hints. Returns the results that were
-        stored. An article that another program changed meanwhile is left for the next run.
-        """
-        with writing(self._db):
-            stale = write_reextraction(self._db, [outcome for _, outcome in read], begun)
-            done = [(one, outcome) for one, outcome in read if outcome not in stale]
-            for one, _ in done:
-                _attach(self._db, one)
-        return [outcome for _, outcome in done]
+    done = reextract(db, begun, list(of_articles), lambda ids: ([reader.read(one)] for one in ids), attach)
+    tally.read += done.articles
+    tally.changed += done.changed
+    tally.unreadable += done.unreadable + done.left
+    return tally
 
 
 def _page_to_judge(db: Database, one: LateHint) -> PageToRejudge:
@@ -196,12 +166,6 @@ def _attach(db: Database, one: LateHint) -> None:
     for row in list(db.query("select * from articles where id = ?", [one.article_id])):
         if not is_text_from_source(decode_evidence(db, row)):
             drop_hint_text(db, one.hint_id)
-
-
-def _batches(hints: Iterable[LateHint]) -> Iterator[list[LateHint]]:
-    left = iter(hints)
-    while some := list(islice(left, _BATCH)):
-        yield some
 
 
 _SAMPLE = 200

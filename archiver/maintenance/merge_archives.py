@@ -48,7 +48,7 @@ from archiver.storage.pages_and_source_hints import EPOCH, insert_row, last_rowi
 from archiver.storage.schema_and_migrations import pending_migrations
 from archiver.storage.site_records import SiteLookup, current_site_names, moved_site
 from archiver.storage.tombstones import Tombstone, allow_again, keep_url_out, pending_takedowns, tombstones
-from archiver.storage.transactions import writing
+from archiver.storage.transactions import read_transaction, writing
 from archiver.urls import urlkey
 
 # Opening the other archive unchanged, at the current schema.
@@ -74,7 +74,8 @@ def open_for_merge(path: Path, into: Path) -> Iterator[Database]:
     db = open_archive(path, read_only=True, to_copy=True)
     try:
         if not pending_migrations(db):
-            yield from _in_read_transaction(db)
+            with read_transaction(db):
+                yield db
             return
         for left in into.parent.glob(f"{_COPY}*"):
             shutil.rmtree(left, ignore_errors=True)
@@ -84,21 +85,12 @@ def open_for_merge(path: Path, into: Path) -> Iterator[Database]:
                 db.conn.backup(target)
             migrated = open_archive(copy)
             try:
-                yield from _in_read_transaction(migrated)
+                with read_transaction(migrated):
+                    yield migrated
             finally:
                 migrated.close()
     finally:
         db.close()
-
-
-def _in_read_transaction(db: Database) -> Iterator[Database]:
-    db.execute("begin")
-    db.execute("select count(*) from sqlite_master").fetchone()
-    try:
-        yield db
-    finally:
-        if db.conn.in_transaction:
-            db.rollback()
 
 
 # Sites, runs, imports, site rules and host files of the other archive.

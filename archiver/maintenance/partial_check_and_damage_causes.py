@@ -1,5 +1,5 @@
-"""Checks the part of the archive that has not been read for the longest time, and groups the damage that checks find by
-its cause.
+"""Checks the part of the archive that has not been read for the longest time, and finds the causes among the findings
+of checks.
 
 `archiver schedule` runs this check each night, so that everything is read within a few weeks, and damage is found
 before a reader meets it.
@@ -8,7 +8,7 @@ An archive is checked in units: each table with its indexes, ranges of articles,
 files that are missing or too short, units that were damaged before, and then the units that have not been read for the
 longest time.
 
-The findings, like those of `archiver verify`, are grouped by their cause: a damaged database, a damaged WARC file, a
+Of the findings, like those of `archiver verify`, the causes are reported: a damaged database, a damaged WARC file, a
 deleted row. The remedy of a cause names an undamaged backup and the command that restores it.
 """
 
@@ -18,11 +18,10 @@ import re
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import monotonic
-from typing import Any
 
 from archiver.errors import ArchiveDamaged, ArchiveLocked, ArchiverError
 from archiver.maintenance import archive_verification_and_repair as verify
@@ -31,10 +30,9 @@ from archiver.maintenance import verify_warc_files_and_captures as verify_captur
 from archiver.maintenance.archive_verification_and_repair import (
     VerifyResult,
     check_files,
-    read_transaction,
     unreadable,
 )
-from archiver.maintenance.backup import Generation, find_generations, is_backup
+from archiver.maintenance.backup import is_backup, read_warc_ends, time_of_whole_backup
 from archiver.maintenance.database_damage_and_vacuum import (
     find_damage,
     find_database_damage,
@@ -66,91 +64,67 @@ from archiver.storage.backup_and_check_records import (
 )
 from archiver.storage.disk_and_database_errors import environment_error
 from archiver.storage.locks import lock_check
-from archiver.storage.transactions import writing
+from archiver.storage.transactions import read_transaction, writing
 
 _DAMAGED = "database-damaged"
-_SUBJECTS_OF_CAUSES = {
+_SEARCH_INDEX = "search-index-"
+_OF_ONE_CAUSE = {
     "row-dangling": "rows that are missing",
+    "record-unknown": "rows that are missing",
     "cluster-differs": "clusters",
     "sketch-missing": "near-duplicate index",
     "counts-differ": "page counts",
-    "record-unknown": "rows that are missing",
 }
-"""Kinds of findings that are reported together: all findings of a kind have one cause, which gets this subject."""
-_SEARCH_INDEX = "search-index-"
-
-
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """A finding that explains other findings, its `consequences`. The other attributes are those of a
-    `VerifyFinding`.
-    """
-
-    kind: str
-    subject: str
-    sentence: str
-    remedy: str
-    unit: str = ""
-    mend: str = ""
-    consequences: tuple[VerifyFinding, ...] = ()
-
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    def as_damage(self) -> Damage:
-        """Returns the cause as a Damage, the form in which the archive stores it."""
-        return Damage(self.unit, self.kind, self.subject, self.sentence, self.remedy)
-
-
-def group_by_cause(findings: Iterable[VerifyFinding]) -> list[Cause]:
-    """Groups findings that have the same cause, and returns the causes in the order of their first findings. A finding
-    without a common cause is its own cause.
-
-    If the database file is damaged, this explains all findings about its rows and indexes. All findings about a WARC
-    file have one cause.
-    """
-    all_findings = list(findings)
-    is_damaged = any(finding.kind == _DAMAGED for finding in all_findings)
-    groups: dict[str, list[VerifyFinding]] = {}
-    for number, finding in enumerate(all_findings):
-        groups.setdefault(_cause_key(finding, number, is_damaged), []).append(finding)
-    return [_make_cause(key, group) for key, group in groups.items()]
-
-
-def _cause_key(finding: VerifyFinding, number: int, is_damaged: bool) -> str:
-    """Returns a key that is equal for findings with the same cause. For a finding that is its own cause, this is its
-    `number`. `is_damaged` is True if the database file is damaged, which then is the cause of most findings.
-    """
-    if finding.unit.startswith("warc/"):
-        return finding.unit
-    if is_damaged and finding.kind not in _NO_CONSEQUENCES:
-        return DATABASE
-    if finding.kind.startswith(_SEARCH_INDEX):
-        return _SEARCH_INDEX
-    return _SUBJECTS_OF_CAUSES.get(finding.kind, str(number))
-
-
+"""Kinds of findings that have one cause, with what this cause concerns."""
 _NO_CONSEQUENCES = ("removal-unfinished", "file-unknown", "index-alone", "path-strange", "check-impossible")
 """Kinds of findings that are never consequences of a damaged database."""
 
 
-def _make_cause(key: str, group: Sequence[VerifyFinding]) -> Cause:
+def find_causes(findings: Iterable[VerifyFinding]) -> list[VerifyFinding]:
+    """Returns the findings without those that have the same cause as another one, in their order.
+
+    If the database file is damaged, this explains all findings about its rows and indexes; the finding then has the
+    unit DATABASE. All findings about a WARC file have one cause.
+    """
+    all_findings = list(findings)
+    is_damaged = any(finding.kind == _DAMAGED for finding in all_findings)
+    groups: dict[object, list[VerifyFinding]] = {}
+    for number, one in enumerate(all_findings):
+        if one.unit.startswith("warc/"):
+            key: object = one.unit
+        elif is_damaged and one.kind not in _NO_CONSEQUENCES:
+            key = DATABASE
+        elif one.kind.startswith(_SEARCH_INDEX):
+            key = _SEARCH_INDEX
+        else:
+            key = _OF_ONE_CAUSE.get(one.kind, number)
+        groups.setdefault(key, []).append(one)
+    return [_cause_in_database(group) if key == DATABASE else group[0] for key, group in groups.items()]
+
+
+def _cause_in_database(group: Sequence[VerifyFinding]) -> VerifyFinding:
     damaged = [one for one in group if one.kind == _DAMAGED]
     tables = [one for one in damaged if one.unit.startswith(TABLE_UNIT)]
-    main = next((one for one in tables if not one.mend), (tables or damaged or group)[0])
-    rest = tuple(one for one in group if one is not main)
-    if key != DATABASE:
-        return Cause(main.kind, main.subject, main.sentence, main.remedy, main.unit, main.mend, rest)
-    subject = main.subject if len(tables) == 1 else DATABASE
+    main = next((one for one in tables if not one.mend), (tables or damaged)[0])
     more = f", and in {counted_noun(len(tables) - 1, 'more table')}" if len(tables) > 1 else ""
-    mend = main.mend if all(one.mend for one in tables) else ""
-    return Cause(main.kind, subject, f"{main.sentence}{more}", main.remedy, DATABASE, mend, rest)
+    return replace(
+        main,
+        subject=main.subject if len(tables) == 1 else DATABASE,
+        sentence=f"{main.sentence}{more}",
+        unit=DATABASE,
+        mend=main.mend if all(one.mend for one in tables) else "",
+    )
+
+
+def as_damage(cause: VerifyFinding) -> Damage:
+    """Returns a cause in the form in which the archive stores it."""
+    return Damage(cause.unit, cause.kind, cause.subject, cause.sentence, cause.remedy)
 
 
 # Finding an undamaged backup.
 
 
-def name_whole_backups(archive: Path, causes: Iterable[Cause]) -> list[Cause]:
+def name_whole_backups(archive: Path, causes: Iterable[VerifyFinding]) -> list[VerifyFinding]:
     """Returns the causes with completed remedies. If the database or a WARC file is damaged and a backup on record is
     undamaged, the remedy names this backup. If a backup's folder cannot be read, the remedy says so.
     """
@@ -158,14 +132,12 @@ def name_whole_backups(archive: Path, causes: Iterable[Cause]) -> list[Cause]:
     if not any(_is_restorable(one) for one in found):
         return found
     records = _read_records(archive)
-    whole = _find_whole_databases(records) if any(one.unit == DATABASE for one in found) else {}
     return [
-        replace(one, remedy=_remedy(archive, one, records, whole)) if records and _is_restorable(one) else one
-        for one in found
+        replace(one, remedy=_remedy(archive, one, records)) if records and _is_restorable(one) else one for one in found
     ]
 
 
-def find_current_damage(archive: Path, seconds: float = 0.5) -> Cause | None:
+def find_current_damage(archive: Path, seconds: float = 0.5) -> VerifyFinding | None:
     """Returns the damage of an archive's database with its remedy: what the last check recorded, otherwise what reading
     the database for at most `seconds` finds. Returns None if none is known. Raises the errors of `open_archive` for
     other faults than damage.
@@ -179,7 +151,7 @@ def find_current_damage(archive: Path, seconds: float = 0.5) -> Cause | None:
                     remedy, mend = (verify_database.REBUILD_DAMAGED, "damaged") if damage.derived else (remedy, "")
             recorded = read_damages(db) if not sentence and has_integrity_records(db) else []
             if known := [one for one in recorded if one.kind == _DAMAGED]:
-                return Cause(_DAMAGED, DATABASE, known[0].sentence, known[0].remedy, DATABASE)
+                return VerifyFinding(_DAMAGED, DATABASE, known[0].sentence, known[0].remedy, unit=DATABASE)
     except (sqlite3.Error, ArchiveDamaged) as error:
         fault = environment_error(error, archive) if isinstance(error, sqlite3.Error) else error
         if not isinstance(fault, ArchiveDamaged):
@@ -187,7 +159,7 @@ def find_current_damage(archive: Path, seconds: float = 0.5) -> Cause | None:
         sentence = sentence or f"{archive.name} is damaged ({error.__cause__ or error})"
     if not sentence:
         return None
-    (cause,) = name_whole_backups(archive, [Cause(_DAMAGED, DATABASE, sentence, remedy, DATABASE, mend)])
+    (cause,) = name_whole_backups(archive, [VerifyFinding(_DAMAGED, DATABASE, sentence, remedy, mend, DATABASE)])
     return cause
 
 
@@ -204,7 +176,7 @@ _RESTORABLE = (
 )
 
 
-def _is_restorable(cause: Cause) -> bool:
+def _is_restorable(cause: VerifyFinding) -> bool:
     return cause.kind in _RESTORABLE and not cause.mend
 
 
@@ -215,26 +187,17 @@ def _read_records(archive: Path) -> list[BackupRecord]:
     return []
 
 
-def _find_whole_databases(records: Iterable[BackupRecord]) -> dict[str, Generation | None]:
-    """Returns a dict from the path of each backup to its newest undamaged generation; to None if all generations are
-    damaged.
-    """
-    return {
-        one.path: next((made for made in find_generations(Path(one.path)) if not made.damage), None) for one in records
-    }
-
-
-def _remedy(archive: Path, cause: Cause, records: Sequence[BackupRecord], whole: dict[str, Generation | None]) -> str:
+def _remedy(archive: Path, cause: VerifyFinding, records: Sequence[BackupRecord]) -> str:
     away, worthless = [], []
     for record in records:
         file = Path(record.path)
         if not file.exists():
             away.append(f"{record.path} ({record.made_at:%Y-%m-%d})")
         elif cause.unit == DATABASE:
-            if made := whole[record.path]:
+            if made := time_of_whole_backup(file):
                 return (
-                    f"The backup {made.path} of {made.made_at:%Y-%m-%d %H:%M} UTC is undamaged: 'archiver restore "
-                    f"{made.path} --archive {archive}' puts it in the archive's place."
+                    f"The backup {file} of {made:%Y-%m-%d %H:%M} UTC is undamaged: 'archiver restore {file} --archive "
+                    f"{archive}' puts it in the archive's place."
                 )
             worthless.append(record.path)
         elif is_whole_in(archive, file, cause.unit):
@@ -354,11 +317,7 @@ def _read_ends(db: Database) -> dict[str, int]:
     table is damaged, as its check reports.
     """
     with suppress(sqlite3.DatabaseError):
-        return dict(
-            db.execute(
-                "select warc_file, max(warc_offset + warc_length) from captures where warc_file is not null group by 1"
-            ).fetchall()
-        )
+        return {name: end for name, (_, end) in read_warc_ends(db).items()}
     return {}
 
 
@@ -408,40 +367,20 @@ class _PartCheck:
         files = verify_captures.find_warc_files(self._archive.parent)
         with opened(self._archive, read_only=True) as db:
             units = list_units(db, self._archive.parent, files)
-            waiting = self._in_order(db, units)
-        least = sum(unit.size for unit in units) / self._budget.days
-        due = self._due_batches(waiting, least)
-        while self._check_for_some_seconds(due, files, lambda: progress("the archive", out.units, len(units))):
-            self._record()
+            least = sum(unit.size for unit in units) / self._budget.days
+            began = recorded = self._clock()
+            for batch in _batches(self._in_order(db, units)):
+                now = self._clock()
+                if now - began >= self._budget.seconds and out.bytes >= least:
+                    break
+                if now - recorded >= _RECORD_EVERY:
+                    self._record()
+                    recorded = now
+                progress("the archive", out.units, len(units))
+                self._check(db, batch, files)
         out.left = len(units) - out.units
         self._finish(number, units)
         return out
-
-    def _due_batches(self, waiting: list[Unit], least: float) -> Iterator[list[Unit]]:
-        """Yields batches of units as long as the budget lasts. At least `least` bytes are read, however long that
-        takes.
-        """
-        began = self._clock()
-        for batch in _batches(waiting):
-            if self._clock() - began >= self._budget.seconds and self._result.bytes >= least:
-                return
-            yield batch
-
-    def _check_for_some_seconds(
-        self, due: Iterator[list[Unit]], files: dict[str, bool], report: Callable[[], None]
-    ) -> bool:
-        """Checks batches until it is time to record the results; returns False if there are no more batches. The
-        archive is opened once for all of them, because opening it takes longer than checking a small table. `files` are
-        the archive's WARC files (`find_warc_files`); `report` is called before each batch.
-        """
-        began = self._clock()
-        with opened(self._archive, read_only=True) as db:
-            for batch in due:
-                report()
-                self._check(db, batch, files)
-                if self._clock() - began >= _RECORD_EVERY:
-                    return True
-        return False
 
     def _in_order(self, db: Database, units: list[Unit]) -> list[Unit]:
         """Returns the units in the order in which they are checked: first WARC files that are missing or too short,
@@ -474,7 +413,7 @@ class _PartCheck:
             read += [Unit(unit, 0)] if unit != DATABASE and not is_known else []
         damages = [
             replace(one, unit=unit) if one.unit == DATABASE or not batch[0].is_warc else one
-            for one in (cause.as_damage() for cause in name_whole_backups(self._archive, group_by_cause(findings)))
+            for one in map(as_damage, name_whole_backups(self._archive, find_causes(findings)))
             if not (is_known and one.unit == DATABASE and (batch[0].last or batch[0].is_warc))
         ]
         names = {one.name for one in read}
@@ -488,7 +427,7 @@ class _PartCheck:
         names = [unit.name for unit in batch]
 
         def compare() -> list[VerifyFinding]:
-            jobs = verify_captures.make_capture_jobs_of_files(db, self._archive.parent, names, files)
+            jobs = verify_captures.make_capture_jobs(db, self._archive.parent, files, names)
             examined = [examine_warc(job) for job in jobs]
             lost = verify_captures.find_lost_originals(db, names=names)
             return self._without_rewritten([*verify_captures.make_findings(db, examined), *lost])

@@ -32,7 +32,6 @@ from archiver.items import Article, MarkedText, PageKind, SourceHint
 from archiver.learning.captured_pages import (
     RulesByTime,
     hint_then_or_latest,
-    parse_captured_page,
     read_response,
     read_verified_response,
 )
@@ -74,54 +73,52 @@ from archiver.urls import urlkey
 
 
 def extract_from_capture(db: Database, folder: Path, row: dict[str, Any], site_id: int) -> list[Article]:
-    """Extracts an article (a row of `articles`) from its capture three times: with the site rules of the capture's
-    time, with today's site rules, and without rules, each with today's page object. Returns the results; [] if the
-    capture cannot be read.
+    """Extracts an article (a row of `articles`) from its capture with each of the site's rules, as
+    `_extract_with_each_rules` does. Returns the results; [] if the capture cannot be read.
 
     The capture of a post of several parts shows only the first part, so the results have the stored body in this case.
     """
-    found = read_response(db, folder, row["capture_id"])
-    if found is None:
-        return []
-    response, capture = found
-    at = moment(capture["captured_at"])
-    known = [rules_valid_at(db, site_id, at), rules_valid_at(db, site_id)]
-    rules = list({r.version: r for r in known if r is not None}.values())
-    hint, in_parts = hint_then_or_latest(db, row), bool(parts_of(db, row["urlkey"]))
-    known_article = article_from_row(row)
-    stored = MarkedText(known_article.body, known_article.markup)
-    page_objects = load_page_objects()
-    out = []
-    for one in (*rules, None):
-        page = parse_page(response.body, row["url"], response.content_type, at)
-        article = page_objects.apply(extract_page(page, hint, PageKind.POST, rules=one), page)
-        out.append(with_body(article, stored) if in_parts else article)
-    return out
+    _, found = _extract_with_each_rules(
+        db, folder, row["capture_id"], row["url"], site_id, hint_then_or_latest(db, row)
+    )
+    if not parts_of(db, row["urlkey"]):
+        return found
+    known = article_from_row(row)
+    return [with_body(article, MarkedText(known.body, known.markup)) for article in found]
 
 
 def make_reader_without_hints(db: Database, folder: Path, sites: SiteLookup, now: datetime) -> ExtractWithoutHints:
-    """Returns a function that extracts an article from a capture three times, always without source hints: with the
-    site rules of the capture's time, with today's site rules, and without rules. That function returns the resulting
-    articles; () if the capture cannot be read.
+    """Returns a function that extracts an article from a capture with each of the site's rules, as
+    `_extract_with_each_rules` does, and always without source hints. That function returns the resulting articles; ()
+    if the capture cannot be read.
     """
 
     def read(capture_id: int | None, url: str) -> Sequence[Article]:
         site = sites.of(url)
-        first = parse_captured_page(db, folder, capture_id, url)
-        if first is None:
-            return ()
-        known = [rules_valid_at(db, site.id, first.captured_at), rules_valid_at(db, site.id)] if site else []
-        rules = list({r.version: r for r in known if r is not None}.values())
-        page_objects = load_page_objects()
-        out = []
-        for one in (*rules, None):
-            page = parse_captured_page(db, folder, capture_id, url)
-            if page is not None:
-                article = page_objects.apply(extract_page(page, None, PageKind.POST, rules=one), page)
-                out.append(drop_impossible_values(article, page.captured_at or now)[0])
-        return out
+        at, found = _extract_with_each_rules(db, folder, capture_id, url, site.id if site else None, None)
+        return [drop_impossible_values(article, at or now)[0] for article in found]
 
     return read
+
+
+def _extract_with_each_rules(
+    db: Database, folder: Path, capture_id: int | None, url: str, site_id: int | None, hint: SourceHint | None
+) -> tuple[datetime | None, list[Article]]:
+    """Extracts an article from a capture three times: with the site rules of the capture's time, with today's site
+    rules, and without rules, each with today's page object. Returns the capture's time and the results; (None, []) if
+    the capture cannot be read.
+    """
+    found = read_response(db, folder, capture_id)
+    if found is None:
+        return None, []
+    response, capture = found
+    at = moment(capture["captured_at"])
+    known = [rules_valid_at(db, site_id, at), rules_valid_at(db, site_id)] if site_id is not None else []
+    page_objects, out = load_page_objects(), []
+    for rules in (*{r.version: r for r in known if r is not None}.values(), None):
+        page = parse_page(response.body, url, response.content_type, at)
+        out.append(page_objects.apply(extract_page(page, hint, PageKind.POST, rules=rules), page))
+    return at, out
 
 
 # Results, which the reading processes send to the writing process.

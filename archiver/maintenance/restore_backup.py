@@ -21,11 +21,10 @@ from archiver.maintenance.backup import (
     SIDES,
     archive_id,
     copy_file,
-    dated_path,
     find_fault,
-    find_generations,
     has_later_records,
     made_at,
+    read_warc_ends,
     size_of,
 )
 from archiver.maintenance.merge_archives import merge_tombstones
@@ -47,7 +46,6 @@ from archiver.storage.transactions import writing
 from archiver.warc.warc_and_cdxj_writer import index_of, seal, sync_folder
 
 _PAGES = 2_000
-_REPLACED = "before-restore"
 Progress = Callable[[str, int, int], None]
 """A function that is called with a name for the current step, the amount done, and the total."""
 
@@ -104,7 +102,7 @@ def plan_restore(backup: Path, archive: Path) -> RestorePlan:
     with _opened_backup(backup, archive) as theirs:
         at = made_at(theirs, backup)
         articles = theirs.execute(f"select count(*) from articles where {IS_LIVE}").fetchone()[0]
-        kept_as = dated_path(archive.with_stem(f"{archive.stem}-{_REPLACED}"), datetime.now(UTC))
+        kept_as = archive.with_stem(f"{archive.stem}-before-restore-{datetime.now(UTC):%Y-%m-%d-%H%M%S}")
         plan = RestorePlan(backup, archive, at, articles, kept_as)
         if not archive.exists():
             return plan
@@ -130,23 +128,15 @@ def _opened_backup(backup: Path, archive: Path) -> Iterator[Database]:
     except ArchiveNotFound as error:
         raise RestoreRefused(str(backup), "there is no such file") from error
     except NotAnArchive as error:
-        raise RestoreRefused(str(backup), f"it is not an archive{_name_whole(backup)}") from error
+        raise RestoreRefused(str(backup), "it is not an archive") from error
     with closing(db):
         try:
             damage = find_fault(db)
         except sqlite3.Error as error:
             raise RestoreRefused(str(backup), f"it cannot be read now ({error})") from error
         if damage:
-            raise RestoreRefused(str(backup), f"it is itself damaged ({damage}){_name_whole(backup)}")
+            raise RestoreRefused(str(backup), f"it is itself damaged ({damage})")
         yield db
-
-
-def _name_whole(backup: Path) -> str:
-    """Returns words that end a sentence with the name of an undamaged backup in the same folder; "" if there is
-    none.
-    """
-    whole = next((one.path for one in find_generations(backup) if not one.damage), None)
-    return f"; {whole} is undamaged" if whole else ""
 
 
 def _is_other_archive(own: Database, theirs: Database) -> bool:
@@ -323,13 +313,9 @@ def _incomplete_files(db: Database, archive: Path, backup: Path) -> list[str]:
     """Returns the names of the archive's WARC files that are missing, are shorter than in the backup, or end before the
     last record that has a row in `captures`.
     """
-    rows = db.execute(
-        "select warc_file, max(warc_offset + warc_length) from captures where warc_file is not null group by 1 "
-        "order by 1"
-    )
     return [
         name
-        for name, end in rows
+        for name, (_, end) in sorted(read_warc_ends(db).items())
         if (size := size_of(archive.parent / name)) < end or size < size_of(backup.parent / name)
     ]
 

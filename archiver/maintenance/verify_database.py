@@ -10,13 +10,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from archiver.fields import STORED_LISTS, STORED_TIMES
-from archiver.maintenance.database_damage_and_vacuum import find_database_damage, find_unreadable_articles, path_of
+from archiver.maintenance.database_damage_and_vacuum import find_database_damage, find_unreadable_articles
 from archiver.storage import Database
 from archiver.storage.article_tables import field_candidate_evidence as evidence
 from archiver.storage.backup_and_check_records import TABLE_UNIT
 from archiver.storage.column_values_and_completions import IS_LIVE, stored_time
 from archiver.storage.page_counts import PAGE_COUNTS_QUERY
 from archiver.storage.schema_and_migrations import migrations, pending_migrations
+from archiver.storage.transactions import path_of
 from archiver.urls import urlkey_or_empty
 
 
@@ -175,211 +176,171 @@ def _find_invalid_values(
                 )
 
 
-# References and clusters.
-
-_REBUILD = "Run 'archiver verify --repair': it rebuilds the clusters from the links."
-_SKETCH = "Run 'archiver clusters --rebuild': it rebuilds the near-duplicate index."
-_LOST = (
-    "Article {0} was deleted by another program: restore it from a backup, or crawl the site again with "
-    "'archiver crawl SITE --full'."
-)
+# References, captures, tombstones, clusters and the entries of the full-text index.
 
 
-def check_references(db: Database) -> Iterator[VerifyFinding]:
-    """Yields a finding for each reference to a missing row that no foreign key covers, and for each article without a
-    URL or revision.
+@dataclass(frozen=True, slots=True)
+class RowCheck:
+    """A query whose rows are findings. `subject`, `sentence` and `remedy` contain the columns of a row as {0}, {1} etc.
+    The other attributes are those of a `VerifyFinding`.
     """
-    yield from limit_findings(
-        VerifyFinding(
-            "row-dangling",
-            f"page {url}",
-            f"The page {url} belongs to article {number}, which does not exist",
-            _LOST.format(number),
-        )
-        for url, number in db.execute(
-            "select url, article_id from pages p where article_id is not null "
-            "and not exists (select 1 from articles a where a.id = p.article_id)"
-        )
-    )
-    yield from limit_findings(
-        VerifyFinding(
-            "page-unproved",
-            f"page {url}",
-            f"The page {url} is marked as archived but belongs to no article",
-            "Run 'archiver verify --repair': it links the page to the article with its URL.",
-            "pages",
-        )
-        for (url,) in db.execute(
-            "select url from pages where article_id is null and kind = 'post' and outcome in ('archived', 'unchanged')"
-        )
-    )
-    yield from limit_findings(
-        VerifyFinding(
-            "gone-before-seen",
-            f"article {number}",
-            f"Article {number} ({url}) is marked as gone since {gone}, but was first seen at {seen}",
-            "Another program wrote it: crawl the site again with 'archiver crawl SITE "
-            "--full', which checks whether the post is online.",
-        )
-        for number, url, gone, seen in db.execute(
-            "select id, url, gone_at, first_seen from articles where gone_at < first_seen"
-        )
-    )
-    yield from limit_findings(
-        VerifyFinding(
-            "versions-missing",
-            f"article {number}",
-            f"Article {number} has no revisions",
-            "Restore the rows of 'revisions' from a backup.",
-        )
-        for (number,) in db.execute(
-            "select id from articles a where not exists (select 1 from revisions r where r.article_id = a.id)"
-        )
-    )
-    yield from limit_findings(
-        VerifyFinding(
-            "address-missing",
-            f"article {number}",
-            f"Article {number} ({url}) has no row in 'article_urls'",
-            "Restore the rows of 'article_urls' from a backup, or crawl the site again.",
-        )
-        for number, url in db.execute(
-            "select id, url from articles a where not exists (select 1 from article_urls d where d.article_id = a.id) "
-            f"and {IS_LIVE}"
-        )
-    )
-    yield from limit_findings(
-        VerifyFinding(
-            "row-dangling",
-            f"article {number}",
-            f"The source of a value of article {number} ({url}) is unknown: {kind} is not in 'evidence_kinds'",
-            "Restore the rows of 'evidence_kinds' from a backup, or run 'archiver reextract'.",
-        )
-        for number, url, kind in db.execute(
-            f"select a.id, a.url, {evidence.NUMBER} as kind from articles a, "
-            "json_each(iif(json_valid(a.evidence), a.evidence, '[]')) e "
-            "where kind not in (select id from evidence_kinds)"
-        )
-    )
+
+    kind: str
+    query: str
+    subject: str
+    sentence: str
+    remedy: str
+    mend: str = ""
 
 
-def check_captures_of_articles(db: Database) -> Iterator[VerifyFinding]:
-    """Yields a finding for each article whose capture is of a URL that belongs to no article, or to another article
-    with the same capture.
-
-    If the URL belongs to another article with another capture, there is no finding, because the site may have used the
-    URL for another post later.
-    """
+def check_rows(checks: Iterable[RowCheck], db: Database) -> Iterator[VerifyFinding]:
+    """Yields the findings of these checks."""
     db.register_function(lambda url: urlkey_or_empty(str(url)), name="urlkey")
-    yield from limit_findings(
-        VerifyFinding(
-            "capture-strange",
-            f"article {number}",
-            f"The capture of article {number} ({url}) is of {captured}, which is not a URL of the article",
-            "Another program changed capture_id: restore it from the article's revision.",
+    for check in checks:
+        yield from limit_findings(
+            VerifyFinding(
+                check.kind,
+                check.subject.format(*row),
+                check.sentence.format(*row),
+                check.remedy.format(*row),
+                check.mend,
+            )
+            for row in db.execute(check.query)
         )
-        for number, url, captured in db.execute(
-            "select a.id, a.url, c.url from articles a join captures c on c.id = a.capture_id where c.url <> a.url "
-            "and not exists (select 1 from article_urls d where d.article_id = a.id and d.urlkey = urlkey(c.url)) "
-            "and (not exists (select 1 from article_urls d where d.urlkey = urlkey(c.url)) or exists (select 1 from "
-            "article_urls d join revisions r on r.article_id = d.article_id where d.urlkey = urlkey(c.url) "
-            "and r.capture_id = c.id))"
-        )
-    )
 
 
-def check_tombstones(db: Database) -> Iterator[VerifyFinding]:
-    """Yields a finding for each unfinished takedown, and for each removed post that has come back."""
-    for (url,) in db.execute("select url from tombstones where erased_at is null and allowed_at is null"):
-        yield VerifyFinding(
-            "removal-unfinished",
-            f"article {url}",
-            f"The takedown of {url} is not finished: files of the archive may still contain the post",
-            "Run 'archiver remove --finish'.",
-        )
-    yield from limit_findings(
-        VerifyFinding(
-            "removed-again",
-            f"article {number}",
-            f"Article {number} has the URL {url} of a post that was removed",
-            f"Run 'archiver remove {number}', or 'archiver remove --allow {url}' to keep it.",
-        )
-        for number, url in db.execute(
-            "select d.article_id, d.url from article_urls d join tombstone_urls r on r.urlkey = d.urlkey join "
-            "tombstones m on m.id = r.tombstone_id where m.erased_at is not null"
-        )
-    )
-
-
-def check_clusters(db: Database) -> Iterator[VerifyFinding]:
-    """Yields findings about the clusters of near-duplicates: a wrong size or source, articles in missing clusters,
-    near-duplicates in different clusters, and missing MinHash signatures.
-    """
-    yield from limit_findings(
-        VerifyFinding(
-            "cluster-differs",
-            f"cluster {number}",
-            f"Cluster {number} should have {counted_noun(size, 'member')} but has {members}",
-            _REBUILD,
-            "clusters",
-        )
-        for number, size, members in db.execute(
-            "select c.id, c.size, count(a.id) from clusters c left join articles a on a.cluster_id = c.id "
-            "group by c.id having c.size <> count(a.id)"
-        )
-    )
-    yield from limit_findings(
-        VerifyFinding(
-            "cluster-differs",
-            f"article {number}",
-            f"Article {number} is in cluster {cluster}, which does not exist",
-            _REBUILD,
-            "clusters",
-        )
-        for number, cluster in db.execute(
-            "select id, cluster_id from articles where cluster_id is not null "
-            "and cluster_id not in (select id from clusters)"
-        )
-    )
-    yield from limit_findings(
-        VerifyFinding(
-            "cluster-differs",
-            f"cluster {number}",
-            f"The source of cluster {number}, article {source}, is not a member of it",
-            _REBUILD,
-            "clusters",
-        )
-        for number, source in db.execute(
-            "select c.id, c.source_id from clusters c join articles a on a.id = "
-            "c.source_id where a.cluster_id is not c.id"
-        )
-    )
-    yield from limit_findings(
-        VerifyFinding(
-            "cluster-differs",
-            f"article {one}",
-            f"Articles {one} and {other} are near-duplicates but not in the same cluster",
-            _REBUILD,
-            "clusters",
-        )
-        for one, other in db.execute(
-            "select n.article_id, n.other_id from near_duplicates n join articles a on a.id = n.article_id "
-            "join articles b on b.id = n.other_id where a.cluster_id is not b.cluster_id or a.cluster_id is null"
-        )
-    )
-    yield from limit_findings(
-        VerifyFinding(
-            "sketch-missing",
-            f"article {number}",
-            f"Article {number} is in the near-duplicate index but has no MinHash signature",
-            _SKETCH,
-        )
-        for (number,) in db.execute(
-            "select distinct b.article_id from lsh_bands b join articles a on a.id = b.article_id "
-            "where not exists (select 1 from minhash_signatures s where s.article_id = b.article_id)"
-        )
-    )
-
+REFERENCES = (
+    RowCheck(
+        "row-dangling",
+        "select url, article_id from pages p where article_id is not null and not exists (select 1 from articles a "
+        "where a.id = p.article_id)",
+        "page {0}",
+        "The page {0} belongs to article {1}, which does not exist",
+        "Article {1} was deleted by another program: restore it from a backup, or crawl the site again with 'archiver "
+        "crawl SITE --full'.",
+    ),
+    RowCheck(
+        "page-unproved",
+        "select url from pages where article_id is null and kind = 'post' and outcome in ('archived', 'unchanged')",
+        "page {0}",
+        "The page {0} is marked as archived but belongs to no article",
+        "Run 'archiver verify --repair': it links the page to the article with its URL.",
+        "pages",
+    ),
+    RowCheck(
+        "gone-before-seen",
+        "select id, url, gone_at, first_seen from articles where gone_at < first_seen",
+        "article {0}",
+        "Article {0} ({1}) is marked as gone since {2}, but was first seen at {3}",
+        "Another program wrote it: crawl the site again with 'archiver crawl SITE --full', which checks whether the "
+        "post is online.",
+    ),
+    RowCheck(
+        "versions-missing",
+        "select id from articles a where not exists (select 1 from revisions r where r.article_id = a.id)",
+        "article {0}",
+        "Article {0} has no revisions",
+        "Restore the rows of 'revisions' from a backup.",
+    ),
+    RowCheck(
+        "address-missing",
+        "select id, url from articles a where not exists (select 1 from article_urls d where d.article_id = a.id) "
+        f"and {IS_LIVE}",
+        "article {0}",
+        "Article {0} ({1}) has no row in 'article_urls'",
+        "Restore the rows of 'article_urls' from a backup, or crawl the site again.",
+    ),
+    RowCheck(
+        "row-dangling",
+        f"select a.id, a.url, {evidence.NUMBER} as kind from articles a, json_each(iif(json_valid(a.evidence), "
+        "a.evidence, '[]')) e where kind not in (select id from evidence_kinds)",
+        "article {0}",
+        "The source of a value of article {0} ({1}) is unknown: {2} is not in 'evidence_kinds'",
+        "Restore the rows of 'evidence_kinds' from a backup, or run 'archiver reextract'.",
+    ),
+)
+"""References to missing rows that no foreign key covers, and articles without a URL or revision."""
+CAPTURES_OF_ARTICLES = (
+    RowCheck(
+        "capture-strange",
+        "select a.id, a.url, c.url from articles a join captures c on c.id = a.capture_id where c.url <> a.url "
+        "and not exists (select 1 from article_urls d where d.article_id = a.id and d.urlkey = urlkey(c.url)) "
+        "and (not exists (select 1 from article_urls d where d.urlkey = urlkey(c.url)) or exists (select 1 from "
+        "article_urls d join revisions r on r.article_id = d.article_id where d.urlkey = urlkey(c.url) "
+        "and r.capture_id = c.id))",
+        "article {0}",
+        "The capture of article {0} ({1}) is of {2}, which is not a URL of the article",
+        "Another program changed capture_id: restore it from the article's revision.",
+    ),
+)
+"""Articles whose capture is of a URL that belongs to no article, or to another article with the same capture. If the
+URL belongs to another article with another capture, the site may have used it for another post later."""
+TOMBSTONES = (
+    RowCheck(
+        "removal-unfinished",
+        "select url from tombstones where erased_at is null and allowed_at is null",
+        "article {0}",
+        "The takedown of {0} is not finished: files of the archive may still contain the post",
+        "Run 'archiver remove --finish'.",
+    ),
+    RowCheck(
+        "removed-again",
+        "select d.article_id, d.url from article_urls d join tombstone_urls r on r.urlkey = d.urlkey join "
+        "tombstones m on m.id = r.tombstone_id where m.erased_at is not null",
+        "article {0}",
+        "Article {0} has the URL {1} of a post that was removed",
+        "Run 'archiver remove {0}', or 'archiver remove --allow {1}' to keep it.",
+    ),
+)
+"""Unfinished takedowns, and removed posts that have come back."""
+_REBUILD = "Run 'archiver verify --repair': it rebuilds the clusters from the links."
+CLUSTERS = (
+    RowCheck(
+        "cluster-differs",
+        "select c.id, c.size || iif(c.size = 1, ' member', ' members'), count(a.id) from clusters c left join articles "
+        "a on a.cluster_id = c.id group by c.id having c.size <> count(a.id)",
+        "cluster {0}",
+        "Cluster {0} should have {1} but has {2}",
+        _REBUILD,
+        "clusters",
+    ),
+    RowCheck(
+        "cluster-differs",
+        "select id, cluster_id from articles where cluster_id is not null and cluster_id not in (select id from "
+        "clusters)",
+        "article {0}",
+        "Article {0} is in cluster {1}, which does not exist",
+        _REBUILD,
+        "clusters",
+    ),
+    RowCheck(
+        "cluster-differs",
+        "select c.id, c.source_id from clusters c join articles a on a.id = c.source_id where a.cluster_id is not c.id",
+        "cluster {0}",
+        "The source of cluster {0}, article {1}, is not a member of it",
+        _REBUILD,
+        "clusters",
+    ),
+    RowCheck(
+        "cluster-differs",
+        "select n.article_id, n.other_id from near_duplicates n join articles a on a.id = n.article_id "
+        "join articles b on b.id = n.other_id where a.cluster_id is not b.cluster_id or a.cluster_id is null",
+        "article {0}",
+        "Articles {0} and {1} are near-duplicates but not in the same cluster",
+        _REBUILD,
+        "clusters",
+    ),
+    RowCheck(
+        "sketch-missing",
+        "select distinct b.article_id from lsh_bands b join articles a on a.id = b.article_id "
+        "where not exists (select 1 from minhash_signatures s where s.article_id = b.article_id)",
+        "article {0}",
+        "Article {0} is in the near-duplicate index but has no MinHash signature",
+        "Run 'archiver clusters --rebuild': it rebuilds the near-duplicate index.",
+    ),
+)
+"""Clusters of near-duplicates: a wrong size or source, articles in missing clusters, near-duplicates in different
+clusters, and missing MinHash signatures."""
 
 # Page counts, which triggers keep up to date.
 

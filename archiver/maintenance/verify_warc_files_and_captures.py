@@ -462,12 +462,18 @@ def find_warc_files(folder: Path) -> dict[str, bool]:
     }
 
 
-def make_capture_jobs(db: Database, folder: Path, files: dict[str, bool]) -> Iterator[WARCJob]:
-    """Yields a job for each WARC file that exists, or that rows of `captures` point to."""
+def make_capture_jobs(
+    db: Database, folder: Path, files: dict[str, bool], names: Sequence[str] | None = None
+) -> Iterator[WARCJob]:
+    """Yields a job for each of the WARC files `names`; None means each WARC file that exists, or that rows of
+    `captures` point to. `files` is the result of `find_warc_files`, from before the rows of `captures` were read.
+    """
     seen = set()
     rows = db.execute(
-        "select warc_file, id, url, captured_at, status, digest, warc_offset, warc_length, record_type "
-        "from captures where warc_file is not null order by warc_file"
+        "select warc_file, id, url, captured_at, status, digest, warc_offset, warc_length, record_type from captures "
+        "where warc_file is not null and (:names = 'null' or warc_file in (select value from json_each(:names))) "
+        "order by warc_file",
+        {"names": json.dumps(names)},
     )
     for name, group in groupby(rows, key=lambda row: str(row[0])):
         seen.add(name)
@@ -477,8 +483,8 @@ def make_capture_jobs(db: Database, folder: Path, files: dict[str, bool]) -> Ite
             tuple(CaptureRow(*row[1:]) for row in group if all(isinstance(row[i], int) for i in (6, 7))),
             written=not files.get(name, False),
         )
-    for name in sorted(set(files) - seen):
-        yield WARCJob(folder, name, (), written=not files[name])
+    for name in sorted(set(files if names is None else names) - seen):
+        yield WARCJob(folder, name, (), written=not files.get(name, False))
 
 
 def find_flaws_of_records(folder: Path, files: dict[str, bool]) -> Iterator[VerifyFinding]:
@@ -490,29 +496,11 @@ def find_flaws_of_records(folder: Path, files: dict[str, bool]) -> Iterator[Veri
             yield VerifyFinding(flaw.kind, flaw.subject, flaw.sentence, flaw.remedy, flaw.mend, name)
 
 
-def make_capture_jobs_of_files(
-    db: Database, folder: Path, names: Sequence[str], files: dict[str, bool]
-) -> Iterator[WARCJob]:
-    """Yields a job for each of these WARC files. `files` is the result of `find_warc_files`, from before the rows of
-    `captures` were read.
-    """
-    rows: dict[str, list[CaptureRow]] = {name: [] for name in names}
-    for name, *values in db.execute(
-        "select warc_file, id, url, captured_at, status, digest, warc_offset, warc_length, record_type from captures "
-        "where warc_file in (select value from json_each(?))",
-        [json.dumps(names)],
-    ):
-        if isinstance(values[5], int) and isinstance(values[6], int):
-            rows[name].append(CaptureRow(*values))
-    for name in names:
-        yield WARCJob(folder, name, tuple(rows[name]), written=not files.get(name, False))
-
-
 def find_flaws(db: Database, folder: Path, name: str, *, may_be_earlier: bool = False) -> list[WARCFlaw]:
     """Returns the flaws of a WARC file below `folder` and of its rows in `db`, except flaws of its index. If
     `may_be_earlier` is True, the file may end before records that later runs have added.
     """
-    (job,) = make_capture_jobs_of_files(db, folder, [name], find_warc_file(folder, name))
+    (job,) = make_capture_jobs(db, folder, find_warc_file(folder, name), [name])
     if may_be_earlier and job.file.exists():
         size = job.file.stat().st_size
         job = replace(job, rows=tuple(row for row in job.rows if row.offset < size))

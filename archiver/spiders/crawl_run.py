@@ -35,9 +35,9 @@ from archiver.learning.checkpoint import Learning
 from archiver.learning.rejudging import Rejudging, RejudgingTally, rejudge
 from archiver.learning.site_model import SiteModel
 from archiver.maintenance.late_hint_and_constant_reextraction import (
-    LateHintReading,
     LateHintTally,
     find_late_hints,
+    read_late_hints,
     refuse_constants,
 )
 from archiver.maintenance.reextraction_reader import extract_from_capture
@@ -491,10 +491,9 @@ class CrawlRun:
         found = find_late_hints(self.db, self.site["id"], self.started)
         if not found:
             return LateHintTally()
-        reading = LateHintReading(self.db, self.archive.parent, self._rejudging, self._storing)
-        reading.read_all(found, datetime.now(UTC))
-        self.counts.add(reading.counts)
-        return reading.tally
+        tally = read_late_hints(self.db, self.archive.parent, self._rejudging, self._storing, found, datetime.now(UTC))
+        self.counts.add(tally.counts)
+        return tally
 
     def _judge_again(self, *, is_complete: bool) -> RejudgingTally:
         """Decides which forms are forms of posts, and judges again the pages of forms whose verdict has changed. Also

@@ -32,7 +32,7 @@ class BackupRecord:
     - `made_at`: when the last backup that passed its checks was made, None if no backup has passed them.
     - `articles`, `bytes`: the number of articles in that backup, and its size.
     - `captures`: True if WARC files are copied, too.
-    - `holds_since`: no file of the backup contains posts that were removed before this time.
+    - `holds_since`: no file next to the backup contains posts that were removed before this time.
     - `failed_at`, `failure`: when and why the last attempt failed, if it failed.
     """
 

@@ -1,4 +1,4 @@
-"""Write transactions, which wait for other programs."""
+"""Write transactions, which wait for other programs, and read transactions."""
 
 from __future__ import annotations
 
@@ -111,3 +111,17 @@ def display_path(db: Database) -> str:
 def path_of(db: Database) -> Path:
     """Returns the path of an open archive."""
     return Path(db.execute("select file from pragma_database_list where name = 'main'").fetchone()[0])
+
+
+@contextmanager
+def read_transaction(db: Database) -> Iterator[None]:
+    """Context manager that holds a read transaction, so that all reads in the block see the same state of the
+    database.
+    """
+    db.execute("begin")
+    db.execute("select count(*) from sqlite_master").fetchone()
+    try:
+        yield
+    finally:
+        if db.conn.in_transaction:
+            db.rollback()

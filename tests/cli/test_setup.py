@@ -164,7 +164,7 @@ def test_the_doctor_finds_a_sound_installation(
     done = run("doctor", "--json")
     found = states(done)
     assert done.exit_code == 0
-    assert list(found) == ["versions", "extras", "settings", "disk", "browser", "clock", "archive", "index"]
+    assert list(found) == ["versions", "extras", "settings", "disk", "clock", "archive", "index"]
     assert {found[name] for name in ("versions", "settings", "clock", "archive", "index")} == {"ok"}
     assert len(run("doctor").stdout.splitlines()) >= len(found)
 

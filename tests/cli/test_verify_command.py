@@ -75,16 +75,10 @@ def test_repairs_are_listed(archive: Path) -> None:
     assert verify(archive, "--repair", "hill.example").exit_code == 2
 
 
-def test_reread_reports_a_capture_that_reads_differently(archive: Path) -> None:
-    with closing(sqlite3.connect(archive)) as db:
-        db.execute("update articles set capture_id = 9 where id = 7")
-        db.commit()
-    done = verify(archive, "7", "--reread", "--json")
-    assert done.exit_code == 1
-    [finding] = json.loads(done.stdout)["findings"]
-    assert finding["subject"] == "article 7"
-    assert "title" in finding["sentence"]
-    assert "body" in finding["sentence"]
+def test_a_deleted_option_names_the_new_way(archive: Path) -> None:
+    done = verify(archive, "--reread")
+    assert done.exit_code == 2
+    assert "archiver reextract --dry-run" in done.stderr
 
 
 def test_a_file_that_is_not_an_archive_is_reported_in_one_line(tmp_path: Path) -> None:

@@ -256,8 +256,7 @@ def test_an_aborted_backup_leaves_the_previous_one_intact(how: signal.Signals, a
     assert target.read_bytes() == before
     assert how is signal.SIGKILL or names(target.parent) == ["a.db"]
     assert backup(archive, target, "--no-captures").exit_code == 0
-    (earlier,) = (file for file in target.parent.iterdir() if file != target)
-    assert earlier.read_bytes() == before
+    assert names(target.parent) == ["a.db"]
     assert target.stat().st_size > _BALLAST
     assert_sound(target, quick=True)
 
@@ -292,9 +291,8 @@ def test_json_of_a_plain_backup(archive: Path, tmp_path: Path) -> None:
         "articles": 9,
         "captures": False,
         "recorded": True,
-        "deleted": [],
-        "damaged_backups": [],
         "purged_warc_files": [],
+        "other_copies": [],
         "removed_posts_held": 0,
         "lost": None,
     }

@@ -1,4 +1,4 @@
-"""Backups of damaged archives are refused, earlier backups stay as generations, and each is recorded in the archive."""
+"""Backups of damaged archives are refused, and each backup is recorded in the archive."""
 
 from __future__ import annotations
 
@@ -17,18 +17,14 @@ import pytest
 from click.testing import Result
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlite_utils import Database
 
 from archiver.health.backup_and_check_health import judge_safety, read_safety
-from archiver.maintenance import backup as backup_generations
 from archiver.maintenance.archive_verification_and_repair import verify
-from archiver.maintenance.backup import earlier_files
-from archiver.maintenance.database_damage_and_vacuum import find_damage, path_of
 from archiver.sites.archiver_toml import Maintenance
 from archiver.storage.archive_opening import opened
 from tests.damage import damage_table, flip, overwrite_page, shorten, warc_files
 from tests.killed_call import KilledCall, assert_killed
-from tests.proved_archive import QUAY, START, Run, make, make_another, page, text
+from tests.proved_archive import QUAY, START, Run, make, page, text
 from tests.runner import fault, in_process
 from tests.takedown.removing import holds, remove
 
@@ -70,14 +66,6 @@ def add_post(archive: Path, number: int) -> None:
         run.post(f"{QUAY}{number}", page(f"Day {number}", text(number), number % 28 + 1))
 
 
-def backups_with(archive: Path, target: Path, numbers: range, *words: str) -> None:
-    """Add a post and make a backup, for each of these numbers. The clock goes on by a day each time."""
-    for number in numbers:
-        add_post(archive, number)
-        assert backup(archive, target, *words).exit_code == 0
-        change(target, f"update backups set made_at = '2024-06-{number - 19:02}T03:00:00.000000+00:00'")
-
-
 DAMAGES: dict[str, Callable[[Path], object]] = {
     "articles": lambda archive: damage_table(archive, "articles"),
     "an index": lambda archive: damage_table(archive, "idx_captures_digest"),
@@ -98,7 +86,6 @@ def test_the_backup_of_a_damaged_archive_leaves_the_last_one(name: str, archive:
     refused = backup(archive, target)
     assert refused.exit_code == 1
     assert target.read_bytes() == before
-    assert earlier_files(target) == []
 
 
 def test_the_refusal_names_the_damage_and_the_backup(archive: Path, target: Path) -> None:
@@ -159,102 +146,33 @@ def test_a_backup_of_a_damaged_page_is_whole_or_refused(archive: Path, target: P
     assert done.exit_code == 1 if not target.exists() else not verify(target, quick=True).findings
 
 
-# Generations
-
-
-def test_earlier_backups_are_kept_and_each_is_an_archive(archive: Path, target: Path) -> None:
-    backups_with(archive, target, range(20, 25))
-    files = [target, *earlier_files(target)]
-    assert [file.name for file in files] == [
-        "archive.db",
-        "archive-2024-06-04-030000.db",
-        "archive-2024-06-03-030000.db",
-    ]
-    assert [rows(file, "select count(*) from articles") for file in files] == [[(14,)], [(13,)], [(12,)]]
-    assert [verify(file, quick=True).findings for file in files] == [[], [], []]
-
-
-def test_generations_share_the_warc_files(archive: Path, target: Path) -> None:
-    backups_with(archive, target, range(20, 23), "--captures")
-    assert len(earlier_files(target)) == 2
-    assert len(warc_files(target)) == len(warc_files(archive))
-    assert [verify(file).findings for file in earlier_files(target)] == [[], []]
-
-
-def test_only_whole_backups_of_this_archive_are_counted(archive: Path, target: Path, tmp_path: Path) -> None:
-    backups_with(archive, target, range(20, 22))
-    strange = target.with_name("archive-2024-01-01-000000.db")
-    shutil.copyfile(make_another(tmp_path / "other"), strange)
-    notes = target.with_name("archive-2024-01-02-000000.db")
-    notes.write_text("mine")
-    damaged = earlier_files(target)[0]
-    damage_table(damaged, "articles")
-    first = report(archive, target, "--keep", "2")
-    assert first["damaged_backups"] == [str(damaged)]
-    assert first["deleted"] == []
-    add_post(archive, 24)
-    assert len(report(archive, target, "--keep", "2")["deleted"]) == 1
-    assert {strange, notes, damaged} <= set(earlier_files(target))
-    assert backup(archive, target, "--keep", "2").exit_code == 1
-
-
-def test_one_generation_is_replaced(archive: Path, target: Path) -> None:
-    for number in (20, 21):
-        add_post(archive, number)
-        assert backup(archive, target, "--keep", "1").exit_code == 0
-    assert earlier_files(target) == []
-
-
-def without_links(*args: object, **named: object) -> None:
-    raise PermissionError(errno.EPERM, "Operation not permitted")
-
-
-def test_generations_on_a_disk_without_hard_links(archive: Path, target: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "link", without_links)
-    backups_with(archive, target, range(20, 23), "--captures")
-    assert len(earlier_files(target)) == 2
-    damage_table(archive, "articles")
-    assert in_process("restore", str(target), "--yes", "--archive", str(archive)).exit_code == 0
-    assert verify(archive).findings == []
-    assert len(list(archive.parent.glob("archive-before-restore-*.db"))) == 1
-
-
 def test_a_verification_writes_nothing_to_a_backup(archive: Path, target: Path) -> None:
-    backups_with(archive, target, range(20, 22), "--captures")
-    for file in (target, *earlier_files(target)):
-        before = file.read_bytes()
-        assert in_process("verify", "--archive", str(file)).exit_code == 0
-        assert file.read_bytes() == before
+    backup(archive, target)
+    before = target.read_bytes()
+    assert in_process("verify", "--archive", str(target)).exit_code == 0
+    assert target.read_bytes() == before
 
 
 KILLS = [
     KilledCall("backup", "_copy", 1, True),
     KilledCall("backup", "check_copy", 1, True),
-    KilledCall("backup", "keep_as_earlier", 1, False),
-    KilledCall("backup", "keep_as_earlier", 1, True),
     KilledCall("backup", "copy_file", 2, False),
-    KilledCall("backup", "prune", 1, False),
-    KilledCall("backup", "delete_database", 1, False),
-    KilledCall("backup", "delete_database", 1, True),
-    KilledCall("backup", "_record", 1, False),
+    KilledCall("backup", "_move_into_place", 1, False),
+    KilledCall("backup", "_write", 1, False),
 ]
 
 
 @pytest.mark.parametrize("moment", KILLS, ids=str)
-def test_a_backup_killed_at_any_moment_loses_no_generation(moment: KilledCall, archive: Path, target: Path) -> None:
-    backups_with(archive, target, range(20, 23), "--captures")
+def test_a_backup_killed_at_any_moment_leaves_one(moment: KilledCall, archive: Path, target: Path) -> None:
+    assert backup(archive, target).exit_code == 0
     add_post(archive, 23)
-    assert_killed(moment, backup, archive, target, "--captures")
-    unfinished = {"file-unfinished"}  # a WARC file that was copied without its index
-    files = [target, *earlier_files(target)]
-    whole = [file for file in files if {finding.kind for finding in verify(file).findings} <= unfinished]
-    assert target in whole
-    assert {rows(file, "select count(*) from articles")[0][0] for file in whole} >= {11, 12}
+    assert_killed(moment, backup, archive, target)
+    # A WARC file may have been copied without its index.
+    assert {finding.kind for finding in verify(target).findings} <= {"file-unfinished"}
     add_post(archive, 24)
-    assert backup(archive, target, "--captures").exit_code == 0
+    assert backup(archive, target).exit_code == 0
     assert verify(target).findings == []
-    assert len(earlier_files(target)) == 2
-    assert not [file.name for file in target.parent.rglob(".*")]
+    assert sorted(file.name for file in target.parent.iterdir()) == ["archive.db", "warc"]
 
 
 # WARC files
@@ -384,15 +302,14 @@ def test_the_finding_and_the_removal_name_the_same_options(archive: Path, target
 
 
 def test_removed_posts_are_purged_from_a_backup(archive: Path, target: Path) -> None:
-    backups_with(archive, target, range(20, 22), "--captures")
+    backup(archive, target)
     done = remove(archive, "1", "--json")
     (holder,) = json.loads(done.stdout)["held_by"]
-    assert holder["path"] == str(target)
-    assert holder["advice"] == f"archiver backup {target} --purge --archive {archive}"
-    held = report(archive, target, "--captures")
+    assert holder == {"path": str(target), "advice": f"archiver backup {target} --purge --archive {archive}"}
+    held = report(archive, target)
     assert held["removed_posts_held"] == 1
     assert holds(target, "Entry 1.1.")
-    done = report(archive, target, "--captures", "--purge")
+    done = report(archive, target, "--purge")
     assert done["removed_posts_held"] == 0
     assert done["purged_warc_files"]
     assert not holds(target, "Entry 1.1.")
@@ -401,41 +318,53 @@ def test_removed_posts_are_purged_from_a_backup(archive: Path, target: Path) -> 
 
 
 def test_a_purged_backup_has_the_files_that_replaced_the_deleted_ones(archive: Path, target: Path) -> None:
-    backups_with(archive, target, range(20, 22), "--captures")
-    assert remove(archive, "1").exit_code == 0
-    assert report(archive, target, "--purge")["purged_warc_files"]
-    assert verify(target).findings == []
-
-
-def test_a_damaged_generation_is_purged_too(archive: Path, target: Path) -> None:
-    backups_with(archive, target, range(20, 22), "--captures")
-    (earlier,) = earlier_files(target)
-    damage_table(earlier, "captures")
-    assert remove(archive, "1").exit_code == 0
-    assert report(archive, target, "--captures", "--purge")["removed_posts_held"] == 0
-    assert earlier_files(target) == []
-    assert not holds(target, "Entry 1.1.")
-    assert verify(target).findings == []
-
-
-def test_a_backup_that_is_away_is_named(archive: Path, target: Path) -> None:
     backup(archive, target)
-    target.parent.rename(target.parent.with_name("away"))
-    (holder,) = json.loads(remove(archive, "1", "--json").stdout)["held_by"]
-    assert (holder["path"], holder["is_readable"]) == (str(target), False)
+    assert remove(archive, "1").exit_code == 0
+    assert report(archive, target, "--no-captures", "--purge")["purged_warc_files"]
+    assert verify(target).findings == []
 
 
-def test_a_generation_that_another_program_locks_is_neither_counted_nor_deleted(
-    archive: Path, target: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    backups_with(archive, target, range(20, 23))
-    (newer, oldest), real = earlier_files(target), find_damage
+def test_a_backup_without_captures_holds_no_removed_post(archive: Path, target: Path) -> None:
+    backup(archive, target, "--no-captures")
+    assert len(json.loads(remove(archive, "1", "--json").stdout)["held_by"]) == 1
+    assert report(archive, target, "--no-captures")["removed_posts_held"] == 0
+    assert not holds(target, "Entry 1.1.")
 
-    def locked(db: Database) -> str:
-        if path_of(db) == newer.resolve():
-            raise sqlite3.OperationalError("database is locked")
-        return real(db)
 
-    monkeypatch.setattr(backup_generations, "find_damage", locked)
-    assert report(archive, target)["damaged_backups"] == [str(newer)]
-    assert {newer, oldest} <= set(earlier_files(target))
+@pytest.mark.parametrize("is_damaged", [False, True])
+def test_a_purge_names_other_copies_and_keeps_their_files(is_damaged: bool, archive: Path, target: Path) -> None:
+    backup(archive, target)
+    copy = target.with_name("archive-2024-06-04-030000.db")  # as version 0.3.0 named earlier backups
+    shutil.copyfile(target, copy)
+    if is_damaged:
+        overwrite_page(copy, 1)
+    assert remove(archive, "1").exit_code == 0
+    done = report(archive, target, "--purge")
+    assert (done["other_copies"], done["removed_posts_held"]) == ([str(copy)], 1)
+    assert is_damaged or verify(copy).findings == []
+    copy.unlink()
+    assert report(archive, target, "--purge")["removed_posts_held"] == 0
+    assert not holds(target, "Entry 1.1.")
+
+
+def test_earlier_backups_of_version_0_3_0_may_hold_removed_posts(archive: Path, target: Path) -> None:
+    backup(archive, target, "--no-captures")
+    change(archive, "update backups set holds_since = '2024-05-01T00:00:00.000000+00:00'")
+    remove(archive, "1")
+    assert report(archive, target, "--no-captures")["removed_posts_held"] == 1
+    earlier = target.with_name("archive-2024-06-04-030000.db")
+    shutil.copyfile(target, earlier)
+    assert report(archive, target, "--no-captures", "--purge")["other_copies"] == [str(earlier)]
+    earlier.unlink()
+    assert report(archive, target, "--no-captures", "--purge")["removed_posts_held"] == 0
+
+
+def test_a_purge_next_to_the_archive_keeps_its_files(archive: Path) -> None:
+    target = archive.with_name("copy.db")
+    backup(archive, target)
+    remove(archive, "1")
+    files = warc_files(archive)
+    done = report(archive, target, "--purge")
+    assert (done["purged_warc_files"], done["other_copies"], done["removed_posts_held"]) == ([], [], 0)
+    assert warc_files(archive) == files
+    assert verify(archive).findings == []

@@ -197,7 +197,7 @@ def test_on_the_command_line(archive: Path) -> None:
     assert done.exit_code == 1
     assert [one["kind"] for one in json.loads(done.stdout)["damages"]] == ["file-missing"]
     mixed = in_process("verify", "--part", "--quick", "--archive", str(archive))
-    assert (mixed.exit_code, fault(mixed)) == (2, "UsageError --part --quick --repair --reread")
+    assert (mixed.exit_code, fault(mixed)) == (2, "UsageError --part --quick --repair")
 
 
 def test_it_is_due_once_a_day(archive: Path) -> None:

@@ -17,7 +17,6 @@ from click.testing import Result
 
 from archiver.demo.demo_blog import Demo
 from archiver.maintenance.archive_verification_and_repair import verify
-from archiver.maintenance.backup import earlier_files
 from archiver.storage.locks import lock_schedule, lock_site
 from tests.damage import damage_table, flip, overwrite_page, shorten, warc_files
 from tests.killed_call import KilledCall, assert_killed
@@ -110,14 +109,6 @@ def test_posts_of_later_runs_are_imported_from_their_warc_files(archive: Path, t
     assert verify(archive).findings == []
 
 
-def test_an_earlier_generation_is_restored(archive: Path, target: Path) -> None:
-    add_post(archive, 20)
-    in_process("backup", str(target), "--captures", "--archive", str(archive))
-    (earlier,) = earlier_files(target)
-    assert restored(archive, earlier)["articles"] == 9
-    assert verify(archive).findings == []
-
-
 def test_warc_files_come_back_with_the_database(archive: Path, target: Path) -> None:
     torn, missing, flipped = warc_files(archive)[:3]
     shorten(torn, 700)
@@ -177,14 +168,6 @@ def test_what_is_no_whole_backup_of_the_archive_is_refused(archive: Path, target
     assert restore(archive, target).exit_code == 1
 
 
-def test_a_damaged_backup_names_the_generation_that_is_whole(archive: Path, target: Path) -> None:
-    in_process("backup", str(target), "--archive", str(archive))
-    damage_table(target, "articles")
-    refused = restore(archive, target)
-    assert str(earlier_files(target)[0]) in refused.stderr
-    assert restore(archive, earlier_files(target)[0]).exit_code == 0
-
-
 def test_without_a_terminal_it_needs_yes(archive: Path, target: Path) -> None:
     before = archive.read_bytes()
     assert in_process("restore", str(target), "--archive", str(archive)).exit_code == 2
@@ -215,12 +198,6 @@ def test_posts_that_were_removed_later_do_not_come_back(archive: Path, target: P
     assert not holds(archive, "Entry 1.1.")
     assert rows(archive, "select article_id from tombstones where erased_at is not null") == [(1,)]
     assert verify(archive).findings == []
-
-
-def test_the_kept_archive_counts_as_a_place_that_holds_removed_posts(archive: Path, target: Path) -> None:
-    kept = restored(archive, target)["kept_as"]
-    held = json.loads(remove(archive, "1", "--json").stdout)["held_by"]
-    assert kept in [one["path"] for one in held]
 
 
 KILLS = [
@@ -267,17 +244,6 @@ def test_the_drill_with_a_crawl_before_and_after(demo: Demo, tmp_path: Path) -> 
     assert rows(archive, "select count(*) from articles") >= articles
     assert archiver("backup", str(target), "--captures", archive=archive).returncode == 0
     assert verify(target).findings == []
-
-
-def test_after_an_earlier_generation_the_newer_one_is_kept(archive: Path, target: Path) -> None:
-    add_post(archive, 20)
-    in_process("backup", str(target), "--captures", "--archive", str(archive))
-    restore(archive, earlier_files(target)[0])
-    assert in_process("backup", str(target), "--captures", "--archive", str(archive)).exit_code == 1
-    assert in_process("backup", str(target), "--captures", "--force", "--archive", str(archive)).exit_code == 0
-    counts = [rows(file, "select count(*) from articles")[0][0] for file in (target, *earlier_files(target))]
-    assert (counts[0], sorted(counts)) == (9, [9, 9, 10])
-    assert in_process("backup", str(target), "--captures", "--archive", str(archive)).exit_code == 0
 
 
 def test_a_restore_can_be_undone(archive: Path, target: Path) -> None:

@@ -69,7 +69,7 @@ def change(archive: Path, *statements: str) -> None:
 
 
 def test_a_sound_archive_has_no_finding(archive: Path) -> None:
-    report = verify(archive, reread=True)
+    report = verify(archive)
     assert report.findings == []
     assert (report.articles, report.files) == (9, 4)
 

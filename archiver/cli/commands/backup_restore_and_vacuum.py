@@ -32,7 +32,6 @@ class BackupOptions:
 
     file: Path
     with_captures: bool
-    keep: int
     force: bool
     purge: bool
     quiet: bool
@@ -57,19 +56,11 @@ def _read_backup_file(_: click.Context, __: click.Parameter, file: str) -> Path:
     default=True,
     help="Also copy the WARC files, to warc/ next to FILE, or only the database.  [default: --captures]",
 )
-@click.option(
-    "--keep",
-    metavar="N",
-    type=click.IntRange(1),
-    default=3,
-    show_default=True,
-    help="How many backups to keep. Earlier backups are named by their time: archive-2026-05-12-030000.db.",
-)
 @click.option("--force", is_flag=True, help="Overwrite FILE, whatever it is, even if articles are missing or altered.")
 @click.option(
     "--purge",
     is_flag=True,
-    help="Delete earlier backups and WARC files in the folder of FILE that hold posts removed with 'archiver remove'.",
+    help="Delete WARC files next to FILE that hold posts removed with 'archiver remove', and are not used any more.",
 )
 @click.option("--quiet", is_flag=True, help="Do not show progress.")
 @json_option
@@ -79,29 +70,28 @@ def backup(options: BackupOptions) -> None:
     """Copy the archive to FILE as it is now, and its WARC files to warc/ next to FILE. A crawl may run meanwhile; it
     does not have to wait.
 
-    FILE and warc/ are a complete archive: every command can read it with --archive FILE. The copy is checked before it
-    takes the place of the last backup of the same archive; if it is damaged, the last backup stays. A FILE that is not
-    a backup of this archive is only replaced with --force. Finished WARC files are copied once; all backups in a folder
-    share them. With --no-captures, FILE holds the articles, but no page as it was captured. If the backup is
-    interrupted, FILE remains as it was. The folder of FILE is created, but not the folders above it. A missing folder
-    that held a backup before is not created either: mount its disk first.
+    FILE and warc/ are a complete archive: every command can read it with --archive FILE. The copy is checked before
+    it takes the place of the last backup of the same archive; if it is damaged, the last backup stays. A FILE that is
+    not a backup of this archive is only replaced with --force. Finished WARC files are copied once. With
+    --no-captures, FILE holds the articles, but no page as it was captured. If the backup is interrupted, FILE remains
+    as it was. The folder of FILE is created, but not the folders above it. A missing folder that held a backup before
+    is not created either: mount its disk first.
 
     \b
     Examples:
       archiver backup /media/disk/archive.db
-      archiver backup /media/disk/news/archive.db --keep 7
       archiver backup articles.db --no-captures
       archiver verify --quick --archive /media/disk/news/archive.db
       archiver restore /media/disk/news/archive.db
 
-    Exit code: 0 done; 1 no backup was made, an earlier one is damaged, or a WARC file is missing; 2 wrong usage.
+    Exit code: 0 done; 1 no backup was made, or a WARC file is missing or damaged; 2 wrong usage.
     """
     from archiver.errors import ArchiverError
-    from archiver.maintenance.backup import BackupRequest, has_warc_copies, make_backup
+    from archiver.maintenance.backup import BackupRequest, make_backup
 
-    if options.purge and has_warc_copies(Path(options.archive), Path(options.file)):
-        options = replace(options, with_captures=True)
-    request = BackupRequest(options.file, options.with_captures, options.force, options.keep, options.purge)
+    if options.purge:  # the files that replaced the deleted ones are needed, if the backup has WARC files
+        options = replace(options, with_captures=options.with_captures or (options.file.parent / "warc").is_dir())
+    request = BackupRequest(options.file, options.with_captures, options.force, options.purge)
     with exit_on_sigterm(), show_stage_progress(options.quiet or options.as_json) as progress:
         try:
             made = make_backup(Path(options.archive), request, progress)
@@ -115,7 +105,7 @@ def backup(options: BackupOptions) -> None:
         _print_backup(options, made)
     for sentence in _problems(options, made):
         click.echo(sentence, err=True)
-    if made.copied.missing or made.copied.damaged or made.damaged:
+    if made.copied.missing or made.copied.damaged:
         click.get_current_context().exit(1)
 
 
@@ -132,9 +122,8 @@ def _backup_as_json(options: BackupOptions, made: BackupResult) -> dict[str, Any
         }
     return summary | {
         "recorded": not made.unrecorded,
-        "deleted": [str(file) for file in made.deleted],
-        "damaged_backups": [str(one.path) for one in made.damaged],
         "purged_warc_files": made.purged,
+        "other_copies": [str(file) for file in made.copies],
         "removed_posts_held": made.still_held,
         "lost": made.lost.isoformat(timespec="seconds") if made.lost else None,
     }
@@ -151,8 +140,6 @@ def _print_backup(options: BackupOptions, made: BackupResult) -> None:
             f"{count_noun(made.copied.files, 'WARC file')} copied ({made.copied.bytes / 1e6:,.1f} MB), "
             f"{made.copied.kept:,} copied before"
         )
-    for file in made.deleted:
-        click.echo(f"{file}: deleted, an earlier backup")
     if made.purged:
         click.echo(f"{count_noun(len(made.purged), 'WARC file')} deleted that the archive had replaced")
 
@@ -164,21 +151,21 @@ def _problems(options: BackupOptions, made: BackupResult) -> list[str]:
         for name in made.copied.missing
     ]
     out += made.copied.damaged.values()
-    out += [
-        f"{one.path} does not count as a backup ({one.damage}): if it is damaged, delete it and check its disk."
-        for one in made.damaged
-    ]
     if made.lost:
         out.append(
             f"The backup of {format_time(made.lost.isoformat())} is not at {options.file} any more: if its disk is not "
             "mounted, the new one is on another disk."
         )
     if made.still_held:
-        captures = "" if options.with_captures or (options.file.parent / "warc").is_dir() else " --no-captures"
+        held = count_noun(made.still_held, "removed post")
+        captures = "" if options.with_captures else " --no-captures"
+        purge = f"'archiver backup {options.file}{captures} --purge'"
         out.append(
-            f"Earlier backups or WARC files next to {options.file} may still hold "
-            f"{count_noun(made.still_held, 'removed post')}: "
-            f"'archiver backup {options.file}{captures} --purge' deletes them."
+            f"Other copies of the archive may still hold {held}: delete {', '.join(map(str, made.copies))}, then run "
+            f"{purge} again."
+            if made.copies
+            else f"Files next to {options.file} may still hold {held}: {purge} deletes WARC files, and names other "
+            "copies of the archive."
         )
     if made.unrecorded:
         out.append(f"The archive has no record of this backup: {made.unrecorded}.".replace("..", "."))
@@ -219,7 +206,6 @@ def restore(options: RestoreOptions) -> None:
     \b
     Examples:
       archiver restore /media/disk/news/archive.db
-      archiver restore /media/disk/news/archive-2026-05-12-030000.db --yes
       archiver restore /media/disk/news/archive.db --captures
 
     Exit code: 0 done; 1 not confirmed, the backup is damaged, or a WARC file could not be put back; 2 wrong usage.

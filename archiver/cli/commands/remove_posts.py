@@ -24,7 +24,6 @@ from archiver.cli.terminal_output import (
 )
 
 if TYPE_CHECKING:
-    from archiver.maintenance.backup import Holder
     from archiver.maintenance.takedown import Erasure, TakedownScope
 
 _SHOWN = 10
@@ -94,8 +93,8 @@ def remove(options: RemoveOptions) -> None:
     of these; --dry-run names the pages that lose captures. A tombstone with the ID, URL, time and reason remains, and
     keeps crawls, imports and merges from storing the post again. Articles with the same or nearly the same text are
     kept, but listed. No crawl may be running. An interrupted removal is completed by
-    --finish or before the next crawl. Backups that still hold the post are listed, with the command that removes it
-    there; until then 'archiver status --health' reports them.
+    --finish or before the next crawl. Recorded backups that may still hold the post are listed, with the command that
+    removes it there; until then 'archiver status --health' reports them.
 
     \b
     Examples:
@@ -133,7 +132,7 @@ def _reject_combinations(options: RemoveOptions) -> None:
 
 def remove_posts(archive: Path, takedown: Takedown) -> None:
     """Removes posts from the archive as `takedown` says, after asking for confirmation, and lists the backups that
-    still hold them. For a dry run, only prints what would be removed. Raises ArticleNotFound, and the errors of
+    may still hold them. For a dry run, only prints what would be removed. Raises ArticleNotFound, and the errors of
     `archive_without_writers`.
     """
     plans, before = _plan_takedowns(archive, takedown.posts)
@@ -150,7 +149,7 @@ def remove_posts(archive: Path, takedown: Takedown) -> None:
         if takedown.dry_run
         else _remove_articles(archive, selected, takedown)
     )
-    holders = _find_holders(archive) if selected else []
+    backups = _backups_with_removed_posts(archive) if selected else {}
     if takedown.as_json:
         print_json(
             {
@@ -159,7 +158,7 @@ def remove_posts(archive: Path, takedown: Takedown) -> None:
                 "pages": [asdict(one) for one in erased.pages],
                 "before": before,
                 "posts": [asdict(one) for one in plans],
-                "held_by": [asdict(one) for one in holders],
+                "held_by": [{"path": path, "advice": advice} for path, advice in backups.items()],
             }
         )
     elif plans:
@@ -171,7 +170,8 @@ def remove_posts(archive: Path, takedown: Takedown) -> None:
             else f"{count_noun(len(plans), 'post')} removed, and {records} from WARC files."
         )
         _print_pages(erased, is_done=not takedown.dry_run)
-        _print_holders(holders)
+        for path, advice in backups.items():
+            print_lines(styled_line((f"The backup {path} may still hold removed posts: '{advice}'", "yellow")))
 
 
 def _print_pages(erased: Erasure, *, is_done: bool) -> None:
@@ -184,24 +184,23 @@ def _print_pages(erased: Erasure, *, is_done: bool) -> None:
         print_lines(styled_line(f"{one.url}: {count_noun(one.captures, 'capture')}, {left}", indent=2))
 
 
-def _find_holders(archive: Path) -> list[Holder]:
-    from archiver.maintenance.backup import find_holders
-
-    return find_holders(archive)
-
-
-def _print_holders(holders: list[Holder]) -> None:
-    """Prints which backups still hold removed posts, and, for each backup, the command that removes the posts from
-    it.
+def _backups_with_removed_posts(archive: Path) -> dict[str, str]:
+    """Returns the paths of the recorded backups that may still hold removed posts, and for each the command that
+    replaces the backup by one without them.
     """
-    for one in holders:
-        what = (
-            f"{', '.join(one.files[:_SHOWN])} may still hold removed posts"
-            if one.is_readable
-            else f"The backup {one.path} cannot be read now and may still hold removed posts"
-        )
-        advice = f"'{one.advice}'" if one.advice.startswith("archiver") else one.advice
-        print_lines(styled_line((f"{what}: {advice}", "yellow")))
+    from archiver.storage.archive_opening import opened
+    from archiver.storage.backup_and_check_records import count_posts_removed_since, has_integrity_records, read_backups
+
+    with opened(archive, read_only=True, to_copy=True) as db:
+        holding = [
+            one
+            for one in (read_backups(db) if has_integrity_records(db) else ())
+            if one.made_at and count_posts_removed_since(db, one.holds_since)
+        ]
+    return {
+        one.path: f"archiver backup {one.path}{'' if one.captures else ' --no-captures'} --purge --archive {archive}"
+        for one in holding
+    }
 
 
 def _confirm(number: int) -> None:

@@ -9,7 +9,6 @@ import platform
 import re
 import shutil
 import sqlite3
-import webbrowser
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -35,11 +34,9 @@ from archiver.similar_words_and_plurals import count_typos
 
 if TYPE_CHECKING:
     from archiver.maintenance.archive_verification_and_repair import VerifyResult
-    from archiver.maintenance.partial_check_and_damage_causes import Cause, PartResult
+    from archiver.maintenance.partial_check_and_damage_causes import PartResult
     from archiver.maintenance.verify_database import VerifyFinding
     from archiver.storage.backup_and_check_records import Damage
-
-_MOST_CONSEQUENCES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +46,6 @@ class VerifyOptions:
     what: tuple[str, ...]
     quick: bool
     part: bool
-    reread: bool
     fix: bool
     as_json: bool
     archive: str
@@ -64,9 +60,6 @@ class VerifyOptions:
     help="Check only what has not been checked for the longest time, as 'archiver schedule' does each night.",
 )
 @click.option(
-    "--reread", is_flag=True, help="Also report articles whose title or body the current extraction would change."
-)
-@click.option(
     "--repair",
     "fix",
     is_flag=True,
@@ -78,14 +71,14 @@ class VerifyOptions:
 @pass_options_as(VerifyOptions)
 def verify(options: VerifyOptions) -> None:
     """Check every article against its capture, and the archive for damage. Each finding says what is wrong and what to
-    do; findings with one cause are listed below it. If a recorded backup is undamaged, the finding names it.
+    do; of findings with one cause, the text shows one. If a recorded backup is undamaged, the finding names it.
 
     With SITE, ID or URL, only these articles and their captures are checked. A crawl may run at the same time.
 
     \b
     Examples:
       archiver verify
-      archiver verify blog.example.org --reread
+      archiver verify blog.example.org
       archiver verify 12 --json
       archiver verify --part
       archiver verify --repair
@@ -95,8 +88,8 @@ def verify(options: VerifyOptions) -> None:
     if options.fix and options.what:
         raise click.UsageError("--repair works on the whole archive and takes no SITE, ID or URL.")
     if options.part:
-        if options.what or options.quick or options.reread or options.fix:
-            raise click.UsageError("--part takes no SITE, ID or URL, and no --quick, --reread or --repair.")
+        if options.what or options.quick or options.fix:
+            raise click.UsageError("--part takes no SITE, ID or URL, and no --quick or --repair.")
         _verify_part(options)
     else:
         _verify(options)
@@ -150,7 +143,8 @@ def _verify(options: VerifyOptions) -> None:
     from archiver.maintenance.archive_verification_and_repair import repair
     from archiver.maintenance.archive_verification_and_repair import verify as run
     from archiver.maintenance.partial_check_and_damage_causes import (
-        group_by_cause,
+        as_damage,
+        find_causes,
         name_whole_backups,
         record_verification,
     )
@@ -160,7 +154,7 @@ def _verify(options: VerifyOptions) -> None:
     ids = _find_article_ids(options.archive, what) if what else None
     repaired: list[str] = []
     with show_stage_progress(options.as_json) as progress:
-        found = run(file, ids=ids, quick=quick, reread=options.reread, progress=progress)
+        found = run(file, ids=ids, quick=quick, progress=progress)
         if not what:
             found.findings += _check_search_index(file, quick=quick)
         if options.fix and any(finding.mend for finding in found.findings):
@@ -168,10 +162,10 @@ def _verify(options: VerifyOptions) -> None:
             if any(finding.mend == "search" for finding in found.findings):
                 refresh_archive(file, rebuild=True)
                 repaired.append("the search index was rebuilt")
-            found = run(file, quick=quick, reread=options.reread, progress=progress)
+            found = run(file, quick=quick, progress=progress)
             found.findings += _check_search_index(file, quick=quick)
-    causes = name_whole_backups(file, group_by_cause(found.findings))
-    damages = [one.as_damage() for one in causes if one.kind not in _NO_DAMAGE]
+    causes = name_whole_backups(file, find_causes(found.findings))
+    damages = [as_damage(one) for one in causes if one.kind != _UNFINISHED]
     unrecorded = "" if what or quick else record_verification(file, found, damages, started)
     if options.as_json:
         print_json(
@@ -180,7 +174,7 @@ def _verify(options: VerifyOptions) -> None:
                 "files": found.files,
                 "records": found.records,
                 "repaired": repaired,
-                "causes": [one.as_json() for one in causes],
+                "causes": [asdict(one) for one in causes],
                 "findings": [asdict(finding) for finding in found.findings],
             }
         )
@@ -192,10 +186,8 @@ def _verify(options: VerifyOptions) -> None:
         click.get_current_context().exit(1)
 
 
-_NO_DAMAGE = ("reads-otherwise", "removal-unfinished")
-"""Codes of findings that are not damage: a difference from today's extraction, and a removal that the next crawl
-finishes.
-"""
+_UNFINISHED = "removal-unfinished"
+"""The code of a finding that is not damage: a removal that the next crawl finishes."""
 
 
 def _check_search_index(archive: Path, *, quick: bool) -> list[VerifyFinding]:
@@ -240,20 +232,11 @@ def _find_article_ids(archive: str, what: tuple[str, ...]) -> list[int]:
         return list(out)
 
 
-def _print_findings(found: VerifyResult, causes: Sequence[Cause], repaired: list[str], *, quick: bool) -> None:
+def _print_findings(found: VerifyResult, causes: Sequence[VerifyFinding], repaired: list[str], *, quick: bool) -> None:
     for phrase in repaired:
         print_lines(styled_line(("Repaired: ", "bold"), phrase))
     for cause in causes:
         print_lines(styled_line((cause.sentence, "bold"), f" [{cause.kind}]"), styled_line(cause.remedy, indent=2))
-        rest = cause.consequences
-        print_lines(
-            *(styled_line(f"{one.sentence} [{one.kind}]", indent=4) for one in rest[:_MOST_CONSEQUENCES]),
-            *(
-                [styled_line(f"and {len(rest) - _MOST_CONSEQUENCES:,} more ('--json' lists them)", indent=4)]
-                if len(rest) > _MOST_CONSEQUENCES
-                else []
-            ),
-        )
     checked = [count_noun(found.articles, "article")]
     if not quick:
         checked += [count_noun(found.records, "record"), count_noun(found.files, "WARC file")]
@@ -261,7 +244,7 @@ def _print_findings(found: VerifyResult, causes: Sequence[Cause], repaired: list
     if causes:
         summary = count_noun(len(causes), "cause") if len(causes) < len(found.findings) else ""
         findings = count_noun(len(found.findings), "finding")
-        summary = f"{findings} with {summary}" if summary else findings
+        summary = f"{findings} with {summary} ('--json' lists all)" if summary else findings
     click.echo(f"{', '.join(checked)}: {summary}", err=bool(found.findings))
 
 
@@ -287,7 +270,7 @@ class Diagnosis:
 @json_option
 @archive_option
 def doctor(as_json: bool, archive: str) -> None:
-    """Check what the program needs: versions, extras, archiver.toml, a contact, disk space, a browser, the clock, the
+    """Check what the program needs: versions, extras, archiver.toml, a contact, disk space, the clock, the
     archive and its search index. Nothing is changed, and nothing is requested. 'archiver verify' checks the content of
     the archive.
 
@@ -305,7 +288,6 @@ def doctor(as_json: bool, archive: str) -> None:
         _diagnose_settings(),
         *_diagnose_environment(),
         _diagnose_disk(path),
-        _diagnose_browser(),
         *_diagnose_archive(path, now),
     ]
     if as_json:
@@ -397,16 +379,6 @@ def _diagnose_disk(archive: Path) -> Diagnosis:
         state: State = "problem" if free < _LEAST_FREE else "note"
         return Diagnosis("disk", state, text, "Free some space: a crawl needs at least 256 MB.")
     return Diagnosis("disk", "ok", text)
-
-
-def _diagnose_browser() -> Diagnosis:
-    try:
-        found = webbrowser.get()
-    except webbrowser.Error:
-        return Diagnosis(
-            "browser", "note", "none found", "'archiver serve' prints an address that you can open on another machine."
-        )
-    return Diagnosis("browser", "ok", getattr(found, "name", "") or type(found).__name__)
 
 
 def _diagnose_archive(archive: Path, now: datetime) -> Iterator[Diagnosis]:
