@@ -26,6 +26,7 @@ import click
 from click.shell_completion import CompletionItem
 
 import archiver
+from archiver.cli.former_spellings import advise_on_former
 from archiver.errors import (
     ArchiverError,
     BadAddress,
@@ -384,6 +385,11 @@ thousands of objects and hardly any garbage; examining them took an eighth of th
 """
 
 
+def _command_path(context: click.Context) -> str:
+    """Returns the words of a command below `archiver`, such as "sites set"."""
+    return context.command_path.partition(" ")[2]
+
+
 class LazyGroup(click.Group):
     """A click group that takes its commands from a table, and imports the file of a command only when the command is
     called.
@@ -486,6 +492,8 @@ class LazyGroup(click.Group):
         except ArchiverError as error:
             raise (WrongUsage if isinstance(error, USAGE_ERRORS) else CommandError)(str(error)) from error
         except click.NoSuchOption as error:
+            if error.ctx and (advice := advise_on_former(_command_path(error.ctx), error.option_name)):
+                raise click.UsageError(advice, ctx=error.ctx) from None
             advice = _advise_on_option(error.option_name, error.ctx.command) if error.ctx else ""
             if advice and "Did you mean" not in error.message:
                 raise click.NoSuchOption(error.option_name, f"{error.message}{advice}", ctx=error.ctx) from None
@@ -496,6 +504,8 @@ class LazyGroup(click.Group):
         except click.exceptions.NoSuchCommand as error:
             if error.ctx is None or error.ctx is ctx or not isinstance(error.ctx.command, click.Group):
                 raise
+            if advice := advise_on_former(_command_path(error.ctx), error.command_name):
+                raise click.UsageError(advice, ctx=error.ctx) from None
             advice = _advise_below(error.ctx.info_name, error.command_name, error.ctx.command.list_commands(error.ctx))
             message = f"There is no command '{error.ctx.info_name} {error.command_name}'.{advice}"
             raise click.exceptions.NoSuchCommand(error.command_name, message, ctx=error.ctx) from None

@@ -24,7 +24,6 @@ from typing import Any
 from archiver.errors import ArchiveLocked, ArchiverError, BadConfig, UnreadableInput
 from archiver.frontier.cadence import start_interval
 from archiver.health.health_report_metrics_and_probe import RESERVE
-from archiver.health.notification_policy import next_release
 from archiver.maintenance.partial_check_and_damage_causes import is_part_due
 from archiver.scheduling.crawl_plans_results_and_notices import (
     GRACE,
@@ -37,7 +36,7 @@ from archiver.scheduling.crawl_plans_results_and_notices import (
     print_notice,
 )
 from archiver.scheduling.fork_server import fork, fork_crawl, unblock_end_signals
-from archiver.scheduling.service_files_dashboards_and_sd_notify import ServiceManager
+from archiver.scheduling.service import ServiceManager
 from archiver.sites.archiver_toml import Config, Maintenance, effective_settings, load_config, unused_groups
 from archiver.sites.crawler_identity_and_delay import delay_for
 from archiver.sites.run_limits_quotas_and_blackouts import read_group_quotas
@@ -213,7 +212,7 @@ def _stop_without_scheduler(link: Connection) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-# Notifications are sent in batches after crawls, hourly for changes that only depend on time, and when quiet hours end.
+# Notifications are sent in batches after crawls, and hourly for changes that only depend on time.
 
 _NOTIFY_EVERY = 60.0
 """Notifications are sent at most once in this many seconds, so that several changes become one message."""
@@ -230,19 +229,12 @@ class NotificationRunner:
     next process sends the messages that it has not sent.
     """
 
-    def __init__(
-        self,
-        archive: Path,
-        show: Callable[[str], None],
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-    ) -> None:
+    def __init__(self, archive: Path, show: Callable[[str], None]) -> None:
         self._archive = archive
         self._show = show
-        self._clock = clock
         self._sites: set[str] = set()
         self._process: ForkServerProcess | None = None
         self._next = self._next_all = 0.0
-        self._release: datetime | None = None
         self._caught_up = monotonic() + _CATCH_UP
         self._started_at = 0.0
 
@@ -262,8 +254,7 @@ class NotificationRunner:
                 return
             self._process.close()
             self._process = None
-        is_released = self._release is not None and self._clock() >= self._release
-        everything, catching_up = now >= self._next_all or is_released, now < self._caught_up
+        everything, catching_up = now >= self._next_all, now < self._caught_up
         if not everything and (not self._sites or now < self._next):
             return
         try:
@@ -276,7 +267,6 @@ class NotificationRunner:
             self._sites.clear()
             if everything:
                 self._next_all = self._caught_up if catching_up else now + _CHECK_ALL_EVERY
-                self._release = _find_release(self._clock())
         self._started_at, self._next = now, now + _NOTIFY_EVERY
 
     def close(self) -> None:
@@ -288,16 +278,6 @@ class NotificationRunner:
             if self._process.exitcode is None:
                 self._process.kill()
                 self._process.join()
-
-
-def _find_release(now: datetime) -> datetime | None:
-    """Returns the next time at which quiet hours end or a digest is due; None if there is none, or archiver.toml is
-    invalid.
-    """
-    try:
-        return next_release(load_config().notify.policies, now)
-    except (BadConfig, UnreadableInput):
-        return None
 
 
 class NightlyCheck:
@@ -410,7 +390,7 @@ class Daemon:
         """
         with self._signals() as woken:
             try:
-                self._manager.ready()
+                self._manager.send("READY=1")
                 self._loop(woken)
             except BaseException:
                 self._stop_children()
@@ -599,7 +579,7 @@ class Daemon:
     def _on_signal(self, signum: int, frame: object) -> None:
         """Stops all crawls: after the first signal, running requests may finish; after a second one, they may not."""
         is_second = bool(self._signum)
-        self._manager.stopping()
+        self._manager.send("STOPPING=1")
         self._signum = self._signum or signum
         self._stop_children(at_once=is_second)
 

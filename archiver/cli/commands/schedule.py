@@ -1,5 +1,5 @@
-"""`archiver schedule`: crawls sites when they are due, lists due times, and prints files for systemd, cron, Docker,
-Prometheus and Grafana.
+"""`archiver schedule`: crawls sites when they are due, lists due times, and prints files for systemd, cron, Docker and
+Prometheus.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ScheduleOptions:
-    """The options of `archiver schedule`. If `kind` is systemd, cron, docker or monitoring, the command prints the
-    configuration files for this; if it is None, the command crawls sites.
+    """The options of `archiver schedule`. `kind` is the file to print (`FILES`); if it is None, the command crawls
+    sites.
     """
 
     archive: str
@@ -42,7 +42,6 @@ class ScheduleOptions:
     quiet: bool
     log_format: str | None
     kind: str | None
-    folder: str | None
     form: str | None
 
     @property
@@ -58,13 +57,12 @@ class ScheduleOptions:
 @politeness_options
 @click.option("--quiet", is_flag=True, help="Print only errors.")
 @log_format_option
-@click.option("--systemd", "kind", flag_value="systemd", help="Print systemd units, and do nothing else.")
-@click.option("--cron", "kind", flag_value="cron", help="Print a crontab, and do nothing else.")
-@click.option("--docker", "kind", flag_value="docker", help="Print a Docker Compose file, and do nothing else.")
 @click.option(
-    "--monitoring", "kind", flag_value="monitoring", help="Print alert rules for Prometheus and a Grafana dashboard."
+    "--print",
+    "kind",
+    type=click.Choice(("systemd", "cron", "docker", "alerts")),
+    help="Print a systemd unit, a crontab, a Docker Compose file or alert rules for Prometheus, and do nothing else.",
 )
-@click.option("-o", "--output", "folder", metavar="DIR", type=click.Path(), help="Write these files to DIR instead.")
 @list_options
 @pass_options_as(ScheduleOptions)
 def schedule(options: ScheduleOptions) -> None:
@@ -79,7 +77,7 @@ def schedule(options: ScheduleOptions) -> None:
       archiver schedule
       archiver schedule --list
       archiver schedule --once --quiet
-      archiver schedule --systemd -o /etc/systemd/system
+      archiver schedule --print systemd > archiver.service
       archiver sites set blog.example.org 'cadence=cron:30 6 * * MON-FRI'
 
     Exit code: 0 done, or with --once another scheduler is running; 1 it cannot continue, or with --once a page or a
@@ -89,12 +87,12 @@ def schedule(options: ScheduleOptions) -> None:
     if options.form in ("jsonl", "csv") and not options.dry_run:
         raise click.UsageError(f"--{options.form} needs --list. Crawls print JSON Lines with --json.")
     if options.once + options.dry_run + (options.kind is not None) > 1:
-        raise click.UsageError("Use only one of --once, --list, --systemd, --cron, --docker or --monitoring.")
+        raise click.UsageError("Use only one of --once, --list or --print.")
     if options.kind:
-        _print_files(options.kind, options.folder, options.archive)
+        from archiver.scheduling.service import service_file
+
+        click.echo(service_file(options.kind, options.archive), nl=False)
         return
-    if options.folder:
-        raise click.UsageError("--output needs --systemd, --cron, --docker or --monitoring.")
     from archiver.sites.archiver_toml import effective_settings, load_config
     from archiver.sites.run_limits_quotas_and_blackouts import read_group_quotas
     from archiver.storage.archive_opening import open_archive, opened
@@ -274,32 +272,3 @@ def _format_row(one: Scheduled, now: datetime) -> dict[str, Any]:
         "due": one.turn.at <= now,
         "why": one.turn.why,
     }
-
-
-def _print_files(kind: str, folder: str | None, archive: str) -> None:
-    from archiver.errors import OutputNotWritable
-    from archiver.scheduling.service_files_dashboards_and_sd_notify import make_service_files, runs_as_root
-
-    files = make_service_files(kind, archive)
-    place = Path(archive).resolve().parent
-    try:
-        if folder is None:
-            click.echo("\n".join(text for text in files.values()), nl=False)
-        else:
-            Path(folder).mkdir(parents=True, exist_ok=True)
-            for name, text in files.items():
-                (Path(folder) / name).write_text(text, encoding="utf-8")
-                click.echo(str(Path(folder) / name))
-        if kind == "systemd" and not place.is_dir():
-            if folder is not None:
-                place.mkdir(parents=True)
-            what = "was created" if folder is not None else "does not exist: create it before you start them"
-            click.echo(f"The units write to {place}, which {what}.", err=True)
-    except OSError as error:
-        raise OutputNotWritable(str(error.filename or folder), error.strerror or str(error)) from error
-    if kind == "systemd" and runs_as_root():
-        click.echo(
-            "The units run as root, because root printed them: to have them run as another user, change User= in both "
-            f"services, and let that user write {place}.",
-            err=True,
-        )

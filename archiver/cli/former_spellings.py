@@ -1,0 +1,19 @@
+"""The options and commands that the last version had, and what to use instead. A row stays for one version."""
+
+from __future__ import annotations
+
+FORMER: dict[str, str] = {
+    "schedule --systemd": "'archiver schedule --print systemd > archiver.service' prints the unit.",
+    "schedule --cron": "'archiver schedule --print cron' prints the crontab.",
+    "schedule --docker": "'archiver schedule --print docker > compose.yaml' prints the compose file.",
+    "schedule --monitoring": "'archiver schedule --print alerts > archiver.rules.yml' prints the alert rules.",
+    "schedule --output": "'archiver schedule --print systemd > FILE' writes a file.",
+    "schedule -o": "'archiver schedule --print systemd > FILE' writes a file.",
+}
+"""Maps a command with an option, or a subcommand, to a sentence that names the new way."""
+
+
+def advise_on_former(command: str, word: str) -> str:
+    """Returns a sentence for an option or subcommand that `command` had in the last version; "" if it had none such."""
+    advice = FORMER.get(f"{command} {word.partition('=')[0]}")
+    return f"'archiver {command}' has no {word.partition('=')[0]} any more. {advice}" if advice else ""
