@@ -37,16 +37,14 @@ from archiver.scheduling.crawl_plans_results_and_notices import (
 )
 from archiver.scheduling.fork_server import fork, fork_crawl, unblock_end_signals
 from archiver.scheduling.service import ServiceManager
-from archiver.sites.archiver_toml import Config, Maintenance, effective_settings, load_config, unused_groups
+from archiver.sites.archiver_toml import Maintenance, effective_settings, load_config
 from archiver.sites.crawler_identity_and_delay import delay_for
 from archiver.sites.run_limits_quotas_and_blackouts import read_group_quotas
-from archiver.storage import Database
 from archiver.storage.archive_opening import open_archive, opened
 from archiver.storage.crawl_schedule import DueSites, Scheduled
 from archiver.storage.disk_and_database_errors import environment_error, free_bytes
 from archiver.storage.locks import check_is_running, record_heartbeat
 from archiver.storage.run_records import Counts
-from archiver.storage.site_tags import tags_in_use
 
 _EXIT_SECONDS = 5.0
 _NICE = 10
@@ -379,7 +377,6 @@ class Daemon:
         self._due_sites = DueSites()
         self._manager = ServiceManager()
         self._space_notice = self._archive_notice = ""
-        self._unused_groups: set[str] = set()
         self.unclean = 0
 
     def run(self) -> int:
@@ -441,7 +438,6 @@ class Daemon:
                 due = self._due_sites.due(db, now, effective_settings(db, config))
                 quotas = read_group_quotas(db, config, now)
                 due = [one for one in due if not quotas.exhausted_group(one.site["id"])]
-                self._warn_of_unused_groups(db, config)
                 self._archive_notice = ""
                 return due
             except sqlite3.Error as error:
@@ -454,13 +450,6 @@ class Daemon:
                 self._archive_notice = str(error)
                 self._options.show(f"No crawls are started for now: {error}")
             return []
-
-    def _warn_of_unused_groups(self, db: Database, config: Config) -> None:
-        """Warns once about each group of archiver.toml that contains no site."""
-        for sentence in unused_groups(config, tags_in_use(db)).values():
-            if sentence not in self._unused_groups:
-                self._unused_groups.add(sentence)
-                self._options.show(sentence)
 
     def _start_due(self, due: list[Scheduled]) -> float:
         """Starts crawls of due sites, and removes these sites from `due`. Returns the seconds until more crawls can be

@@ -93,18 +93,12 @@ def schedule(options: ScheduleOptions) -> None:
 
         click.echo(service_file(options.kind, options.archive), nl=False)
         return
-    from archiver.sites.archiver_toml import effective_settings, load_config
-    from archiver.sites.run_limits_quotas_and_blackouts import read_group_quotas
-    from archiver.storage.archive_opening import open_archive, opened
-    from archiver.storage.crawl_schedule import scheduled_sites
-
     if options.dry_run:
-        with opened(options.archive, read_only=True) as db:
-            config, now = load_config(), datetime.now(UTC)
-            quotas = read_group_quotas(db, config, now)
-            rows = [quotas.postpone(one) for one in scheduled_sites(db, now, effective_settings(db, config))]
-            _print_due_times(rows, options.form)
+        _print_due_times(_read_schedule(options.archive), options.form)
         return
+    from archiver.sites.archiver_toml import load_config
+    from archiver.storage.archive_opening import open_archive
+
     load_config()  # reports mistakes in the file at once
     open_archive(options.archive).close()  # migrates the archive before the first crawl
     sys.exit(_run_scheduler(options))
@@ -157,13 +151,16 @@ def _run_scheduler(options: ScheduleOptions) -> int:
         return 128 + signum
     if once:
         if not reported and not quiet and not options.as_json:
-            _note_next_due_time(path)
+            _note_next_due_time(options.archive)
         _check_part_if_due(path)
     return 0 if is_judged and not daemon.unclean and not is_behind else 1
 
 
-def _note_next_due_time(archive: Path) -> None:
-    """Says on stderr that nothing was due, and when the next site is."""
+_NO_SITES = "The archive has no sites to crawl automatically. Add one with 'archiver sites add URL'."
+
+
+def _read_schedule(archive: str) -> list[Scheduled]:
+    """Returns when each site is due."""
     from archiver.sites.archiver_toml import effective_settings, load_config
     from archiver.sites.run_limits_quotas_and_blackouts import read_group_quotas
     from archiver.storage.archive_opening import opened
@@ -172,12 +169,16 @@ def _note_next_due_time(archive: Path) -> None:
     with opened(archive, read_only=True) as db:
         config, now = load_config(), datetime.now(UTC)
         quotas = read_group_quotas(db, config, now)
-        rows = [quotas.postpone(one) for one in scheduled_sites(db, now, effective_settings(db, config))]
-    if not rows:
-        click.echo("The archive has no sites to crawl automatically. Add one with 'archiver sites add URL'.", err=True)
-        return
-    first = min(rows, key=lambda one: one.turn.at)
-    click.echo(f"Nothing is due. Next: {first.site['name']}, {format_time(first.turn.at.isoformat())}.", err=True)
+        return [quotas.postpone(one) for one in scheduled_sites(db, now, effective_settings(db, config))]
+
+
+def _note_next_due_time(archive: str) -> None:
+    """Says on stderr that nothing was due, and when the next site is."""
+    first = min(_read_schedule(archive), key=lambda one: one.turn.at, default=None)
+    if first is None:
+        click.echo(_NO_SITES, err=True)
+    else:
+        click.echo(f"Nothing is due. Next: {first.site['name']}, {format_time(first.turn.at.isoformat())}.", err=True)
 
 
 def _check_part_if_due(archive: Path) -> None:
@@ -244,7 +245,7 @@ def _print_due_times(rows: list[Scheduled], form: str | None) -> None:
     if form:
         print_values([_format_row(one, now) for one in rows], form)
     elif not rows:
-        click.echo("The archive has no sites to crawl automatically. Add one with 'archiver sites add URL'.", err=True)
+        click.echo(_NO_SITES, err=True)
     else:
         print_table(
             ("site", "cadence", "last run", "due", "reason"),
