@@ -204,7 +204,7 @@ def test_mistakes_in_groups_name_their_line(line: str, why: str) -> None:
         ("[group.english]\ndelay = 3\n", "line 4, column 1", "groups"),
         ("[defaults]\ncadance = '1d'\n", "line 5, column 1", "cadence"),
         ("[groups.english]\n  dealy = 3\n", "line 5, column 3", "delay"),
-        ("[[notify.policy]]\nchanels = ['mail']\n", "line 5, column 1", "channels"),
+        ("[notify.mail]\nhosst = 'mail'\n", "line 5, column 1", "host"),
         ("maintenence = 3\n", "line 4, column 1", "maintenance"),
     ],
 )
