@@ -1,8 +1,8 @@
-"""The demonstration blog: its posts, its feeds and sitemaps, its pages with the markup of WordPress's block themes and
-classic themes, and its server on the loopback interface.
+"""The demonstration blog: its posts, its feeds and sitemaps, its pages with the markup of WordPress's classic themes,
+and its server on the loopback interface.
 
 The blog is a pure function from a path to an HTTP response.
-`Blog(base, edition, theme).get("/2023/05/a-post/")` is what the server sends. The second edition is the same blog
+`Blog(base, edition).get("/2023/05/a-post/")` is what the server sends. The second edition is the same blog
 some days later: two posts edited, one new, one moved, one deleted.
 """
 
@@ -24,7 +24,7 @@ from html import escape
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from xml.sax.saxutils import escape as feeds_escape
 
@@ -436,137 +436,10 @@ def robots(base: str) -> str:
     return f"User-agent: *\nDisallow: /wp-admin/\nDisallow: /private/\n\nSitemap: {base}/sitemap.xml\n"
 
 
-# Block themes: wp-block-post-title, wp-block-post-date and so on.
+# The pages: hentry, entry-title, entry-meta, entry-utility.
 
 
-def block_single(page: Single, sidebar: str) -> str:
-    post = page.post
-    tags = (
-        f'<div class="taxonomy-post_tag wp-block-post-terms">{term_links("tag", post.tags, "tag")}</div>'
-        if post.tags
-        else ""
-    )
-    return post_head(page) + _block_frame(
-        f"wp-singular post-template-default single single-post postid-{post.id} single-format-standard",
-        f"""<h1 class="wp-block-post-title">{escape(shown_title(post))}</h1>
-<div class="wp-block-group has-small-font-size is-layout-flex">
-{_author(post)}{_date(post)}
-<p class="has-small-font-size">in</p>
-<div class="taxonomy-category wp-block-post-terms">{term_links("category", post.categories, "tag")}</div>
-</div>
-<div class="entry-content alignfull wp-block-post-content has-global-padding is-layout-constrained">
-{content(post).replace("<h2>", '<h2 class="wp-block-heading">')}
-</div>
-{tags}
-<nav class="wp-block-group alignwide" aria-label="Post navigation">{_block_neighbours(page)}</nav>
-{comments(post)}""",
-        sidebar,
-        geo_spans(post.places),
-    )
-
-
-def block_listing(page: Listing, sidebar: str) -> str:
-    heading = f'<h1 class="wp-block-query-title">{escape(page.heading)}</h1>\n' if page.heading else ""
-    posts = "\n".join(_block_summary(p) for p in page.posts)
-    links = ""
-    if page.number > 1:
-        links += f'<a href="{page_path(page, page.number - 1)}" class="wp-block-query-pagination-previous">Previous</a>'
-    if page.number < page.pages:
-        links += f'<a href="{page_path(page, page.number + 1)}" class="wp-block-query-pagination-next">Next Page</a>'
-    return listing_head(page) + _block_frame(
-        page.body_class,
-        f"""{heading}<div class="wp-block-query">
-<ul class="wp-block-post-template is-layout-flow">
-{posts}
-</ul>
-<nav class="wp-block-query-pagination" aria-label="Pagination">{links}</nav>
-</div>""",
-        sidebar,
-    )
-
-
-def block_plain(page: Plain, sidebar: str) -> str:
-    return page_head(page.base, page.path, page.title) + _block_frame(
-        page.body_class,
-        f'<h1 class="wp-block-post-title">{escape(page.title)}</h1>\n'
-        f'<div class="entry-content wp-block-post-content">\n{page.content}\n</div>',
-        sidebar,
-    )
-
-
-def _block_frame(body_class: str, main: str, sidebar: str, foot: str = "") -> str:
-    return f"""<body class="{body_class} wp-embed-responsive">
-<div class="wp-site-blocks">
-<header class="wp-block-template-part"><div class="wp-block-group">
-<p class="wp-block-site-title"><a href="/" rel="home">{NAME}</a></p>
-<nav class="wp-block-navigation"><ul class="wp-block-page-list">
-<li class="wp-block-pages-list__item">{link("/about/", "About")}</li>
-</ul></nav>
-</div></header>
-<main class="wp-block-group is-layout-flow" id="wp--skip-link--target">
-{main}
-</main>
-<footer class="wp-block-template-part">
-{sidebar}
-<p>{link("/", NAME)}</p>
-</footer>
-</div>
-{foot}</body>
-</html>
-"""
-
-
-def _date(post: Post) -> str:
-    return (
-        f'<div class="wp-block-post-date"><time datetime="{post.published.isoformat()}">'
-        f'<a href="{post.path()}">{long_date(post.published)}</a></time></div>'
-    )
-
-
-def _author(post: Post) -> str:
-    if post.byline:
-        return ""
-    return (
-        f'<p class="has-small-font-size">Written by</p>\n<div class="wp-block-post-author-name">'
-        f'<a href="/author/{slug(post.author)}/" target="_self" class="wp-block-post-author-name__link">'
-        f"{escape(post.author)}</a></div>\n"
-    )
-
-
-def _block_neighbours(page: Single) -> str:
-    older = (
-        (
-            f'<div class="post-navigation-link-previous wp-block-post-navigation-link">'
-            f"{link(page.older.path(), shown_title(page.older), 'prev')}</div>"
-        )
-        if page.older
-        else ""
-    )
-    newer = (
-        (
-            f'<div class="post-navigation-link-next wp-block-post-navigation-link">'
-            f"{link(page.newer.path(), shown_title(page.newer), 'next')}</div>"
-        )
-        if page.newer
-        else ""
-    )
-    return older + newer
-
-
-def _block_summary(post: Post) -> str:
-    return f"""<li class="wp-block-post post-{post.id} post type-post status-publish hentry">
-<h2 class="wp-block-post-title"><a href="{post.path()}" target="_self">{escape(shown_title(post))}</a></h2>
-<div class="wp-block-post-excerpt">
-<p class="wp-block-post-excerpt__excerpt">{escape(excerpt(post), quote=False)}</p>
-</div>
-{_date(post)}
-</li>"""
-
-
-# Classic themes: hentry, entry-title, entry-meta, entry-utility.
-
-
-def classic_single(page: Single, sidebar: str) -> str:
+def single_page(page: Single, sidebar: str) -> str:
     post = page.post
     around = _neighbours(page)
     return post_head(page) + _frame(
@@ -587,7 +460,7 @@ def classic_single(page: Single, sidebar: str) -> str:
     )
 
 
-def classic_listing(page: Listing, sidebar: str) -> str:
+def listing_page(page: Listing, sidebar: str) -> str:
     heading = f'<h1 class="page-title">{escape(page.heading)}</h1>\n' if page.heading else ""
     posts = "\n".join(_summary(p) for p in page.posts)
     older = link(page_path(page, page.number + 1), "← Older posts") if page.number < page.pages else ""
@@ -599,7 +472,7 @@ def classic_listing(page: Listing, sidebar: str) -> str:
     return listing_head(page) + _frame(page.body_class, f"{heading}{posts}\n{navigation}", sidebar)
 
 
-def classic_plain(page: Plain, sidebar: str) -> str:
+def plain_page(page: Plain, sidebar: str) -> str:
     return page_head(page.base, page.path, page.title) + _frame(
         page.body_class,
         f'<div class="hentry"><h1 class="entry-title">{escape(page.title)}</h1>\n'
@@ -683,23 +556,8 @@ def _summary(post: Post) -> str:
 </div>"""
 
 
-@dataclass(frozen=True, slots=True)
-class ThemePages:
-    """A theme of the demonstration blog: the functions that render each type of page."""
-
-    single: Callable[[Single, str], str]
-    listing: Callable[[Listing, str], str]
-    plain: Callable[[Plain, str], str]
-
-
-THEMES: dict[str, ThemePages] = {
-    "classic": ThemePages(classic_single, classic_listing, classic_plain),
-    "block": ThemePages(block_single, block_listing, block_plain),
-}
-
 # The blog at an address, and its server on the loopback interface.
 
-Theme = Literal["classic", "block"]
 PER_PAGE = 10
 HTML = "text/html; charset=UTF-8"
 _PICTURES = {
@@ -731,14 +589,11 @@ class Response:
 class Blog:
     """One edition of the demonstration blog. `base` is its URL without a slash at the end."""
 
-    def __init__(self, base: str, edition: int = 1, theme: Theme = "classic") -> None:
+    def __init__(self, base: str, edition: int = 1) -> None:
         self.base = base
-        self.edition = edition
-        self.theme = theme
         self.every_post = load_posts(edition)
         self.posts = tuple(p for p in self.every_post if not p.gone)
         self.changed = max(p.modified for p in self.every_post)
-        self._markup = THEMES[theme]
         self._routes: tuple[tuple[re.Pattern[str], Callable[..., Response]], ...] = tuple(
             (re.compile(pattern), handler)
             for pattern, handler in (
@@ -811,7 +666,7 @@ class Blog:
         if not 1 <= page <= pages:
             return self._missing(404)
         shown = posts[(page - 1) * PER_PAGE : page * PER_PAGE]
-        text = self._markup.listing(Listing(self.base, path, heading, body_class, shown, page, pages), self._sidebar())
+        text = listing_page(Listing(self.base, path, heading, body_class, shown, page, pages), self._sidebar())
         return Response(200, body=text.encode(), changed=self.changed)
 
     def _single(self, folder: str, name: str) -> Response:
@@ -827,7 +682,7 @@ class Blog:
             return self._missing(404)
         newer = self.posts[at - 1] if at else None
         older = self.posts[at + 1] if at + 1 < len(self.posts) else None
-        text = self._markup.single(Single(self.base, self.posts[at], older, newer), self._sidebar())
+        text = single_page(Single(self.base, self.posts[at], older, newer), self._sidebar())
         return Response(200, body=text.encode(), changed=max(p.modified for p in (self.posts[at], older, newer) if p))
 
     def _attachment(self, name: str, attachment: str) -> Response:
@@ -851,11 +706,11 @@ class Blog:
         return self._plain("/private/minutes/", "Minutes", "page page-id-3", "<p>Not for crawlers.</p>", self.changed)
 
     def _plain(self, path: str, title: str, body_class: str, content: str, changed: datetime) -> Response:
-        text = self._markup.plain(Plain(self.base, path, title, body_class, content), self._sidebar())
+        text = plain_page(Plain(self.base, path, title, body_class, content), self._sidebar())
         return Response(200, body=text.encode(), changed=changed)
 
     def _missing(self, status: int) -> Response:
-        text = self._markup.plain(
+        text = plain_page(
             Plain(self.base, "/404/", "Not found", "error404", "<p>There is nothing at this address.</p>"),
             self._sidebar(),
         )
@@ -980,19 +835,17 @@ class Request:
 class Demo:
     """A running demonstration server: its URL, the blog that it serves, and the requests it received."""
 
-    def __init__(self, server: ThreadingHTTPServer, edition: int, theme: Theme) -> None:
+    def __init__(self, server: ThreadingHTTPServer, edition: int) -> None:
         self._server = server
         self.port: int = server.server_address[1]
         self.base = f"http://{HOST}:{self.port}"
         self.url = f"{self.base}/"
         self.requests: list[Request] = []
-        self.blog = Blog(self.base, edition, theme)
+        self.blog = Blog(self.base, edition)
 
-    def show(self, edition: int, theme: Theme | None = None) -> None:
-        """Switches to another edition (1 or 2) of the blog, starting with the next request. `theme` is its new theme;
-        None keeps the present one.
-        """
-        self.blog = Blog(self.base, edition, theme or self.blog.theme)
+    def show(self, edition: int) -> None:
+        """Switches to another edition (1 or 2) of the blog, starting with the next request."""
+        self.blog = Blog(self.base, edition)
 
     def wait(self) -> None:
         """Waits, while requests are served, until the user interrupts the program."""
@@ -1035,11 +888,11 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serve(port: int = PORT, *, edition: int = 1, theme: Theme = "classic") -> Iterator[Demo]:
+def serve(port: int = PORT, *, edition: int = 1) -> Iterator[Demo]:
     """Serves the demonstration blog on the loopback interface within the `with` block.
 
     `port` 0 chooses a free port. Edition 2 is the blog some days after edition 1: two posts edited, one new, one moved,
-    one deleted. `theme` is the WordPress theme of its pages. Raises DemoPortTaken.
+    one deleted. Raises DemoPortTaken.
     """
     handler = type("Handler", (_Handler,), {})
     try:
@@ -1047,7 +900,7 @@ def serve(port: int = PORT, *, edition: int = 1, theme: Theme = "classic") -> It
     except OSError as error:
         raise DemoPortTaken(port, error.strerror or str(error)) from error
     server.daemon_threads = True
-    demo = Demo(server, edition, theme)
+    demo = Demo(server, edition)
     handler.demo = demo  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, args=(_POLL,), name="demo", daemon=True)
     thread.start()
