@@ -8,7 +8,7 @@ do. A check that has too little data yields nothing.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import takewhile
@@ -686,10 +686,21 @@ def _check_content(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime
     articles share.
     """
     content = known.content
-    yield from _judge_pages(content, known.site)
+    if finding := _judge_script_pages(content):
+        yield finding
+    if content.hidden:
+        yield _judge_hidden_pages(content)
+    if finding := _judge_untaken(content, known.site):
+        yield finding
+    if finding := _judge_undated(content, known.site):
+        yield finding
+    if finding := _judge_unlisted(content):
+        yield finding
     if content.held:
         yield _judge_held(content, known.site, runs[0].measured.outcomes)
-    yield from _judge_articles(content, known.site)
+    yield from _judge_missing_fields(content, known.site)
+    if finding := _judge_mixed(content, known.site):
+        yield finding
     for use in content.failed:
         yield _judge_page_object(use, known.site)
     for one in content.repeated:
@@ -700,119 +711,42 @@ def _check_content(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime
             yield _repeated_value(one, content.articles, known.site)
 
 
-_Count = tuple[str, Level | None, float, str]
-"""A finding about counted pages or articles: its code, level (None: it is not reported), figure and sentence."""
-
-
-def _as_findings(counts: Iterable[_Count]) -> Iterator[HealthFinding]:
-    for code, level, figure, sentence in counts:
-        if level:
-            yield HealthFinding(code, level, sentence, figure=figure)
-
-
-def _judge_pages(content: SiteContent, site: str) -> Iterator[HealthFinding]:
-    """Yields findings about pages that cannot be read, or that may be posts and were not stored."""
-    scripts, hidden, untaken, undated, unlisted = (
-        content.scripts,
-        content.hidden,
-        content.untaken,
-        content.undated,
-        content.unlisted,
-    )
-    script_level: Level | None = None
-    if scripts.number > content.articles:
-        script_level = "red"
-    elif scripts.number >= max(_SEVERAL, _SMALL * content.pages):
-        script_level = "amber"
-    untaken_level: Level | None = None
-    if untaken.number and untaken.number >= _SMALL * content.articles:
-        untaken_level = "red" if untaken.number > content.articles else "amber"
-    is_undated = undated.number >= _SEVERAL and undated.number > content.articles
-    lists = "A list continues" if hidden.number == 1 else f"{hidden.number:,} lists continue"
-    pages = count_noun(untaken.number, "page looks like a post but was", "pages look like posts but were")
-    posts = "A post is" if unlisted.number == 1 else f"{unlisted.number:,} posts are"
-    return _as_findings(
-        (
-            (
-                "javascript",
-                script_level,
-                scripts.number,
-                f"{scripts.number:,} of {content.pages:,} pages have no text without JavaScript, for example "
-                f"{scripts.example}: archiver runs no scripts. Look for a feed with full texts or an API that the site "
-                'does not declare, and crawl its address; see docs/crawl.md, "Pages that need JavaScript".',
-            ),
-            (
-                "hidden-pages",
-                "amber" if hidden.number else None,
-                hidden.number,
-                f"{lists} on pages that only a script or a form requests, for example {hidden.example}: archiver runs "
-                "no scripts and sends no forms, so older posts may be missing. Look for a sitemap, archive, feed or "
-                "API that lists them, and crawl its address.",
-            ),
-            (
-                "untaken",
-                untaken_level,
-                untaken.number,
-                f"{pages} not stored (rule {content.untaken_rule!r}), for example {untaken.example}: 'archiver why "
-                f"URL' shows what was read, 'archiver reextract {site} --pages' judges them again, and 'archiver sites "
-                f"rules {site} --set FILE' takes a rule 'post' that says what marks a post.",
-            ),
-            (
-                "undated",
-                "amber" if is_undated else None,
-                undated.number,
-                f"{undated.number:,} pages that its lists show as entries have no date or other mark of a post, so "
-                f"they were not stored, for example {undated.example}: if they are posts, 'archiver sites rules {site} "
-                "--set' takes a rule that says where their date is; or crawl the address of a feed that lists them.",
-            ),
-            (
-                "unlisted",
-                "amber" if unlisted.number else None,
-                unlisted.number,
-                f"{posts} no longer listed, for example {unlisted.example}, and may be gone: the site sends the same "
-                "page for every address, so archiver cannot know. Open it in a browser; the archive keeps it either "
-                "way.",
-            ),
+def _judge_missing_fields(content: SiteContent, site: str) -> Iterator[HealthFinding]:
+    """Yields a finding if many articles have neither text nor a picture, and one if many have no date."""
+    if content.empty >= _AT_LEAST and content.empty > _SHARED_VALUE_LIMITS["body"] * content.articles:
+        yield HealthFinding(
+            "empty-body",
+            "red" if 2 * content.empty > content.articles else "amber",
+            f"{content.empty:,} of {content.articles:,} articles have neither text nor a picture, for example "
+            f"{content.empty_example}: 'archiver show URL --evidence' shows what was read; if the page has text, "
+            f"'archiver sites rules {site} --set' takes a rule that says where it is.",
+            figure=content.empty / content.articles,
         )
-    )
+    if content.dateless >= _SEVERAL and content.dateless >= _DATELESS * content.articles:
+        yield HealthFinding(
+            "no-date",
+            "amber" if content.dateless < content.articles else "green",  # a site may show no dates at all
+            f"{content.dateless:,} of {content.articles:,} articles have no date of publication, for example "
+            f"{content.dateless_example}: 'archiver show URL --evidence' shows what was read; if the page shows one, "
+            f"'archiver sites rules {site} --set' takes a rule that says where it is.",
+            figure=content.dateless / content.articles,
+        )
 
 
-def _judge_articles(content: SiteContent, site: str) -> Iterator[HealthFinding]:
-    """Yields a finding if many articles have neither text nor a picture, one if many have no date, and one if the texts
-    of many contain the titles or teasers of others.
+def _judge_mixed(content: SiteContent, site: str) -> HealthFinding | None:
+    """Returns a finding if the texts of a fifth of the articles, and at least five, contain the titles or teasers of
+    other articles; otherwise None.
     """
-    empty, dateless, mixed, articles = content.empty, content.dateless, content.mixed, max(content.articles, 1)
-    is_empty = empty.number >= _AT_LEAST and empty.number > _SHARED_VALUE_LIMITS["body"] * articles
-    is_dateless = dateless.number >= max(_SEVERAL, _DATELESS * articles)
-    is_mixed = mixed.number >= max(_SEVERAL, _MIXED * content.compared)
-    rule = f"'archiver sites rules {site} --set' takes a rule that says where it is."
-    return _as_findings(
-        (
-            (
-                "empty-body",
-                ("red" if 2 * empty.number > articles else "amber") if is_empty else None,
-                empty.number / articles,
-                f"{empty.number:,} of {articles:,} articles have neither text nor a picture, for example "
-                f"{empty.example}: 'archiver show URL --evidence' shows what was read; if the page has text, {rule}",
-            ),
-            (
-                "no-date",  # a site may show no dates at all
-                ("amber" if dateless.number < articles else "green") if is_dateless else None,
-                dateless.number / articles,
-                f"{dateless.number:,} of {articles:,} articles have no date of publication, for example "
-                f"{dateless.example}: 'archiver show URL --evidence' shows what was read; if the page shows one, "
-                f"{rule}",
-            ),
-            (
-                "mixed-body",
-                "amber" if is_mixed else None,
-                mixed.number / max(content.compared, 1),
-                f"{mixed.number:,} of the newest {content.compared:,} articles contain titles or teasers of others, "
-                f"for example {mixed.example}: probably the page's list of other posts was read as text. 'archiver "
-                f"sites rules {site} --set' takes a rule that says where the text is or what to drop from it, and "
-                f"'archiver reextract {site}' applies it to the stored captures.",
-            ),
-        )
+    if content.mixed < max(_SEVERAL, _MIXED * content.compared):
+        return None
+    return HealthFinding(
+        "mixed-body",
+        "amber",
+        f"{content.mixed:,} of the newest {content.compared:,} articles contain titles or teasers of others, for "
+        f"example {content.mixed_example}: probably the page's list of other posts was read as text. "
+        f"'archiver sites rules {site} --set' takes a rule that says where the text is or what to drop from it, and "
+        f"'archiver reextract {site}' applies it to the stored captures.",
+        figure=content.mixed / content.compared,
     )
 
 
@@ -850,7 +784,7 @@ def _check_no_posts(known: HealthInputs, runs: Sequence[JudgedRun], now: datetim
     """
     content = known.content
     is_complete = runs[0].outcome == "finished" and not runs[0].reason
-    if not is_complete or known.closed or content.articles or known.days or content.scripts.number:
+    if not is_complete or known.closed or content.articles or known.days or content.script_pages:
         return
     if any(run.measured.articles or run.measured.posts for run in runs):
         return
@@ -858,9 +792,9 @@ def _check_no_posts(known: HealthInputs, runs: Sequence[JudgedRun], now: datetim
     dead = f"the server has no page at {count_noun(gone, 'address', 'addresses')} that feeds, sitemaps or links give"
     led = f"{dead}, and no other one led to a post" if gone else "no feed, sitemap, API or link led to a post"
     outside = (
-        f" {count_noun(content.outside.number, 'link')} of its lists lead out of the folder that is crawled, for "
-        f"example {content.outside.example}: if these are the posts, crawl an address above both."
-        if content.outside.number
+        f" {count_noun(content.outside, 'link')} of its lists lead out of the folder that is crawled, for example "
+        f"{content.outside_example}: if these are the posts, crawl an address above both."
+        if content.outside
         else ""
     )
     yield HealthFinding(
@@ -873,6 +807,15 @@ def _check_no_posts(known: HealthInputs, runs: Sequence[JudgedRun], now: datetim
         f"'archiver sites rules {known.site} --set FILE' takes a rule 'post' that says what marks a post, and "
         f"'archiver reextract {known.site} --pages' then judges them again.",
     )
+
+
+def _level_of_pages(pages: int, content: SiteContent) -> Level:
+    """Returns the level of a finding about this many pages: red if there are more of them than articles; amber if they
+    are at least five, and at least 2% of the site's pages; otherwise green.
+    """
+    if pages > content.articles:
+        return "red"
+    return "amber" if pages >= max(_SEVERAL, _SMALL * content.pages) else "green"
 
 
 _UNSTORED, _UNSTORED_MANY = 0.02, 0.2
@@ -895,6 +838,78 @@ def _check_entries(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime
         f"'archiver sites rules {known.site} --set FILE' takes a rule 'post' that says what marks a post, and "
         f"'archiver reextract {known.site} --pages' judges the stored pages again.",
         figure=found.unstored / found.shown,
+    )
+
+
+def _judge_untaken(content: SiteContent, site: str) -> HealthFinding | None:
+    """Returns a finding if pages that look like posts were not stored: red if these are more than the articles, amber
+    if they are at least 2% as many. Even one page counts, since it may be a post that is lost.
+    """
+    if not content.untaken or content.untaken < _SMALL * content.articles:
+        return None
+    pages = count_noun(content.untaken, "page looks like a post but was", "pages look like posts but were")
+    return HealthFinding(
+        "untaken",
+        "red" if content.untaken > content.articles else "amber",
+        f"{pages} not stored (rule {content.untaken_rule!r}), for example {content.untaken_example}: "
+        f"'archiver why URL' shows what was read, 'archiver reextract {site} --pages' judges them again, and "
+        f"'archiver sites rules {site} --set FILE' takes a rule 'post' that says what marks a post.",
+        figure=content.untaken,
+    )
+
+
+def _judge_undated(content: SiteContent, site: str) -> HealthFinding | None:
+    """Returns a finding if the site's listings show more entries without a date than the site has articles, because
+    posts without dates are not recognized as posts; otherwise None.
+    """
+    if content.undated < _SEVERAL or content.undated <= content.articles:
+        return None
+    return HealthFinding(
+        "undated",
+        "amber",
+        f"{content.undated:,} pages that its lists show as entries have no date or other mark of a post, so they were "
+        f"not stored, for example {content.undated_example}: if they are posts, 'archiver sites rules {site} --set' "
+        "takes a rule that says where their date is; or crawl the address of a feed that lists them.",
+        figure=content.undated,
+    )
+
+
+def _judge_script_pages(content: SiteContent) -> HealthFinding | None:
+    empty, level = content.script_pages, _level_of_pages(content.script_pages, content)
+    if level == "green":
+        return None
+    return HealthFinding(
+        "javascript",
+        level,
+        f"{empty:,} of {content.pages:,} pages have no text without JavaScript, for example {content.script_example}: "
+        "archiver runs no scripts. Look for a feed with full texts or an API that the site does not declare, and crawl "
+        'its address; see docs/crawl.md, "Pages that need JavaScript".',
+        figure=empty,
+    )
+
+
+def _judge_hidden_pages(content: SiteContent) -> HealthFinding:
+    lists = "A list continues" if content.hidden == 1 else f"{content.hidden:,} lists continue"
+    return HealthFinding(
+        "hidden-pages",
+        "amber",
+        f"{lists} on pages that only a script or a form requests, for example {content.hidden_example}: archiver runs "
+        "no scripts and sends no forms, so older posts may be missing. Look for a sitemap, archive, feed or API that "
+        "lists them, and crawl its address.",
+        figure=content.hidden,
+    )
+
+
+def _judge_unlisted(content: SiteContent) -> HealthFinding | None:
+    if not content.unlisted:
+        return None
+    which = "A post is" if content.unlisted == 1 else f"{content.unlisted:,} posts are"
+    return HealthFinding(
+        "unlisted",
+        "amber",
+        f"{which} no longer listed, for example {content.unlisted_example}, and may be gone: the site sends the same "
+        "page for every address, so archiver cannot know. Open it in a browser; the archive keeps it either way.",
+        figure=content.unlisted,
     )
 
 

@@ -51,58 +51,53 @@ class RepeatedValue:
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
-    """The number of certain pages or articles, and the URL of one of them; "" if there are none."""
-
-    number: int = 0
-    example: str = ""
-
-    @classmethod
-    def of(cls, urls: Sequence[str]) -> Sample:
-        return cls(len(urls), min(urls, default=""))
-
-
-_NONE = Sample()
-
-
-@dataclass(frozen=True, slots=True)
 class SiteContent:
-    """The content of a site's newest articles (at most SAMPLE; `articles` is their number) and of its pages.
+    """The content of a site's newest articles (at most SAMPLE; `articles` is their number) and of its pages. The fields
+    ending in `_example` are URLs.
 
     - `repeated`: for each field in OWN_TEXTS, its most frequent value, if at least two articles have it. Bodies count
       only if they are shorter than SHORT_BODY.
-    - `empty`: the articles with neither text nor a picture.
-    - `dateless`: the articles without a date of publication.
-    - `scripts`: those of the `pages` that were fetched that have no content unless scripts run.
-    - `untaken`: the pages that look like the posts of the site but were not stored as posts, most of them because of
-      the rule `untaken_rule`.
-    - `undated`: the pages that listings show as entries, but that show no sign of being posts.
-    - `hidden`: the lists that continue on pages which archiver cannot request, if these lists show most posts that are
-      known, and no sitemap or API lists the posts.
-    - `unlisted`: the posts that may be gone, because their sources no longer list them, and their pages cannot show
-      whether they are gone.
+    - `empty`: the number of articles with neither text nor a picture.
+    - `dateless`: the number of articles without a date of publication.
+    - `script_pages`: how many of the `pages` that were fetched have no content unless scripts run.
+    - `untaken`: the number of pages that look like the posts of the site but were not stored as posts, most of them
+      because of the rule `untaken_rule`.
+    - `undated`: the number of pages that listings show as entries, but that show no sign of being posts.
+    - `hidden`: the number of lists that continue on pages which archiver cannot request, if these lists show most posts
+      that are known, and no sitemap or API lists the posts.
+    - `unlisted`: the number of posts that may be gone, because their sources no longer list them, and their pages
+      cannot show whether they are gone.
     - `held`: the pages whose new state is not stored until it is confirmed. Those held longest come first.
     - `failed`: the fields of its articles for which page objects failed.
-    - `outside`: the addresses on the site's host, to which its lists link, outside the folder that is crawled.
-    - `mixed`: those of the newest articles (`compared` is their number) that contain the titles or teasers of others.
+    - `outside`: how many addresses on the site's host, to which its lists link, are outside the folder that is crawled.
+    - `mixed`: how many of the newest articles (`compared` is their number) contain the titles or teasers of others.
     """
 
     articles: int = 0
     repeated: tuple[RepeatedValue, ...] = ()
-    empty: Sample = _NONE
-    dateless: Sample = _NONE
+    empty: int = 0
+    empty_example: str = ""
+    dateless: int = 0
+    dateless_example: str = ""
     pages: int = 0
-    scripts: Sample = _NONE
-    untaken: Sample = _NONE
+    script_pages: int = 0
+    script_example: str = ""
+    untaken: int = 0
     untaken_rule: str = ""
-    undated: Sample = _NONE
-    unlisted: Sample = _NONE
+    untaken_example: str = ""
+    undated: int = 0
+    undated_example: str = ""
+    unlisted: int = 0
+    unlisted_example: str = ""
     held: tuple[HeldPage, ...] = ()
     failed: tuple[PageObjectUse, ...] = ()
-    mixed: Sample = _NONE
+    mixed: int = 0
     compared: int = 0
-    hidden: Sample = _NONE
-    outside: Sample = _NONE
+    mixed_example: str = ""
+    hidden: int = 0
+    hidden_example: str = ""
+    outside: int = 0
+    outside_example: str = ""
 
 
 def read_site_content(db: Database, site: str, site_id: int) -> SiteContent:
@@ -111,61 +106,75 @@ def read_site_content(db: Database, site: str, site_id: int) -> SiteContent:
     """
     newest = db.execute(
         f"select url, published is null, {', '.join(_column(name) for name in OWN_TEXTS)} from articles "
-        f"where site = ? and {_IS_SHOWN} order by published desc limit ?",
+        "where site = ? and gone_at is null and id not in (select article_id from withdrawn_articles) "
+        "order by published desc limit ?",
         [site, SAMPLE],
     ).fetchall()
-    articles = [(url, dict(zip(OWN_TEXTS, values, strict=True))) for url, _, *values in newest]
+    articles = [
+        _Article(url, bool(is_dateless), dict(zip(OWN_TEXTS, values, strict=True)))
+        for url, is_dateless, *values in newest
+    ]
+    dateless = [one.url for one in articles if one.is_dateless]
+    empty = [one.url for one in articles if not (one.texts["body"] or one.texts["image"])]
+    script_pages, script_example = db.execute(
+        f"select count(*), min(url) from pages where site_id = ? and rule = '{NEEDS_JAVASCRIPT}'", [site_id]
+    ).fetchone()
+    undated, undated_example = db.execute(
+        "select count(*), min(p.url) from pages p where p.site_id = ? and p.outcome = 'not-article' and p.rule = ? "
+        "and exists (select 1 from page_discoveries d where d.page_id = p.id and d.source = 'listing')",
+        [site_id, UNDATED],
+    ).fetchone()
+    untaken = [one for one in untaken_pages(db, site_id) if not is_declared(one.rule)]
     texts = db.execute(
         "select url, title, description, substr(body, 1, ?) from articles where site = ? and body <> '' "
-        f"and {_IS_SHOWN} order by published desc limit ?",
+        "and gone_at is null and id not in (select article_id from withdrawn_articles) "
+        "order by published desc limit ?",
         [_MAX_TEXT, site, _TEXTS],
     ).fetchall()
-    untaken = [one for one in untaken_pages(db, site_id) if not is_declared(one.rule)]
+    mixed = _with_paragraphs_of_others(texts)
     return SiteContent(
-        articles=len(articles),
-        repeated=tuple(_repeated_values(articles)),
-        empty=Sample.of([url for url, values in articles if not (values["body"] or values["image"])]),
-        dateless=Sample.of([url for url, is_dateless, *_ in newest if is_dateless]),
-        pages=_count_pages(db, site_id),
-        scripts=_sample_pages(db, site_id, "p.rule = ?", NEEDS_JAVASCRIPT),
-        untaken=Sample(sum(one.pages for one in untaken), untaken[0].example) if untaken else _NONE,
-        untaken_rule=untaken[0].rule if untaken else "",
-        undated=_sample_pages(
-            db, site_id, f"p.outcome = 'not-article' and p.rule = ? and {_FOUND_BY.format('listing')}", UNDATED
-        ),
-        unlisted=Sample(*unlisted_posts(db, site_id)),
-        held=tuple(one for one in held_pages(db, site_id) if one.rule not in _REPORTED_ELSEWHERE),
-        failed=tuple(page_object_uses(db, site, only_failed=True)),
-        mixed=Sample.of(_with_paragraphs_of_others(texts)),
-        compared=len(texts),
-        hidden=_lists_with_hidden_pages(db, site_id),
-        outside=_sample_pages(
-            db, site_id, f"p.outcome = 'out-of-scope' and p.rule = ? and {_FOUND_BY.format('link')}", SCOPE
-        ),
+        len(articles),
+        tuple(_repeated_values(articles)),
+        len(empty),
+        min(empty, default=""),
+        len(dateless),
+        min(dateless, default=""),
+        _count_pages(db, site_id),
+        script_pages,
+        script_example or "",
+        sum(one.pages for one in untaken),
+        untaken[0].rule if untaken else "",
+        untaken[0].example if untaken else "",
+        undated,
+        undated_example or "",
+        *unlisted_posts(db, site_id),
+        tuple(one for one in held_pages(db, site_id) if one.rule not in _REPORTED_ELSEWHERE),
+        tuple(page_object_uses(db, site, only_failed=True)),
+        len(mixed),
+        len(texts),
+        min(mixed, default=""),
+        *_lists_with_hidden_pages(db, site_id),
+        *_links_outside(db, site_id),
     )
 
 
-_IS_SHOWN = "gone_at is null and id not in (select article_id from withdrawn_articles)"
-_FOUND_BY = "exists (select 1 from page_discoveries d where d.page_id = p.id and d.source = '{}')"
-
-
-def _sample_pages(db: Database, site_id: int, condition: str, rule: str) -> Sample:
-    """Returns the pages of a site that fulfil an SQL condition, whose parameter is `rule`."""
-    return Sample(
-        *db.execute(
-            f"select count(*), coalesce(min(p.url), '') from pages p where p.site_id = ? and {condition}",
-            [site_id, rule],
-        ).fetchone()
-    )
+def _links_outside(db: Database, site_id: int) -> tuple[int, str]:
+    """Returns how many addresses outside the site's folder its lists link to, and the first of them."""
+    count, example = db.execute(
+        "select count(*), coalesce(min(p.url), '') from pages p where p.site_id = ? and p.outcome = 'out-of-scope' "
+        "and p.rule = ? and exists (select 1 from page_discoveries d where d.page_id = p.id and d.source = 'link')",
+        [site_id, SCOPE],
+    ).fetchone()
+    return int(count), str(example)
 
 
 _REPORTED_ELSEWHERE = GONE_RULES | {HoldRule.REJECTED}
 _IS_POST = "p.site_id = :site and p.kind = 'post' and p.outcome in ('archived', 'unchanged')"
 
 
-def _lists_with_hidden_pages(db: Database, site_id: int) -> Sample:
-    """Returns the lists with further pages that cannot be requested; none if most posts were found elsewhere, or if a
-    sitemap or API lists nearly all of them.
+def _lists_with_hidden_pages(db: Database, site_id: int) -> tuple[int, str]:
+    """Returns the number of lists with further pages that cannot be requested, and the URL of one of them. Returns
+    (0, "") if most posts were found elsewhere, or if a sitemap or API lists nearly all of them.
     """
     lists = db.execute(
         "select url, coalesce(listed, '') from pages where site_id = ? and kind = 'listing' "
@@ -173,7 +182,7 @@ def _lists_with_hidden_pages(db: Database, site_id: int) -> Sample:
         [site_id, HIDDEN_PAGES],
     ).fetchall()
     if not lists:
-        return _NONE
+        return 0, ""
     entries = {int(number) for _, listed in lists for number in listed.split(",") if number}
     values = {"site": site_id, "entries": json.dumps(sorted(entries))}
     posts, shown, declared = db.execute(
@@ -183,8 +192,8 @@ def _lists_with_hidden_pages(db: Database, site_id: int) -> Sample:
         values,
     ).fetchone()
     if 2 * shown < posts or declared >= _NEARLY_ALL * max(1, posts):
-        return _NONE
-    return Sample(len(lists), lists[0][0])
+        return 0, ""
+    return len(lists), lists[0][0]
 
 
 def _with_paragraphs_of_others(articles: Sequence[tuple[str, str | None, str | None, str]]) -> list[str]:
@@ -207,6 +216,15 @@ def _with_paragraphs_of_others(articles: Sequence[tuple[str, str | None, str | N
     return found
 
 
+@dataclass(frozen=True, slots=True)
+class _Article:
+    """The URL of an article, and its values for the fields in OWN_TEXTS. A long body is cut to its beginning."""
+
+    url: str
+    is_dateless: bool
+    texts: dict[str, str | None]
+
+
 def _column(name: str) -> str:
     return f"substr(body, 1, {SHORT_BODY})" if name == "body" else name
 
@@ -223,14 +241,13 @@ def _count_pages(db: Database, site_id: int) -> int:
     )
 
 
-def _repeated_values(articles: Sequence[tuple[str, dict[str, str | None]]]) -> Iterator[RepeatedValue]:
-    """Yields the most frequent value of each field. `articles` are the URL and the values of each."""
+def _repeated_values(articles: Sequence[_Article]) -> Iterator[RepeatedValue]:
     for name in OWN_TEXTS:
         urls: dict[str, list[str]] = {}
-        for url, values in articles:
-            value = values[name]
+        for one in articles:
+            value = one.texts[name]
             if value and (name != "body" or len(value) < SHORT_BODY):
-                urls.setdefault(value, []).append(url)
+                urls.setdefault(value, []).append(one.url)
         value, shared = max(urls.items(), key=lambda item: len(item[1]), default=("", []))
         if len(shared) > 1:
             yield RepeatedValue(name, value, len(shared), min(shared))
@@ -297,7 +314,8 @@ def _count_online(db: Database, site: str, day: str) -> int:
     """Returns the number of posts of a day that are neither gone nor withdrawn. This reads each of these posts."""
     return int(
         db.execute(
-            f"select count(*) from articles where site = ? and published >= ? and published < ? and {_IS_SHOWN}",
+            "select count(*) from articles where site = ? and published >= ? and published < ? and gone_at is null "
+            "and id not in (select article_id from withdrawn_articles)",
             [site, day, f"{day}~"],
         ).fetchone()[0]
     )
@@ -316,12 +334,14 @@ def _count_new(db: Database, site: str, site_id: int, now: datetime) -> tuple[Co
     since = stamp(now - _NEW)
     rows = db.execute(
         "select substr(published, 1, 10), url, first_seen from articles where site = ? and published >= ? "
-        f"and published < ? and first_seen > ? and {_IS_SHOWN}",
+        "and published < ? and first_seen > ? and gone_at is null "
+        "and id not in (select article_id from withdrawn_articles)",
         [site, since[:10], _tomorrow(now), whole],
     ).fetchall()
     rows += db.execute(
         "select substr(first_seen, 1, 10), url, first_seen from (select * from articles where site = ? "
-        f"and published is null order by id desc limit ?) where first_seen > max(?, ?) and {_IS_SHOWN}",
+        "and published is null order by id desc limit ?) where first_seen > max(?, ?) and gone_at is null "
+        "and id not in (select article_id from withdrawn_articles)",
         [site, _MOST_UNDATED, since, whole],
     ).fetchall()
     for day, url, _ in rows:
@@ -416,7 +436,8 @@ def read_deletions(db: Database, site_id: int, now: datetime) -> Deletions:
     if not rows and not held:
         return Deletions()
     (online,) = db.execute(
-        f"select count(*) from articles where site = (select name from sites where id = ?) and {_IS_SHOWN}",
+        "select count(*) from articles where site = (select name from sites where id = ?) and gone_at is null "
+        "and id not in (select article_id from withdrawn_articles)",
         [site_id],
     ).fetchone()
     redirected = [(url, target) for url, rule, target in held if rule == HoldRule.REDIRECTED]
