@@ -15,7 +15,7 @@ WORKDIR /archive
 VOLUME /archive
 STOPSIGNAL SIGTERM
 # For the scheduler, which sets the time of this file every 20 seconds. Other commands have no such sign: run them with
-# --no-healthcheck, or with a check of their own, as the service `web` of `archiver schedule --docker` does.
+# --no-healthcheck, or with a check of their own, as the service `web` of `archiver schedule --print docker` does.
 HEALTHCHECK --interval=1m --timeout=10s --start-period=2m CMD find /archive/.archive.db.scheduler -mmin -3 | grep -q .
 ENTRYPOINT ["archiver"]
 CMD ["schedule"]

@@ -45,15 +45,12 @@ TABLES = {
     "runs": "One row a crawl of a site: what it did, and run statistics (`statistics`, JSON: "
     "[operate.md](operate.md)). `outcome` is finished, waiting (the host asked for a pause, or its "
     "robots.txt cannot be read), interrupted or failed.",
-    "response_counts": "The number of responses of all runs that ended, by HTTP status. Removing a site "
-    "does not lower it.",
     "site_health": "The health of each site as last judged, `since` when, and the findings (JSON); `accepted` are "
     "findings that a person acknowledged, with when, level and figure. See [operate.md](operate.md).",
-    "faults": "What each notification channel knows of each finding of a site (`site` is empty for the archive), until "
-    "the finding is over and its end was sent: since when and in which runs it was there, the worst level that was "
-    "sent, and what is to be sent. See [operate.md](operate.md#notifications).",
-    "notifications": "Messages about changes of health (JSON), one row for each channel and, where a policy has "
-    "recipients of its own, `policy`; `digest` (JSON) is the table of sites of a digest. `outcome` is due, sent or "
+    "faults": "What people have been told of each finding of a site (`site` is empty for the archive), until the "
+    "finding is over and its end was sent: since when and in which runs it was there, and the worst level that was "
+    "sent. See [operate.md](operate.md#notifications).",
+    "notifications": "Messages about changes of health (JSON), one row for each channel. `outcome` is due, sent or "
     "failed, `reason` why.",
     "captures": "One row a stored response: where its WARC record is, `warc_file` relative to the archive's folder. "
     "An imported one has the import (`import_id`) and the article that it shows (`article_id`); "

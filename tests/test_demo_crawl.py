@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from archiver.archive import Archive
-from archiver.demo.demo_blog import Demo, Theme, serve
+from archiver.demo.demo_blog import Demo, serve
 from archiver.markup.text_marks import images_of, unpack_marks
 from tests.processes import run, without_proxies
 from tests.spiders import crawling
@@ -41,12 +41,11 @@ def rows(archive: Path, query: str) -> list[Any]:
         return db.execute(query).fetchall()
 
 
-@pytest.fixture(scope="module", params=["classic", "block"])
-def crawled(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Demo, Path]]:
+@pytest.fixture(scope="module")
+def crawled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Demo, Path]]:
     """Crawl the blog's first edition once. The tests only read the archive, except the last one, which crawls again."""
-    theme: Theme = request.param
-    archive = tmp_path_factory.mktemp(theme) / "archive.db"
-    with serve(0, theme=theme) as demo:
+    archive = tmp_path_factory.mktemp("demo") / "archive.db"
+    with serve(0) as demo:
         crawl(demo.url, archive)
         yield demo, archive
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shlex
 import sqlite3
-from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import replace
@@ -20,23 +19,17 @@ from archiver.cli.shared_options import DEFAULT_ARCHIVE
 from archiver.cli.terminal_output import count_noun, format_time, open_output, print_json, print_lines, styled_line
 from archiver.errors import ArchiverError
 from archiver.health.health_report_metrics_and_probe import OverallHealth, format_metrics, health_as_json, judge_all
-from archiver.health.notification_messages_and_channels import (
-    find_unused_tags,
-    make_all_channels,
-    notify,
-    send_test_messages,
-)
+from archiver.health.notification_messages_and_channels import make_channels, notify, send_test_messages
 from archiver.health.site_health_rules import CONTENT_CODES, Health, HealthFinding, Level
 from archiver.health.stored_health_inputs_and_accepted_findings import accept_findings_of, read_health, read_move_advice
-from archiver.items import format_degrees
 from archiver.maintenance.partial_check_and_damage_causes import find_current_damage
 from archiver.sites.archiver_toml import config_file, effective_settings, load_config
-from archiver.storage.archive_opening import open_archive, opened
+from archiver.storage.archive_opening import opened
 from archiver.storage.backup_and_check_records import BackupRecord, read_backups
 from archiver.storage.disk_and_database_errors import environment_error
 from archiver.storage.locks import scheduler_process
 from archiver.storage.run_records import Counts
-from archiver.storage.site_records import Mute, find_site, read_mute
+from archiver.storage.site_records import Mute, find_site, list_sites, read_mute
 from archiver.storage.transactions import writing
 
 # Health, also as exit codes for monitoring.
@@ -131,19 +124,15 @@ def show_deliveries(archive: str, *, trial: bool) -> int:
     --try-notify. Prints the result per channel. Returns 1 if a message was not sent or no channel is configured,
     otherwise 0.
     """
-    with opened(archive, read_only=True) as db:
-        unused = find_unused_tags(db, load_config().notify)
-    if not make_all_channels(load_config().notify):
+    if not make_channels(load_config().notify):
         click.echo(f"No notifications are configured in {config_file()}; docs/operate.md shows how.", err=True)
         return 1
     sent = send_test_messages(archive) if trial else notify(Path(archive))
     for channel, failure in sent:
         click.echo(f"{channel}: {failure or 'sent'}", err=bool(failure))
-    for policy, tag in unused if trial else ():
-        click.echo(f"{policy}: no site has the tag {tag!r} ('archiver sites tag' adds it)", err=True)
     if not sent:
-        click.echo("Nothing to send: nothing has changed, or archiver.toml delays the notifications.")
-    return 1 if any(failure for _, failure in sent) or (trial and unused) else 0
+        click.echo("Nothing to send: nothing has changed.")
+    return 1 if any(failure for _, failure in sent) else 0
 
 
 def has_unusable_content(health: dict[str, Any]) -> bool:
@@ -297,59 +286,24 @@ def _format_held(result: dict[str, Any]) -> str:
     )
 
 
-def note_missing_posts(archive: str, site: str, outcome: str) -> list[str]:
-    """Returns a line (in a list) that says that none of a site's pages is a post. Returns [] if there are posts, if the
-    crawl did not finish (`outcome` is the outcome of its run), or if it read only a few pages.
-    """
-    if outcome != "finished":
-        return []
-    try:
-        db = open_archive(archive, read_only=True)
-    except ArchiverError:
-        return []
-    try:
-        read, example = db.execute(
-            "select count(*), min(p.url) from pages p join sites s on s.id = p.site_id where s.name = ? and "
-            "p.outcome = 'not-article' and p.kind in ('listing', 'page', 'other') and "
-            "not exists (select 1 from articles a where a.site = s.name)",
-            [site],
-        ).fetchone()
-    finally:
-        db.close()
-    return (
-        [
-            f"  none of the {read} pages of {site} is a post; 'archiver why URL' explains why, for example "
-            f"'archiver why {example}'"
-        ]
-        if read >= _FEW_PAGES
-        else []
-    )
-
-
 def note_posts_outside(archive: str, site: str) -> list[str]:
     """Returns a line (in a list) that says that a site without articles has posts outside its folder, and which crawl
     finds them. Returns [] if there are none.
     """
-    try:
-        db = open_archive(archive, read_only=True)
-    except ArchiverError:
-        return []
-    try:
+    with suppress(ArchiverError), opened(archive, read_only=True) as db:
         start, host, outside = db.execute(
             "select s.start_url, s.host, count(*) from pages p join sites s on s.id = p.site_id where s.name = ? and "
             "p.outcome = 'out-of-scope' and p.kind in ('post', 'unknown') and p.url like '%://' || s.host || '/%' and "
             "s.path <> '/' and not exists (select 1 from articles a where a.site = s.name)",
             [site],
         ).fetchone()
-    finally:
-        db.close()
-    if not outside:
-        return []
-    home = f"{start.partition('://')[0]}://{host}/"
-    return [
-        f"  {count_noun(outside, 'page')} of {host} that {site} lists {'is' if outside == 1 else 'are'} outside it: "
-        f"'archiver crawl {shlex.quote(home)}' crawls the whole host"
-    ]
+        if outside:
+            home = f"{start.partition('://')[0]}://{host}/"
+            return [
+                f"  {count_noun(outside, 'page')} of {host} that {site} lists {'is' if outside == 1 else 'are'} "
+                f"outside it: 'archiver crawl {shlex.quote(home)}' crawls the whole host"
+            ]
+    return []
 
 
 _SHOWN_BY_OUTCOME = ("failed", "waiting", "interrupted")
@@ -359,16 +313,10 @@ def read_health_after_crawl(archive: str, sites: Iterable[str]) -> dict[str, dic
     """Returns the health of each of these sites by name, as `archiver status --json` shows it; {} if the archive cannot
     be read.
     """
-    selected = set(sites)
-    try:
-        db = open_archive(archive, read_only=True)
-    except ArchiverError:
-        return {}
-    try:
-        rows = [row for row in list(db.query("select * from sites")) if row["name"] in selected]
+    with suppress(ArchiverError), opened(archive, read_only=True) as db:
+        rows = list_sites(db, set(sites))
         return {row["name"]: health_as_json(read_health(db, row, datetime.now(UTC))) for row in rows}
-    finally:
-        db.close()
+    return {}
 
 
 def read_advice_after_crawl(archive: str, sites: Iterable[str]) -> dict[str, str]:
@@ -376,17 +324,10 @@ def read_advice_after_crawl(archive: str, sites: Iterable[str]) -> dict[str, str
     archive cannot be read.
     """
     selected = set(sites)
-    if not selected:
-        return {}
-    try:
-        db = open_archive(archive, read_only=True)
-    except ArchiverError:
-        return {}
-    try:
-        rows = [row for row in list(db.query("select * from sites")) if row["name"] in selected]
+    with suppress(ArchiverError), opened(archive, read_only=True) as db:
+        rows = list_sites(db, selected) if selected else []
         return {row["name"]: advice for row in rows if (advice := read_move_advice(db, row))}
-    finally:
-        db.close()
+    return {}
 
 
 def format_health(health: dict[str, Any] | None) -> list[str]:
@@ -401,85 +342,17 @@ def format_health(health: dict[str, Any] | None) -> list[str]:
 
 
 def suggest_commands(archive: str, site: str, counts: Counts) -> list[str]:
-    """Returns lines with commands to try after a crawl of a site. After the first crawl, these are up to three searches
-    that find articles of the site; after a later one, the command that shows what the crawl changed. Returns [] if it
-    changed nothing.
+    """Returns lines with a command to try after a crawl of a site: how to search after the first one, how to see what
+    the crawl changed after a later one. Returns [] if it changed nothing.
     """
     if not (counts.new or counts.revised or counts.gone):
         return []
-    try:
-        db = open_archive(archive, read_only=True)
-    except ArchiverError:
-        return []
     options = "" if archive == DEFAULT_ARCHIVE else f" --archive {shlex.quote(archive)}"
-    try:
+    with suppress(ArchiverError), opened(archive, read_only=True) as db:
         last, has_earlier = db.execute(
             "select max(r.id), max(r.id) > min(iif(r.new > 0, r.id, null)) from runs r "
             "join sites s on s.id = r.site_id where s.name = ?",
             [site],
         ).fetchone()
-        if has_earlier:
-            return ["Try:", f"  archiver runs show {last}{options}"]
-        hints = [
-            _suggest_word(db, site),
-            _suggest_option(db, site, "category", "categories", "article_categories", "category_id"),
-            _suggest_option(db, site, "author", "authors", "article_authors", "author_id"),
-            _suggest_place(db, site),
-        ]
-        if not any(hints) and db.execute("select count(*) from sites").fetchone()[0] > 1:
-            hints[0] = f"--site {shlex.quote(site)}"
-    finally:
-        db.close()
-    chosen = [h for h in (hints[0], hints[3], hints[1], hints[2]) if h][:3]
-    return ["Try:", *(f"  archiver search {h}{options}" for h in chosen)] if chosen else []
-
-
-_LOOKED_AT = 500
-_SHORTEST = 4
-_COMMON = 0.3
-"""A word that occurs in more than this share of the articles is not suggested: it may be a stop word."""
-
-
-def _suggest_word(db: Any, site: str) -> str:
-    """Returns a word that occurs in several titles but not in most articles, quoted for a shell; "" if there is none,
-    as in an archive with one article.
-    """
-    from archiver.search.word_splitting import is_run_letter, split_into_words
-
-    rows = db.execute(
-        "select title, substr(body, 1, 20000) from articles where duplicate_of is null and site = ? "
-        "order by id desc limit ?",
-        [site, _LOOKED_AT],
-    ).fetchall()
-    titles: Counter[str] = Counter()
-    shown: dict[str, str] = {}
-    for title, _ in rows:
-        for word in {word.strip(".,:;!?\"'()[]") for word in (title or "").split()}:
-            folded = split_into_words(word)
-            if len(folded) == 1 and len(word) >= _SHORTEST and word.isalpha() and not is_run_letter(word[0]):
-                titles[folded[0]] += 1
-                shown.setdefault(folded[0], word)
-    candidates = sorted((word for word in titles if titles[word] > 1), key=lambda one: (-titles[one], -len(one), one))
-    texts = [{*split_into_words(title or ""), *split_into_words(body or "")} for title, body in rows if candidates]
-    for word in candidates[:20]:
-        if sum(word in text for text in texts) <= _COMMON * len(rows):
-            return shlex.quote(shown[word])
-    return ""
-
-
-def _suggest_option(db: Any, site: str, option: str, table: str, link: str, key: str) -> str:
-    row = db.execute(
-        f"select t.name from {table} t join {link} l on l.{key} = t.id join articles a on a.id = l.article_id "
-        "where a.site = ? group by t.id order by count(*) desc, t.name limit 1",
-        [site],
-    ).fetchone()
-    return f"--{option} {shlex.quote(row[0])}" if row else ""
-
-
-def _suggest_place(db: Any, site: str) -> str:
-    row = db.execute(
-        "select latitude, longitude from geotags g join articles a on a.id = g.article_id "
-        "where latitude is not null and role = 'content' and a.site = ? order by g.id limit 1",
-        [site],
-    ).fetchone()
-    return f"--near {format_degrees(*row)} --within 50" if row else ""
+        return ["Try:", f"  archiver runs show {last}{options}" if has_earlier else f"  archiver search WORDS{options}"]
+    return []

@@ -12,6 +12,12 @@ FORMER: dict[str, str] = {
     "search --by": "The period of a histogram is written --histogram month.",
     "searches digest": "'archiver searches run NAME' prints new results, and with --atom FILE writes them as a feed.",
     "search --plot": "'archiver serve' draws a histogram; --histogram with --csv or --json prints its numbers.",
+    "schedule --systemd": "'archiver schedule --print systemd > archiver.service' prints the unit.",
+    "schedule --cron": "'archiver schedule --print cron' prints the crontab.",
+    "schedule --docker": "'archiver schedule --print docker > compose.yaml' prints the compose file.",
+    "schedule --monitoring": "'archiver schedule --print alerts > archiver.rules.yml' prints the alert rules.",
+    "schedule --output": "'archiver schedule --print systemd > FILE' writes a file.",
+    "schedule -o": "'archiver schedule --print systemd > FILE' writes a file.",
 }
 """Maps a command with an option, or a subcommand, to a sentence that names the new way."""
 

@@ -12,10 +12,11 @@ import re
 import signal
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, TYPE_CHECKING, Any
 
 import click
@@ -81,8 +82,15 @@ def print_lines(*texts: Text | str) -> None:
             screen.print(shown)
 
 
-def print_table(headers: Sequence[str], rows: Iterable[Sequence[object]], numbers: Iterable[int] = ()) -> None:
-    """Prints a table; the columns in `numbers` (from 0) are right-aligned."""
+def print_table(
+    headers: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    numbers: Iterable[int] = (),
+    styles: Mapping[str, str] = MappingProxyType({}),
+) -> None:
+    """Prints a table; the columns in `numbers` (from 0) are right-aligned. `styles` maps values to their styles on a
+    terminal.
+    """
     cells = [
         [
             strip_control_characters("" if cell is None else f"{cell:,}" if isinstance(cell, int) else str(cell))
@@ -93,12 +101,13 @@ def print_table(headers: Sequence[str], rows: Iterable[Sequence[object]], number
     right = set(numbers)
     if sys.stdout.isatty():
         from rich.table import Table
+        from rich.text import Text
 
         grid = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
         for index, header in enumerate(headers):
             grid.add_column(header, justify="right" if index in right else "left", header_style="bold", overflow="fold")
         for row in cells:
-            grid.add_row(*row)
+            grid.add_row(*(Text(cell, styles.get(cell, "")) for cell in row))
         console().print(grid)
         return
     from rich.cells import cell_len

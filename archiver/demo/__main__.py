@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import click
 
 from archiver.demo.demo_blog import PORT, serve
@@ -17,22 +19,15 @@ from archiver.errors import ArchiverError
     show_default=True,
     help="2 is the blog some days later: two posts edited, one new, one moved, one deleted.",
 )
-@click.option(
-    "--theme",
-    type=click.Choice(["classic", "block"]),
-    default="classic",
-    show_default=True,
-    help="WordPress theme whose markup the pages have.",
-)
-def main(port: int, edition: int, theme: str) -> None:
+def main(port: int, edition: int) -> None:
     """Serve the demonstration blog on loopback.
 
     Example: python -m archiver.demo --edition 2
     """
     try:
-        with serve(port, edition=edition, theme="block" if theme == "block" else "classic") as demo:
+        with serve(port, edition=edition) as demo:
             click.echo(f"Serving edition {edition} of the demonstration blog at {demo.url}; stop it with Ctrl-C.")
-            demo.wait()
+            threading.Event().wait()
     except KeyboardInterrupt:
         pass
     except ArchiverError as error:

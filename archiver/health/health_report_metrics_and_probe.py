@@ -1,18 +1,14 @@
 """Health reports of the archive, of all its sites and of a trial crawl; the Prometheus metrics; and the probe, which
 tells whether the archive works at all.
 
-The metrics measure what an archive has done and how much disk space it uses: responses by HTTP status, failed
-notifications, bytes on disk, and when its scheduler was last active.
-
 The probe is so cheap that containers, load balancers and monitors can call it every few seconds. It ignores findings
 about sites.
 """
 
 from __future__ import annotations
 
-import os
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -41,84 +37,21 @@ from archiver.similar_words_and_plurals import count_noun
 from archiver.sites.archiver_toml import Config, load_config, unused_groups
 from archiver.sites.run_limits_quotas_and_blackouts import read_group_quotas
 from archiver.storage import Database
-from archiver.storage.article_counts import ArticleCounts, count_articles
+from archiver.storage.article_counts import count_articles
 from archiver.storage.backup_and_check_records import has_integrity_records, read_damages
 from archiver.storage.completeness import site_completeness
 from archiver.storage.crawl_schedule import Scheduled, Settings, scheduled_sites
 from archiver.storage.disk_and_database_errors import free_bytes
-from archiver.storage.full_text_index_and_saved_searches import index_folder
 from archiver.storage.host_files import find_host_file
 from archiver.storage.locks import last_heartbeat
 from archiver.storage.page_object_uses import page_object_uses
 from archiver.storage.pages_and_source_hints import moment
-from archiver.storage.run_records import count_responses, last_ended_runs, last_run
+from archiver.storage.run_records import last_ended_runs, last_run
 from archiver.storage.run_statistics import MeasuredRun
 from archiver.storage.site_records import Mute, read_mute
 from archiver.storage.site_rule_versions import rules_valid_at, rules_without_match
 from archiver.storage.site_tags import tags_in_use
 from archiver.storage.transactions import path_of
-
-_PARTS = {"warc": "warc", "log": "log"}
-
-
-@dataclass(frozen=True, slots=True)
-class ArchiveUsage:
-    """What an archive has done and how much disk space it uses.
-
-    - `responses`: the number of responses by HTTP status.
-    - `failed_notifications`: the number of failed attempts by channel.
-    - `bytes`, `files`: the size and number of files of each part of the archive (database, warc, index, log).
-    - `heartbeat`: when the scheduler's loop last ran; None if no scheduler has ever run.
-    """
-
-    responses: Mapping[str, int]
-    failed_notifications: Mapping[str, int]
-    bytes: Mapping[str, int]
-    files: Mapping[str, int]
-    heartbeat: datetime | None
-
-
-def read_usage(db: Database) -> ArchiveUsage:
-    """Reads the usage of an open archive, from its database and from the folders next to it."""
-    archive = path_of(db)
-    sizes = {
-        "database": [_size_of(archive), _size_of(archive.with_name(archive.name + "-wal"))],
-        "index": list(_sizes_in(index_folder(archive))),
-        **{part: list(_sizes_in(archive.parent / folder)) for part, folder in _PARTS.items()},
-    }
-    return ArchiveUsage(
-        count_responses(db),
-        dict(
-            db.execute(
-                "select channel, sum(attempts - (outcome = 'sent')) from notifications group by 1 order by 1"
-            ).fetchall()
-        ),
-        {part: sum(found) for part, found in sizes.items()},
-        {part: sum(1 for size in found if size) for part, found in sizes.items()},
-        last_heartbeat(archive),
-    )
-
-
-def _sizes_in(folder: Path) -> Iterator[int]:
-    """Yields the size of each file in a folder; nothing if the folder does not exist."""
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                try:
-                    if entry.is_file(follow_symlinks=False):
-                        yield entry.stat(follow_symlinks=False).st_size
-                except FileNotFoundError:
-                    continue  # the file was deleted meanwhile
-    except (FileNotFoundError, NotADirectoryError):
-        return
-
-
-def _size_of(file: Path) -> int:
-    try:
-        return file.stat().st_size
-    except FileNotFoundError:
-        return 0
-
 
 # The health of the archive itself: disk space, and whether due sites are crawled. Pure.
 
@@ -305,7 +238,7 @@ def judge_all(
     config = load_config()
     safety = read_safety(db)
     unsafe = list(judge_safety(safety, config.maintenance, now)) if safety else []
-    channels = find_failing_channels(db, config.notify.channel_names())
+    channels = find_failing_channels(db, config.notify.channels)
     causes = read_common_causes(db, now)
     quotas = read_group_quotas(db, config, now)
     next_crawls = tuple(quotas.postpone(one) for one in scheduled_sites(db, now, settings))
@@ -387,174 +320,61 @@ def health_as_json(health: Health, mute: Mute | None = None) -> dict[str, Any]:
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 VALUES: dict[Level, int] = {"green": 0, "amber": 1, "red": 2, "unknown": 3}
-_COUNTS = (
-    ("new_articles", "new", "New articles of"),
-    ("requests", "requests", "Requests of"),
-    ("received_bytes", "bytes", "Bytes received by"),
-    ("failed", "failed", "Pages failed in"),
-)
-Labels = dict[str, str]
+_METRICS = {
+    "archiver_info": "The program that reports these metrics.",
+    "archiver_health": "The archive and all its sites: 0 green, 1 amber, 2 red.",
+    "archiver_disk_free_bytes": "Bytes free on the archive's disk.",
+    "archiver_sites": "Sites of the archive.",
+    "archiver_scheduler_heartbeat_timestamp_seconds": "When the loop of the scheduler last ran.",
+    "archiver_finding": "Findings: 0 information, 1 amber, 2 red; those without a site concern the archive.",
+    "archiver_site_health": "0 green, 1 amber, 2 red, 3 never crawled.",
+    "archiver_site_articles": "Articles of the site.",
+    "archiver_site_new_articles": "Articles of the site that were first seen in the last seven days.",
+    "archiver_site_due_timestamp_seconds": "When the site is due next.",
+    "archiver_site_run_timestamp_seconds": "When the site's last run ended, with its outcome.",
+    "archiver_site_run_failed": "Pages failed in the site's last run.",
+}
+"""The metrics, all of them gauges, with their descriptions. Times are Unix seconds in UTC."""
 _ESCAPED = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
 
 
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """A metric family in the Prometheus text format. The name of a counter ends in _total; a metric with quantiles is a
-    summary; any other is a gauge.
-    """
-
-    name: str
-    doc: str
-    values: list[tuple[Labels, float]]
-
-    def lines(self) -> Iterator[str]:
-        if self.values:
-            yield f"# HELP {self.name} {self.doc}"
-            yield f"# TYPE {self.name} {self._type}"
-            yield from (f"{self.name}{_format_labels(labels)} {value:.10g}" for labels, value in self.values)
-
-    @property
-    def _type(self) -> str:
-        if self.name.endswith("_total"):
-            return "counter"
-        return "summary" if "quantile" in self.values[0][0] else "gauge"
-
-
 def format_metrics(db: Database, found: OverallHealth, version: str) -> str:
-    """Returns all metrics in the Prometheus text format. `version` is the version of this program. Times are Unix
-    seconds in UTC.
-    """
+    """Returns all metrics in the Prometheus text format. `version` is the version of this program."""
+    values = list(_measure(db, found, version))
+    lines = []
+    for name, doc in _METRICS.items():
+        mine = [(labels, value) for metric, labels, value in values if metric == name]
+        lines += [f"# HELP {name} {doc}", f"# TYPE {name} gauge"] if mine else []
+        for labels, value in mine:
+            pairs = ",".join(f'{label}="{text.translate(_ESCAPED)}"' for label, text in labels.items())
+            lines.append(f"{name}{f'{{{pairs}}}' if pairs else ''} {value:.10g}")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _measure(db: Database, found: OverallHealth, version: str) -> Iterator[tuple[str, dict[str, str], float]]:
+    """Yields each measured value as the name of its metric, its labels, and the value."""
     articles = count_articles(db, found.at)
-    requests, received, runs = db.execute("select total(requests), total(bytes), count(*) from runs").fetchone()
-    families = [
-        Metric("archiver_info", "The program that reports these metrics.", [({"version": version}, 1)]),
-        Metric(
-            "archiver_health", "The archive and all its sites: 0 green, 1 amber, 2 red.", [({}, VALUES[found.state])]
-        ),
-        Metric("archiver_disk_free_bytes", "Bytes free on the archive's disk.", [({}, found.free)]),
-        Metric("archiver_sites", "Sites of the archive.", [({}, len(found.sites))]),
-        Metric("archiver_runs_total", "Runs of all sites.", [({}, runs)]),
-        Metric("archiver_requests_total", "Requests of all runs.", [({}, requests)]),
-        Metric("archiver_received_bytes_total", "Bytes received by all runs.", [({}, received)]),
-        Metric(
-            "archiver_notifications_failing",
-            "Notifications in a row that a channel could not send.",
-            [({"channel": one.channel}, one.notifications) for one in found.failing_channels],
-        ),
-        Metric(
-            "archiver_common_cause_sites",
-            "Sites that share a failure and have not been crawled successfully since.",
-            [({"cause": one.cause}, len(one.sites)) for one in found.common_causes],
-        ),
-        *(_safety_metrics(found.safety) if found.safety else ()),
-        *_usage_metrics(read_usage(db)),
-        *_site_metrics(db, found, articles),
-    ]
-    return "".join(f"{line}\n" for metric in families for line in metric.lines())
-
-
-def _safety_metrics(known: ArchiveSafety) -> Iterator[Metric]:
-    last = known.last_backup
-    times = (
-        ("archiver_backup_timestamp_seconds", "When the last good backup was made.", last.made_at if last else None),
-        ("archiver_verify_timestamp_seconds", "When 'archiver verify' last checked everything.", known.verified_at),
-        ("archiver_check_timestamp_seconds", "When the last check of any kind ended.", known.checked_at),
-        ("archiver_checked_since_timestamp_seconds", "Checks read everything since then.", known.covered_since),
-    )
-    for name, doc, at in times:
-        yield Metric(name, doc, [({}, at.timestamp())] if at else [])
-    yield Metric(
-        "archiver_backup_failed",
-        "1 if the last attempt to make a backup failed.",
-        [({}, float(known.failed_backup is not None))],
-    )
-    yield Metric(
-        "archiver_damages", "Damaged parts of the archive that checks have found.", [({}, float(len(known.damages)))]
-    )
-
-
-def _usage_metrics(known: ArchiveUsage) -> Iterator[Metric]:
-    yield Metric(
-        "archiver_scheduler_heartbeat_timestamp_seconds",
-        "When the loop of the scheduler last ran.",
-        [({}, known.heartbeat.timestamp())] if known.heartbeat else [],
-    )
-    for name, doc, label, values in (
-        ("archiver_responses_total", "Responses of all ended runs by HTTP status.", "status", known.responses),
-        (
-            "archiver_notification_failures_total",
-            "Attempts to send a notification that failed, by channel.",
-            "channel",
-            known.failed_notifications,
-        ),
-        ("archiver_bytes", "Bytes that a part of the archive occupies on disk.", "part", known.bytes),
-        ("archiver_files", "Files of a part of the archive.", "part", known.files),
-    ):
-        yield Metric(name, doc, [({label: value}, number) for value, number in values.items()])
-
-
-def _site_metrics(db: Database, found: OverallHealth, articles: Mapping[str, ArticleCounts]) -> Iterator[Metric]:
-    names = [site["name"] for site, _ in found.sites]
-    yield Metric(
-        "archiver_site_articles", "Articles of the site.", [({"site": name}, articles[name].all) for name in names]
-    )
-    yield Metric(
-        "archiver_site_health",
-        "0 green, 1 amber, 2 red, 3 never crawled.",
-        [({"site": site["name"]}, VALUES[health.state]) for site, health in found.sites],
-    )
-    yield Metric(
-        "archiver_finding",
-        "Findings: 0 information, 1 amber, 2 red; those without a site concern the archive.",
-        [
-            ({"site": name, "code": one.code, "about": one.about}, VALUES[one.level])
-            for name, health in (("", found.archive_health), *((site["name"], health) for site, health in found.sites))
-            for one in health.findings
-        ],
-    )
-    yield Metric(
-        "archiver_site_due_timestamp_seconds",
-        "When the site is due next.",
-        [({"site": one.site["name"]}, one.turn.at.timestamp()) for one in found.next_crawls],
-    )
-    rows = [(site["name"], row) for site, _ in found.sites if (row := last_run(db, site["id"]))]
-    for name, column, doc in _COUNTS:
-        yield Metric(
-            f"archiver_site_run_{name}",
-            f"{doc} the site's last run.",
-            [({"site": site}, row[column] or 0) for site, row in rows],
-        )
-    yield Metric(
-        "archiver_site_run_timestamp_seconds",
-        "When the site's last run ended, with its outcome.",
-        [
-            ({"site": site, "outcome": row["outcome"]}, ended.timestamp())
-            for site, row in rows
-            if (ended := moment(row["finished_at"]))
-        ],
-    )
-    measured = [(site, MeasuredRun.from_json(row.get("statistics"))) for site, row in rows]
-    yield Metric(
-        "archiver_site_answer_seconds",
-        "Response time in seconds in the site's last run.",
-        [
-            ({"site": site, "quantile": quantile}, value)
-            for site, one in measured
-            for quantile, value in (("0.5", one.latency), ("0.95", one.latency_95))
-            if value is not None
-        ],
-    )
-    yield Metric(
-        "archiver_site_field_ratio",
-        "Share of the last run's articles that have a field.",
-        [({"site": site, "field": field}, share) for site, one in measured for field, share in one.coverage().items()],
-    )
-
-
-def _format_labels(labels: Labels) -> str:
-    """Formats the labels of a metric as {name="value"}, with backslash, quotation mark and line feed escaped."""
-    pairs = [f'{name}="{value.translate(_ESCAPED)}"' for name, value in labels.items()]
-    return f"{{{','.join(pairs)}}}" if pairs else ""
+    yield "archiver_info", {"version": version}, 1
+    yield "archiver_health", {}, VALUES[found.state]
+    yield "archiver_disk_free_bytes", {}, found.free
+    yield "archiver_sites", {}, len(found.sites)
+    if heartbeat := last_heartbeat(path_of(db)):
+        yield "archiver_scheduler_heartbeat_timestamp_seconds", {}, heartbeat.timestamp()
+    for name, health in (("", found.archive_health), *((site["name"], health) for site, health in found.sites)):
+        for one in health.findings:
+            yield "archiver_finding", {"site": name, "code": one.code, "about": one.about}, VALUES[one.level]
+    for due in found.next_crawls:
+        yield "archiver_site_due_timestamp_seconds", {"site": due.site["name"]}, due.turn.at.timestamp()
+    for site, health in found.sites:
+        labels = {"site": site["name"]}
+        yield "archiver_site_health", labels, VALUES[health.state]
+        yield "archiver_site_articles", labels, articles[site["name"]].all
+        yield "archiver_site_new_articles", labels, articles[site["name"]].new
+        if run := last_run(db, site["id"]):
+            yield "archiver_site_run_failed", labels, run["failed"] or 0
+            if ended := moment(run["finished_at"]):
+                outcome = {**labels, "outcome": run["outcome"]}
+                yield "archiver_site_run_timestamp_seconds", outcome, ended.timestamp()
 
 
 # The report of a trial crawl: what to expect of a complete crawl. The archive is only read.

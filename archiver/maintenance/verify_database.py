@@ -95,7 +95,7 @@ TIMES = {
     "integrity_checks": ("started_at", "finished_at", "covers_since"),
     "checked_units": ("checked_at",),
     "damages": ("found_at",),
-    "faults": ("began_at", "ended_at", "sent_at", "waiting_since"),
+    "faults": ("began_at", "ended_at", "sent_at"),
 }
 JSON = {
     "sites": ("settings", "soft_not_found", "untrusted"),

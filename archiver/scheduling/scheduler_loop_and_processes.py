@@ -24,7 +24,6 @@ from typing import Any
 from archiver.errors import ArchiveLocked, ArchiverError, BadConfig, UnreadableInput
 from archiver.frontier.cadence import start_interval
 from archiver.health.health_report_metrics_and_probe import RESERVE
-from archiver.health.notification_policy import next_release
 from archiver.maintenance.partial_check_and_damage_causes import is_part_due
 from archiver.scheduling.crawl_plans_results_and_notices import (
     GRACE,
@@ -37,17 +36,15 @@ from archiver.scheduling.crawl_plans_results_and_notices import (
     print_notice,
 )
 from archiver.scheduling.fork_server import fork, fork_crawl, unblock_end_signals
-from archiver.scheduling.service_files_dashboards_and_sd_notify import ServiceManager
-from archiver.sites.archiver_toml import Config, Maintenance, effective_settings, load_config, unused_groups
+from archiver.scheduling.service import ServiceManager
+from archiver.sites.archiver_toml import Maintenance, effective_settings, load_config
 from archiver.sites.crawler_identity_and_delay import delay_for
 from archiver.sites.run_limits_quotas_and_blackouts import read_group_quotas
-from archiver.storage import Database
 from archiver.storage.archive_opening import open_archive, opened
 from archiver.storage.crawl_schedule import DueSites, Scheduled
 from archiver.storage.disk_and_database_errors import environment_error, free_bytes
 from archiver.storage.locks import check_is_running, record_heartbeat
 from archiver.storage.run_records import Counts
-from archiver.storage.site_tags import tags_in_use
 
 _EXIT_SECONDS = 5.0
 _NICE = 10
@@ -213,7 +210,7 @@ def _stop_without_scheduler(link: Connection) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-# Notifications are sent in batches after crawls, hourly for changes that only depend on time, and when quiet hours end.
+# Notifications are sent in batches after crawls, and hourly for changes that only depend on time.
 
 _NOTIFY_EVERY = 60.0
 """Notifications are sent at most once in this many seconds, so that several changes become one message."""
@@ -230,19 +227,12 @@ class NotificationRunner:
     next process sends the messages that it has not sent.
     """
 
-    def __init__(
-        self,
-        archive: Path,
-        show: Callable[[str], None],
-        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-    ) -> None:
+    def __init__(self, archive: Path, show: Callable[[str], None]) -> None:
         self._archive = archive
         self._show = show
-        self._clock = clock
         self._sites: set[str] = set()
         self._process: ForkServerProcess | None = None
         self._next = self._next_all = 0.0
-        self._release: datetime | None = None
         self._caught_up = monotonic() + _CATCH_UP
         self._started_at = 0.0
 
@@ -262,8 +252,7 @@ class NotificationRunner:
                 return
             self._process.close()
             self._process = None
-        is_released = self._release is not None and self._clock() >= self._release
-        everything, catching_up = now >= self._next_all or is_released, now < self._caught_up
+        everything, catching_up = now >= self._next_all, now < self._caught_up
         if not everything and (not self._sites or now < self._next):
             return
         try:
@@ -276,7 +265,6 @@ class NotificationRunner:
             self._sites.clear()
             if everything:
                 self._next_all = self._caught_up if catching_up else now + _CHECK_ALL_EVERY
-                self._release = _find_release(self._clock())
         self._started_at, self._next = now, now + _NOTIFY_EVERY
 
     def close(self) -> None:
@@ -288,16 +276,6 @@ class NotificationRunner:
             if self._process.exitcode is None:
                 self._process.kill()
                 self._process.join()
-
-
-def _find_release(now: datetime) -> datetime | None:
-    """Returns the next time at which quiet hours end or a digest is due; None if there is none, or archiver.toml is
-    invalid.
-    """
-    try:
-        return next_release(load_config().notify.policies, now)
-    except (BadConfig, UnreadableInput):
-        return None
 
 
 class NightlyCheck:
@@ -399,7 +377,6 @@ class Daemon:
         self._due_sites = DueSites()
         self._manager = ServiceManager()
         self._space_notice = self._archive_notice = ""
-        self._unused_groups: set[str] = set()
         self.unclean = 0
 
     def run(self) -> int:
@@ -410,7 +387,7 @@ class Daemon:
         """
         with self._signals() as woken:
             try:
-                self._manager.ready()
+                self._manager.send("READY=1")
                 self._loop(woken)
             except BaseException:
                 self._stop_children()
@@ -461,7 +438,6 @@ class Daemon:
                 due = self._due_sites.due(db, now, effective_settings(db, config))
                 quotas = read_group_quotas(db, config, now)
                 due = [one for one in due if not quotas.exhausted_group(one.site["id"])]
-                self._warn_of_unused_groups(db, config)
                 self._archive_notice = ""
                 return due
             except sqlite3.Error as error:
@@ -474,13 +450,6 @@ class Daemon:
                 self._archive_notice = str(error)
                 self._options.show(f"No crawls are started for now: {error}")
             return []
-
-    def _warn_of_unused_groups(self, db: Database, config: Config) -> None:
-        """Warns once about each group of archiver.toml that contains no site."""
-        for sentence in unused_groups(config, tags_in_use(db)).values():
-            if sentence not in self._unused_groups:
-                self._unused_groups.add(sentence)
-                self._options.show(sentence)
 
     def _start_due(self, due: list[Scheduled]) -> float:
         """Starts crawls of due sites, and removes these sites from `due`. Returns the seconds until more crawls can be
@@ -599,7 +568,7 @@ class Daemon:
     def _on_signal(self, signum: int, frame: object) -> None:
         """Stops all crawls: after the first signal, running requests may finish; after a second one, they may not."""
         is_second = bool(self._signum)
-        self._manager.stopping()
+        self._manager.send("STOPPING=1")
         self._signum = self._signum or signum
         self._stop_children(at_once=is_second)
 

@@ -1,5 +1,4 @@
-"""Reads archiver.toml: settings for all sites and for groups of sites, and rules for who is notified about which
-problems and when.
+"""Reads archiver.toml: settings for all sites and for groups of sites, and who is notified about problems.
 
 The file is read from the current directory, or from the path in ARCHIVER_CONFIG. Errors name its line and column.
 Secrets come from the environment and are not allowed in the file. A site's own settings override those of its groups,
@@ -15,11 +14,9 @@ import tomllib
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
-from datetime import time
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from archiver.errors import BadConfig, BadSetting, UnreadableInput
 from archiver.lazy_regex import lazy_regex
@@ -132,92 +129,23 @@ class Mail:
     sender: str = "archiver@localhost"
 
 
-CHANNELS = ("command", "webhook", "mail")
-"""The names of the notification channels."""
-
-
-@dataclass(frozen=True, slots=True)
-class NotificationPolicy:
-    """Which findings are sent through which channels, and when.
-
-    - `name`: the policy's name in messages, "" for the keys of [notify] itself.
-    - `channels`, `tags`, `about`: limit the policy to these channels, to sites with these tags, and to "sites" or the
-      "archive". An empty value limits nothing.
-    - `to`, `webhook`, `command`: the policy's own recipients. If the policy has no recipients, those of [notify] get
-      its notifications.
-    - `level`: the lowest level that is sent: green (information is sent, too), amber, red, or none (nothing is sent).
-    - `after_amber`, `after_red`: the number of runs in a row in which a finding must be present; None means the default
-      for findings of its kind.
-    - `flapping`: a finding that begins this often within ten runs counts as flapping (0: never).
-    - `steady_runs`: a flapping finding is over after this many runs without it.
-    - `recovery`: whether the end of a finding is sent.
-    - `quiet_hours` (from, to), `digest` (a time of day): in `timezone`.
-    - `red_at_once`: red findings are sent even in quiet hours and before the digest.
-    """
-
-    name: str = ""
-    channels: tuple[str, ...] = ()
-    tags: tuple[str, ...] = ()
-    about: str = ""
-    to: tuple[str, ...] = ()
-    webhook: str = ""
-    command: tuple[str, ...] = ()
-    level: Literal["green", "amber", "red", "none"] = "green"
-    after_amber: int | None = None
-    after_red: int | None = None
-    flapping: int = 3
-    steady_runs: int = 5
-    recovery: bool = True
-    timezone: str = "UTC"
-    quiet_hours: tuple[time, time] | None = None
-    digest: time | None = None
-    red_at_once: bool = False
-
-    @property
-    def zone(self) -> ZoneInfo:
-        return ZoneInfo(self.timezone)
-
-    def applies(self, channel: str, site: str, tags: tuple[str, ...]) -> bool:
-        """Returns True if the policy is for this channel and this site ("" for the archive itself)."""
-        if self.channels and channel not in self.channels:
-            return False
-        if not site:
-            return self.about != "sites" and not self.tags
-        return self.about != "archive" and (not self.tags or not set(self.tags).isdisjoint(tags))
-
-    def has_target(self, channel: str) -> bool:
-        """Returns True if the policy has recipients of its own for a channel."""
-        return bool({"command": self.command, "webhook": self.webhook, "mail": self.to}[channel])
-
-
 @dataclass(frozen=True, slots=True)
 class Notify:
     """Where notifications go: a command that gets JSON on stdin, a webhook to which JSON is posted, and e-mail
-    addresses. `policies` determine which of them gets what, and when. The first policy that applies to a channel and a
-    site is used. The last policy, made from the keys of [notify] itself, applies to all.
+    addresses. `level` is the lowest level of the findings that are sent; green means that information is sent, too.
     """
 
     command: tuple[str, ...] = ()
     webhook: str = ""
     mail: Mail | None = None
-    policies: tuple[NotificationPolicy, ...] = (NotificationPolicy(),)
+    level: Literal["green", "amber", "red"] = "green"
 
-    def channel_names(self) -> frozenset[str]:
-        """Returns the names of the configured channels, as findings name them: "mail", "mail (on call)"."""
-        own = {
-            "command": self.command,
-            "webhook": os.environ.get("ARCHIVER_WEBHOOK") or self.webhook,
-            "mail": self.mail,
-        }
-        found = {name for name, value in own.items() if value}
-        for policy in self.policies:
-            others = {"command": policy.command, "webhook": policy.webhook, "mail": self.mail and policy.to}
-            found |= {f"{name} ({policy.name})" for name, value in others.items() if value}
-        return frozenset(found)
-
-    def policy(self, channel: str, site: str, tags: tuple[str, ...]) -> NotificationPolicy:
-        """Returns the policy of a channel for a site; `site` is "" for the archive itself."""
-        return next(one for one in self.policies if one.applies(channel, site, tags))
+    @property
+    def channels(self) -> list[str]:
+        """Returns the names of the configured channels."""
+        webhook = os.environ.get("ARCHIVER_WEBHOOK") or self.webhook
+        found = (("command", self.command), ("webhook", webhook), ("mail", self.mail))
+        return [name for name, value in found if value]
 
 
 @dataclass(frozen=True, slots=True)
@@ -433,24 +361,36 @@ def _quota(path: tuple[str, ...], table: dict[str, Any]) -> Quota:
     return Quota(**table)
 
 
+_FORMER_NOTIFY_KEYS = (
+    "policy",
+    "after_runs",
+    "flapping",
+    "steady_runs",
+    "recovery",
+    "timezone",
+    "quiet_hours",
+    "digest",
+    "red_at_once",
+)
+
+
 def _notify(table: dict[str, Any]) -> Notify:
     path = ("notify",)
-    _only(path, table, {"command", "webhook", "mail", "policy", *_POLICY_KEYS})
-    base = _policy_values(path, NotificationPolicy(), table)
-    rows = table.get("policy", [])
-    if not isinstance(rows, list):
-        raise _InvalidValue((*path, "policy"), "policies are written as [[notify.policy]], each on a line of its own")
-    policies = [_policy((*path, "policy", str(number)), base, row) for number, row in enumerate(rows)]
-    names = [one.name for one in policies]
-    if (twice := next((n for n, name in enumerate(names) if name in names[:n]), None)) is not None:
-        raise _InvalidValue((*path, "policy", str(twice), "name"), f"another policy has the name {names[twice]!r}")
-    if "mail" not in table and (number := next((n for n, one in enumerate(policies) if one.to), None)) is not None:
-        raise _InvalidValue((*path, "policy", str(number), "to"), "mail needs the table [notify.mail]")
+    if former := next((key for key in _FORMER_NOTIFY_KEYS if key in table), None):
+        raise _InvalidValue(
+            (*path, former),
+            f"{former!r} is no longer supported: each finding is sent once, at once, to all recipients in [notify]; "
+            "delete this key (a command in [notify] gets the findings as JSON and can filter or delay them)",
+        )
+    _only(path, table, {"command", "webhook", "mail", "level"})
+    level = table.get("level", "green")
+    if level not in ("green", "amber", "red"):
+        raise _InvalidValue((*path, "level"), 'a level must be "green", "amber" or "red"')
     return Notify(
         _command((*path, "command"), table.get("command", [])),
         _webhook((*path, "webhook"), table.get("webhook", "")),
         _mail(table["mail"]) if "mail" in table else None,
-        (*policies, base),
+        level,
     )
 
 
@@ -476,130 +416,10 @@ def _webhook(path: TOMLPath, value: Any) -> str:
     return webhook
 
 
-def _policy(path: TOMLPath, base: NotificationPolicy, row: Any) -> NotificationPolicy:
-    """Parses one [[notify.policy]], given as the table `row`. Missing keys take their values from [notify] (`base`)."""
-    table = _table(path, row)
-    _only(path, table, {"name", "channels", "tags", "about", "to", "webhook", "command", *_POLICY_KEYS})
-    channels = _words((*path, "channels"), table.get("channels", []))
-    if unknown := [one for one in channels if one not in CHANNELS]:
-        raise _InvalidValue((*path, "channels"), f"{unknown[0]!r} is not a channel; channels are {', '.join(CHANNELS)}")
-    tags = []
-    for name in _words((*path, "tags"), table.get("tags", [])):
-        try:
-            tags.append(read_tag(name))
-        except BadSetting as error:
-            raise _InvalidValue((*path, "tags"), f"{name!r} is not a tag: {error.why}") from error
-    about = _text((*path, "about"), table.get("about", ""))
-    if about not in ("", "sites", "archive"):
-        raise _InvalidValue((*path, "about"), 'it must be "sites" or "archive", or be left out for both')
-    if about == "archive" and tags:
-        raise _InvalidValue((*path, "about"), 'tags apply to sites only: remove either tags or about = "archive"')
-    return replace(
-        _policy_values(path, base, table),
-        name=_text((*path, "name"), table.get("name", "")) or f"policy {int(path[-1]) + 1}",
-        channels=channels,
-        tags=tuple(tags),
-        about=about,
-        to=_addresses((*path, "to"), table["to"]) if "to" in table else (),
-        webhook=_webhook((*path, "webhook"), table.get("webhook", "")),
-        command=_command((*path, "command"), table.get("command", [])),
-    )
-
-
-def _policy_values(path: TOMLPath, base: NotificationPolicy, table: dict[str, Any]) -> NotificationPolicy:
-    """Returns a policy with the values that [notify] or a [[notify.policy]] sets, and the values of `base` for all
-    others.
-    """
-    values: dict[str, Any] = {}
-    for key, parse in _POLICY_KEYS.items():
-        if key in table:
-            values |= parse((*path, key), table[key])
-    return replace(base, **values)
-
-
-def _words(path: TOMLPath, value: Any) -> tuple[str, ...]:
-    words = [value] if isinstance(value, str) else value
-    if not isinstance(words, list) or not all(isinstance(word, str) and word for word in words):
-        raise _InvalidValue(path, f"{path[-1]!r} must be a string or a list of strings")
-    return tuple(words)
-
-
 def _whole_number(path: TOMLPath, value: Any, least: int, most: int = 100_000) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
         raise _InvalidValue(path, f"{path[-1]!r} must be a whole number from {least} to {most:,}")
     return value
-
-
-def _level(path: TOMLPath, value: Any) -> dict[str, Any]:
-    if value not in ("green", "amber", "red", "none"):
-        raise _InvalidValue(path, 'a level must be "green", "amber", "red" or "none"')
-    return {"level": value}
-
-
-def _after_runs(path: TOMLPath, value: Any) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        number = _whole_number(path, value, 1, 50)
-        return {"after_amber": number, "after_red": number}
-    _only(path, value, {"amber", "red"})
-    return {f"after_{level}": _whole_number((*path, level), number, 1, 50) for level, number in value.items()}
-
-
-def _flapping(path: TOMLPath, value: Any) -> dict[str, Any]:
-    if value == 1:
-        raise _InvalidValue(path, "a finding that begins only once is not flapping: use 2 or more, or 0 for never")
-    return {"flapping": _whole_number(path, value, 0, 10)}
-
-
-def _yes_no(path: TOMLPath, value: Any) -> dict[str, Any]:
-    if not isinstance(value, bool):
-        raise _InvalidValue(path, f"{path[-1]!r} must be true or false")
-    return {path[-1]: value}
-
-
-def _timezone(path: TOMLPath, value: Any) -> dict[str, Any]:
-    name = _text(path, value)
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise _InvalidValue(path, f'{name!r} is not a time zone, such as "Europe/Berlin"') from error
-    return {"timezone": name}
-
-
-def _quiet_hours(path: TOMLPath, value: Any) -> dict[str, Any]:
-    text = _text(path, value)
-    if not text:
-        return {"quiet_hours": None}
-    begin, dash, end = text.partition("-")
-    times = (_time_of_day(begin), _time_of_day(end))
-    if not dash or times[0] is None or times[1] is None or times[0] == times[1]:
-        raise _InvalidValue(path, 'quiet hours must be two times of day, such as "22:00-07:00"')
-    return {"quiet_hours": times}
-
-
-def _digest(path: TOMLPath, value: Any) -> dict[str, Any]:
-    text = _text(path, value)
-    if text and _time_of_day(text) is None:
-        raise _InvalidValue(path, 'it must be a time of day, such as "07:30"')
-    return {"digest": _time_of_day(text)}
-
-
-def _time_of_day(text: str) -> time | None:
-    match = re.fullmatch(r"([01]?\d|2[0-3]):([0-5]\d)", text.strip())
-    return time(int(match[1]), int(match[2])) if match else None
-
-
-_POLICY_KEYS: dict[str, Callable[[TOMLPath, Any], dict[str, Any]]] = {
-    "level": _level,
-    "after_runs": _after_runs,
-    "flapping": _flapping,
-    "steady_runs": lambda path, value: {"steady_runs": _whole_number(path, value, 1, 50)},
-    "recovery": _yes_no,
-    "timezone": _timezone,
-    "quiet_hours": _quiet_hours,
-    "digest": _digest,
-    "red_at_once": _yes_no,
-}
-"""The keys of a notification policy, in [notify] and [[notify.policy]]: functions that return attributes."""
 
 
 def _addresses(path: TOMLPath, value: Any) -> tuple[str, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
@@ -111,12 +110,6 @@ def end_run(
     ).fetchone()[0]
     ended = {"outcome": outcome, "reason": reason, "finished_at": stamp(now)}
     db.update("runs", run_id, {**asdict(counts), **ended, "articles": articles, "statistics": statistics})
-    if statistics:
-        db.conn.executemany(
-            "insert into response_counts (status, responses) values (?, ?) on conflict (status) do update set "
-            "responses = responses + excluded.responses",
-            json.loads(statistics).get("statuses", {}).items(),
-        )
 
 
 def usage_since(db: Database, at: datetime) -> dict[int, tuple[int, int]]:
@@ -138,15 +131,6 @@ def forget_run_health(db: Database, site_id: int) -> None:
         "(select id from runs where site_id = ? and outcome is not null order by id desc limit 1)",
         [site_id],
     )
-
-
-def count_responses(db: Database) -> dict[str, int]:
-    """Returns the number of responses, by HTTP status, that all ended runs together received; {} for an archive of an
-    earlier version that is only read.
-    """
-    if not db.execute("select 1 from sqlite_master where name = 'response_counts'").fetchone():
-        return {}
-    return dict(db.execute("select status, responses from response_counts order by status").fetchall())
 
 
 def crawl_started(db: Database, site_id: int, run_id: int) -> str:

@@ -205,6 +205,41 @@ create table notifications (
 );
 """
 
+NOTIFICATIONS = """
+-- What people have been told of each finding, until it is over and its end was sent.
+create table faults (
+    site text not null, -- the site's name, '' for the archive itself
+    code text not null, -- of the finding
+    about text not null,
+    level text not null, -- as last seen
+    sentence text not null,
+    began_at text not null,
+    first_run integer not null, -- in which it began; for the archive itself, hours since 1970
+    ended_at text, -- since when it is not there
+    end_run integer,
+    starts text not null, -- JSON: the recent runs in which it began
+    accepted integer not null, -- 1: a person acknowledged it
+    sent_level text not null, -- the worst level that was sent; green: none
+    sent_at text,
+    figure real, -- how large it is, if that is measured
+    sent_sentence text not null, -- what was sent of it last; empty: nothing
+    sent_figure real,
+    primary key (site, code, about)
+) without rowid;
+
+-- Messages about changes of health, one row for each channel.
+create table notifications (
+    id integer primary key,
+    at text not null,
+    channel text not null,
+    changes text not null, -- JSON
+    outcome text not null default 'due', -- due, sent or failed
+    reason text not null default '',
+    attempts integer not null default 0,
+    sent_at text
+);
+"""
+
 # -- captures and pages -------------------------------------------------------------------------------------------
 
 CAPTURES = """
@@ -1218,6 +1253,32 @@ def m004_fts_on_request(db: Database) -> None:
     db.execute("drop table if exists fts_pending")
 
 
+def m005_one_notification(db: Database) -> None:
+    """Keeps one row a finding in `faults` instead of one a channel, preferably one that was sent. Names in
+    `notifications.channel` the recipients that a policy had, because policies no longer exist. Drops the counts of
+    responses, which only a deleted metric showed.
+    """
+    # "alter table" would fail here, because triggers may already name columns that only a later step adds.
+    db.execute(
+        "create temp table kept_faults as select site, code, about, level, sentence, began_at, first_run, ended_at, "
+        "end_run, starts, accepted, sent_level, sent_at, figure, sent_sentence, sent_figure from (select *, "
+        "row_number() over (partition by site, code, about order by sent_at is null, sent_at desc, channel) as rank "
+        "from faults) where rank = 1"
+    )
+    db.execute(
+        "create temp table kept_notifications as select id, at, iif(policy = '', channel, channel || ' (' || policy || "
+        "')'), changes, outcome, reason, attempts, sent_at from notifications"
+    )
+    for table in ("faults", "notifications"):
+        db.execute(f"drop table {table}")
+    for statement in _split_statements(NOTIFICATIONS):
+        db.execute(statement)
+    for table in ("faults", "notifications"):
+        db.execute(f"insert into {table} select * from kept_{table}")
+        db.execute(f"drop table kept_{table}")
+    db.execute("drop table response_counts")
+
+
 MIGRATION_SET, MIGRATIONS_TABLE = "archiver", "_sqlite_migrations"
 _MIGRATIONS_SCHEMA = (
     """CREATE TABLE "_sqlite_migrations" (
@@ -1235,6 +1296,7 @@ MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     m002_access,
     m003_first_seen_index,
     m004_fts_on_request,
+    m005_one_notification,
 )
 """All migrations in order. The name of the function is the name of the migration."""
 

@@ -194,13 +194,13 @@ SENTENCE = re.compile(r"(?:Error: )?[A-Z'\".\w].*[.?!)]$")
 
 def digest_of(folder: Path) -> dict[str, str]:
     """Return a digest of each file in a folder; for the archive, of the rows of its tables. The log and the index are
-    left out, and so is what the archive counts: the numbers that were given to rows, and responses by status.
+    left out, and so are the numbers that were given to rows.
     """
     found = {}
     for file in sorted(folder.rglob("*")):
         if file.suffix == ".db":
             with closing(sqlite3.connect(file)) as db:
-                rows = [row for row in db.iterdump() if "sqlite_sequence" not in row and "response_counts" not in row]
+                rows = [row for row in db.iterdump() if "sqlite_sequence" not in row]
             data = "\n".join(rows).encode()
         elif file.is_dir() or re.search(r"-search/|-(?:wal|shm)$|/\.archive\.db\.|/log/", str(file)):
             continue

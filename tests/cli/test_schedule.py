@@ -26,6 +26,7 @@ from archiver.scheduling.crawl_plans_results_and_notices import CommonOptions, C
 from archiver.scheduling.scheduler_loop_and_processes import CrawlProcessHandle, SiteCrawl, begin_crawl
 from archiver.sites.archiver_toml import Config, effective_settings
 from archiver.storage.archive_opening import open_archive
+from archiver.storage.backup_and_check_records import Damage, record_checked_units
 from archiver.storage.crawl_schedule import DueSites, scheduled_sites
 from archiver.storage.locks import last_heartbeat, lock_host, lock_schedule, scheduler_process
 from archiver.storage.run_records import Counts
@@ -115,10 +116,13 @@ def test_only_one_daemon_runs_and_it_recovers_from_a_kill(tmp_path: Path) -> Non
         # Its crawl stops too, and leaves the site to the next daemon.
         until(lambda: rows(archive, "select outcome from runs where outcome = 'interrupted'"))
         db = open_archive(archive)
-        db.execute("update runs set started_at = '2024-01-01T00:00:00+00:00', outcome = 'failed', reason = 'It fell.'")
+        db.execute("update runs set started_at = '2024-01-01T00:00:00+00:00', outcome = 'failed'")
+        with db.atomic():
+            damage = Damage("a.warc.gz", "file-damaged", "warc/a.warc.gz", "warc/a.warc.gz is damaged", "Put it back.")
+            record_checked_units(db, ["a.warc.gz"], [damage], datetime.now(UTC))
         db.close()
         config, heard = tmp_path / "archiver.toml", tmp_path / "heard"
-        config.write_text(f'[notify]\nafter_runs = 1\ncommand = ["sh", "-c", "cat > {heard}"]\n')
+        config.write_text(f'[notify]\ncommand = ["sh", "-c", "cat > {heard}"]\n')
         third = Running(
             "archiver",
             "schedule",
@@ -128,7 +132,7 @@ def test_only_one_daemon_runs_and_it_recovers_from_a_kill(tmp_path: Path) -> Non
         )
         asked = posts()
         until(lambda: posts() > asked + 3)
-        until(lambda: heard.exists() and "It fell." in heard.read_text())
+        until(lambda: heard.exists() and "a.warc.gz is damaged" in heard.read_text())
         third.send(signal.SIGTERM)
         done = third.end()
         assert done.returncode == 128 + signal.SIGTERM, done.stderr
@@ -318,19 +322,21 @@ def test_wrong_usage_is_an_error(tmp_path: Path) -> None:
     other = Runner().invoke(cli, ["schedule", "--archive", str(tmp_path / "no.db")])
     assert fault(other) == f"NotAnArchive {tmp_path / 'no.db'}"
     assert CliRunner().invoke(cli, ["schedule", "-o", str(tmp_path)]).exit_code == 2
-    for two in (("--once", "--systemd"), ("--once", "--list"), ("--list", "--cron")):
+    for two in (("--once", "--print", "systemd"), ("--once", "--list"), ("--list", "--print", "cron")):
         assert CliRunner().invoke(cli, ["schedule", *two]).exit_code == 2
+    former = Runner().invoke(cli, ["schedule", "--systemd"])
+    assert former.exit_code == 2
+    assert "--print systemd" in former.stderr
 
 
 @pytest.mark.needs("systemd")
 def test_units_are_valid_for_systemd(tmp_path: Path) -> None:
     odd = tmp_path / "an archive of 100 %" / "archive.db"
     odd.parent.mkdir()
-    CliRunner().invoke(cli, ["schedule", "--systemd", "-o", str(tmp_path), "--archive", str(odd)])
-    units = sorted(path for path in tmp_path.iterdir() if path.suffix in (".service", ".timer"))
-    assert len(units) == 3
+    unit = tmp_path / "archiver.service"
+    unit.write_text(run_on(odd, "schedule", "--print", "systemd"))
     checked = subprocess.run(
-        ["systemd-analyze", "verify", "--recursive-errors=no", *units], capture_output=True, text=True
+        ["systemd-analyze", "verify", "--recursive-errors=no", unit], capture_output=True, text=True
     )
     assert (checked.returncode, checked.stderr) == (0, "")
 
@@ -339,19 +345,19 @@ def test_a_user_without_a_name_is_given_by_the_user_id(tmp_path: Path, monkeypat
     for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("os.getuid", lambda: 54_321)  # as in a container
-    assert "services:" in run_on(tmp_path / "a.db", "schedule", "--docker")
-    assert "User=54321\n" in run_on(tmp_path / "a.db", "schedule", "--systemd")
+    assert "services:" in run_on(tmp_path / "a.db", "schedule", "--print", "docker")
+    assert "User=54321\n" in run_on(tmp_path / "a.db", "schedule", "--print", "systemd")
 
 
 def test_a_crontab_and_a_compose_file_run_the_scheduler(tmp_path: Path) -> None:
     import yaml
 
     root = Path(__file__).parents[2]
-    line = run_on(tmp_path / "a % b.db", "schedule", "--cron").splitlines()[-1]
+    line = run_on(tmp_path / "a % b.db", "schedule", "--print", "cron").splitlines()[-1]
     assert line.startswith("*/10 * * * * cd ")
     assert " schedule --once --quiet --archive " in line
     assert line.endswith(r"a \% b.db'")
-    service = yaml.safe_load(run_on(tmp_path / "a.db", "schedule", "--docker"))["services"]["archiver"]
+    service = yaml.safe_load(run_on(tmp_path / "a.db", "schedule", "--print", "docker"))["services"]["archiver"]
     assert service["command"] == ["schedule"]
     assert service["stop_grace_period"] == "30s"
     copied = [
@@ -408,32 +414,13 @@ def test_once_fails_if_nobody_could_be_notified_because_of_damage(
     assert Runner().invoke(cli, words).exit_code == 1
 
 
-def test_units_name_folders_that_exist(tmp_path: Path) -> None:
-    archive = tmp_path / "not" / "yet" / "archive.db"
-    printed = Runner().invoke(cli, ["schedule", "--systemd", "--archive", str(archive)])
-    assert not archive.parent.exists()
-    assert str(archive.parent) in printed.stderr
-    units = tmp_path / "new" / "units"
-    written = Runner().invoke(cli, ["schedule", "--systemd", "-o", str(units), "--archive", str(archive)])
-    assert written.exit_code == 0
-    assert archive.parent.is_dir()
-    assert (units / "archiver.service").exists()
-
-
 def test_units_limit_memory_and_protect_the_code(tmp_path: Path) -> None:
-    lines = run_on(tmp_path / "a.db", "schedule", "--systemd").splitlines()
+    lines = run_on(tmp_path / "a.db", "schedule", "--print", "systemd").splitlines()
     service = dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
     assert service["MemoryMax"] == "75%"
     assert service["OOMPolicy"] == "continue"
     assert sys.prefix in service["ReadOnlyPaths"].split()
     assert service["ReadWritePaths"] == str(tmp_path)
-
-
-@pytest.mark.parametrize(("user", "said"), [(0, True), (1000, False)])
-def test_units_of_root_are_announced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, user: int, said: bool) -> None:
-    monkeypatch.setattr("os.getuid", lambda: user)
-    printed = Runner().invoke(cli, ["schedule", "--systemd", "--archive", str(tmp_path / "a.db")])
-    assert ("User=" in printed.stderr) is said
 
 
 def test_a_service_manager_hears_that_the_loop_runs(tmp_path: Path) -> None:
@@ -476,7 +463,7 @@ def test_containers_are_healthy_while_the_loop_runs(tmp_path: Path) -> None:
     archive = tmp_path / "archive.db"
     lock_schedule(archive).close()
     (seen,) = [file.name for file in tmp_path.iterdir()]
-    services = yaml.safe_load(run_on(archive, "schedule", "--docker"))["services"]
+    services = yaml.safe_load(run_on(archive, "schedule", "--print", "docker"))["services"]
     check = f"find /archive/{seen} -mmin -3 | grep -q ."
     assert services["archiver"]["healthcheck"]["test"] == ["CMD-SHELL", check]
     assert "/-/health?only=reading" in services["web"]["healthcheck"]["test"][-1]

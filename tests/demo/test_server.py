@@ -6,6 +6,7 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
+from contextlib import suppress
 
 import pytest
 
@@ -18,11 +19,20 @@ def test_server_supports_conditional_requests_and_keeps_a_log() -> None:
     with serve(0) as demo:
         with OPENER.open(demo.url) as answer:
             assert answer.status == 200
-            etag = answer.headers["ETag"]
-        with pytest.raises(urllib.error.HTTPError) as caught:
-            OPENER.open(urllib.request.Request(demo.url, headers={"If-None-Match": etag}))
-        assert caught.value.code == 304
-        assert [(r.target, r.status, r.conditional) for r in demo.requests] == [("/", 200, False), ("/", 304, True)]
+            etag, changed = answer.headers["ETag"], answer.headers["Last-Modified"]
+        conditions = [
+            ({"If-None-Match": etag}, 304),
+            ({"If-Modified-Since": changed}, 304),
+            ({"If-None-Match": '"other"', "If-Modified-Since": changed}, 200),  # RFC 9110, section 13.2.2
+            ({"If-Modified-Since": "Sat, 01 Jan 2000 00:00:00 GMT"}, 200),
+        ]
+        for headers, _ in conditions:
+            with suppress(urllib.error.HTTPError):
+                OPENER.open(urllib.request.Request(demo.url, headers=headers)).close()
+        assert [(r.target, r.status, r.conditional) for r in demo.requests] == [
+            ("/", 200, False),
+            *(("/", status, True) for _, status in conditions),
+        ]
         demo.show(2)
         with OPENER.open(demo.url) as answer:
             assert answer.headers["ETag"] != etag

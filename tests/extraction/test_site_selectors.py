@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from scrapy.http import HtmlResponse
 
-from archiver.demo.demo_blog import THEMES, Blog, Theme
+from archiver.demo.demo_blog import Blog
 from archiver.errors import BadRules
 from archiver.extraction.article_extraction_with_site_rules import extract_page
 from archiver.extraction.page_parsing_and_javascript_check import parse_page
@@ -134,14 +134,13 @@ def test_every_learned_selector_is_valid(value: str) -> None:
         assert element in page.index.answer(selector)
 
 
-def demo_pages(theme: Theme) -> list[tuple[str, bytes]]:
-    blog = Blog("http://127.0.0.1:1", theme=theme)
+def demo_pages() -> list[tuple[str, bytes]]:
+    blog = Blog("http://127.0.0.1:1")
     return [(f"http://127.0.0.1:1{p.path()}", blog.get(p.path()).body) for p in blog.posts if not p.protected]
 
 
-@pytest.mark.parametrize("theme", THEMES)
-def test_learned_rules_are_selectors_of_parsel_that_find_the_same_on_scrapys_response(theme: Theme) -> None:
-    pages = demo_pages(theme)
+def test_learned_rules_are_selectors_of_parsel_that_find_the_same_on_scrapys_response() -> None:
+    pages = demo_pages()
     samples = [Sample(parse_page(body, url), extract_page(parse_page(body, url))) for url, body in pages]
     rules = learn_rules(samples)
     assert rules is not None
@@ -158,12 +157,11 @@ def test_learned_rules_are_selectors_of_parsel_that_find_the_same_on_scrapys_res
     assert found > 4 * len(pages)
 
 
-@pytest.mark.parametrize("theme", THEMES)
-def test_index_and_parsel_agree_on_the_demonstration_blog(theme: Theme) -> None:
+def test_index_and_parsel_agree_on_the_demonstration_blog() -> None:
     names = ("marks", "title", "body", "authors", "published", "modified", "categories", "tags", "post", "drop", "main")
     table = {s for platform in platform_tables() for name in names for s in getattr(platform, name)}
     found = 0
-    for url, body in demo_pages(theme)[:8]:
+    for url, body in demo_pages()[:8]:
         page = parse_page(body, url)
         index = Index(page.root)
         for selector in table:

@@ -144,8 +144,9 @@ def archive(tmp_path: Path) -> Path:
 @pytest.fixture
 def call(archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
     config, sent = tmp_path / "archiver.toml", tmp_path / "sent"
-    config.write_text(f'[notify]\nafter_runs = 1\ncommand = ["sh", "-c", "cat >> {sent}; echo >> {sent}"]\n')
+    config.write_text(f'[notify]\ncommand = ["sh", "-c", "cat >> {sent}; echo >> {sent}"]\n')
     monkeypatch.setenv("ARCHIVER_CONFIG", str(config))
+    monkeypatch.setattr("archiver.health.notification_policy._RUNS_IN_A_ROW", 1)  # one run is enough for a message
     monkeypatch.setattr(
         "archiver.health.simultaneous_site_failures._LONGEST_SERIES", timedelta(days=36_500)
     )  # the tests' time is fixed
@@ -226,7 +227,7 @@ def test_one_sentence_takes_the_place_of_the_paragraphs_of_the_sites(archive: Pa
     assert found["common_causes"][0]["sites"] == [f"{name}.example" for name in "abcd"]
     assert [one["findings"][0]["code"] for one in found["sites"].values()] == ["failed"] * 4
     metrics = call("status", "--prometheus", "-")[1].splitlines()
-    assert 'archiver_common_cause_sites{cause="network"} 4' in metrics
+    assert 'archiver_finding{site="",code="common-cause",about="network"} 2' in metrics
     assert sum(line.startswith("archiver_finding{") and 'code="failed"' in line for line in metrics) == 4
     assert "cannot be crawled" in call("status", "--health", "a.example")[1]
 

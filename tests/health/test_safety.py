@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -13,8 +12,6 @@ from archiver.health.backup_and_check_health import ArchiveSafety, judge_safety
 from archiver.health.site_health_rules import HealthFinding
 from archiver.sites.archiver_toml import Maintenance, parse_config
 from archiver.storage.backup_and_check_records import BackupRecord, Damage
-from tests.proved_archive import make
-from tests.runner import in_process
 
 NOW = datetime(2026, 5, 20, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -128,24 +125,3 @@ def test_the_settings_are_read_and_mistakes_are_named() -> None:
     for line in ("backup_days = -1", 'check_at = "25:00"', "check_days = 0", "check_minutes = true", "other = 1"):
         with pytest.raises(BadConfig, match="line 2, column 1"):
             parse_config(f"[maintenance]\n{line}\n", "a.toml")
-
-
-def test_the_metrics(tmp_path: Path) -> None:
-    archive, file = make(tmp_path / "own"), tmp_path / "copies" / "archive.db"
-
-    def metrics() -> dict[str, float]:
-        text = in_process("status", "--prometheus", "-", "--archive", str(archive)).stdout
-        lines = [line.rpartition(" ") for line in text.splitlines() if not line.startswith("#")]
-        return {name: float(value) for name, _, value in lines}
-
-    before = metrics()
-    assert (before["archiver_backup_failed"], before["archiver_damages"]) == (0, 0)
-    assert "archiver_backup_timestamp_seconds" not in before
-    assert in_process("backup", str(file), "--archive", str(archive)).exit_code == 0
-    assert in_process("verify", "--archive", str(archive)).exit_code == 0
-    after = metrics()
-    for name in ("backup", "verify", "check", "checked_since"):
-        assert abs(after[f"archiver_{name}_timestamp_seconds"] - datetime.now(UTC).timestamp()) < 600
-    next((archive.parent / "warc").glob("*.warc.gz")).unlink()
-    assert in_process("verify", "--part", "--archive", str(archive)).exit_code == 1
-    assert metrics()["archiver_damages"] == 1

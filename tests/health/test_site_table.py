@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import io
 import json
-import os
-import subprocess
-import sys
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
 from sqlite_utils import Database
 
 from archiver import __version__
+from archiver.cli.commands.status import _format_row
 from archiver.cli.main import cli
-from archiver.cli.status_table_and_history_output import TableLayout, format_history, format_site_table
 from archiver.frontier.cadence import RecrawlTime
 from archiver.health.simultaneous_site_failures import CommonCause
 from archiver.health.site_health_rules import Health, HealthFinding
@@ -215,28 +210,7 @@ def test_a_failure_that_many_sites_share_is_shown_once() -> None:
     assert [one.reason for one in rows[:3]] == [sentence] * 3
 
 
-def test_the_width_of_a_pipe_can_be_given(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("COLUMNS", raising=False)
-    monkeypatch.setattr(sys, "stdout", io.StringIO())
-    assert TableLayout.of_output().width is None
-    monkeypatch.setenv("COLUMNS", "100")
-    assert TableLayout.of_output().width == 100
-
-
-LONG_NAME = "a-journal-with-a-very-long-name-indeed.harbour-news.example/blog/english"
 RED = Health("red", (HealthFinding("failed", "red", "Its last run failed: the server has refused the connection."),))
-
-
-@pytest.mark.parametrize("width", [80, 100, 200, None])
-@pytest.mark.parametrize("colours", [False, True])
-def test_names_are_whole_and_lines_fit(width: int | None, colours: bool) -> None:
-    rows = [row_of("short.example", articles=1_234_567), row_of(LONG_NAME, health=RED)]
-    lines = [click.unstyle(line) for line in format_site_table(rows, NOW, TableLayout(width, colours))]
-    assert width is None or max(map(len, lines)) <= width
-    name = max(map(len, ("short.example", LONG_NAME))) if width is None else lines[0].index("health") - 2
-    column = "".join(line[:name].strip() for line in lines[1:] if not line.startswith("  "))
-    assert column == f"short.example{LONG_NAME}"
-    assert "Its last run failed" in " ".join(lines)
 
 
 def test_the_columns_say_when() -> None:
@@ -245,11 +219,11 @@ def test_the_columns_say_when() -> None:
         row_of("b.example", next_run=None),
         row_of("c.example", last_run=None, next_run=RecrawlTime(NOW, HOUR, "never crawled"), health=Health("unknown")),
     ]
-    lines = format_site_table(rows, NOW, TableLayout())
-    assert [line.split("  ")[0] for line in lines[1:]] == ["a.example", "b.example", "c.example"]
-    assert "3h ago  18:00 UTC     100 %  next crawl postponed: blackout of group x" in lines[1]
-    assert "3h ago  crawl=no" in lines[2]
-    assert "never   due" in lines[3]
+    postponed, closed, fresh = (_format_row(row, NOW) for row in rows)
+    assert postponed[:2] == ("a.example", "green")
+    assert postponed[4:] == ("3h ago", "18:00 UTC", "100 %", "next crawl postponed: blackout of group x")
+    assert closed[4:6] == ("3h ago", "crawl=no")
+    assert (fresh[1], *fresh[4:6]) == ("", "never", "due")
 
 
 def test_the_orders_put_the_worst_most_or_soonest_first() -> None:
@@ -268,9 +242,6 @@ def test_the_history_has_a_bar_for_each_run(tmp_path: Path) -> None:
     assert [run.new for run in runs] == [*range(11, 40), 0]
     assert (runs[0].seconds, runs[-1].seconds, runs[-1].articles, runs[0].articles) == (3600, None, None, 2)
     assert {len(one.levels(8)) for one in measures_of(runs)} == {30}
-    lines = format_history(runs, blocks=False)
-    assert "\n".join(lines).isascii()
-    assert lines[-1].split()[1] == "." * 27 + "xx?"
 
 
 def test_only_zero_has_no_bar() -> None:
@@ -281,17 +252,6 @@ def test_only_zero_has_no_bar() -> None:
     assert measures["new"] == [0, 8, 8]  # 500 is cut off
     assert measures["gone"] == [0, 0, 0]
     assert measures["articles"] == [3, 5, 8]
-
-
-@pytest.mark.parametrize(("encoding", "sign"), [("utf-8", "█"), ("ascii", "@")])
-def test_the_bars_suit_the_terminal(tmp_path: Path, encoding: str, sign: str) -> None:
-    archive_of(tmp_path / "archive.db", 1, 5).close()
-    words = ("-m", "archiver", "status", "site-0.example", "--archive", str(tmp_path / "archive.db"))
-    environment = {**os.environ, "PYTHONIOENCODING": encoding}
-    done = subprocess.run([sys.executable, *words], env=environment, capture_output=True, check=False)
-    shown = done.stdout.decode(encoding)
-    assert sign in shown
-    assert shown.isascii() == (encoding == "ascii")
 
 
 @pytest.mark.parametrize("words", [("--long",), ("--missing",), ()], ids=["long", "missing", "table"])

@@ -13,8 +13,10 @@ from archiver.errors import ArchiveTooNew, ArchiveUnreleased
 from archiver.storage import Database
 from archiver.storage.archive_opening import open_archive
 from archiver.storage.schema_and_migrations import (
+    MIGRATIONS,
     UNRELEASED,
     follow_field_table,
+    m001_schema_0_3_0,
     make_schema,
     migrations,
     pending_migrations,
@@ -123,3 +125,20 @@ def test_what_is_made_from_the_field_table_is_made_again(tmp_path: Path) -> None
         with db.atomic():
             follow_field_table(db)
         assert schema_and_rows(db)["schema"] == before
+
+
+def test_what_channels_knew_of_a_finding_becomes_one_fault(tmp_path: Path) -> None:
+    with closing(Database(sqlite3.connect(tmp_path / "a.db"))) as db:
+        m001_schema_0_3_0(db)
+        row = "'notes.example', 'failed', '', 'red', 'It failed.', '2026-01-01', 3, null, null, '[3]', 0, 0, null"
+        for channel, sent in (("command", "'green', null"), ("mail", "'red', '2026-01-02'")):
+            db.execute(f"insert into faults values ('{channel}', {row}, {sent}, 0, null, null, 2, '', 2, 0, null)")
+        db.execute(
+            "insert into notifications (at, channel, policy, changes) values ('2026-01-02', 'mail', 'desk', '[]')"
+        )
+        for migration in MIGRATIONS[1:5]:
+            migration(db)
+        assert db.execute("select site, code, sent_level, sent_at, starts, figure from faults").fetchall() == [
+            ("notes.example", "failed", "red", "2026-01-02", "[3]", 2.0)
+        ]
+        assert db.execute("select channel, outcome from notifications").fetchall() == [("mail (desk)", "due")]

@@ -28,7 +28,6 @@ from archiver.cli.crawl_advice_health_and_notification_output import (
     format_health,
     format_run_summary,
     has_unusable_content,
-    note_missing_posts,
     note_posts_outside,
     read_advice_after_crawl,
     read_health_after_crawl,
@@ -424,7 +423,6 @@ def _print_results(archive: str, results: list[CrawlResult], found: dict[str, di
         for result in results
         for line in (
             *format_run_summary(result.as_json(), archive),
-            *note_missing_posts(archive, result.site, result.outcome),
             *note_posts_outside(archive, result.site),
             *format_health(found.get(result.site)),
         )

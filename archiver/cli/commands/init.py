@@ -18,7 +18,7 @@ from archiver.cli.terminal_output import open_output
 from archiver.errors import ArchiverError, BadContact
 
 STARTERS = ("hand", "systemd", "cron", "docker")
-"""How crawls are started: by hand, or by files that `archiver schedule` writes."""
+"""How crawls are started: by hand, or by files that `archiver schedule --print` prints."""
 _HOW_TO_START = {
     "systemd": "Start it with: sudo cp {folder}/* /etc/systemd/system/ && sudo systemctl daemon-reload && "
     "sudo systemctl enable --now archiver.service",
@@ -269,11 +269,19 @@ def _run(*words: str, archive: str) -> int:
 
 
 def _write_starter(answers: _Answers) -> None:
-    """Writes the files that start the crawls into a folder, and says how to use them."""
+    """Writes the file that starts the crawls into a folder, and says how to use it."""
+    from archiver.scheduling.service import FILES, service_file
+
     if answers.starter == "hand":
         return
     folder = Path(f"archiver-{answers.starter}")
-    _run("schedule", f"--{answers.starter}", "-o", str(folder), archive=answers.archive)
+    folder.mkdir(exist_ok=True)
+    file = folder / Path(FILES[answers.starter]).name
+    with open_output(str(file)) as out:
+        out.write(service_file(answers.starter, answers.archive).encode())
+    if answers.starter == "systemd":  # the unit may only write to a folder that exists
+        Path(answers.archive).resolve().parent.mkdir(parents=True, exist_ok=True)
+    click.echo(str(file))
     click.echo(_HOW_TO_START[answers.starter].format(folder=folder))
 
 

@@ -1,5 +1,5 @@
-"""`archiver schedule`: crawls sites when they are due, lists due times, and prints files for systemd, cron, Docker,
-Prometheus and Grafana.
+"""`archiver schedule`: crawls sites when they are due, lists due times, and prints files for systemd, cron, Docker and
+Prometheus.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ScheduleOptions:
-    """The options of `archiver schedule`. If `kind` is systemd, cron, docker or monitoring, the command prints the
-    configuration files for this; if it is None, the command crawls sites.
+    """The options of `archiver schedule`. `kind` is the file to print (`FILES`); if it is None, the command crawls
+    sites.
     """
 
     archive: str
@@ -42,7 +42,6 @@ class ScheduleOptions:
     quiet: bool
     log_format: str | None
     kind: str | None
-    folder: str | None
     form: str | None
 
     @property
@@ -58,13 +57,12 @@ class ScheduleOptions:
 @politeness_options
 @click.option("--quiet", is_flag=True, help="Print only errors.")
 @log_format_option
-@click.option("--systemd", "kind", flag_value="systemd", help="Print systemd units, and do nothing else.")
-@click.option("--cron", "kind", flag_value="cron", help="Print a crontab, and do nothing else.")
-@click.option("--docker", "kind", flag_value="docker", help="Print a Docker Compose file, and do nothing else.")
 @click.option(
-    "--monitoring", "kind", flag_value="monitoring", help="Print alert rules for Prometheus and a Grafana dashboard."
+    "--print",
+    "kind",
+    type=click.Choice(("systemd", "cron", "docker", "alerts")),
+    help="Print a systemd unit, a crontab, a Docker Compose file or alert rules for Prometheus, and do nothing else.",
 )
-@click.option("-o", "--output", "folder", metavar="DIR", type=click.Path(), help="Write these files to DIR instead.")
 @list_options
 @pass_options_as(ScheduleOptions)
 def schedule(options: ScheduleOptions) -> None:
@@ -79,7 +77,7 @@ def schedule(options: ScheduleOptions) -> None:
       archiver schedule
       archiver schedule --list
       archiver schedule --once --quiet
-      archiver schedule --systemd -o /etc/systemd/system
+      archiver schedule --print systemd > archiver.service
       archiver sites set blog.example.org 'cadence=cron:30 6 * * MON-FRI'
 
     Exit code: 0 done, or with --once another scheduler is running; 1 it cannot continue, or with --once a page or a
@@ -89,24 +87,18 @@ def schedule(options: ScheduleOptions) -> None:
     if options.form in ("jsonl", "csv") and not options.dry_run:
         raise click.UsageError(f"--{options.form} needs --list. Crawls print JSON Lines with --json.")
     if options.once + options.dry_run + (options.kind is not None) > 1:
-        raise click.UsageError("Use only one of --once, --list, --systemd, --cron, --docker or --monitoring.")
+        raise click.UsageError("Use only one of --once, --list or --print.")
     if options.kind:
-        _print_files(options.kind, options.folder, options.archive)
-        return
-    if options.folder:
-        raise click.UsageError("--output needs --systemd, --cron, --docker or --monitoring.")
-    from archiver.sites.archiver_toml import effective_settings, load_config
-    from archiver.sites.run_limits_quotas_and_blackouts import read_group_quotas
-    from archiver.storage.archive_opening import open_archive, opened
-    from archiver.storage.crawl_schedule import scheduled_sites
+        from archiver.scheduling.service import service_file
 
-    if options.dry_run:
-        with opened(options.archive, read_only=True) as db:
-            config, now = load_config(), datetime.now(UTC)
-            quotas = read_group_quotas(db, config, now)
-            rows = [quotas.postpone(one) for one in scheduled_sites(db, now, effective_settings(db, config))]
-            _print_due_times(rows, options.form)
+        click.echo(service_file(options.kind, options.archive), nl=False)
         return
+    if options.dry_run:
+        _print_due_times(_read_schedule(options.archive), options.form)
+        return
+    from archiver.sites.archiver_toml import load_config
+    from archiver.storage.archive_opening import open_archive
+
     load_config()  # reports mistakes in the file at once
     open_archive(options.archive).close()  # migrates the archive before the first crawl
     sys.exit(_run_scheduler(options))
@@ -159,13 +151,16 @@ def _run_scheduler(options: ScheduleOptions) -> int:
         return 128 + signum
     if once:
         if not reported and not quiet and not options.as_json:
-            _note_next_due_time(path)
+            _note_next_due_time(options.archive)
         _check_part_if_due(path)
     return 0 if is_judged and not daemon.unclean and not is_behind else 1
 
 
-def _note_next_due_time(archive: Path) -> None:
-    """Says on stderr that nothing was due, and when the next site is."""
+_NO_SITES = "The archive has no sites to crawl automatically. Add one with 'archiver sites add URL'."
+
+
+def _read_schedule(archive: str) -> list[Scheduled]:
+    """Returns when each site is due."""
     from archiver.sites.archiver_toml import effective_settings, load_config
     from archiver.sites.run_limits_quotas_and_blackouts import read_group_quotas
     from archiver.storage.archive_opening import opened
@@ -174,12 +169,16 @@ def _note_next_due_time(archive: Path) -> None:
     with opened(archive, read_only=True) as db:
         config, now = load_config(), datetime.now(UTC)
         quotas = read_group_quotas(db, config, now)
-        rows = [quotas.postpone(one) for one in scheduled_sites(db, now, effective_settings(db, config))]
-    if not rows:
-        click.echo("The archive has no sites to crawl automatically. Add one with 'archiver sites add URL'.", err=True)
-        return
-    first = min(rows, key=lambda one: one.turn.at)
-    click.echo(f"Nothing is due. Next: {first.site['name']}, {format_time(first.turn.at.isoformat())}.", err=True)
+        return [quotas.postpone(one) for one in scheduled_sites(db, now, effective_settings(db, config))]
+
+
+def _note_next_due_time(archive: str) -> None:
+    """Says on stderr that nothing was due, and when the next site is."""
+    first = min(_read_schedule(archive), key=lambda one: one.turn.at, default=None)
+    if first is None:
+        click.echo(_NO_SITES, err=True)
+    else:
+        click.echo(f"Nothing is due. Next: {first.site['name']}, {format_time(first.turn.at.isoformat())}.", err=True)
 
 
 def _check_part_if_due(archive: Path) -> None:
@@ -246,7 +245,7 @@ def _print_due_times(rows: list[Scheduled], form: str | None) -> None:
     if form:
         print_values([_format_row(one, now) for one in rows], form)
     elif not rows:
-        click.echo("The archive has no sites to crawl automatically. Add one with 'archiver sites add URL'.", err=True)
+        click.echo(_NO_SITES, err=True)
     else:
         print_table(
             ("site", "cadence", "last run", "due", "reason"),
@@ -274,32 +273,3 @@ def _format_row(one: Scheduled, now: datetime) -> dict[str, Any]:
         "due": one.turn.at <= now,
         "why": one.turn.why,
     }
-
-
-def _print_files(kind: str, folder: str | None, archive: str) -> None:
-    from archiver.errors import OutputNotWritable
-    from archiver.scheduling.service_files_dashboards_and_sd_notify import make_service_files, runs_as_root
-
-    files = make_service_files(kind, archive)
-    place = Path(archive).resolve().parent
-    try:
-        if folder is None:
-            click.echo("\n".join(text for text in files.values()), nl=False)
-        else:
-            Path(folder).mkdir(parents=True, exist_ok=True)
-            for name, text in files.items():
-                (Path(folder) / name).write_text(text, encoding="utf-8")
-                click.echo(str(Path(folder) / name))
-        if kind == "systemd" and not place.is_dir():
-            if folder is not None:
-                place.mkdir(parents=True)
-            what = "was created" if folder is not None else "does not exist: create it before you start them"
-            click.echo(f"The units write to {place}, which {what}.", err=True)
-    except OSError as error:
-        raise OutputNotWritable(str(error.filename or folder), error.strerror or str(error)) from error
-    if kind == "systemd" and runs_as_root():
-        click.echo(
-            "The units run as root, because root printed them: to have them run as another user, change User= in both "
-            f"services, and let that user write {place}.",
-            err=True,
-        )

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,6 +17,7 @@ from archiver.cli.shared_options import archive_option, list_options, pass_optio
 from archiver.cli.shell_completion import complete
 from archiver.cli.terminal_output import (
     count_noun,
+    format_percent,
     format_time,
     print_json,
     print_lines,
@@ -27,7 +28,8 @@ from archiver.cli.terminal_output import (
 from archiver.items import SOURCE_NAMES
 
 if TYPE_CHECKING:
-    from archiver.health.site_health_rules import Health, HealthFinding
+    from archiver.health.site_health_rules import Health, HealthFinding, Level
+    from archiver.health.site_status_table_and_history import SiteRow
     from archiver.storage import Database
 
 _RUN_COUNTS = ("new", "revised", "unchanged", "aliased", "gone", "held", "refused", "failed")
@@ -266,8 +268,7 @@ def _accept_findings(options: StatusOptions) -> None:
 
 def _print_table(options: StatusOptions) -> None:
     """Prints the table of the selected sites. Exits with code 1 if a crawled site is not complete."""
-    from archiver.cli.crawl_advice_health_and_notification_output import format_findings
-    from archiver.cli.status_table_and_history_output import print_site_table, summarize_rows
+    from archiver.cli.crawl_advice_health_and_notification_output import STYLES, format_findings
     from archiver.health.backup_and_check_health import find_unsafe
     from archiver.health.health_report_metrics_and_probe import judge_groups
     from archiver.health.simultaneous_site_failures import judge_common_causes, read_common_causes
@@ -293,12 +294,61 @@ def _print_table(options: StatusOptions) -> None:
     elif not rows:
         click.echo(_describe_no_sites(options, has_sites=known), err=True)
     else:
-        print_lines(summarize_rows(rows), "")
-        print_site_table(fold_common_causes(rows, causes), now)
+        print_lines(_summarize_rows(rows), "")
+        print_table(
+            ("site", "health", "articles", "new", "last", "next", "coverage", "reason"),
+            [_format_row(row, now) for row in fold_common_causes(rows, causes)],
+            numbers=(2, 3, 6),
+            styles={str(level): style for level, style in STYLES.items()},
+        )
     if findings and known and not options.form:
         print_lines("", styled_line(("the archive", "bold")), *format_findings(Health("amber", findings)))
     if any(row.last_run and not row.complete for row in rows):
         sys.exit(1)
+
+
+def _format_row(row: SiteRow, now: datetime) -> tuple[object, ...]:
+    """Returns the cells of the table for one site."""
+    last, turn, coverage = row.last_run, row.next_run, row.posts.coverage
+    begun = datetime.fromisoformat(last["started_at"]) if last else now
+    if turn is None:
+        due = "crawl=no"
+    elif turn.at <= now:
+        due = "due"
+    elif turn.postponed_by:
+        due = f"{turn.at.astimezone(UTC):%H:%M} UTC" if turn.at - now < timedelta(days=1) else f"{turn.at:%Y-%m-%d}"
+    else:
+        due = f"in {_format_span(turn.at - now)}"
+    return (
+        row.site,
+        "" if row.health.state == "unknown" else row.health.state,
+        row.articles,
+        row.new,
+        "never" if last is None else f"{_format_span(now - begun)} ago" if last["outcome"] else "running",
+        due,
+        "" if coverage is None else format_percent(coverage),
+        row.reason,
+    )
+
+
+def _format_span(span: timedelta) -> str:
+    """Formats a duration in its largest unit: 40s, 5m, 3h, 12d."""
+    seconds = max(span.total_seconds(), 0)
+    for unit, size, most in (("s", 1, 90), ("m", 60, 90 * 60), ("h", 3600, 48 * 3600)):
+        if seconds < most:
+            return f"{seconds / size:.0f}{unit}"
+    return f"{seconds / 86400:,.0f}d"
+
+
+def _summarize_rows(rows: Sequence[SiteRow]) -> str:
+    """Summarizes the table in a line: "2 sites (1 red, 1 green), 140 articles, 3 new this week"."""
+    states = Counter(row.health.state for row in rows)
+    names: dict[Level, str] = {"red": "red", "amber": "amber", "unknown": "never crawled", "green": "green"}
+    counts = ", ".join(f"{states[level]:,} {name}" for level, name in names.items() if states[level])
+    articles, new = sum(row.articles for row in rows), sum(row.new for row in rows)
+    if len(states) == 1:
+        counts = counts.partition(" ")[2]
+    return f"{count_noun(len(rows), 'site')} ({counts}), {count_noun(articles, 'article')}, {new:,} new this week"
 
 
 def _describe_no_sites(options: StatusOptions, *, has_sites: bool) -> str:
@@ -377,24 +427,8 @@ def _print_site(state: dict[str, Any], health: Health) -> None:
     for section, key in _SECTIONS:
         if state[key]:
             section(state)
-    _print_history(state["history"])
     print_lines(
         "", styled_line(("runs", "bold")), *(styled_line(_describe_run(run), indent=2) for run in state["runs"])
-    )
-
-
-def _print_history(rows: list[dict[str, Any]]) -> None:
-    from archiver.cli.status_table_and_history_output import can_print_blocks, format_history
-    from archiver.health.site_status_table_and_history import HistoricalRun
-
-    runs = [HistoricalRun(**row) for row in rows]
-    if len(runs) < 2:
-        return
-    since = f" ({len(runs)} runs since {format_time(runs[0].started_at)[:10]})"
-    print_lines(
-        "",
-        styled_line(("history", "bold"), since),
-        *(styled_line(line, indent=2) for line in format_history(runs, blocks=can_print_blocks())),
     )
 
 
