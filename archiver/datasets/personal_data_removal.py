@@ -162,17 +162,6 @@ def count_replacements(record: Mapping[str, Any], published: Mapping[str, Any]) 
     return +counts
 
 
-def count_emails(published: Mapping[str, Any]) -> int:
-    """Counts the e-mail addresses with an at sign in the published values of a record."""
-    texts = (_as_text(published.get(name)) for name in (*_WITH_CONTACTS, "excerpt"))
-    return sum(
-        ("@" in found[0] or "＠" in found[0]) and _is_email(text, found)
-        for text in texts
-        if "@" in text or "＠" in text
-        for found in _EMAIL.finditer(text)
-    )
-
-
 def _as_text(value: Any) -> str:
     return "\n".join(value) if isinstance(value, list) else value or ""
 

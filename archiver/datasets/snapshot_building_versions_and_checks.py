@@ -26,7 +26,7 @@ from typing import Any
 
 from archiver.datasets import cross_archive_copies_and_decisions as cross_archive_duplicates
 from archiver.datasets import snapshot_tables
-from archiver.datasets.dataset_card_plots_and_checklist import CardSources, card_text, draw_plots, site_coverages
+from archiver.datasets.dataset_card_plots_and_checklist import CardSources, card_text
 from archiver.datasets.dataset_metadata_files import (
     DatasetFile,
     citation_cff,
@@ -36,8 +36,6 @@ from archiver.datasets.dataset_metadata_files import (
     datacite_json,
     dataset_about,
     list_files,
-    ro_crate_json,
-    write_dictionary,
 )
 from archiver.datasets.export_formats_and_parquet_tables import import_arrow
 from archiver.datasets.personal_data_removal import FoundContact, Pseudonymizer, has_name, key_fingerprint
@@ -66,7 +64,6 @@ from archiver.datasets.snapshot_writer import (
     write_other_formats,
     write_references,
     write_tables,
-    write_views,
 )
 from archiver.datasets.wacz_package import pack_wacz
 from archiver.errors import BadQuery, NotASnapshot, NothingToPublish, SnapshotRefused
@@ -267,7 +264,6 @@ def build_snapshot(archives: Sequence[Path], out: Path, request: SnapshotRequest
                 stats.unmatched = _unmatched(chosen, stats)
                 write_other_formats(folder, stats)
                 write_references(folder, stats)
-                write_views(folder, stats)
                 if request.wacz:
                     _write_wacz(dbs[0], archives[0].parent, folder, out, how.software)
                 (folder / REBUILD).write_bytes(_rebuild_json(stats, how.software, dbs, since))
@@ -773,30 +769,23 @@ def _check_tables(folder: Path, document: dict[str, Any]) -> Iterator[str]:
 
 
 def write_descriptions(folder: Path, stats: SnapshotStatistics, software: str, since: str) -> list[DatasetFile]:
-    """Writes all descriptions of a dataset into its folder (metadata files, README.md, CHANGES.md, plots), and returns
-    all files in it.
+    """Writes all descriptions of a dataset into its folder (metadata files, README.md, CHANGES.md), and returns all
+    files in it.
 
     `since` is the previous version, or "". Raises OSError.
     """
     about = dataset_about(stats)
     cited = citation_line(stats, about)
-    (folder / "plots").mkdir()
-    coverages = list(site_coverages(folder, stats))
-    for name, drawing in draw_plots(stats, coverages).items():
-        _write(folder / name, drawing)
     changes = read_table(table_files(folder, CHANGES)) if stats.is_compared else None
     _write(folder / "CHANGES.md", changes_text(stats, changes, since))
     _write(folder / "CITATION.cff", citation_cff(stats, about))
-    write_dictionary(folder / "data_dictionary.csv", stats)
     files = list_files(folder)
     size = sum(file.bytes for file in files if file.path.startswith("data/"))
     _json(folder / "datacite.json", datacite_json(stats, about, size))
     _json(folder / "datapackage.json", data_package_json(stats, about, files, software))
     _json(folder / "croissant.json", croissant_json(stats, about, files, cited))
     files = list_files(folder, files)
-    _write(folder / "README.md", card_text(CardSources(folder, stats, about, files, cited, coverages)))
-    files = list_files(folder, files)
-    _json(folder / "ro-crate-metadata.json", ro_crate_json(stats, about, files, software, cited))
+    _write(folder / "README.md", card_text(CardSources(folder, stats, about, files, cited)))
     return list_files(folder, files)
 
 

@@ -21,12 +21,12 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from itertools import groupby
+from math import floor
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
-from archiver.articles.near_duplicates_and_cluster_source import HAN, SPACED, THAI, UnionFind
+from archiver.articles.near_duplicates_and_cluster_source import UnionFind
 from archiver.datasets.export_formats_and_parquet_tables import DATASET_FORMATS
-from archiver.datasets.personal_data_removal import count_emails
 from archiver.datasets.publication_rules_tiers_and_licences import (
     DISAGREEMENT,
     TIERS,
@@ -686,24 +686,7 @@ def are_valid_splits(splits: Sequence[tuple[str, int]]) -> bool:
     return sum(share for _, share in splits) == 100 and len({name for name, _ in splits}) == len(splits)
 
 
-# Statistics of a snapshot: counted while it is written, shown in its card, plots and `rebuild.json`.
-
-_SURE = 0.9
-"""A recognized language is compared with the declared one if it has at least this probability."""
-_GRID = 1.0
-"""Places are counted by squares with sides of this many degrees, so that the number of counters stays bounded."""
-
-
-def least_words(unit: str, language: str | None) -> int:
-    """Returns the minimum number of words of a text that is compared with others. It depends on the unit of the column
-    `words` and on the language of the text.
-    """
-    script = SPACED if unit == "words" else THAI if language in _LANGUAGES_IN_SCRIPTS_LIKE_THAI else HAN
-    return script.least
-
-
-_LANGUAGES_IN_SCRIPTS_LIKE_THAI = frozenset({"th", "lo", "km", "my"})
-
+# Statistics of a snapshot: counted while it is written, shown in its card and `rebuild.json`.
 
 _SOURCE_NAMES = {
     "feed": "feeds",
@@ -724,21 +707,17 @@ class SnapshotStatistics:
     - `tiers`, `reasons`: the number of articles by tier, and by tier and reason.
     - `missing`: the number of missing pages by site and outcome.
     - `impossible`: the number of impossible positions that pages of the articles state.
-    - `squares`: the number of places by the center (latitude, longitude) of their square degree.
+    - `box`: the least and greatest latitude and longitude of places, in whole degrees: south, west, north, east.
     - `filled`: for each column, the number of articles with a value in this column.
     - `spans`: the first and last day of publication of each site.
-    - `contacts`: the number of e-mail addresses and telephone numbers that were replaced, by site and placeholder.
+    - `contacts`: the number of e-mail addresses and telephone numbers that were replaced, by placeholder.
     - `persons`: the hashes of the names of authors that are not organizations.
-    - `emails`: the number of e-mail addresses in the articles as published; `with_emails` is that of articles with any.
     - `words`: the number of words in published bodies.
-    - `lengths`: the lengths of the articles in words, by the unit of `words`.
-    - `visits`: the number of captures of each article; `visited` is the time of the first and last of them.
+    - `first_capture`: the time of the first capture of an article.
     - `sources`: the number of known addresses of posts by the kind of source that named them.
     - `start_urls`: the URL at which the crawl of each site begins.
     - `withheld`: the number of articles by column that is left out or shortened.
-    - `detected`: the number of articles by declared and recognized language, if the latter is nearly certain.
     - `cluster_sizes`: the number of articles by cluster of near-duplicates.
-    - `uncompared`: the number of articles whose text is too short to be compared with others.
     - `paid`: the number of articles that their pages call paid and whose text is published in full.
     - `revealing`: the rules whose permission names an author whose name is replaced: "rule 2".
     - `is_compared`: True if the table `changes` lists the differences from the previous version.
@@ -761,34 +740,27 @@ class SnapshotStatistics:
     licences: Counter[str] = field(default_factory=Counter)
     splits: Counter[str] = field(default_factory=Counter)
     missing: Counter[tuple[str, str]] = field(default_factory=Counter)
-    squares: Counter[tuple[float, float]] = field(default_factory=Counter)
+    box: tuple[int, int, int, int] | None = None
     filled: Counter[str] = field(default_factory=Counter)
-    lengths: dict[str, array[int]] = field(default_factory=dict)
-    visits: array[int] = field(default_factory=lambda: array("L"))
-    visited: tuple[datetime, datetime] = (datetime.max, datetime.min)
+    first_capture: datetime | None = None
     sources: Counter[str] = field(default_factory=Counter)
     start_urls: dict[str, str] = field(default_factory=dict)
     withheld: Counter[str] = field(default_factory=Counter)
-    detected: Counter[tuple[str, str]] = field(default_factory=Counter)
     cluster_sizes: Counter[str] = field(default_factory=Counter)
-    uncompared: int = 0
     paid: int = 0
     revealing: list[str] = field(default_factory=list)
     is_compared: bool = False
     unmatched: list[str] = field(default_factory=list)
     withdrawn: dict[str, str] = field(default_factory=dict)
     previous_identifier: str = ""
-    contacts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    contacts: Counter[str] = field(default_factory=Counter)
     persons: set[int] = field(default_factory=set)
     impossible: int = 0
-    emails: int = 0
-    with_emails: int = 0
     gone: int = 0
     revised: int = 0
     duplicates: int = 0
     words: int = 0
     digest: str = ""
-    has_sample: bool = False
 
     def count_article(self, record: Mapping[str, Any]) -> None:
         """Adds a row of the table `articles` to the statistics."""
@@ -809,35 +781,18 @@ class SnapshotStatistics:
         self.duplicates += record["duplicate_of"] is not None
         if record["cluster_id"]:
             self.cluster_sizes[record["cluster_id"]] += 1
-        self.uncompared += record["words"] < least_words(record["word_unit"], record["language_detected"])
         self.paid += bool(record["access"] == "paid" and record["body"])
         self.withheld.update(record["withheld"])
-        if (record["language_score"] or 0) >= _SURE and record["language"]:
-            self.detected[record["language"].partition("-")[0].lower(), record["language_detected"]] += 1
-        self.lengths.setdefault(record["word_unit"], array("L")).append(record["words"])
         self.words += record["words"] if record["body"] else 0
         organizations = record["author_organizations"]
         self.persons.update(hash(name) for name in record["authors"] if name not in organizations)
-        if emails := count_emails(record):
-            self.emails += emails
-            self.with_emails += 1
-
-    def count_captures(self, times: Sequence[datetime]) -> None:
-        """Adds the captures of one article, given by their times in ascending order, to the statistics."""
-        self.visits.append(len(times))
-        first, last = self.visited if len(self.visits) > 1 else (times[0], times[-1])
-        self.visited = (min(first, times[0]), max(last, times[-1]))
-
-    def count_contacts(self, site: str, counts: Mapping[str, int]) -> None:
-        """Adds the e-mail addresses and telephone numbers that were replaced in a row of the table `articles`."""
-        for kind, count in counts.items():
-            self.contacts[site, kind] += count
 
     def count_place(self, row: Mapping[str, Any]) -> None:
         """Adds a row of the table `places` to the statistics."""
         if row["latitude"] is not None and row["longitude"] is not None:
-            square = tuple((degrees // _GRID + 0.5) * _GRID for degrees in (row["latitude"], row["longitude"]))
-            self.squares[square[0], square[1]] += 1
+            south, west = floor(row["latitude"]), floor(row["longitude"])
+            known = self.box or (south, west, south + 1, west + 1)
+            self.box = (*map(min, known[:2], (south, west)), *map(max, known[2:], (south + 1, west + 1)))
 
     @property
     def sources_in_words(self) -> str:

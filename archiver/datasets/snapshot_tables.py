@@ -384,8 +384,6 @@ TABLES: tuple[DatasetTable, ...] = (
     WITHDRAWN,
     CHANGES,
 )
-SAMPLE_FILE = "data/sample.parquet"
-"""A few hundred rows of `articles`, for people who look at a large dataset."""
 
 
 # Reading the tables of a snapshot from its Parquet files.

@@ -33,7 +33,6 @@ from archiver.datasets.snapshot_tables import (
     NGRAMS,
     PLACES,
     REVISIONS,
-    SAMPLE_FILE,
     SITES,
     TABLES,
     WITHDRAWN,
@@ -116,39 +115,6 @@ class _TableFiles:
                 self._stats.filled += opened.filled
 
 
-SAMPLE_FROM, SAMPLE_ROWS = 1_000, 300
-"""A dataset with more than `SAMPLE_FROM` articles has a sample of `SAMPLE_ROWS` of them in a file of its own."""
-
-
-class _Sample:
-    """The articles with the smallest identifiers. Identifiers are hashes, so the choice is random, and an article that
-    is added later replaces at most one other article.
-    """
-
-    def __init__(self) -> None:
-        self._rows: list[tuple[int, int, dict[str, Any]]] = []  # a heap whose first row has the largest identifier
-        self._count = 0
-
-    def add(self, record: dict[str, Any]) -> None:
-        key = -int(record["id"], 16)
-        self._count += 1
-        if len(self._rows) < SAMPLE_ROWS:
-            heapq.heappush(self._rows, (key, self._count, record))
-        elif key > self._rows[0][0]:
-            heapq.heapreplace(self._rows, (key, self._count, record))
-
-    def write(self, folder: Path) -> None:
-        """Writes the sampled articles to SAMPLE_FILE in `folder`, in the order in which they were added. Raises
-        OSError.
-        """
-        table = ParquetTable(folder / SAMPLE_FILE, [(column.name, column.kind) for column in ARTICLES.columns])
-        try:
-            for _, _, record in sorted(self._rows, key=lambda row: row[1]):
-                table.add(record)
-        finally:
-            table.close()
-
-
 def _file_names(parts: Iterable[str]) -> dict[str, str]:
     """Returns a file name for each partition. If several partitions would get the same name, a digest of the partition
     is appended.
@@ -184,7 +150,7 @@ def write_tables(
     leaked = _leaked(dbs, folder, stats, change) if least < Tier.FULL else snapshot_tables.NO_PASSAGES
     counting, counted_groups = Ngrams(longest, folder), set[str]()
     digest = hashlib.sha256()
-    firsts, sample = first_copies(dbs), _Sample()
+    firsts = first_copies(dbs)
     with (
         _opened(_TableFiles(ARTICLES, folder, stats, progress, parts)) as articles,
         _opened(_TableFiles(PLACES, folder, stats, progress)) as places,
@@ -199,9 +165,8 @@ def write_tables(
             record["is_copy"] = int(bool(one.group) and record["id"] not in firsts)
             digest.update(f"{record['id']} {record['revision']} {record['content_digest']}\n".encode())
             articles.add(record, one.part)
-            sample.add(record)
             stats.count_article(record)
-            stats.count_contacts(record["site"], one.contacts)
+            stats.contacts.update(one.contacts)
             for place in one.places:
                 places.add(place)
                 stats.count_place(place)
@@ -210,9 +175,6 @@ def write_tables(
                 if one.group:  # a text and its copies count as one: five copies would reveal its n-grams
                     counted_groups.add(one.group)
     stats.digest = digest.hexdigest()
-    if stats.rows[ARTICLES.name] > SAMPLE_FROM:
-        sample.write(folder)
-        stats.has_sample = True
     _write(
         REVISIONS,
         folder,
@@ -325,10 +287,9 @@ def _merged(streams: list[Iterator[Any]], key: Callable[[Any], Any]) -> Iterator
 
 
 def _counted_captures(stats: SnapshotStatistics, found: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    for _, group in groupby(found, key=lambda row: row["id"]):
-        rows = list(group)
-        stats.count_captures([row["captured_at"] for row in rows])
-        yield from rows
+    for row in found:
+        stats.first_capture = min(stats.first_capture or row["captured_at"], row["captured_at"])
+        yield row
 
 
 def _counted_sources(stats: SnapshotStatistics, found: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
@@ -418,50 +379,6 @@ def write_references(folder: Path, stats: SnapshotStatistics) -> None:
             _REFERENCES,
         )
     shutil.copyfile(Path(datasets.__file__).with_name("rehydrate.py"), folder / "rehydrate.py")
-
-
-_DUCKDB_TYPES = {
-    "text": "varchar",
-    "integer": "bigint",
-    "number": "double",
-    "time": "timestamp with time zone",
-    "date": "date",
-    "texts": "varchar[]",
-}
-_VIEWS = """-- Views for DuckDB: one per table, over its Parquet files. Run this in the folder of the dataset:
---     duckdb -init views.sql
--- or name the folder first: set file_search_path = 'FOLDER';
-"""
-
-
-def write_views(folder: Path, stats: SnapshotStatistics) -> None:
-    """Writes views.sql, which creates a view in DuckDB for each table, with comments on its columns, and one of the
-    articles without copies. A table without files becomes an empty view with the same columns. Raises OSError.
-    """
-    parts = [_VIEWS]
-    for table in TABLES:
-        files = stats.files.get(table.name, [])
-        if files:
-            source = files[0] if len(files) == 1 else f"data/{table.name}/*.parquet"
-            query = f"select * from read_parquet({_sql_text(source)})"
-        else:
-            empty = ", ".join(f'null::{_DUCKDB_TYPES[column.kind]} as "{column.name}"' for column in table.columns)
-            query = f"select {empty} where false"
-        parts += [
-            f"\ncreate or replace view {table.name} as {query};\n",
-            f"comment on view {table.name} is {_sql_text(table.doc)};\n",
-            *(
-                f'comment on column {table.name}."{column.name}" is {_sql_text(column.doc)};\n'
-                for column in table.columns
-            ),
-        ]
-    kept = f"select * from {ARTICLES.name} where is_copy = 0"
-    parts.append(f"\ncreate or replace view {ARTICLES.name}_deduplicated as {kept};\n")
-    (folder / "views.sql").write_text("".join(parts), encoding="utf-8")
-
-
-def _sql_text(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 _PROPERTIES = ("id", "url", "site", "title", "published", "language", "tier")

@@ -197,7 +197,6 @@ FAILURES = [
     ("osf", "PUT .*/data/", 409, "refuses"),
     ("osf", "PUT .*/data/articles/", 413, "data/articles/test.parquet is too large (413)"),
     ("osf", "PUT .*/data/articles/", WRONG, "received data/articles/test.parquet with another checksum"),
-    ("osf", "PUT .*/plots/", BROKEN, "broke the connection"),
     ("hf", "POST /api/repos/create", 401, "does not accept the token in HF_TOKEN"),
     ("hf", r"PUT /lfs/\w+", 413, "refuses harbour/news (413)"),
     ("hf", r"PUT /lfs/\w+", WRONG, "refuses harbour/news (400)"),

@@ -541,4 +541,3 @@ def test_language_is_recognized_from_the_text(tmp_path: Path, body: str, declare
     [row] = rows(tmp_path / "d", "articles")
     assert row["language_detected"] == found
     assert (row["language_score"] is None) is (found is None)
-    assert ("en but de 1" in (tmp_path / "d" / "README.md").read_text()) is (found == "de")

@@ -555,12 +555,9 @@ def _is_given(name: str) -> bool:
 
 
 def _check_dataset(folder: Path, archives: tuple[str, ...], as_json: bool) -> None:
-    from archiver.datasets.dataset_card_plots_and_checklist import answered_points
     from archiver.datasets.snapshot_building_versions_and_checks import check_snapshot, read_rebuild
 
     found = check_snapshot(folder, [Path(archive) for archive in archives])
-    points = {} if found else answered_points(folder)  # a damaged dataset cannot be read
-    unanswered = [point.what.strip("# ") for point, is_answered in points.items() if not is_answered]
     version = read_rebuild(folder)
     if as_json:
         print_json(
@@ -569,10 +566,6 @@ def _check_dataset(folder: Path, archives: tuple[str, ...], as_json: bool) -> No
                 "version": version["request"].version,
                 "rows": version.get("rows"),
                 "findings": list(found),
-                "checklist": [
-                    {"question": point.question, "file": point.file, "answer": point.what, "answered": is_answered}
-                    for point, is_answered in points.items()
-                ],
             }
         )
     elif found:
@@ -580,8 +573,6 @@ def _check_dataset(folder: Path, archives: tuple[str, ...], as_json: bool) -> No
             click.echo(sentence)
     else:
         click.echo(f"{folder} is version {version['request'].version}, complete and unchanged since its publication.")
-        answered = f"It answers {len(points) - len(unanswered)} of {len(points)} points of a reviewer's checklist"
-        click.echo(f"{answered}; not answered: {', '.join(unanswered)}." if unanswered else f"{answered}.")
     if found:
         click.get_current_context().exit(1)
 
