@@ -42,20 +42,6 @@ def key_fingerprint(key: bytes) -> str:
     return hmac.new(key, b"archiver publish: fingerprint of a key", hashlib.sha256).hexdigest()[:16]
 
 
-@dataclass(frozen=True, slots=True)
-class FoundContact:
-    """An e-mail address or telephone number in a field of a record: the text itself, where it begins in the field, and
-    the text around it on its line.
-    """
-
-    field: str
-    kind: str
-    text: str
-    start: int
-    before: str
-    after: str
-
-
 class Pseudonymizer:
     """Removes personal data from records of `articles` and `revisions`, before anything else is withheld or counted."""
 
@@ -98,20 +84,6 @@ class Pseudonymizer:
         out["authors"] = list(
             dict.fromkeys(shown if name in organizations else self._pseudonym(name) for name, shown in published)
         )
-
-    def contacts_in(self, record: Mapping[str, Any]) -> Iterator[FoundContact]:
-        """Yields the e-mail addresses and telephone numbers that are removed from a record."""
-        if not self._contacts:
-            return
-        where = phone_regions(record)
-        for name in _WITH_CONTACTS:
-            value = record.get(name) or ()
-            for text in (value,) if isinstance(value, str) else value:
-                ranges = _marked_ranges(record, where) if name == "body" else ((), ())
-                for one in find_contacts(text, where, *ranges):
-                    before = text[max(one.start - _WINDOW, 0) : one.start].rpartition("\n")[2]
-                    after = text[one.end : one.end + _WINDOW].partition("\n")[0]
-                    yield FoundContact(name, one.kind, text[one.start : one.end], one.start, before, after)
 
     @property
     def hides_names(self) -> bool:

@@ -34,6 +34,7 @@ from archiver.datasets.publication_rules_tiers_and_licences import (
     OperatorStatement,
     PublicationRule,
     PublicationRules,
+    Reason,
     Tier,
     decide_tier,
     limit_decision,
@@ -66,7 +67,7 @@ def split_of(key: str, splits: Sequence[tuple[str, int]]) -> str:
     raise ValueError(f"the shares of {splits} do not add up to 100")
 
 
-def splitter(dbs: Sequence[Database], request: SnapshotRequest) -> SplitOf | None:
+def splitter(db: Database, request: SnapshotRequest) -> SplitOf | None:
     """Returns the function that divides the considered articles into the splits of a request; None if the request asks
     for none.
 
@@ -77,12 +78,12 @@ def splitter(dbs: Sequence[Database], request: SnapshotRequest) -> SplitOf | Non
         return lambda key, number, published: split_of(key or number, request.splits)
     if not request.split_dates:
         return None
-    names, earliest = _SPLITS_BY_DATE[len(request.split_dates)], dict[str, str]()
-    for db in dbs:
-        for key, first in db.execute(
+    names = _SPLITS_BY_DATE[len(request.split_dates)]
+    earliest: dict[str, str] = dict(
+        db.execute(
             "select split_key, min(published) from temp.considered where split_key <> '' and published <> '' group by 1"
-        ):
-            earliest[key] = min(first, earliest.get(key, first))
+        )
+    )
 
     def by_date(key: str | None, number: str, published: str | None) -> str:
         day = (earliest.get(key or "") or published or "")[:10]
@@ -110,12 +111,11 @@ PARTITION_ROWS = 250_000
 """If there are more articles than this, the table `articles` is split into several files."""
 
 
-def choose_articles(db: Database, ids: Iterable[int] | None, cutoff: str = "", copies: Iterable[int] = ()) -> int:
+def choose_articles(db: Database, ids: Iterable[int] | None, cutoff: str = "") -> int:
     """Chooses the articles with these IDs that were in the archive and not withdrawn at the cut-off. Returns how many
     were chosen. If `ids` is None, chooses from all articles.
 
-    Also enters the copies of the chosen articles in `temp.considered`, without choosing them; and in the same way the
-    articles with the IDs in `copies`, with their copies.
+    Also enters the copies of the chosen articles in `temp.considered`, without choosing them.
     """
     db.conn.create_function("record_id", 1, record_id_of_first, deterministic=True)
     for table in ("chosen", "considered", "ordered"):
@@ -131,8 +131,6 @@ def choose_articles(db: Database, ids: Iterable[int] | None, cutoff: str = "", c
         licence_source text, geo integer, characters integer, gone_at text)""")
     ours = "(select article_id from temp.chosen)"
     db.execute(_ENTER.format(source=f"a.id in {ours}"), [cutoff or NEWEST])
-    for number in copies:
-        db.execute(_ENTER.format(source=f"a.id = {int(number)}"), [cutoff or NEWEST])
     # Repeat for copies of copies, such as a near-duplicate of a duplicate.
     considered = "(select article_id from temp.considered)"
     before = -1
@@ -248,16 +246,15 @@ def duplicate_groups(db: Database) -> Iterator[list[int]]:
             yield members
 
 
-def first_copies(dbs: Sequence[Database]) -> frozenset[str]:
+def first_copies(db: Database) -> frozenset[str]:
     """Returns, for each group of copies, the identifier of the chosen article that was seen first."""
-    first: dict[str, str] = {}
-    for db in dbs:
-        for key, seen in db.execute(
+    return frozenset(
+        seen[20:]
+        for _, seen in db.execute(
             "select split_key, min(substr(first_seen, 1, 19) || ' ' || id) from temp.considered "
             "where chosen and split_key <> '' group by 1"
-        ):
-            first[key] = min(seen, first.get(key, seen))
-    return frozenset(seen[20:] for seen in first.values())
+        )
+    )
 
 
 def order_articles(db: Database, partition: str, split: SplitOf | None) -> list[str]:
@@ -341,6 +338,17 @@ def decide_tiers(
         tier, reason, *_ = stored[one]
         counts[Tier(tier).label, reason] += count
     return +counts, kept
+
+
+def explain_decision(db: Database, number: int, rules: PublicationRules, cutoff: str = "") -> Decision:
+    """Returns the publication decision on the article with this ID, with all its reasons. `cutoff` is "" for the latest
+    time in the archive.
+    """
+    choose_articles(db, [number], cutoff)
+    _, decided = decide_tiers(db, rules, cutoff or latest_time(db), {number})
+    # An article that was first seen after the cut-off has no decision.
+    late = Decision(Tier.REFERENCE, reasons=(Reason(Tier.REFERENCE, "it was not in the archive at the cut-off"),))
+    return decided.get(number, late)
 
 
 class _OwnDecisions:

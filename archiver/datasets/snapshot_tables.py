@@ -501,14 +501,11 @@ def article_rows(
     leaked: LeakedPassages = NO_PASSAGES,
     *,
     limited: bool = False,
-    archives: int = 1,
 ) -> Iterator[ArticleRow]:
     """Yields the chosen articles in order, as they are published.
 
     `change` removes personal data from a record. If `counted` is True, the words are yielded as well. `leaked` are
     passages that must not be published. If `limited` is True, nothing that is derived from a withheld text is yielded.
-    `archives` is the number of archives that are read at the same time: the more they are, the fewer articles of each
-    are in memory.
     """
     reader = _ArticleReader(
         change,
@@ -518,8 +515,7 @@ def article_rows(
         frozenset() if limited else _articles_of_other_form(db),
         limited,
     )
-    most = max(1, _CHUNK_ROWS // (1 + archives // 4))
-    for rows in _chunks(db.execute(_query(limited=limited), {"cutoff": cutoff or NEWEST}), most):
+    for rows in _chunks(db.execute(_query(limited=limited), {"cutoff": cutoff or NEWEST})):
         records = [_record_at_cutoff(row) for row in rows]
         for row, record, facts in zip_longest(rows, records, () if limited else _text_facts(records)):
             yield reader.read(row, record, facts)
@@ -545,14 +541,14 @@ _CHUNK_ROWS, _AVERAGE = 1_000, 4_000
 characters on average."""
 
 
-def _chunks(rows: Iterable[Sequence[Any]], most: int) -> Iterator[list[Sequence[Any]]]:
-    """Yields rows of the query in lists of at most `most` rows, and of fewer if their bodies are long."""
+def _chunks(rows: Iterable[Sequence[Any]]) -> Iterator[list[Sequence[Any]]]:
+    """Yields rows of the query in lists of at most `_CHUNK_ROWS` rows, and of fewer if their bodies are long."""
     chunk: list[Sequence[Any]] = []
     characters = 0
     for row in rows:
         chunk.append(row)
         characters += len(row[_BODY] or "")
-        if len(chunk) == most or characters > most * _AVERAGE:
+        if len(chunk) == _CHUNK_ROWS or characters > _CHUNK_ROWS * _AVERAGE:
             yield chunk
             chunk, characters = [], 0
     if chunk:

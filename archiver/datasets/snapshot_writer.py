@@ -1,4 +1,4 @@
-"""Writes the tables of a snapshot: Parquet in one pass over the archives, then the other formats from the Parquet
+"""Writes the tables of a snapshot: Parquet in one pass over the archive, then the other formats from the Parquet
 files.
 """
 
@@ -6,11 +6,10 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import heapq
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from itertools import chain, groupby
+from itertools import groupby
 from pathlib import Path
 from typing import IO, Any
 
@@ -132,7 +131,7 @@ def _file_names(parts: Iterable[str]) -> dict[str, str]:
 
 
 def write_tables(
-    dbs: Sequence[Database],
+    db: Database,
     folder: Path,
     stats: SnapshotStatistics,
     change: snapshot_tables.Change,
@@ -145,22 +144,17 @@ def write_tables(
     """
     request = stats.request
     tiers = "select coalesce(min(tier), 3) from temp.considered where chosen"
-    least = min(db.execute(tiers).fetchone()[0] for db in dbs)
+    least = db.execute(tiers).fetchone()[0]
     longest = (2 if least < Tier.FULL else 0) if request.ngrams is None else request.ngrams
-    leaked = _leaked(dbs, folder, stats, change) if least < Tier.FULL else snapshot_tables.NO_PASSAGES
+    leaked = _leaked(db, folder, stats, change) if least < Tier.FULL else snapshot_tables.NO_PASSAGES
     counting, counted_groups = Ngrams(longest, folder), set[str]()
     digest = hashlib.sha256()
-    firsts = first_copies(dbs)
+    firsts = first_copies(db)
     with (
         _opened(_TableFiles(ARTICLES, folder, stats, progress, parts)) as articles,
         _opened(_TableFiles(PLACES, folder, stats, progress)) as places,
     ):
-        streams = [
-            snapshot_tables.article_rows(db, stats.cutoff, change, longest > 0, leaked, archives=len(dbs)) for db in dbs
-        ]
-        for one in _merged(
-            streams, lambda one: (one.part, one.record["site"], one.record["published"] or "", one.record["id"])
-        ):
+        for one in snapshot_tables.article_rows(db, stats.cutoff, change, longest > 0, leaked):
             record = one.record
             record["is_copy"] = int(bool(one.group) and record["id"] not in firsts)
             digest.update(f"{record['id']} {record['revision']} {record['content_digest']}\n".encode())
@@ -175,83 +169,27 @@ def write_tables(
                 if one.group:  # a text and its copies count as one: five copies would reveal its n-grams
                     counted_groups.add(one.group)
     stats.digest = digest.hexdigest()
-    _write(
-        REVISIONS,
-        folder,
-        stats,
-        progress,
-        _merged(
-            [snapshot_tables.revision_rows(db, stats.cutoff, change, leaked) for db in dbs],
-            lambda row: (row["id"], row["revision"]),
-        ),
-    )
-    _write(
-        CAPTURES,
-        folder,
-        stats,
-        progress,
-        _counted_captures(
-            stats,
-            _merged(
-                [snapshot_tables.capture_rows(db, stats.cutoff) for db in dbs],
-                lambda row: (row["id"], row["captured_at"]),
-            ),
-        ),
-    )
-    _write(
-        MISSING,
-        folder,
-        stats,
-        progress,
-        _counted(
-            stats,
-            _merged(
-                [snapshot_tables.missing_rows(db, stats.cutoff) for db in dbs], lambda row: (row["site"], row["url"])
-            ),
-        ),
-    )
-    stats.impossible = sum(map(snapshot_tables.count_impossible_positions, dbs))
     described = {one["site"]: one for one in stats.dataset.get("sites", ())}
-    _write(
-        SITES,
-        folder,
-        stats,
-        progress,
-        _counted_sources(
-            stats,
-            _merged([snapshot_tables.site_rows(db, stats.cutoff, described) for db in dbs], lambda row: row["site"]),
-        ),
-    )
-    _write(
-        COVERAGE,
-        folder,
-        stats,
-        progress,
-        _merged(
-            [snapshot_tables.coverage_rows(db, stats.cutoff) for db in dbs], lambda row: (row["site"], row["month"])
-        ),
-    )
-    _write(NGRAMS, folder, stats, progress, counting.rows())
-    _write(
-        WITHDRAWN,
-        folder,
-        stats,
-        progress,
-        _merged([snapshot_tables.withdrawn_rows(db, stats.cutoff) for db in dbs], lambda row: row["id"]),
-    )
+    for table, found in (
+        (REVISIONS, snapshot_tables.revision_rows(db, stats.cutoff, change, leaked)),
+        (CAPTURES, _counted(stats, CAPTURES, snapshot_tables.capture_rows(db, stats.cutoff))),
+        (MISSING, _counted(stats, MISSING, snapshot_tables.missing_rows(db, stats.cutoff))),
+        (SITES, _counted(stats, SITES, snapshot_tables.site_rows(db, stats.cutoff, described))),
+        (COVERAGE, snapshot_tables.coverage_rows(db, stats.cutoff)),
+        (NGRAMS, counting.rows()),
+        (WITHDRAWN, snapshot_tables.withdrawn_rows(db, stats.cutoff)),
+    ):
+        _write(table, folder, stats, progress, found)
+    stats.impossible = snapshot_tables.count_impossible_positions(db)
 
 
-def _leaked(
-    dbs: Sequence[Database], folder: Path, stats: SnapshotStatistics, change: snapshot_tables.Change
-) -> LeakedPassages:
+def _leaked(db: Database, folder: Path, stats: SnapshotStatistics, change: snapshot_tables.Change) -> LeakedPassages:
     """Returns the passages of withheld texts that other records would publish after `change` has removed personal data
     from them. Of a text with an excerpt, what the excerpt does not have is withheld.
     """
     in_full = not stats.dataset.get("keep_quotations", False)
-    published = chain.from_iterable(
-        snapshot_tables.published_texts(db, stats.cutoff, change, in_full=in_full) for db in dbs
-    )
-    withheld = chain.from_iterable(snapshot_tables.withheld_texts(db, stats.cutoff, change) for db in dbs)
+    published = snapshot_tables.published_texts(db, stats.cutoff, change, in_full=in_full)
+    withheld = snapshot_tables.withheld_texts(db, stats.cutoff, change)
     full = sum(count for (tier, _), count in stats.reasons.items() if tier == Tier.FULL.label) if in_full else 0
     fewer, more = (published, withheld) if 2 * full < stats.reasons.total() else (withheld, published)
     return withheld_text.leaked_passages(fewer, more, folder, in_full=in_full)
@@ -282,28 +220,18 @@ def keep_changes(folder: Path, stats: SnapshotStatistics, old: Path, progress: P
     stats.is_compared = "\n### " in (old / "CHANGES.md").read_text(encoding="utf-8")
 
 
-def _merged(streams: list[Iterator[Any]], key: Callable[[Any], Any]) -> Iterator[Any]:
-    return streams[0] if len(streams) == 1 else heapq.merge(*streams, key=key)
-
-
-def _counted_captures(stats: SnapshotStatistics, found: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _counted(
+    stats: SnapshotStatistics, table: DatasetTable, found: Iterable[dict[str, Any]]
+) -> Iterator[dict[str, Any]]:
+    """Yields the rows of a table of captures, missing addresses or sites, and adds them to the statistics."""
     for row in found:
-        stats.first_capture = min(stats.first_capture or row["captured_at"], row["captured_at"])
-        yield row
-
-
-def _counted_sources(stats: SnapshotStatistics, found: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    for row in found:
-        stats.start_urls[row["site"]] = row["start_url"]
-        for name, value in row.items():
-            if name.startswith("from_"):
-                stats.sources[name.removeprefix("from_")] += value
-        yield row
-
-
-def _counted(stats: SnapshotStatistics, found: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    for row in found:
-        stats.missing[row["site"], row["outcome"]] += 1
+        if table is CAPTURES:
+            stats.first_capture = min(stats.first_capture or row["captured_at"], row["captured_at"])
+        elif table is MISSING:
+            stats.missing[row["site"], row["outcome"]] += 1
+        else:
+            stats.start_urls[row["site"]] = row["start_url"]
+            stats.sources.update({n[len("from_") :]: count for n, count in row.items() if n.startswith("from_")})
         yield row
 
 

@@ -192,21 +192,6 @@ def test_partitions_have_the_same_rows(archive: Path, built: Path, free: str, tm
     assert publish(archive, "--check", str(tmp_path / "d")).exit_code == 0
 
 
-def test_archives_of_different_sites_make_one_dataset(built: Path, free: str, tmp_path: Path) -> None:
-    parts = [
-        make(tmp_path / str(n) / "archive.db", [p for p in POSTS if p.site == site], MISSING if not n else ())
-        for n, site in enumerate(dict.fromkeys(post.site for post in POSTS))
-    ]
-    done = publish(parts, str(tmp_path / "d"), "--version", "1.0.0", "--rules", free)
-    assert done.exit_code == 0, done.output
-    assert {r["id"] for r in rows(tmp_path / "d", "articles")} == {r["id"] for r in rows(built, "articles")}
-    assert [r["id"] for r in rows(tmp_path / "d", "revisions")] == [r["id"] for r in rows(built, "revisions")]
-    twice = publish([parts[0], parts[0]], str(tmp_path / "e"), "--version", "1.0.0")
-    assert twice.exit_code == 1
-    assert isinstance(failure(twice), SnapshotRefused)
-    assert "harbour.example" in twice.output
-
-
 def test_check_reports_all_changes(archive: Path, built: Path, tmp_path: Path) -> None:
     assert publish(archive, "--check", str(built)).exit_code == 0
     folder = tmp_path / "d"
