@@ -39,7 +39,6 @@ from archiver.datasets.personal_data_removal import Pseudonymizer, has_name, key
 from archiver.datasets.publication_rules_tiers_and_licences import PublicationRules, parse_publication_rules
 from archiver.datasets.snapshot_changes import changes_text
 from archiver.datasets.snapshot_request_selection_and_statistics import (
-    PARTITION_ROWS,
     SnapshotRequest,
     SnapshotStatistics,
     after_withdrawal,
@@ -207,7 +206,7 @@ class BuildOptions:
 
 @dataclass(frozen=True, slots=True)
 class _Choice:
-    """The articles chosen for a snapshot: the cut-off, the names of the partitions in order, and the number of records
+    """The articles chosen for a snapshot: the cut-off, the names of the splits in order, and the number of records
     by tier and reason.
     """
 
@@ -322,16 +321,12 @@ def _choose(db: Database, request: SnapshotRequest, rules: PublicationRules, out
     ids = list(matching_ids(db, request.search_query)) if request.query else None
     if not db.conn.in_transaction:
         db.execute("begin")
-    total = choose_articles(db, ids, request.cutoff)
-    if not total:
+    if not choose_articles(db, ids, request.cutoff):
         raise NothingToPublish(
             str(out), request.query_options, request.cutoff, has_build=request.cutoff != "" and (out / REBUILD).exists()
         )
-    partition = request.partition
-    if partition == "auto":
-        partition = "year" if total > PARTITION_ROWS else "none"
     cutoff = request.cutoff or latest_time(db)
-    parts = order_articles(db, partition, splitter(db, request))
+    parts = order_articles(db, splitter(db, request))
     matched: set[int] = set()
     reasons, _ = decide_tiers(db, rules, cutoff, matched=matched)
     return _Choice(cutoff, parts, reasons, [rule.number for rule in rules.rules if rule.number not in matched])

@@ -107,8 +107,6 @@ _SHARED = (
     "select article_id, root, cluster from temp.considered where root in (select root from temp.considered "
     "group by 1 having count(*) > 1) or cluster is not null"
 )
-PARTITION_ROWS = 250_000
-"""If there are more articles than this, the table `articles` is split into several files."""
 
 
 def choose_articles(db: Database, ids: Iterable[int] | None, cutoff: str = "") -> int:
@@ -257,25 +255,18 @@ def first_copies(db: Database) -> frozenset[str]:
     )
 
 
-def order_articles(db: Database, partition: str, split: SplitOf | None) -> list[str]:
-    """Sorts the chosen articles by split, partition, site, date and identifier, and returns the parts in order: each is
-    the name of a split, of a partition, or "split/partition".
-
-    `partition` is none, year or site. With year, an article without a date is in the partition "undated".
+def order_articles(db: Database, split: SplitOf | None) -> list[str]:
+    """Sorts the chosen articles by split, site, date and identifier, and returns the splits in order; [""] without
+    splits.
     """
-    part = {"none": "''", "site": "c.site", "year": "coalesce(nullif(substr(c.published, 1, 4), ''), 'undated')"}[
-        partition
-    ]
     db.conn.create_function("split_of", 3, split or (lambda key, number, published: ""), deterministic=True)
+    db.execute("create temp table ordered (position integer primary key, article_id integer not null, split text)")
     db.execute(
-        "create temp table ordered (position integer primary key, article_id integer not null, split text, part text)"
+        "insert into temp.ordered (article_id, split) select article_id, split from (select c.*, "
+        "split_of(c.split_key, c.id, c.published) as split from temp.considered c where c.chosen) "
+        "order by split, site, coalesce(published, ''), id"
     )
-    db.execute(
-        "insert into temp.ordered (article_id, split, part) select article_id, split, trim(split || '/' || part, '/') "
-        f"from (select c.*, split_of(c.split_key, c.id, c.published) as split, {part} as part from temp.considered c "
-        "where c.chosen) order by 3, site, coalesce(published, ''), id"
-    )
-    return [row[0] for row in db.execute("select part from temp.ordered group by part order by part")]
+    return [row[0] for row in db.execute("select distinct split from temp.ordered order by split")]
 
 
 def latest_time(db: Database) -> str:
@@ -490,7 +481,6 @@ def after_withdrawal(version: str) -> str:
     return f"{base}+withdrawn.{int(built or 0) + 1}"
 
 
-PARTITIONS = ("auto", "none", "year", "site")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 
 
@@ -512,7 +502,6 @@ class SnapshotRequest:
     query: dict[str, Any] = field(default_factory=dict)
     cutoff: str = ""
     formats: tuple[str, ...] = ("parquet",)
-    partition: str = "auto"
     ngrams: int | None = None
     splits: tuple[tuple[str, int], ...] = ()
     split_dates: tuple[str, ...] = ()
@@ -547,11 +536,14 @@ _CHECKS: dict[str, Callable[[Any], object]] = {
     "version": VERSION.fullmatch,
     "cutoff": lambda value: not value or _MOMENT.fullmatch(value),
     "formats": lambda value: set(value) <= set(DATASET_FORMATS),
-    "partition": lambda value: value in PARTITIONS,
     "ngrams": lambda value: value is None or 0 <= value <= MAX_N,
     "splits": lambda value: not value or are_valid_splits(value),
     "split_dates": lambda value: not value or _are_valid_dates(value),
 }
+
+
+_FORMER = frozenset({"partition"})
+"""What requests of earlier versions have, and is no longer used."""
 
 
 def query_values(query: Query) -> dict[str, Any]:
@@ -585,10 +577,10 @@ def request_from_json(data: Any, where: str) -> SnapshotRequest:
     """
     try:
         known = {f.name for f in fields(SnapshotRequest)}
-        unknown = sorted(set(data) - known)
+        unknown = sorted(set(data) - known - _FORMER)
         if unknown:
             raise NotASnapshot(where, f"its rebuild.json has {unknown[0]}, which this version does not know")
-        values = dict(data)
+        values = {name: value for name, value in data.items() if name not in _FORMER}
         values["formats"] = tuple(values.get("formats", ("parquet",)))
         values["splits"] = tuple((str(name), int(share)) for name, share in values.get("splits", ()))
         values["split_dates"] = tuple(values.get("split_dates", ()))
@@ -710,7 +702,7 @@ class SnapshotStatistics:
     """The statistics of a snapshot, counted while it is written.
 
     - `rows`: the number of rows of each table.
-    - `parts`: the files of each part of each table ("" if the table is not divided), relative to the folder.
+    - `parts`: the files of each split of each table ("" if the table is not divided), relative to the folder.
     - `months`: the number of articles by month, such as "2024-05"; "" for articles without a date.
     - `tiers`, `reasons`: the number of articles by tier, and by tier and reason.
     - `missing`: the number of missing pages by site and outcome.
@@ -833,10 +825,7 @@ class SnapshotStatistics:
             return {"train": self.files[table]}
         if table != "articles":
             return {"all_splits": self.files[table]}
-        out: dict[str, list[str]] = {}
-        for part, files in self.parts[table].items():
-            out.setdefault(part.partition("/")[0], []).extend(files)
-        return {name: out[name] for name in self.request.split_names if name in out}
+        return {name: self.parts[table][name] for name in self.request.split_names if name in self.parts[table]}
 
     @property
     def day(self) -> str:

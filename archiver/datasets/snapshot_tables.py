@@ -467,7 +467,7 @@ _ALIASES = """(select json_group_array(url) from (select d.url from aliases d wh
     d.urlkey <> a.urlkey and substr(coalesce(d.first_seen, ''), 1, 19) <= :cutoff order by d.url))"""
 _ARTICLES = f"""
     select {", ".join(_RECORD.values())}, c.tier, c.characters, c.geo, c.split_key, c.reason, r.content, q.captured_at,
-        q.digest, o.part, o.article_id
+        q.digest, o.split, o.article_id
     from temp.ordered o cross join temp.considered c on c.article_id = o.article_id
     cross join articles a on a.id = c.article_id left join captures p on p.id = a.capture_id
     left join revisions r on r.article_id = a.id and r.revision = c.revision and c.revision <> a.revision
@@ -477,7 +477,7 @@ _ARTICLES = f"""
 class ArticleRow(NamedTuple):
     """One article of a dataset.
 
-    - `part`: its partition.
+    - `part`: its split; "" if there are none.
     - `record`: its record as published.
     - `places`: its rows of the table `places`.
     - `tokens`: its words, for counting n-grams; [] if they may not be counted.

@@ -13,8 +13,6 @@ from itertools import groupby
 from pathlib import Path
 from typing import IO, Any
 
-from slugify import slugify
-
 from archiver import datasets
 from archiver.datasets import export_formats_and_parquet_tables as record_formats
 from archiver.datasets import snapshot_tables
@@ -51,7 +49,7 @@ SHARD_BYTES = 500_000_000
 
 
 class _TableFiles:
-    """Writes one table of a snapshot as Parquet: a single file, or one file for each partition."""
+    """Writes one table of a snapshot as Parquet: a single file, or one file for each split."""
 
     def __init__(
         self,
@@ -62,7 +60,6 @@ class _TableFiles:
         parts: Sequence[str] = ("",),
     ) -> None:
         self._table, self._folder, self._stats, self._progress = table, folder, stats, progress
-        self._names = _file_names(parts)
         self._open: ParquetTable | None = None
         self._part: str | None = None
         self._shard = 0
@@ -71,8 +68,8 @@ class _TableFiles:
             self._open_part("")
 
     def _open_part(self, part: str, shard: int = 0) -> None:
-        """Opens a file of the partition `part`. A large partition has several files, numbered by `shard`, which are
-        opened one after the other. The first file of a large partition is renamed, so that the names sort in the order
+        """Opens a file of the split `part`. A large split has several files, numbered by `shard`, which are
+        opened one after the other. The first file of a large split is renamed, so that the names sort in the order
         of the rows.
         """
         self.close()
@@ -90,10 +87,9 @@ class _TableFiles:
         self._part = part
 
     def _path(self, part: str, end: str) -> Path:
-        name = self._names[part]
-        if not name and not end:
+        if not part and not end:
             return Path("data", f"{self._table.name}.parquet")
-        return Path("data", self._table.name, f"{name or self._table.name}{end}.parquet")
+        return Path("data", self._table.name, f"{part or self._table.name}{end}.parquet")
 
     def add(self, row: dict[str, Any], part: str = "") -> None:
         if part != self._part or self._open is None:
@@ -114,22 +110,6 @@ class _TableFiles:
                 self._stats.filled += opened.filled
 
 
-def _file_names(parts: Iterable[str]) -> dict[str, str]:
-    """Returns a file name for each partition. If several partitions would get the same name, a digest of the partition
-    is appended.
-    """
-    slugs = {part: slugify(part) for part in parts}
-    count: dict[str, int] = {}
-    for name in slugs.values():
-        count[name] = count.get(name, 0) + 1
-    return {
-        part: name
-        if count[name] == 1 and (name or not part)
-        else f"{name}-{hashlib.sha256(part.encode()).hexdigest()[:8]}".lstrip("-")
-        for part, name in slugs.items()
-    }
-
-
 def write_tables(
     db: Database,
     folder: Path,
@@ -139,7 +119,7 @@ def write_tables(
     progress: Progress,
 ) -> None:
     """Writes all tables of a snapshot as Parquet files under `data/`. `change` removes personal data from a record,
-    `parts` are the names of the partitions in order, and `progress` is called with the name of the table and its number
+    `parts` are the names of the splits in order, and `progress` is called with the name of the table and its number
     of rows so far. Raises OSError.
     """
     request = stats.request

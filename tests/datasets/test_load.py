@@ -21,7 +21,7 @@ from tests.datasets.test_validators import MADE, ROOT, VALIDATORS
 FOLDERS = {
     "datasets/harbour-1.0.0": ("--rules", "rules.toml"),
     "datasets/storms-1.0.0": ("--rules", "rules.toml", "--splits", "train=60,test=40"),
-    "datasets/deep/years": ("--partition", "year", "--ngrams", "1"),
+    "datasets/deep/years": ("--splits", "time:2024", "--ngrams", "1"),
 }
 
 POSTS_WITHOUT_COPIES = {post.url for post in POSTS} - {f"https://notes.example/blog/{n}" for n in (6, 7)}
@@ -116,7 +116,7 @@ def test_splits_are_those_of_the_rows(said: dict[str, Any], place: Path) -> None
     assert said["tables"]["datasets/storms-1.0.0"]["articles"]["splits"] == {
         name: split.count(name) for name in ("test", "train")
     }
-    assert said["tables"]["datasets/deep/years"]["articles"]["splits"] == {}
+    assert said["tables"]["datasets/harbour-1.0.0"]["articles"]["splits"] == {}
 
 
 def test_deduplicated_articles_are_those_that_are_no_copies(place: Path) -> None:

@@ -52,7 +52,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
         "--splits",
         "train=80,test=20",
     )
-    parts = ("--partition", "year", "--rules", str(place / "none.toml"))
+    parts = ("--splits", "time:2024", "--rules", str(place / "none.toml"))
     for name, words in (("whole", whole), ("parts", parts)):
         done = publish(archive, str(place / name), "--version", "1.0.0", *words)
         assert done.exit_code == 0, done.output

@@ -75,7 +75,6 @@ class PublishOptions:
     cutoff: str
     fold: str
     formats: str
-    partition: str
     ngrams: int | None
     splits: str
     key_in: str | None
@@ -105,6 +104,15 @@ class DatasetBasis:
     sites: list[str]
 
 
+def _refuse_partition(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    """Refuses an option of earlier versions, unless its value is what happens anyway."""
+    if value not in (None, "auto", "none"):
+        raise click.UsageError(
+            "--partition is no longer an option: the articles are in one file for each split, and in a further one "
+            "every 500 MB. Select years or sites by the columns published and site."
+        )
+
+
 @click.command(
     short_help="Publish a versioned dataset that can be cited, checked and rebuilt.",
     context_settings={"ignore_unknown_options": True},
@@ -132,13 +140,7 @@ class DatasetBasis:
     show_default=True,
     help="Formats in addition to Parquet: csv, jsonl, geojson.",
 )
-@click.option(
-    "--partition",
-    type=click.Choice(("auto", "none", "year", "site"), case_sensitive=False),
-    default="auto",
-    show_default=True,
-    help="Split the articles into files; auto: by year if there are 250,000 or more.",
-)
+@click.option("--partition", hidden=True, expose_value=False, callback=_refuse_partition)
 @click.option(
     "--ngrams",
     type=click.IntRange(0, 5),
@@ -338,7 +340,6 @@ def _build_request(options: PublishOptions, rules: str, key: bytes | None) -> Sn
         query_values(query),
         _parse_past_cutoff(options.cutoff) if options.cutoff else "",
         formats,
-        options.partition,
         options.ngrams,
         parse_splits(options.splits) if options.splits else (),
         parse_split_dates(options.splits),
