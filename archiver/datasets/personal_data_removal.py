@@ -530,7 +530,6 @@ _DATE = re.compile(
 )
 _DECIMAL = re.compile(r"[+(]*\d+\.\d+\Z")
 _VERSION = re.compile(r"\d+(?:\.\d+)*\.\d(?:\.\d+)*\Z")
-_THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:[ .]\d{3}){2,}\Z")
 _UNIT = re.compile(
     r" ?(?:[%‰°€$£¥₹₽₩₺₴₫฿×*^]|(?:"
     r"eur|euros?|usd|dollars?|gbp|chf|jpy|cny|rub|inr|pln|czk|sek|nok|dkk|huf|km²?|m²|mm|cm|kg|mg|ms|"

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from archiver.datasets import snapshot_tables
-from archiver.datasets.dataset_card_plots_and_checklist import CardSources, card_text
+from archiver.datasets.dataset_card import CardSources, card_text
 from archiver.datasets.dataset_metadata_files import (
     DatasetFile,
     citation_cff,

@@ -706,7 +706,6 @@ class SnapshotStatistics:
     - `months`: the number of articles by month, such as "2024-05"; "" for articles without a date.
     - `tiers`, `reasons`: the number of articles by tier, and by tier and reason.
     - `missing`: the number of missing pages by site and outcome.
-    - `impossible`: the number of impossible positions that pages of the articles state.
     - `box`: the least and greatest latitude and longitude of places, in whole degrees: south, west, north, east.
     - `filled`: for each column, the number of articles with a value in this column.
     - `spans`: the first and last day of publication of each site.
@@ -755,7 +754,6 @@ class SnapshotStatistics:
     previous_identifier: str = ""
     contacts: Counter[str] = field(default_factory=Counter)
     persons: set[int] = field(default_factory=set)
-    impossible: int = 0
     gone: int = 0
     revised: int = 0
     duplicates: int = 0

@@ -31,7 +31,6 @@ from archiver.datasets.withheld_text_and_leaked_passages import (
 )
 from archiver.datasets.word_counts_and_ngrams import count_words_and_sentences, word_unit, words_of_text
 from archiver.extraction.authors.byline_splitting_and_person_names import is_organization
-from archiver.extraction.geotags import IMPOSSIBLE_POSITION
 from archiver.extraction.text_language import Recognized, recognize_languages
 from archiver.fields import ADDRESSES, BY_NAME, GEOTAG_KEYS, PAGE_FIELDS, PUBLISHED, STORED_LISTS, Shape
 from archiver.items import ORGANIZATIONS
@@ -904,18 +903,6 @@ def capture_rows(db: Database, cutoff: str) -> Iterator[Row]:
         {"cutoff": cutoff or NEWEST},
     ):
         yield {**row, "captured_at": moment_of(row["captured_at"])}
-
-
-def count_impossible_positions(db: Database) -> int:
-    """Returns how many impossible positions the pages of the chosen articles state, as the archive read them last."""
-    if not db.execute("select 1 from evidence_kinds where locator = ?", [IMPOSSIBLE_POSITION]).fetchone():
-        return 0
-    query = (
-        "select count(*) from evidence where locator = ? and article_id in "
-        "(select article_id from temp.considered where chosen)"
-    )
-    count: int = db.execute(query, [IMPOSSIBLE_POSITION]).fetchone()[0]
-    return count
 
 
 def missing_rows(db: Database, cutoff: str) -> Iterator[Row]:

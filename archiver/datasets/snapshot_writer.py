@@ -160,7 +160,6 @@ def write_tables(
         (WITHDRAWN, snapshot_tables.withdrawn_rows(db, stats.cutoff)),
     ):
         _write(table, folder, stats, progress, found)
-    stats.impossible = snapshot_tables.count_impossible_positions(db)
 
 
 def _leaked(db: Database, folder: Path, stats: SnapshotStatistics, change: snapshot_tables.Change) -> LeakedPassages:

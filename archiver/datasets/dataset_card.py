@@ -399,10 +399,6 @@ def _limits(stats: SnapshotStatistics, about: DatasetAbout) -> str:
             f"Values left out or shortened because of rights, by column: {counts}. A headline with eight words "
             "in a row of a withheld text is one of them; `withheld` names the columns of each article."
         )
-    if stats.impossible:
-        lines.append(
-            f"Impossible positions that pages state, such as a latitude beyond 90, were left out: {stats.impossible:,}."
-        )
     if about.query:
         lines.append("The query was answered by the archive as it was when the dataset was built.")
     if stats.rows["ngrams"]:
