@@ -44,7 +44,7 @@ def load(folder: str | Path, config: str) -> Table: ...
 
 def load(folder: str | Path, config: str = "") -> Dataset | Table:
     """Loads the dataset in a folder. Tables are read when they are used. With the name of a `config`, as of
-    `datasets.load_dataset`, only this one: a table, "deduplicated", or "sample".
+    `datasets.load_dataset`, only this one: a table, or "deduplicated".
 
     >>> load("datasets/harbour-1.0.0").articles.count
     9
@@ -64,9 +64,6 @@ def load(folder: str | Path, config: str = "") -> Dataset | Table:
         raise NotASnapshot(str(folder), f"its {REBUILD} is invalid") from error
     found = Dataset(place, version)
     return found[config] if config else found
-
-
-_CONFIGS_OF_ARTICLES = ("deduplicated", "sample")
 
 
 class Dataset(Mapping[str, "Table"]):
@@ -91,19 +88,6 @@ class Dataset(Mapping[str, "Table"]):
         self._tables = {table.name: Table(table, table_files(folder, table)) for table in TABLES}
 
     @property
-    def sample(self) -> Table:
-        """A few hundred rows of the table `articles`, chosen at random; all of them if the dataset has at most a
-        thousand. It is not counted among the tables.
-
-        >>> load("datasets/harbour-1.0.0").sample
-        Table articles: 9 rows
-        """
-        from archiver.datasets.snapshot_tables import ARTICLES, SAMPLE_FILE
-
-        file = self.folder / SAMPLE_FILE
-        return Table(ARTICLES, [file]) if file.exists() else self._tables["articles"]
-
-    @property
     def deduplicated(self) -> Table:
         """The table `articles` with one article of each group of duplicates and near-duplicates: the rows whose column
         `is_copy` is 0. It is not counted among the tables.
@@ -115,12 +99,12 @@ class Dataset(Mapping[str, "Table"]):
 
     def __getitem__(self, name: str) -> Table:
         try:
-            return getattr(self, name) if name in _CONFIGS_OF_ARTICLES else self._tables[name]
+            return self.deduplicated if name == "deduplicated" else self._tables[name]
         except KeyError:
             raise KeyError(self._no_table(name)) from None
 
     def _no_table(self, name: str) -> str:
-        names = (*self.__dict__.get("_tables", ()), *_CONFIGS_OF_ARTICLES)
+        names = (*self.__dict__.get("_tables", ()), "deduplicated")
         return f"a dataset has no table {name!r}; it has {', '.join(names)}"
 
     def __getattr__(self, name: str) -> Table:

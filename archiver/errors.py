@@ -789,7 +789,7 @@ class PushRefused(ArchiverError):
 
 
 class PushFailed(ArchiverError):
-    """Raised when a service (Hugging Face, Zenodo, OSF) refuses a dataset, or the connection breaks.
+    """Raised when Zenodo refuses a dataset, or the connection breaks.
 
     `what` says what the service did, `left` is a sentence about what remains there.
     """

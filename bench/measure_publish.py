@@ -51,7 +51,7 @@ def parquet(archive: Path, work: Path) -> dict[str, Any]:
     began = time.process_time()
     count = choose_articles(db, None)
     decide_tiers(db, parse_publication_rules(FREE, "rules"), "2100")
-    order_articles(db, "none", None)
+    order_articles(db, None)
     chosen = time.process_time()
     file = work / "articles.parquet"
     table = ParquetTable(file, [(column.name, column.kind) for column in ARTICLES.columns])

@@ -1,5 +1,5 @@
 """The metadata of a dataset (title, creators, licence, identifier, files) and the files with it: CITATION.cff,
-datacite.json, croissant.json, datapackage.json and ro-crate-metadata.json.
+datacite.json, croissant.json and datapackage.json.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from typing import Any
 
 from slugify import slugify
 
-from archiver.datasets.export_formats_and_parquet_tables import write_csv
 from archiver.datasets.publication_rules_tiers_and_licences import (
     DISAGREEMENT,
     is_listed,
@@ -45,9 +44,7 @@ MEDIA = {
     ".json": "application/json",
     ".md": "text/markdown",
     ".cff": "application/yaml",
-    ".svg": "image/svg+xml",
     ".py": "text/x-python",
-    ".sql": "application/sql",
     ".wacz": "application/wacz",
 }
 
@@ -307,15 +304,15 @@ def datacite_json(stats: SnapshotStatistics, about: DatasetAbout, size: int) -> 
             }
         ),
     }
-    if stats.squares:
-        lat, lon = zip(*stats.squares, strict=True)
+    if stats.box:
+        south, west, north, east = stats.box
         out["geoLocations"] = [
             {
                 "geoLocationBox": {
-                    "westBoundLongitude": max(min(lon) - 0.5, -180),
-                    "eastBoundLongitude": min(max(lon) + 0.5, 180),
-                    "southBoundLatitude": max(min(lat) - 0.5, -90),
-                    "northBoundLatitude": min(max(lat) + 0.5, 90),
+                    "westBoundLongitude": float(max(west, -180)),
+                    "eastBoundLongitude": float(min(east, 180)),
+                    "southBoundLatitude": float(max(south, -90)),
+                    "northBoundLatitude": float(min(north, 90)),
                 }
             }
         ]
@@ -417,26 +414,6 @@ CONTEXT: dict[str, Any] = {
     "transform": "cr:transform",
     "value": "cr:value",
 }
-REQUIRED: dict[str, tuple[str, ...]] = {
-    "sc:Dataset": (
-        "@context",
-        "@type",
-        "conformsTo",
-        "description",
-        "license",
-        "name",
-        "url",
-        "creator",
-        "datePublished",
-    ),
-    "cr:FileObject": ("@id", "@type", "name", "contentUrl", "encodingFormat", "sha256"),
-    "cr:FileSet": ("@id", "@type", "encodingFormat", "includes"),
-    "cr:RecordSet": ("@id", "@type", "field"),
-    "cr:Field": ("@id", "@type", "source", "dataType"),
-}
-"""The properties that Croissant requires, by type of node. The reference validator only warns if some of them are
-missing.
-"""
 
 
 def croissant_json(
@@ -494,7 +471,6 @@ def croissant_json(
         "responses.",
         "rai:personalSensitiveInformation": "Names of authors"
         + (", replaced by keyed hashes" if stats.request.pseudonymised else "")
-        + (f", e-mail addresses ({stats.emails:,})" if stats.emails else "")
         + ", and what the texts say about people.",
         "distribution": distribution,
         "recordSet": [_record_set(table, stats) for table in found],
@@ -537,22 +513,6 @@ def _field(table: DatasetTable, column: Column, source: dict[str, Any]) -> dict[
     if column.name == "id" and table.of_article and table is not ARTICLES:
         out["references"] = {"field": {"@id": "articles/id"}}
     return out
-
-
-def missing_properties(document: dict[str, Any]) -> list[str]:
-    """Returns the properties that a document lacks although Croissant requires them, each as "node: property"."""
-    nodes = [
-        document,
-        *document.get("distribution", ()),
-        *document.get("recordSet", ()),
-        *(field for one in document.get("recordSet", ()) for field in one.get("field", ())),
-    ]
-    return [
-        f"{node.get('@id', 'the dataset')}: {name}"
-        for node in nodes
-        for name in REQUIRED.get(node.get("@type", ""), ())
-        if not node.get(name)
-    ]
 
 
 # datapackage.json: Data Package v2 (https://datapackage.org/standard/data-package/), with a resource for each table.
@@ -663,109 +623,3 @@ def _schema(table: DatasetTable, articles: str) -> dict[str, Any]:
     if table.of_article and table is not ARTICLES and articles:
         schema["foreignKeys"] = [{"fields": ["id"], "reference": {"resource": articles, "fields": ["id"]}}]
     return schema
-
-
-def write_dictionary(file: Path, stats: SnapshotStatistics) -> None:
-    """Writes the columns of all tables as CSV: table, column, type, description, schema.org property, and for articles
-    the number of rows with a value.
-    """
-    columns = ("table", "column", "type", "description", "schema_org", "filled")
-    with file.open("wb") as out:
-        write_csv(
-            (
-                {
-                    "table": table.name,
-                    "column": column.name,
-                    "type": column.kind,
-                    "description": column.doc,
-                    "schema_org": column.schema_org,
-                    "filled": stats.filled[column.name] if table is ARTICLES else None,
-                }
-                for table in tables_present(stats)
-                for column in table.columns
-            ),
-            out,
-            columns,
-        )
-
-
-# ro-crate-metadata.json: RO-Crate 1.2 (https://w3id.org/ro/crate/1.2), the dataset, its files, and how it was made.
-
-_CONTEXT = "https://w3id.org/ro/crate/1.2/context"
-_RO_CRATE_PROFILE = "https://w3id.org/ro/crate/1.2"
-
-
-def ro_crate_json(
-    stats: SnapshotStatistics, about: DatasetAbout, files: Iterable[DatasetFile], software: str, citation: str
-) -> dict[str, Any]:
-    """Returns the content of ro-crate-metadata.json (RO-Crate). `about` is the general information about the dataset,
-    `files` are its files, `software` is NAME/VERSION of the program, and `citation` is how the dataset is cited, as one
-    line.
-    """
-    people = [
-        {"@id": f"#creator-{number}", **creator_object(one)} for number, one in enumerate(about.creators, start=1)
-    ]
-    for one in people:
-        if isinstance(held := one.get("affiliation"), dict):
-            one["affiliation"] = held["name"]
-    program, _, version = software.partition("/")
-    found = list(files)
-    return {
-        "@context": _CONTEXT,
-        "@graph": [
-            {
-                "@id": "ro-crate-metadata.json",
-                "@type": "CreativeWork",
-                "conformsTo": {"@id": _RO_CRATE_PROFILE},
-                "about": {"@id": "./"},
-            },
-            {
-                "@id": "./",
-                "@type": "Dataset",
-                "name": about.title,
-                "alternateName": about.name,
-                "description": about.description,
-                "datePublished": stats.day,
-                "version": stats.request.version,
-                "identifier": about.identifier,
-                "license": {"@id": "#per-record" if about.per_record else about.licences[0]},
-                "keywords": list(about.keywords),
-                "creator": [{"@id": one["@id"]} for one in people],
-                "publisher": {"@id": "#publisher"},
-                "creditText": citation,
-                "hasPart": [{"@id": file.path} for file in found],
-            },
-            *people,
-            {"@id": "#publisher", "@type": "Organization", "name": about.publisher},
-            {"@id": "#per-record", "@type": "CreativeWork", "name": "Per record", "description": about.per_record}
-            if about.per_record
-            else {
-                "@id": about.licences[0],
-                "@type": "CreativeWork",
-                "name": about.spdx or about.licences[0],
-                "description": "licence of the dataset",
-            },
-            {"@id": "#software", "@type": "CreativeWork", "name": program, "version": version},
-            {
-                "@id": "#build",
-                "@type": "CreateAction",
-                "name": "publish",
-                "instrument": {"@id": "#software"},
-                "description": "Built from the archive as of the cut-off, as rebuild.json specifies",
-                "endTime": f"{stats.cutoff}Z",
-                "object": [{"@id": "rebuild.json"}],
-                "result": {"@id": "./"},
-            },
-            *(
-                {
-                    "@id": file.path,
-                    "@type": "File",
-                    "name": file.path,
-                    "encodingFormat": file.media,
-                    "contentSize": str(file.bytes),
-                    "sha256": file.sha256,
-                }
-                for file in found
-            ),
-        ],
-    }

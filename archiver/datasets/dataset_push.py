@@ -1,14 +1,10 @@
-"""Pushes a dataset to a repository for research data: Hugging Face, Zenodo or OSF.
+"""Pushes a dataset to Zenodo (https://developers.zenodo.org), a repository for research data that gives it a DOI.
 
-A push leaves either a complete version or none. It creates a draft, sends the files, compares the digests that the
-service returns, and publishes the draft only if that was asked for. If anything fails before, the draft is deleted.
+A push leaves either a complete version or none. It creates a draft (a deposition), sends the files, compares their
+digests with those that Zenodo returns, and publishes the draft only if that was asked for. If anything fails before,
+the draft is deleted. Zenodo has no folders, so it gets the dataset as one ZIP file, and its README.md.
 
-- Hugging Face: one commit to a dataset repository, through huggingface_hub. A new repository is private; for an
-  existing one the draft is a pull request.
-- Zenodo (https://developers.zenodo.org): a deposition. Zenodo has no folders, so it gets the dataset as one ZIP file.
-- OSF (https://developer.osf.io): a project whose files are sent to WaterButler (`waterbutler/docs/api.rst`).
-
-Tokens come from the environment and never appear in messages.
+The token comes from the environment and never appears in messages.
 """
 
 from __future__ import annotations
@@ -16,17 +12,16 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPException
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import IO, Any
 from urllib.error import HTTPError
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+from urllib.parse import quote, urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from archiver.datasets.dataset_metadata_files import DEFAULT_PUBLISHER, UNKNOWN_LICENCE
@@ -38,87 +33,58 @@ from archiver.datasets.snapshot_building_versions_and_checks import (
     snapshot_files,
 )
 from archiver.datasets.snapshot_tables import ARTICLES, read_table, table_files
-from archiver.errors import ExtraMissing, PushFailed, PushRefused
+from archiver.errors import PushFailed, PushRefused
 
 Report = Callable[[str], None]
 """A function that is called with the name of each file before it is sent."""
 
 
-@dataclass(frozen=True, slots=True)
-class PushService:
-    """A service to which datasets are pushed.
-
-    - `token`: the environment variable with the access token.
-    - `base`, `default`: the environment variable with the address of the API, and its default.
-    - `most_files`, `file_bytes`, `bytes`: its limits: number of files, size of a file, size of all files.
-    """
-
-    title: str
-    token: str
-    base: str
-    default: str
-    most_files: int
-    file_bytes: int
-    bytes: int
-
-    @property
-    def address(self) -> str:
-        return (os.environ.get(self.base) or self.default).rstrip("/")
-
-    def refused_token(self, status: int) -> str:
-        return f"does not accept the token in {self.token} for this ({status}); create one that may write"
-
-
-SERVICES: dict[str, PushService] = {
-    "hf": PushService(
-        "Hugging Face", "HF_TOKEN", "HF_ENDPOINT", "https://huggingface.co", 100_000, 50 * 10**9, 300 * 10**9
-    ),
-    "zenodo": PushService(
-        "Zenodo", "ZENODO_TOKEN", "ZENODO_URL", "https://zenodo.org", 100, 50 * 10**9, 50 * 10**9
-    ),  # https://sandbox.zenodo.org is for tests
-    "osf": PushService("OSF", "OSF_TOKEN", "OSF_URL", "https://api.osf.io/v2", 10_000, 5 * 10**9, 5 * 10**9),
+TITLE, TOKEN = "Zenodo", "ZENODO_TOKEN"
+"""The service, and the environment variable with its access token."""
+MOST_BYTES = 50 * 10**9
+_FORMER_TARGETS = {
+    "hf": "with Hugging Face's own program: hf upload OWNER/NAME DIR . --repo-type dataset --private --create-pr "
+    "--delete '*'",
+    "osf": "with the page of a project on https://osf.io, which takes whole folders",
 }
-_TARGET = re.compile(r"hf:[\w.-]+/[\w.-]+|zenodo|osf", re.ASCII)
+"""How datasets get to the services to which earlier versions pushed them."""
+
+
+def service_address() -> str:
+    """Returns the address of Zenodo's API: ZENODO_URL in the environment (https://sandbox.zenodo.org is for tests)."""
+    return (os.environ.get("ZENODO_URL") or "https://zenodo.org").rstrip("/")
 
 
 @dataclass(frozen=True, slots=True)
 class Push:
     """A checked dataset, and what is sent of it.
 
-    - `repository`: OWNER/NAME on Hugging Face, "" elsewhere.
     - `sizes`: the files of the dataset by path, with their sizes.
-    - `sha256`: their digests.
-    - `metadata`: the description of the dataset that the service gets.
-    - `archive`: the name of the ZIP file that contains the files; "" if they are sent one by one.
+    - `metadata`: the description of the dataset that Zenodo gets.
+    - `archive`: the name of the ZIP file that contains the files.
     """
 
     folder: Path
-    service: PushService
-    repository: str
-    version: str
     sizes: dict[str, int]
-    sha256: dict[str, str]
     metadata: dict[str, Any]
-    archive: str = ""
+    archive: str
 
     @property
     def sent(self) -> dict[str, int]:
-        """The files that the service receives, with their sizes. The size of a ZIP file is that of its contents."""
-        if not self.archive:
-            return self.sizes
+        """The files that Zenodo receives, with their sizes. The size of a ZIP file is that of its contents."""
         return {self.archive: sum(self.sizes.values()), "README.md": self.sizes["README.md"]}
 
 
 def plan_push(folder: Path, target: str) -> Push:
     """Checks a dataset and returns what would be sent. Nothing is sent.
 
-    `target` is hf:OWNER/NAME, zenodo or osf. Raises PushRefused if the target is none of them, the dataset is not
-    complete and unchanged, a description that the service needs is missing, or the service does not take files of that
-    size; and NotASnapshot.
+    `target` is zenodo. Raises PushRefused if it is not, the dataset is not complete and unchanged, a description that
+    Zenodo needs is missing, or it is too large; and NotASnapshot.
     """
-    if not _TARGET.fullmatch(target):
-        raise PushRefused(target, f"{target!r} is no place to push to; use hf:OWNER/NAME, zenodo or osf")
-    name, _, repository = target.partition(":")
+    if target != "zenodo":
+        if former := _FORMER_TARGETS.get(target.partition(":")[0]):
+            raise PushRefused(str(folder), f"--push sends to Zenodo only; send it {former}")
+        raise PushRefused(target, f"{target!r} is no place to push to; use zenodo")
     if problems := check_snapshot(folder):
         raise PushRefused(str(folder), f"--check finds problems: {' '.join(problems[:3])}")
     described = json.loads(read_snapshot_file(folder, "datacite.json"))
@@ -130,20 +96,15 @@ def plan_push(folder: Path, target: str) -> Push:
     paths = sorted([*snapshot_files(folder), "SHA256SUMS"])
     push = Push(
         folder,
-        SERVICES[name],
-        repository,
-        described["version"],
         {path: (folder / path).stat().st_size for path in paths},
-        {
-            path: digest
-            for digest, path in (
-                line.split("  ", 1) for line in read_snapshot_file(folder, "SHA256SUMS").splitlines() if line
-            )
-        },
-        {"hf": _hf_metadata, "zenodo": _zenodo_metadata, "osf": _osf_metadata}[name](described),
-        f"{slug}-{described['version']}.zip" if name == "zenodo" else "",
+        _zenodo_metadata(described),
+        f"{slug}-{described['version']}.zip",
     )
-    _check_limits(push)
+    if (size := sum(push.sent.values())) > MOST_BYTES:
+        raise PushRefused(
+            str(folder),
+            f"it has {size / 10**9:,.1f} GB, and Zenodo takes {MOST_BYTES / 10**9:,.0f} GB; publish fewer articles",
+        )
     return push
 
 
@@ -151,20 +112,14 @@ def send_push(push: Push, report: Report, *, publish: bool = False) -> str:
     """Sends a dataset as a draft, or publishes it if `publish` is True. Calls `report` with the name of each file
     before it is sent. Returns the address of the page that shows the dataset.
 
-    Raises PushRefused if the token is missing, ExtraMissing if huggingface_hub is needed and not installed, and
-    PushFailed if the service refuses the dataset or the connection breaks. Then nothing of the dataset remains there,
-    unless the message says so.
+    Raises PushRefused if the token is missing, and PushFailed if Zenodo refuses the dataset or the connection breaks.
+    Then nothing of the dataset remains there, unless the message says so.
     """
-    token = os.environ.get(push.service.token, "")
+    token = os.environ.get(TOKEN, "")
     if not token:
-        raise PushRefused(
-            push.service.title, f"the environment variable {push.service.token} has no access token; set it"
-        )
-    if push.repository:
-        return _push_to_hugging_face(push, token, report, publish=publish)
-    client = _Client(push.service, token)
+        raise PushRefused(TITLE, f"the environment variable {TOKEN} has no access token; set it")
     try:
-        return (_push_to_zenodo if push.archive else _push_to_osf)(push, client, report, publish)
+        return _push_to_zenodo(push, _Client(token), report, publish=publish)
     except OSError as error:
         raise PushRefused(
             str(push.folder),
@@ -174,7 +129,7 @@ def send_push(push: Push, report: Report, *, publish: bool = False) -> str:
 
 
 def _missing_metadata(described: dict[str, Any], folder: Path) -> Iterator[str]:
-    """Yields the descriptions that every service needs and a dataset lacks. `described` is the dataset's DataCite
+    """Yields the descriptions that Zenodo needs and a dataset lacks. `described` is the dataset's DataCite
     metadata. The licence of the compilation and those of records count as a licence.
     """
     if not described.get("titles"):
@@ -193,47 +148,6 @@ def _missing_metadata(described: dict[str, Any], folder: Path) -> Iterator[str]:
         yield "description"
 
 
-def _check_limits(push: Push) -> None:
-    service, sizes = push.service, push.sent
-    largest = max(sizes, key=lambda path: sizes[path])
-    why = (
-        f"it has {len(sizes):,} files, and {service.title} takes {service.most_files:,}"
-        if len(sizes) > service.most_files
-        else f"{largest} has {_gigabytes(sizes[largest])}, and {service.title} takes {_gigabytes(service.file_bytes)} "
-        "a file"
-        if sizes[largest] > service.file_bytes
-        else f"it has {_gigabytes(sum(sizes.values()))}, and {service.title} takes {_gigabytes(service.bytes)}"
-        if sum(sizes.values()) > service.bytes
-        else ""
-    )
-    if why:
-        raise PushRefused(str(push.folder), f"{why}; push it to another service, or publish fewer articles")
-
-
-def _gigabytes(size: int) -> str:
-    return f"{size / 10**9:,.1f} GB"
-
-
-# The description of a dataset that each service gets, made from its datacite.json.
-
-
-def _licence_text(described: dict[str, Any]) -> str:
-    rights = described["rightsList"][0]
-    return str(rights.get("rights") or rights.get("rightsIdentifier") or rights["rightsUri"])
-
-
-def _orcid(creator: dict[str, Any]) -> str:
-    names = creator.get("nameIdentifiers", [])
-    return next((one["nameIdentifier"].rpartition("/")[2] for one in names), "")
-
-
-def _hf_metadata(described: dict[str, Any]) -> dict[str, Any]:
-    """Returns the message of the commit to Hugging Face, made from the dataset's DataCite metadata (`described`). All
-    other metadata is in the dataset's README.md.
-    """
-    return {"message": f"{described['titles'][0]['title']}, version {described['version']}"}
-
-
 def _zenodo_metadata(described: dict[str, Any]) -> dict[str, Any]:
     """Returns the metadata of a deposition (developers.zenodo.org, "Deposit metadata"), made from the dataset's
     DataCite metadata (`described`).
@@ -242,14 +156,15 @@ def _zenodo_metadata(described: dict[str, Any]) -> dict[str, Any]:
     "other-closed" (Other, not open) and names them in the notes.
     """
     rights = described["rightsList"][0]
+    licence = rights.get("rights") or rights.get("rightsIdentifier") or rights["rightsUri"]
     creators = []
     for one in described["creators"]:
         given, _, family = one["name"].rpartition(" ")
         creator = {"name": f"{family}, {given}" if one.get("nameType") == "Personal" and given else one["name"]}
         if one.get("affiliation"):
             creator["affiliation"] = one["affiliation"][0]["name"]
-        if orcid := _orcid(one):
-            creator["orcid"] = orcid
+        if identifiers := one.get("nameIdentifiers"):
+            creator["orcid"] = identifiers[0]["nameIdentifier"].rpartition("/")[2]
         creators.append(creator)
     issued = [one["date"] for one in described.get("dates", []) if one["dateType"] == "Issued"]
     metadata = {
@@ -259,7 +174,7 @@ def _zenodo_metadata(described: dict[str, Any]) -> dict[str, Any]:
         "description": described["descriptions"][0]["description"],
         "access_right": "open",
         "license": rights["rightsIdentifier"].lower() if rights.get("rightsIdentifier") else "other-closed",
-        "notes": f"Licence: {_licence_text(described)}.",
+        "notes": f"Licence: {licence}.",
         "publication_date": issued[0] if issued else "",
         "version": described["version"],
         "keywords": [one["subject"] for one in described.get("subjects", [])],
@@ -268,22 +183,7 @@ def _zenodo_metadata(described: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in metadata.items() if value}
 
 
-def _osf_metadata(described: dict[str, Any]) -> dict[str, Any]:
-    """Returns the attributes of an OSF project, made from the dataset's DataCite metadata (`described`). They have no
-    field for the name of a licence or for creators without an account, so the description names both.
-    """
-    names = "; ".join(one["name"] for one in described["creators"])
-    return {
-        "title": f"{described['titles'][0]['title']}, version {described['version']}",
-        "category": "data",
-        "description": f"{described['descriptions'][0]['description']}\n\nBy {names}. Licence: "
-        f"{_licence_text(described)}.",
-        "tags": [one["subject"] for one in described.get("subjects", [])],
-        "public": False,
-    }
-
-
-# The client of the REST services.
+# The client of the REST service.
 
 _SECONDS = 60
 _UPLOAD_SECONDS = 900
@@ -299,17 +199,16 @@ class _NoRedirects(HTTPRedirectHandler):
 
 @dataclass(frozen=True, slots=True)
 class _Client:
-    """Sends requests with a token to a service, and parses the JSON that it returns."""
+    """Sends requests with a token to Zenodo, and parses the JSON that it returns."""
 
-    service: PushService
     token: str
 
-    def send(self, method: str, url: str, document: Any = None, *, kind: str = "application/json") -> Any:
-        """Sends a request, with `document` as its JSON body unless it is None, and returns the parsed answer. `kind` is
-        the media type of the body. Raises PushFailed.
+    def send(self, method: str, url: str, document: Any = None) -> Any:
+        """Sends a request, with `document` as its JSON body unless it is None, and returns the parsed answer. Raises
+        PushFailed.
         """
         body = None if document is None else json.dumps(document).encode()
-        return self._open(Request(url, body, {"Content-Type": kind}, method=method), _SECONDS, url)
+        return self._open(Request(url, body, {"Content-Type": "application/json"}, method=method), _SECONDS, url)
 
     def upload(self, url: str, file: IO[bytes], size: int, name: str) -> Any:
         """Sends an open file of `size` bytes with PUT, as a stream, and returns the parsed answer. `name` is the file's
@@ -319,7 +218,7 @@ class _Client:
         return self._open(Request(url, file, headers, method="PUT"), _UPLOAD_SECONDS, name)
 
     def _open(self, request: Request, seconds: float, what: str) -> Any:
-        if urlsplit(request.full_url).scheme != urlsplit(self.service.address).scheme:
+        if urlsplit(request.full_url).scheme != urlsplit(service_address()).scheme:
             raise self.failure(f"names an address that is not safe for a token ({request.full_url})")
         request.add_header("Authorization", f"Bearer {self.token}")
         request.add_header("User-Agent", "archiver")
@@ -337,9 +236,7 @@ class _Client:
 
     def _reason(self, error: HTTPError, what: str) -> str:
         if error.code in (401, 403):
-            return (
-                f"does not accept the token in {self.service.token} for this ({error.code}); create one that may write"
-            )
+            return f"does not accept the token in {TOKEN} for this ({error.code}); create one that may write"
         if error.code == 413:
             return f"says that {what} is too large (413)"
         if error.code == 429:
@@ -350,14 +247,15 @@ class _Client:
         return f"answers {what} with the status {error.code}"
 
     def failure(self, what: str) -> PushFailed:
-        return PushFailed(self.service.title, what)
+        return PushFailed(TITLE, what)
 
 
 def _messages(document: Any) -> Iterator[str]:
-    """Yields the messages of an error: Zenodo's `message` and those of `errors`, JSON:API's `detail`."""
+    """Yields the messages of an error: its `message` and those of `errors`."""
     if isinstance(document, dict):
         field = f"{document['field']}: " if document.get("field") else ""
-        yield from (f"{field}{document[name]}" for name in ("message", "detail") if isinstance(document.get(name), str))
+        if isinstance(document.get("message"), str):
+            yield f"{field}{document['message']}"
         yield from _messages(document.get("errors"))
     elif isinstance(document, list):
         for one in document:
@@ -374,9 +272,7 @@ def _draft(client: _Client, url: str) -> Iterator[None]:
             client.send("DELETE", url)
         except PushFailed as left:
             if isinstance(error, PushFailed):
-                raise PushFailed(
-                    client.service.title, f"{error.what}. Its unpublished draft could not be deleted: {url}"
-                ) from left
+                raise PushFailed(TITLE, f"{error.what}. Its unpublished draft could not be deleted: {url}") from left
         raise
 
 
@@ -388,9 +284,7 @@ def _complete_draft(client: _Client, page: str) -> Iterator[None]:
     try:
         yield
     except PushFailed as error:
-        raise PushFailed(
-            client.service.title, error.what, f"The complete draft is at {page}; publish it there."
-        ) from error
+        raise PushFailed(TITLE, error.what, f"The complete draft is at {page}; publish it there.") from error
 
 
 def _field(client: _Client, document: Any, *names: str) -> Any:
@@ -404,12 +298,10 @@ def _field(client: _Client, document: Any, *names: str) -> Any:
     return document
 
 
-# Zenodo.
-
-
-def _push_to_zenodo(push: Push, client: _Client, report: Report, publish: bool) -> str:
-    made = client.send("POST", f"{push.service.address}/api/deposit/depositions", {})
-    this = f"{push.service.address}/api/deposit/depositions/{_field(client, made, 'id')}"
+def _push_to_zenodo(push: Push, client: _Client, report: Report, *, publish: bool) -> str:
+    depositions = f"{service_address()}/api/deposit/depositions"
+    made = client.send("POST", depositions, {})
+    this = f"{depositions}/{_field(client, made, 'id')}"
     with _draft(client, this):
         bucket = _field(client, made, "links", "bucket")
         client.send("PUT", this, {"metadata": push.metadata})
@@ -449,120 +341,3 @@ def _upload_to_bucket(client: _Client, bucket: str, name: str, file: IO[bytes]) 
     answer = client.upload(f"{bucket}/{quote(name)}", file, size, name)
     if _field(client, answer, "checksum") != f"md5:{digest}":
         raise client.failure(f"received {name} with another checksum; push again")
-
-
-# OSF.
-
-
-def _push_to_osf(push: Push, client: _Client, report: Report, publish: bool) -> str:
-    api = "application/vnd.api+json"
-    nodes = f"{push.service.address}/nodes/"
-    made = client.send("POST", nodes, {"data": {"type": "nodes", "attributes": push.metadata}}, kind=api)
-    number = _field(client, made, "data", "id")
-    this = f"{nodes}{number}/"
-    with _draft(client, this):
-        providers = _field(client, client.send("GET", f"{this}files/"), "data")
-        root = next((one for one in providers if one.get("attributes", {}).get("provider") == "osfstorage"), None)
-        folders = {PurePosixPath("."): _field(client, root, "links")}
-        for path in push.sizes:
-            report(path)
-            place = _osf_folder(client, folders, PurePosixPath(path).parent)
-            with (push.folder / path).open("rb") as file:
-                digest = push.sha256.get(path) or hashlib.file_digest(file, "sha256").hexdigest()
-                file.seek(0)
-                answer = client.upload(
-                    _with_query(_field(client, place, "upload"), kind="file", name=PurePosixPath(path).name),
-                    file,
-                    push.sizes[path],
-                    path,
-                )
-            if _field(client, answer, "data", "attributes", "extra", "hashes", "sha256") != digest:
-                raise client.failure(f"received {path} with another checksum; push again")
-        page = str(_field(client, made, "data", "links", "html"))
-    if publish:
-        public = {"data": {"type": "nodes", "id": number, "attributes": {"public": True}}}
-        with _complete_draft(client, page):
-            client.send("PATCH", this, public, kind=api)
-    return page
-
-
-def _osf_folder(client: _Client, folders: dict[PurePosixPath, Any], path: PurePosixPath) -> Any:
-    """Returns the links of a folder of an OSF project. Creates the folder if it is not yet in `folders`, which has the
-    links of the existing folders by path.
-    """
-    if path not in folders:
-        parent = _osf_folder(client, folders, path.parent)
-        url = _with_query(_field(client, parent, "new_folder"), kind="folder", name=path.name)
-        folders[path] = _field(client, client.send("PUT", url), "data", "links")
-    return folders[path]
-
-
-def _with_query(url: str, **values: str) -> str:
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(query=urlencode({**dict(parse_qsl(parts.query)), **values})))
-
-
-# Hugging Face.
-
-
-def _push_to_hugging_face(push: Push, token: str, report: Report, *, publish: bool) -> str:
-    """Sends all files in one commit, so that no half of a version is visible (`upload_folder` might make several), and
-    returns the address of the pull request or of the dataset. If `publish` is False, the commit becomes a pull request,
-    or a private repository if the dataset has none yet.
-    """
-    try:
-        from huggingface_hub import CommitOperationAdd, CommitOperationDelete, HfApi
-    except ImportError as error:
-        raise ExtraMissing("Pushing to Hugging Face", "push") from error
-    api, name, kind = HfApi(push.service.address, token), push.repository, "dataset"
-    page = f"{push.service.address}/datasets/{name}"
-    with _hub_errors(push, token):
-        is_new = not api.repo_exists(name, repo_type=kind)
-        if is_new:
-            api.create_repo(name, repo_type=kind, private=not publish)
-    try:
-        with _hub_errors(push, token, "" if is_new else f"Look at {page} before you push again: it may have arrived."):
-            there = set() if is_new else set(api.list_repo_files(name, repo_type=kind))
-            for path in push.sizes:
-                report(path)
-            done = api.create_commit(
-                name,
-                [
-                    *(CommitOperationAdd(path, str(push.folder / path)) for path in push.sizes),
-                    *(CommitOperationDelete(path) for path in sorted(there - {*push.sizes, ".gitattributes"})),
-                ],
-                commit_message=push.metadata["message"],
-                repo_type=kind,
-                create_pr=not publish and not is_new,
-            )
-    except BaseException:
-        if is_new:
-            with suppress(PushFailed), _hub_errors(push, token):
-                api.delete_repo(name, repo_type=kind)
-        raise
-    return str(done.pr_url or page)
-
-
-@contextmanager
-def _hub_errors(push: Push, token: str, unknown: str = "") -> Iterator[None]:
-    """Raises PushFailed instead of the errors of huggingface_hub. `unknown` is the sentence with which the message ends
-    if the connection broke, so that nobody knows whether the commit arrived; "" if nothing can have arrived.
-    """
-    from httpx2 import HTTPError as BrokenConnection
-    from huggingface_hub.errors import HfHubHTTPError
-
-    try:
-        yield
-    except (BrokenConnection, OSError, ValueError, RuntimeError) as error:
-        # The error of a file that is sent is a RuntimeError whose cause is the status.
-        refusal = error if isinstance(error, HfHubHTTPError) else error.__cause__
-        text = " ".join(str(getattr(error, "server_message", None) or error).split()).replace(token, "…")
-        text, left = text[:500].rstrip(".") or type(error).__name__, "Nothing was published."
-        if not isinstance(refusal, HfHubHTTPError):
-            why = f"did not take {push.repository} ({text})"
-            left = unknown if unknown and isinstance(error, BrokenConnection) else left
-        elif refusal.response.status_code in (401, 403):
-            why = push.service.refused_token(refusal.response.status_code)
-        else:
-            why = f"refuses {push.repository} ({refusal.response.status_code}): {text}"
-        raise PushFailed(push.service.title, why, left) from error

@@ -23,6 +23,7 @@ from archiver.datasets.withheld_text_and_leaked_passages import AUTHOR_FIELDS
 from archiver.datasets.word_counts_and_ngrams import SEPARATORS, UNSPACED
 from archiver.errors import ExtraMissing
 from archiver.fields import PERSONS, WRITTEN
+from archiver.lazy_regex import lazy_regex
 from archiver.markup.text_marks import is_contact, unpack_marks
 
 SHORTEST_KEY = 16
@@ -40,20 +41,6 @@ def pseudonym(key: bytes, name: str) -> str:
 def key_fingerprint(key: bytes) -> str:
     """Returns a value that identifies a pseudonym key without revealing it."""
     return hmac.new(key, b"archiver publish: fingerprint of a key", hashlib.sha256).hexdigest()[:16]
-
-
-@dataclass(frozen=True, slots=True)
-class FoundContact:
-    """An e-mail address or telephone number in a field of a record: the text itself, where it begins in the field, and
-    the text around it on its line.
-    """
-
-    field: str
-    kind: str
-    text: str
-    start: int
-    before: str
-    after: str
 
 
 class Pseudonymizer:
@@ -98,20 +85,6 @@ class Pseudonymizer:
         out["authors"] = list(
             dict.fromkeys(shown if name in organizations else self._pseudonym(name) for name, shown in published)
         )
-
-    def contacts_in(self, record: Mapping[str, Any]) -> Iterator[FoundContact]:
-        """Yields the e-mail addresses and telephone numbers that are removed from a record."""
-        if not self._contacts:
-            return
-        where = phone_regions(record)
-        for name in _WITH_CONTACTS:
-            value = record.get(name) or ()
-            for text in (value,) if isinstance(value, str) else value:
-                ranges = _marked_ranges(record, where) if name == "body" else ((), ())
-                for one in find_contacts(text, where, *ranges):
-                    before = text[max(one.start - _WINDOW, 0) : one.start].rpartition("\n")[2]
-                    after = text[one.end : one.end + _WINDOW].partition("\n")[0]
-                    yield FoundContact(name, one.kind, text[one.start : one.end], one.start, before, after)
 
     @property
     def hides_names(self) -> bool:
@@ -160,17 +133,6 @@ def count_replacements(record: Mapping[str, Any], published: Mapping[str, Any]) 
             for kind in (EMAIL, TELEPHONE):
                 counts[kind] += max(after.count(kind) - before.count(kind), 0)
     return +counts
-
-
-def count_emails(published: Mapping[str, Any]) -> int:
-    """Counts the e-mail addresses with an at sign in the published values of a record."""
-    texts = (_as_text(published.get(name)) for name in (*_WITH_CONTACTS, "excerpt"))
-    return sum(
-        ("@" in found[0] or "＠" in found[0]) and _is_email(text, found)
-        for text in texts
-        if "@" in text or "＠" in text
-        for found in _EMAIL.finditer(text)
-    )
 
 
 def _as_text(value: Any) -> str:
@@ -485,7 +447,7 @@ class _Evidence(IntEnum):
 
     - AGAINST: a label names it as another number ("Order 12345678").
     - NEAR: a word for telephones or calling is a few words away.
-    - CALLED: a word for calling is beside it.
+    - CALLED: a word for calling, or another contact, is beside it.
     - NEXT: a word for telephones is beside it.
     - MARKED: a label ("Tel.:", ☎) or a link names it as one.
     """
@@ -498,43 +460,27 @@ class _Evidence(IntEnum):
     MARKED = 4
 
 
-@dataclass(frozen=True, slots=True)
-class _Patterns:
-    """Regular expressions for the words beside numbers, made when they are first needed."""
-
-    name: re.Pattern[str]
-    call: re.Pattern[str]
-    other: re.Pattern[str]
-    filler: re.Pattern[str]
-    filler_end: re.Pattern[str]
-    after: re.Pattern[str]
-    joined: re.Pattern[str]
-
-
-@cache
-def _patterns() -> _Patterns:
-    names, calls = (_alternatives(words[n] for words in _LABELS.values()) for n in (0, 1))
-    # A single letter is a label at the start of a line or after a separator: "T: 020 ...", "M. 06 ...".
-    filler = rf"[\s:：.,()\[\]/|*_#\"'“„«\ufe0f\u200e\u200f-]|{_alternatives([_FILLERS])}"
-    letter = r"(?:^|[\n|•·,;/(–—])\s*[TtFfMmPpHh]\s?[:.]"
-    return _Patterns(
-        re.compile(
-            rf"{names}|{letter}|[\u260e\u260f\u2706\u2121\U0001f4de\U0001f4f1\U0001f4e0\U0001f57f\U0001f581]", re.I
-        ),
-        re.compile(calls, re.I),
-        re.compile(_alternatives([_OTHER_NUMBERS]), re.I),
-        re.compile(rf"(?:{filler})*+", re.I),
-        re.compile(rf"(?:[\s,:：(（–—-]|(?<=\s)(?:{_alternatives([_FILLERS])})(?=\s))*\Z", re.I),
-        re.compile(
-            rf"\s{{0,2}}[(（\[]?\s?(?:{names})|[^\d,;:.!?\n\[|]{{0,24}}?(?:{names}|{calls})(?!\s?[:：.]?\s?[\d+(])",
-            re.I,
-        ),
-        re.compile(
-            r"\s*(?:[,;/|&·、，]|(?:or|oder|ou|o|ó|y|und|and|et|e|i|и|или|або|veya|ve|och|eller|og|en|of|lub|nebo|alebo|sau|vagy|"
-            r"tai|ή|või|arba|vai|hoặc|atau|או|یا|أو|या|বা)(?!\w)|หรือ|또는|または|或)?\s*(?:e-?mail:?\s)?",
-            re.I,
-        ),
-    )
+_NAMES, _CALLS = (_alternatives(words[n] for words in _LABELS.values()) for n in (0, 1))
+_FILLER_WORDS = _alternatives([_FILLERS])
+# A single letter is a label at the start of a line or after a separator: "T: 020 ...", "M. 06 ...".
+_LABEL = lazy_regex(
+    rf"{_NAMES}|(?:^|[\n|•·,;/(–—])\s*[TtFfMmPpHh]\s?[:.]|"
+    r"[\u260e\u260f\u2706\u2121\U0001f4de\U0001f4f1\U0001f4e0\U0001f57f\U0001f581]",
+    re.I,
+)
+_CALL = lazy_regex(_CALLS, re.I)
+_OTHER = lazy_regex(_alternatives([_OTHER_NUMBERS]), re.I)
+_FILLER = lazy_regex(rf"(?:[\s:：.,()\[\]/|*_#\"'“„«\ufe0f\u200e\u200f-]|{_FILLER_WORDS})*+", re.I)
+_FILLER_END = lazy_regex(rf"(?:[\s,:：(（–—-]|(?<=\s)(?:{_FILLER_WORDS})(?=\s))*\Z", re.I)
+_LABEL_AFTER = lazy_regex(
+    rf"\s{{0,2}}[(（\[]?\s?(?:{_NAMES})|[^\d,;:.!?\n\[|]{{0,24}}?(?:{_NAMES}|{_CALLS})(?!\s?[:：.]?\s?[\d+(])", re.I
+)
+_JOINT = lazy_regex(
+    r"\s*(?:[,;/|&·、，]|(?:or|oder|ou|o|ó|y|und|and|et|e|i|и|или|або|veya|ve|och|eller|og|en|of|lub|nebo|alebo|sau|vagy|"
+    r"tai|ή|või|arba|vai|hoặc|atau|או|یا|أو|या|বা)(?!\w)|หรือ|또는|または|或)?\s*(?:e-?mail:?\s)?",
+    re.I,
+)
+"""Matches what may stand between two contacts."""
 
 
 # A copy of the text in which numbers are searched: digits of all scripts are ASCII digits, and spaces, dashes, brackets
@@ -582,11 +528,8 @@ _DATE = re.compile(
     r"(?:1[5-9]|20)\d\d ?[-/] ?(?:1[5-9]|20)\d\d\Z|(?:19|20)\d\d[01]\d[0-3]\d(?:\d{4}|\d{6})?\Z|"
     r"[0-3]?\d([./-])[01]?\d\1\d\d\Z|\d\d([./-])[01]\d\2[0-3]\d\Z"
 )
-_OPENING_HOURS = re.compile(r"[0-2]?\d\.[0-5]\d ?- ?[0-2]?\d\.[0-5]\d")
-_QUAD = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}\Z")
 _DECIMAL = re.compile(r"[+(]*\d+\.\d+\Z")
 _VERSION = re.compile(r"\d+(?:\.\d+)*\.\d(?:\.\d+)*\Z")
-_THOUSANDS = re.compile(r"[1-9]\d{0,2}(?:[ .]\d{3}){2,}\Z")
 _UNIT = re.compile(
     r" ?(?:[%‰°€$£¥₹₽₩₺₴₫฿×*^]|(?:"
     r"eur|euros?|usd|dollars?|gbp|chf|jpy|cny|rub|inr|pln|czk|sek|nok|dkk|huf|km²?|m²|mm|cm|kg|mg|ms|"
@@ -595,18 +538,8 @@ _UNIT = re.compile(
     r"個|个|名|원|명|개)(?![^\W\d_]))",
     re.IGNORECASE,
 )
-_CODE_LINE = re.compile(
-    r"[{;]\s*$|==|!=|=>|->|::|&&|\|\||</|/>|\w\(\)|^\s*(?:[$>#%]\s|(?:import|def|return|const|let|var|int|printf?|echo|"
-    r"sudo|curl|select|insert|update)\b.*[=(\"'])|\b0x[0-9a-f]+\b|^\s*[\w.]+\s?=\s?\S|^(?:[+-]{1,3}|@@) ?\S+.*[({=]",
-    re.IGNORECASE,
-)
 _LOG_LINE = re.compile(r"\d\d:\d\d:\d\d|^\[?\d{4}/\d{6}|\b(?:DEBUG|INFO|WARN|WARNING|ERROR|FATAL|TRACE)\b")
 _LIMITS = frozenset(str(n) for bits in (31, 32, 63, 64) for n in (2**bits - 1, 2**bits))
-_FAMOUS = frozenset({"0123456789", "31415926", "3141592654", *("1234567890"[:n] for n in range(6, 11))}) | {
-    "9876543210"[:n] for n in range(6, 11)
-}
-"""Digit sequences that pages often contain, such as 123456789 or the digits of pi, and that are valid telephone numbers
-somewhere."""
 _NUMBER_WORD = re.compile(
     r"[\s:：.,#№()\[\]=\"'*_-]*(?:(?:no|nos|nr|num|number|nummer|numéro|número|numero|numer|číslo|broj|номер|szám|numara|"
     r"numarası|n[°º]|رقم|شماره|מספר|番号|号码|號碼|号|번호)(?![^\W\d_])[\s:：.,#()-]*)?",
@@ -624,7 +557,6 @@ _BLOCK = re.compile(
 )
 """Matches the other lines of a block of contacts: a street, an e-mail address, a URL, a number, a postal code with its
 town."""
-_NUMBER_LINE = re.compile(r"[\s\d.,:;|/+()-]*\d[\s\d.,:;|/+()-]*")
 _WINDOW, _NEARBY = 48, 300
 """How many characters before and after a number are read for labels, and for its line and block."""
 _LONGEST = 40
@@ -712,7 +644,7 @@ class _TelephoneFinder:
         # A placeholder in the text was a telephone number, so that removing numbers twice changes nothing.
         self._ends = {m.end() for m in re.finditer(re.escape(TELEPHONE), text)}
         written = [*((one.start, one.end) for one in emails), *(m.span() for m in re.finditer(re.escape(EMAIL), text))]
-        self._email_starts, self._email_ends = {start for start, _ in written}, {end for _, end in written}
+        self._email_ends = {end for _, end in written}
 
     def find(self) -> list[Contact]:
         found: dict[int, Contact] = {}
@@ -736,117 +668,66 @@ class _TelephoneFinder:
 
     def _number_end(self, run: re.Match[str]) -> int:
         """Returns where the telephone number at the start of a run ends; 0 if the run does not start with one."""
-        start = run.start()
+        start, written = run.start(), run[0]
         is_dialled = start in self._dialled
         if not is_dialled and (_overlaps(run.span(), self._never) or not self._can_start(start)):
             return 0
         evidence = _Evidence.MARKED if is_dialled or _overlaps(run.span(), self._linked) else self._evidence(run)
-        written = run[0]
-        if evidence is _Evidence.AGAINST and "+" not in written[:2]:
-            return 0
-        if evidence is _Evidence.NONE and not (
-            "+" in written[:2] or written[0] == "(" or self._is_in_contact_block(start, run.end())
+        is_international = "+" in written[:2]
+        if (evidence is _Evidence.AGAINST and not is_international) or (
+            evidence < _Evidence.MARKED and _LOG_LINE.search(self._text[slice(*self._line(start))])
         ):
-            return self._end_beside_name(start, run.end())
+            return 0
+        names, is_apart = self._names_beside(start, run.end()) if evidence < _Evidence.CALLED else (0, False)
+        is_listed = written[0] == "(" or (evidence is _Evidence.NONE and self._is_in_contact_block(start, run.end()))
         ends = [start + m.end() for m in re.finditer(r"\d(?= |\Z)", written) if m.end() < _LONGEST][::-1]
-        if evidence < _Evidence.NEXT and "+" not in written[:2]:  # digits that follow are not of another number
+        if evidence < _Evidence.MARKED and not is_international:  # digits that follow are not of another number
             ends = [end for end in ends if not re.match(r" \d", self._plain[end : end + 2])]
         for is_strict in (True, False):
             for end in ends:
-                if self._is_telephone(start, end, evidence, is_strict=is_strict) and (
-                    is_dialled or self._can_end(start, end, evidence)
-                ):
+                number = self._plain[start:end]
+                if _is_other_number(number, evidence) or not (is_dialled or self._can_end(start, end)):
+                    continue
+                digits = sum(map(str.isdigit, number))
+                if is_international:
+                    before = self._plain[max(start - 3, 0) : start].rstrip(" ")
+                    is_sum = re.search(r"\+ ", number[:3]) or (before[-1:].isdigit() and number[1:].isdigit())
+                    is_found = (
+                        (evidence >= _Evidence.CALLED or not (is_sum or _DECIMAL.match(number)))
+                        and (is_valid_telephone(number, None) or _has_international_form(number))
+                        if is_strict
+                        else evidence is _Evidence.MARKED and 8 <= digits <= 15
+                    )
+                elif is_strict:
+                    is_found = (digits > 6 or evidence is _Evidence.MARKED) and any(
+                        is_valid_telephone(number, region)
+                        and _is_used(number, region, evidence, names, is_apart=is_apart, is_listed=is_listed)
+                        for region in self._regions
+                    )
+                else:
+                    is_usual = number[0] in "0(" and 9 <= digits <= 11 and digits < len(number)
+                    is_found = (evidence >= _Evidence.CALLED and is_usual) or (
+                        evidence is _Evidence.MARKED and 6 <= digits <= 15
+                    )
+                if is_found:
                     more = _EXTENSION.match(self._plain, end)
                     return more.end() if more else end
-        return self._end_beside_name(start, run.end()) if evidence >= _Evidence.NONE else 0
+        return 0
 
-    def _end_beside_name(self, start: int, run_end: int) -> int:
-        """Returns where the telephone number at the start of a run ends if it is beside a name ("Jane Doe (08x)", "08x
-        Jane Doe"); 0 if it is not. Beside a name of one word, it must be a mobile number.
+    def _names_beside(self, start: int, run_end: int) -> tuple[int, bool]:
+        """Returns how many words of a name are beside a number ("Jane Doe (08x)", "08x Jane Doe"), and whether the
+        number is set apart from the text before it.
         """
         first, last = self._line(start)
         before = self._text[max(first, start - _WINDOW) : start]
         before = before if before.strip() else self._line_before(first)
         words = _without_fillers(before).split()
-        is_heading = before.endswith("\n") and _words_of_name(words) < len(words)
-        names = 0 if is_heading else _words_of_name(words)
+        names = _words_of_name(words)
         if after := _NAME_AFTER.match(self._text, run_end, last):
             names = max(names, _words_of_name(after[1].split()[::-1]))
-        named = " ".join(words[-names - 1 :])
-        if not names or self._is_in_numbers(start, run_end) or _patterns().other.search(named):
-            return 0
-        is_apart = before.rstrip(" ").endswith(tuple(",:：(（–—-")) or self._plain[start] == "("
-        library, kinds = _library(), _library().PhoneNumberType
-        for region in self._regions:
-            # The matcher refuses dates, amounts, and numbers with letters or further digits beside them.
-            matcher = library.PhoneNumberMatcher(self._plain[start:last], region, library.Leniency.VALID, 1)
-            found = matcher.next() if matcher.has_next() else None
-            if found is None or found.start > 1 or start + found.end > run_end:
-                continue
-            written, kind = found.raw_string, library.number_type(found.number)
-            is_grouped, is_typical = re.search(r"\D", written) is not None, _is_typical_form(written, region)
-            is_clear = is_typical if is_grouped else is_apart and names > 1
-            is_mobile = kind == kinds.MOBILE or (kind == kinds.FIXED_LINE_OR_MOBILE and is_clear)
-            is_amount = _THOUSANDS.match(written) and not is_apart
-            is_usual = is_typical or written[0] in "0("
-            if (
-                (is_usual or names > 1 or is_apart if is_mobile else names > 1 and is_grouped and is_usual)
-                and not _is_other_number(written, re.sub(r"\D", "", written), _Evidence.NEAR)
-                and written not in _FAMOUS
-                and not (is_amount and re.match(r" [^\W\d_]{3}", self._plain[start + found.end : last]))
-                and self._can_end(start, start + found.end, _Evidence.NEAR)
-            ):
-                end: int = start + found.end
-                return end
-        return 0
-
-    def _is_telephone(self, start: int, end: int, evidence: _Evidence, *, is_strict: bool) -> bool:
-        """Returns True if the evidence shows that a number is a telephone number. If `is_strict` is True, the number
-        must be one that can be in use in its region; otherwise a number that a label or a word for calling names is
-        enough.
-        """
-        written = self._plain[start:end]
-        digits = re.sub(r"\D", "", written)
-        if _is_other_number(written, digits, evidence):
-            return False
-        if "+" in written[:2]:
-            return self._is_international(start, end, evidence, is_strict=is_strict)
-        if evidence is _Evidence.MARKED and not is_strict:
-            return 6 <= len(digits) <= 15
-        if evidence < _Evidence.MARKED and (len(digits) < 7 or written in _FAMOUS or self._is_in_numbers(start, end)):
-            return False
-        if evidence >= _Evidence.CALLED and not is_strict:
-            return written[0] in "0(" and 9 <= len(digits) <= 11 and len(digits) < len(written)
-        if digits.startswith("00") and evidence and is_valid_telephone(f"+{digits[2:]}", None):
-            return is_strict
-        return is_strict and any(self._is_national(start, end, region, evidence) for region in self._regions)
-
-    def _is_national(self, start: int, end: int, region: str, evidence: _Evidence) -> bool:
-        written = self._plain[start:end]
-        if not is_valid_telephone(written, region):
-            return False
-        if evidence >= _Evidence.NEXT:
-            return True
-        is_grouped = any(one in written for one in " -./")
-        if evidence is _Evidence.CALLED:
-            return is_grouped or written[0] in "0("
-        is_typical = _is_typical_form(written, region)
-        if evidence is _Evidence.NEAR:
-            is_amount = _THOUSANDS.match(written) is not None
-            is_usual = is_typical or written[0] in "0(" or (written.count(" ") > 1 and not is_amount)
-            return is_usual and not (is_amount and re.match(r" [^\W\d_]{3}", self._plain[end : end + 5]))
-        return is_grouped and is_typical
-
-    def _is_international(self, start: int, end: int, evidence: _Evidence, *, is_strict: bool) -> bool:
-        written = self._plain[start:end]
-        if not is_strict:
-            return evidence is _Evidence.MARKED and 8 <= sum(map(str.isdigit, written)) <= 15
-        if evidence < _Evidence.CALLED:
-            before = self._plain[max(start - 3, 0) : start].rstrip(" ")
-            is_sum = re.search(r"\+ ", written[:3]) or (before[-1:].isdigit() and written[1:].isdigit())
-            if is_sum or _DECIMAL.match(written) or self._is_code(start):
-                return False
-        return is_valid_telephone(written, None) or _has_international_form(written)
+        if _OTHER.search(" ".join(words[-names - 1 :])):
+            return 0, False
+        return names, before.rstrip(" ").endswith(tuple(",:：(（–—-")) or self._plain[start] == "("
 
     # The surroundings of a number.
 
@@ -856,19 +737,6 @@ class _TelephoneFinder:
         start, end = self._text.rfind("\n", near, at) + 1, self._text.find("\n", at, far)
         return start or near, far if end < 0 else end
 
-    def _is_code(self, at: int) -> bool:
-        start, end = self._line(at)
-        return _CODE_LINE.search(self._text[start:end]) is not None
-
-    def _is_in_numbers(self, start: int, end: int) -> bool:
-        """Returns True if a number is in a line of code or of a log, or in a row of several numbers."""
-        first, last = self._line(start)
-        line = self._text[first:last]
-        if _CODE_LINE.search(line) or _LOG_LINE.search(line):
-            return True
-        others = _RUN.sub("", self._plain[first:start]) + " " + _RUN.sub("", self._plain[end:last])
-        return len(re.findall(r"\d+(?:[.,]\d+)?", others)) >= 4 and sum(map(str.isalpha, others)) < 30
-
     def _can_start(self, start: int) -> bool:
         """Returns True if the character before a number may precede a telephone number."""
         before = self._plain[max(start - 2, 0) : start]
@@ -876,16 +744,12 @@ class _TelephoneFinder:
             return True
         last, one_before = before[-1], before[:-1]
         if last.isalpha():
-            return last >= "\u0600" or self._label_ends_at(start)
+            return last >= "\u0600"
         if last in ".,:-/":
-            return (last == ":" and not one_before.isdigit()) or one_before.isspace() or self._label_ends_at(start - 1)
+            return (last == ":" and not one_before.isdigit()) or one_before.isspace()
         return last in "([{\"'|*;=!" or (last > "\u00a0" and not last.isalnum() and last not in "€£¥₹₽₩₺₴×÷−§№µ")
 
-    def _label_ends_at(self, end: int) -> bool:
-        before = self._text[max(end - 20, 0) : end]
-        return any(m.end() == len(before) for m in _patterns().name.finditer(before))
-
-    def _can_end(self, start: int, end: int, evidence: _Evidence) -> bool:
+    def _can_end(self, start: int, end: int) -> bool:
         """Returns True if the text after a number may follow a telephone number."""
         after = self._plain[end : end + 2]
         if after[:1].isalnum() and (after[0] < "\u0600" or after[0].isdigit()):
@@ -897,40 +761,29 @@ class _TelephoneFinder:
 
     def _evidence(self, run: re.Match[str]) -> _Evidence:
         """Returns how strongly the words before and after a run of digits show that it is a telephone number."""
-        patterns, start = _patterns(), run.start()
+        start = run.start()
         first, last = self._line(start)
         place = bisect_right(self._known, start)
         known = max(first, self._known[place - 1] if place else first)
         window_start = max(known, start - _WINDOW)
         before = self._text[window_start:start]
-        if known > first and window_start == known and patterns.joined.fullmatch(before):
-            return _Evidence.NEXT if known in self._ends else _Evidence.CALLED
-        if (joint := patterns.joined.match(self._text, run.end(), last)) and joint.end() in self._email_starts:
+        if known > first and window_start == known and _JOINT.fullmatch(before):
             return _Evidence.CALLED
-        if not before.strip(" \t•*·-–|>") and known == first:
-            before = self._line_before(first)
-        label = _last_match(patterns.name, before)
-        call = _last_match(patterns.call, before)
-        other = _last_match(patterns.other, before)
-        if before.endswith("\n"):  # words such as "Info" are also headings
-            call = None
+        label = _last_match(_LABEL, before)
+        call = _last_match(_CALL, before)
+        other = _last_match(_OTHER, before)
         best = max((m for m in (label, call) if m), key=lambda m: m.end(), default=None)
         if other and (best is None or other.end() > best.end()) and _NUMBER_WORD.fullmatch(before, other.end()):
             return _Evidence.AGAINST
         if best is None or "=" in before[best.end() :]:
             return _Evidence.NEAR if self._is_label_after(run, last) else _Evidence.NONE
         gap = before[best.end() :]
-        called = [word for word in _without_fillers(gap).split() if not patterns.filler.fullmatch(word)]
-        if not gap.endswith("\n") and called and _words_of_name(called) == len(called):
-            is_long = sum(map(str.isdigit, run[0])) > 8
-            return _Evidence.NEXT if is_long and called[-1][0].isupper() else _Evidence.CALLED
-        if re.match(r"[.!?。！？]\s", gap) and len(best[0]) > 4:  # a sentence ends, not an abbreviation such as "Tel."
-            return _Evidence.NONE
-        if patterns.filler.fullmatch(gap):
-            is_marked = best is label and (
-                re.search(r"[:：.#)]|\w", gap) or gap.endswith("\n") or not best[0][-1].isalnum() or not gap
-            )
-            return _Evidence.MARKED if is_marked else _Evidence.NEXT if best is label else _Evidence.CALLED
+        called = [word for word in _without_fillers(gap).split() if not _FILLER.fullmatch(word)]
+        if called and _words_of_name(called) == len(called):
+            return _Evidence.CALLED
+        if _FILLER.fullmatch(gap):
+            is_marked = re.search(r"[:：.#)]|\w|\n", gap) or not best[0][-1].isalnum() or not gap
+            return _Evidence.CALLED if best is call else _Evidence.MARKED if is_marked else _Evidence.NEXT
         is_near = not before.endswith("\n") and len(gap.split()) <= 5 and not re.search(r"\d|[.!?。！？]\s", gap)
         return _Evidence.NEAR if is_near or self._is_label_after(run, last) else _Evidence.NONE
 
@@ -942,40 +795,27 @@ class _TelephoneFinder:
         return f"{line}\n" if line and len(line) < 24 and self._text[max(first - 3, 0) : first].count("\n") < 3 else ""
 
     def _is_label_after(self, run: re.Match[str], last: int) -> bool:
-        return _patterns().after.match(self._text[run.end() : min(run.end() + _WINDOW, last)]) is not None
+        return _LABEL_AFTER.match(self._text[run.end() : min(run.end() + _WINDOW, last)]) is not None
 
     def _is_in_contact_block(self, start: int, end: int) -> bool:
-        """Returns True if a number is alone on its line, and the lines beside it have other contacts, but not just
-        numbers.
-        """
+        """Returns True if a number is alone on its line, and the lines beside it have other contacts."""
         first, last = self._line(start)
         before, after = self._text[first:start].strip(" \t•*·-–—|>"), self._text[end:last].strip(" \t•*·-–—|.")
-        is_named = len(before) < _WINDOW and before.endswith((":", "："))  # "City office: 030 ..."
-        joint = _patterns().joined.match(self._text, end, last)
-        is_followed = joint and (self._plain[joint.end() : joint.end() + 1] in tuple("+(0123456789"))
-        if (before and not is_named) or (after and not is_followed):
+        if (before and not before.endswith((":", "："))) or after:  # "City office: 030 ..."
             return False
         above = self._text[max(first - _NEARBY, 0) : first].rstrip("\n").rsplit("\n", 3)[-3:]
         below = self._text[last : last + _NEARBY].lstrip("\n").split("\n", 3)[:3]
         lines = [line for line in (*above, *below) if line.strip() and len(line) < 100]
-        numbers = sum(_NUMBER_LINE.fullmatch(line) is not None for line in lines)
-        pattern = _patterns().name if is_named else _BLOCK
-        return numbers < 2 and any(pattern.search(line) or _patterns().name.search(line) for line in lines)
+        return any(_BLOCK.search(line) or _LABEL.search(line) for line in lines)
 
 
-_PARTICLES = (
-    "de, van, von, der, den, da, di, del, della, la, le, bin, al, el, ben, y, e, und, and, et, i, nic, ní, ó, mr, mrs, "
-    "ms, dr, fr, señor, señora, sr, sra, signor, signora, sig, don, doña, madame, monsieur, mme, m, frau, herr, herrn, "
-    "mevrouw, meneer, pan, pani, pana, panią"
-)
-"""Words in names and before them that may have no capital letter."""
 _NAME_WORD = r"[^\W\d_](?:[^\W\d_]|['’.-](?=[^\W\d_]))*\.?"
 _NAME_AFTER = re.compile(rf"[ ]?[)）,:–—-]?[ ]?[(（]?({_NAME_WORD}(?: {_NAME_WORD}){{0,2}})(?![\w-])")
 
 
 def _without_fillers(text: str) -> str:
     """Returns a text without the separators and fillers ("at", "unter") at its end."""
-    end = _patterns().filler_end.search(text)
+    end = _FILLER_END.search(text)
     return text[: end.start()] if end else text
 
 
@@ -985,8 +825,6 @@ def _words_of_name(words: Sequence[str]) -> int:
     """
     count = 0
     for word in reversed(words):
-        if count and word.lower().strip(".") in _PARTICLES.split(", "):
-            continue
         if not re.fullmatch(_NAME_WORD, word) or word[0].islower():
             break
         count += 1
@@ -998,17 +836,41 @@ def _last_match(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
     return found[-1] if found else None
 
 
-def _is_other_number(written: str, digits: str, evidence: _Evidence) -> bool:
-    """Returns True for a number that looks like an IP address, a date, opening hours, a decimal or a version.
-    `evidence` matters for decimals and IP addresses only: a label for telephones outweighs their form.
+def _is_used(written: str, region: str, evidence: _Evidence, names: int, *, is_apart: bool, is_listed: bool) -> bool:
+    """Returns True if a valid number of a region (ISO 3166 code) is a telephone number. Without a label, its form must
+    be usual. Beside a name of one word (`names`), it must be a mobile number. `is_apart`: it is set apart from the text
+    before it; `is_listed`: it is in brackets, or in a block of contacts.
     """
-    if len(set(digits)) == 1 or written in _LIMITS or _DATE.match(written) or _OPENING_HOURS.match(written):
+    if evidence >= _Evidence.NEXT:
         return True
-    is_of_pairs = all(len(group) == 2 for group in written.split("."))
-    if _QUAD.match(written) and not (is_of_pairs and evidence is _Evidence.MARKED):
+    is_grouped = re.search(r"\D", written) is not None
+    if evidence is _Evidence.CALLED:
+        return is_grouped or written[0] == "0"
+    is_typical = _is_typical_form(written, region)
+    is_usual = is_typical or written[0] in "0("
+    if evidence is _Evidence.NEAR and (is_usual or written.count(" ") > 1):
+        return True
+    if is_listed and is_grouped and is_typical:
+        return True
+    library = _library()
+    # The matcher refuses dates, and numbers without a national prefix that they need.
+    if not names or not library.PhoneNumberMatcher(written, region, library.Leniency.VALID, 1).has_next():
+        return False
+    kinds, kind = library.PhoneNumberType, library.number_type(library.parse(written, region))
+    is_clear = is_typical if is_grouped else is_apart and names > 1
+    if kind == kinds.MOBILE or (kind == kinds.FIXED_LINE_OR_MOBILE and is_clear):
+        return is_usual or names > 1 or is_apart
+    return names > 1 and is_grouped and is_usual
+
+
+def _is_other_number(written: str, evidence: _Evidence) -> bool:
+    """Returns True for a number that looks like an IP address, a date, a decimal or a version. A label for telephones
+    outweighs the form of a decimal.
+    """
+    if len(set(re.sub(r"\D", "", written))) == 1 or written in _LIMITS or _DATE.match(written):
         return True
     return written[0].isdigit() and (
-        (_DECIMAL.match(written) is not None and evidence < _Evidence.NEXT)
+        (_DECIMAL.match(written) is not None and evidence < _Evidence.MARKED)
         or (_VERSION.match(written) is not None and not written.startswith("0"))
     )
 

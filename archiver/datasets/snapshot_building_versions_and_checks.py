@@ -1,7 +1,7 @@
-"""Builds a snapshot of one or more archives into a folder, and verifies an existing snapshot.
+"""Builds a snapshot of an archive into a folder, and verifies an existing snapshot.
 
 A snapshot is built in a temporary folder next to its target folder, and moved to the target when it is complete. Its
-bytes depend only on the archives and the request, not on the clock, the folder or the order in which articles were
+bytes depend only on the archive and the request, not on the clock, the folder or the order in which articles were
 stored.
 """
 
@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import fcntl
 import hashlib
-import heapq
 import json
 import os
 import re
@@ -18,15 +17,13 @@ import shutil
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any
 
-from archiver.datasets import cross_archive_copies_and_decisions as cross_archive_duplicates
 from archiver.datasets import snapshot_tables
-from archiver.datasets.dataset_card_plots_and_checklist import CardSources, card_text, draw_plots, site_coverages
+from archiver.datasets.dataset_card import CardSources, card_text
 from archiver.datasets.dataset_metadata_files import (
     DatasetFile,
     citation_cff,
@@ -36,15 +33,12 @@ from archiver.datasets.dataset_metadata_files import (
     datacite_json,
     dataset_about,
     list_files,
-    ro_crate_json,
-    write_dictionary,
 )
 from archiver.datasets.export_formats_and_parquet_tables import import_arrow
-from archiver.datasets.personal_data_removal import FoundContact, Pseudonymizer, has_name, key_fingerprint
+from archiver.datasets.personal_data_removal import Pseudonymizer, has_name, key_fingerprint
 from archiver.datasets.publication_rules_tiers_and_licences import PublicationRules, parse_publication_rules
 from archiver.datasets.snapshot_changes import changes_text
 from archiver.datasets.snapshot_request_selection_and_statistics import (
-    PARTITION_ROWS,
     SnapshotRequest,
     SnapshotStatistics,
     after_withdrawal,
@@ -66,11 +60,9 @@ from archiver.datasets.snapshot_writer import (
     write_other_formats,
     write_references,
     write_tables,
-    write_views,
 )
 from archiver.datasets.wacz_package import pack_wacz
-from archiver.errors import BadQuery, NotASnapshot, NothingToPublish, SnapshotRefused
-from archiver.search.federated_search import Shard, shards_with_sites
+from archiver.errors import NotASnapshot, NothingToPublish, SnapshotRefused
 from archiver.search.search_hits_facets_and_similar_articles import matching_ids
 from archiver.similar_words_and_plurals import count_noun
 from archiver.storage import Database
@@ -198,7 +190,7 @@ class BuildOptions:
     - `key`: the key for pseudonyms, if the request asks for them.
     - `previous`: the folder of the previous version, with which CHANGES.md compares.
     - `since`: the number of the previous version, if its folder is not available.
-    - `sites`: sites that must be in the archives; if one is missing, the build is refused.
+    - `sites`: sites that must be in the archive; if one is missing, the build is refused.
     - `replace`: True if an existing folder may be replaced.
     """
 
@@ -214,7 +206,7 @@ class BuildOptions:
 
 @dataclass(frozen=True, slots=True)
 class _Choice:
-    """The articles chosen for a snapshot: the cut-off, the names of the partitions in order, and the number of records
+    """The articles chosen for a snapshot: the cut-off, the names of the splits in order, and the number of records
     by tier and reason.
     """
 
@@ -224,9 +216,9 @@ class _Choice:
     unmatched: list[int]
 
 
-def build_snapshot(archives: Sequence[Path], out: Path, request: SnapshotRequest, how: BuildOptions) -> BuiltSnapshot:
-    """Builds a snapshot into the folder `out`, from one archive or from several archives that have no site in common.
-    `request` says which articles it contains, and `how` are the other options.
+def build_snapshot(archive: Path, out: Path, request: SnapshotRequest, how: BuildOptions) -> BuiltSnapshot:
+    """Builds a snapshot of an archive into the folder `out`. `request` says which articles it contains, and `how` are
+    the other options.
 
     Raises SnapshotRefused, NothingToPublish, NotASnapshot, BadPublishRules, ExtraMissing, and the errors of searching
     and of `open_archive`.
@@ -240,22 +232,20 @@ def build_snapshot(archives: Sequence[Path], out: Path, request: SnapshotRequest
     rules = parse_publication_rules(request.rules, "rebuild.json")
     previous_identifier = _previous_identifier(how.previous, rules.dataset.get("doi", ""), out) if how.previous else ""
     change = _pseudonymizer(out, request, rules, how.key)
-    with ExitStack() as stack:
-        dbs = [stack.enter_context(opened(archive, read_only=True)) for archive in archives]
-        _check_sites(dbs, how.sites, out)
-        chosen = _choose(dbs, request, rules, out)
+    with opened(archive, read_only=True) as db:
+        _check_sites(db, how.sites, out)
+        chosen = _choose(db, request, rules, out)
         stats = SnapshotStatistics(request, chosen.cutoff, rules.dataset)
         stats.reasons, stats.previous_identifier = chosen.reasons, previous_identifier
         if change.hides_names:
-            for db in dbs:
-                change.add_names(snapshot_tables.author_rows(db, chosen.cutoff))
-                change.add_organizations(snapshot_tables.organization_rows(db, chosen.cutoff))
-            stats.revealing = _revealing_rules(dbs, rules, chosen.cutoff)
+            change.add_names(snapshot_tables.author_rows(db, chosen.cutoff))
+            change.add_organizations(snapshot_tables.organization_rows(db, chosen.cutoff))
+            stats.revealing = _revealing_rules(db, rules, chosen.cutoff)
         if request.wacz:
-            _check_wacz(out, request, dbs)
+            _check_wacz(out, request, db)
         with unfinished_folder(out) as folder:
             try:
-                write_tables(dbs, folder, stats, change, chosen.parts, how.progress)
+                write_tables(db, folder, stats, change, chosen.parts, how.progress)
                 if how.is_rebuild:
                     _note_withdrawals(stats, folder, out)
                 if how.previous:
@@ -267,70 +257,14 @@ def build_snapshot(archives: Sequence[Path], out: Path, request: SnapshotRequest
                 stats.unmatched = _unmatched(chosen, stats)
                 write_other_formats(folder, stats)
                 write_references(folder, stats)
-                write_views(folder, stats)
                 if request.wacz:
-                    _write_wacz(dbs[0], archives[0].parent, folder, out, how.software)
-                (folder / REBUILD).write_bytes(_rebuild_json(stats, how.software, dbs, since))
+                    _write_wacz(db, archive.parent, folder, out, how.software)
+                (folder / REBUILD).write_bytes(_rebuild_json(stats, how.software, db, since))
                 size = _write_checksums(folder, write_descriptions(folder, stats, how.software, since))
             except (OSError, sqlite3.Error) as error:
                 raise as_refusal(out, error) from error
             same = _move_into_place(folder, out, request, replace=how.replace)
             return BuiltSnapshot(out, stats, size, same)
-
-
-@dataclass(frozen=True, slots=True)
-class ListedContact:
-    """A contact that would be removed from a snapshot: the article with its URL, the revision that contains the
-    contact, and the contact.
-    """
-
-    id: str
-    url: str
-    revision: int
-    is_current: bool
-    contact: FoundContact
-
-
-def list_contacts(
-    archives: Sequence[Path], out: Path, request: SnapshotRequest, how: BuildOptions
-) -> Iterator[ListedContact]:
-    """Yields the e-mail addresses and telephone numbers that `build_snapshot` with the same parameters would remove
-    from the published texts of the articles and their superseded revisions, each once per article. Writes nothing.
-    Raises what `build_snapshot` raises.
-    """
-    rules = parse_publication_rules(request.rules, "rebuild.json")
-    change = _pseudonymizer(out, request, rules, how.key)
-    with ExitStack() as stack:
-        dbs = [stack.enter_context(opened(archive, read_only=True)) for archive in archives]
-        cutoff = _choose(dbs, request, rules, out).cutoff
-        for db in dbs:
-            yield from _contacts_of_archive(db, cutoff, change)
-
-
-def _contacts_of_archive(db: Database, cutoff: str, change: Pseudonymizer) -> Iterator[ListedContact]:
-    url, found = "", list[FoundContact]()
-
-    def collect(record: snapshot_tables.Row) -> snapshot_tables.Row:
-        nonlocal url, found
-        url, found = record["url"], list(change.contacts_in(record))
-        return record
-
-    listed = set[tuple[str, FoundContact]]()
-    articles = (one.record for one in snapshot_tables.article_rows(db, cutoff, collect))
-    current = dict[str, int]()
-    for row in chain(articles, snapshot_tables.revision_rows(db, cutoff, collect)):
-        number = current.setdefault(row["id"], row["revision"])
-        for one in found:
-            # The same contact at another place of the text, because a revision changed the text before it.
-            seen = (row["id"], replace(one, start=0))
-            if _is_published(one, row) and seen not in listed:
-                listed.add(seen)
-                yield ListedContact(row["id"], url, row["revision"], row["revision"] == number, one)
-
-
-def _is_published(one: FoundContact, row: snapshot_tables.Row) -> bool:
-    """Returns True if a published row has the text in which a contact was found."""
-    return bool(row.get(one.field)) or (one.field == "body" and one.start < len(row.get("excerpt") or ""))
 
 
 def _move_into_place(folder: Path, out: Path, request: SnapshotRequest, *, replace: bool) -> bool:
@@ -372,117 +306,56 @@ def _pseudonymizer(out: Path, request: SnapshotRequest, rules: PublicationRules,
     return Pseudonymizer(key if request.pseudonymised else None, contacts=request.drop_contacts)
 
 
-def _revealing_rules(dbs: Sequence[Database], rules: PublicationRules, cutoff: str) -> list[str]:
+def _revealing_rules(db: Database, rules: PublicationRules, cutoff: str) -> list[str]:
     """Returns the rules ("rule 2") whose permission names an author of the snapshot who is a person. The column
     `tier_reason` and rebuild.json have the text of a permission.
     """
     permitting = [rule for rule in rules.rules if rule.statement.permission]
-    if not permitting:
-        return []
-    names = {name for db in dbs for name in snapshot_tables.person_names(db, cutoff)}
+    names = snapshot_tables.person_names(db, cutoff) if permitting else set()
     return [f"rule {rule.number}" for rule in permitting if has_name(rule.statement.permission, names)]
 
 
-def _choose(dbs: Sequence[Database], request: SnapshotRequest, rules: PublicationRules, out: Path) -> _Choice:
-    """Chooses the articles of a snapshot in all archives and decides their tiers. Raises NothingToPublish,
-    SnapshotRefused and BadQuery, and the other errors of a search.
-    """
-    selected = [*_matching_ids(dbs, request)]
-    if not sum(choose_articles(db, ids, request.cutoff) for db, ids in zip(dbs, selected, strict=True)):
+def _choose(db: Database, request: SnapshotRequest, rules: PublicationRules, out: Path) -> _Choice:
+    """Chooses the articles of a snapshot and decides their tiers. Raises NothingToPublish and errors of the search."""
+    # Searches before the transaction begins, because searching may update the index through another connection.
+    ids = list(matching_ids(db, request.search_query)) if request.query else None
+    if not db.conn.in_transaction:
+        db.execute("begin")
+    if not choose_articles(db, ids, request.cutoff):
         raise NothingToPublish(
             str(out), request.query_options, request.cutoff, has_build=request.cutoff != "" and (out / REBUILD).exists()
         )
-    if len(dbs) > 1:
-        _check_disjoint(dbs, out)
-    copies = cross_archive_duplicates.consider_copies(
-        dbs, selected, request.cutoff, folding=request.search_query.folding
-    )
-    total = sum(db.execute("select count(*) from temp.considered where chosen").fetchone()[0] for db in dbs)
-    partition = request.partition
-    if partition == "auto":
-        partition = "year" if total > PARTITION_ROWS else "none"
-    cutoff = request.cutoff or max(map(latest_time, dbs))
-    split = splitter(dbs, request)
-    parts = sorted({part for db in dbs for part in order_articles(db, partition, split)})
-    reasons: Counter[tuple[str, str]] = Counter()
-    decided = []
+    cutoff = request.cutoff or latest_time(db)
+    parts = order_articles(db, splitter(db, request))
     matched: set[int] = set()
-    for archive, db in enumerate(dbs):
-        copied = {one[1] for group in copies for one in group if one[0] == archive}
-        counts, kept = decide_tiers(db, rules, cutoff, copied, matched)
-        reasons += counts
-        decided.append(kept)
-    cross_archive_duplicates.apply_strictest(dbs, copies, decided, reasons)
-    unmatched = [rule.number for rule in rules.rules if rule.number not in matched]
-    return _Choice(cutoff, parts, +reasons, unmatched)
+    reasons, _ = decide_tiers(db, rules, cutoff, matched=matched)
+    return _Choice(cutoff, parts, reasons, [rule.number for rule in rules.rules if rule.number not in matched])
 
 
-def _matching_ids(dbs: Sequence[Database], request: SnapshotRequest) -> Iterator[list[int] | None]:
-    """Yields for each archive the IDs of the articles that the query matches; None means all articles. Raises BadQuery
-    if the query cannot be run, or if it asks for articles like one article (`like`) and there are several archives;
-    also raises the other errors of a search.
+def _check_sites(db: Database, sites: Iterable[str], out: Path) -> None:
+    """Raises SnapshotRefused, which names the folder `out`, if one of the sites is not in the archive. In this case the
+    user may have named another archive than that of the existing snapshot.
     """
-    if len(dbs) > 1 and request.search_query.like is not None:
-        raise BadQuery(
-            f"like {request.search_query.like}", "it names an article of one archive; publish from that archive alone"
-        )
-    queries = {
-        shard.name: query
-        for shard, query in shards_with_sites(
-            [Shard(str(number), db) for number, db in enumerate(dbs)], request.search_query
-        )
-    }
-    for number, db in enumerate(dbs):
-        # Searches before the transaction begins, because searching may update the index through another connection.
-        query = queries.get(str(number))
-        yield None if not request.query else list(matching_ids(db, query)) if query else []
-        if not db.conn.in_transaction:
-            db.execute("begin")
-
-
-def _check_sites(dbs: Sequence[Database], sites: Iterable[str], out: Path) -> None:
-    """Raises SnapshotRefused, which names the folder `out`, if one of the sites is in none of the archives. In this
-    case the user may have forgotten to name an archive.
-    """
-    known = {row[0] for db in dbs for row in db.execute("select name from sites")}
+    known = {row[0] for row in db.execute("select name from sites")}
     if lost := sorted(set(sites) - known):
         raise SnapshotRefused(
             str(out),
-            f"the existing snapshot has articles of {lost[0]}, but none of the archives has that site; name all "
-            "archives with --archive, or give --replace to publish without it",
+            f"the existing snapshot has articles of {lost[0]}, but the archive does not have that site; name its "
+            "archive with --archive (of several archives, merge them with 'archiver merge'), or give --replace to "
+            "publish without it",
         )
 
 
-def _check_disjoint(dbs: Sequence[Database], out: Path) -> None:
-    """Raises SnapshotRefused if a site or a post is in more than one archive."""
-    chosen = "select distinct site from temp.considered where chosen"
-    sites = Counter(row[0] for db in dbs for row in db.execute(chosen))
-    posts = heapq.merge(*(db.execute("select id, url from temp.considered where chosen order by id") for db in dbs))
-    twice = (
-        sorted(site for site, count in sites.items() if count > 1)
-        or [url for (one, _), (other, url) in pairwise(posts) if one == other][:1]
-    )
-    if twice:
-        raise SnapshotRefused(
-            str(out), f"{twice[0]} is in more than one of the archives; merge them with 'archiver merge'"
-        )
-
-
-def _check_wacz(out: Path, request: SnapshotRequest, dbs: Sequence[Database]) -> None:
+def _check_wacz(out: Path, request: SnapshotRequest, db: Database) -> None:
     """Raises SnapshotRefused if a WACZ file may not be published, because an article is below the tier full or personal
-    data is to be removed, or if there are several archives. A WACZ file contains whole pages, which show names,
-    contacts and other articles.
+    data is to be removed. A WACZ file contains whole pages, which show names, contacts and other articles.
     """
-    limited = sum(
-        db.execute("select count(*) from temp.considered where chosen and tier < 3").fetchone()[0] for db in dbs
-    )
+    limited = db.execute("select count(*) from temp.considered where chosen and tier < 3").fetchone()[0]
     why = (
         f"--wacz includes whole pages, but {limited:,} of the articles may not be published in full"
         if limited
         else "--wacz includes whole pages with names and contacts"
         if request.pseudonymised or request.drop_contacts
-        else "--wacz works with one archive only"
-        if len(dbs) > 1
         else ""
     )
     if why:
@@ -504,7 +377,7 @@ def _write_wacz(db: Database, archive: Path, folder: Path, out: Path, software: 
         )
 
 
-def _rebuild_json(stats: SnapshotStatistics, software: str, dbs: Sequence[Database], since: str) -> bytes:
+def _rebuild_json(stats: SnapshotStatistics, software: str, db: Database, since: str) -> bytes:
     """Returns the content of rebuild.json, from which the same snapshot can be built again: the request with its
     cut-off, the software, and the digest of the content. `since` is the version with which the snapshot was compared,
     or "".
@@ -513,7 +386,7 @@ def _rebuild_json(stats: SnapshotStatistics, software: str, dbs: Sequence[Databa
 
     request = request_as_json(stats.request)
     request["cutoff"] = stats.cutoff  # the request may have no cut-off
-    schema = sorted({str(db.execute("select max(name) from _sqlite_migrations").fetchone()[0]) for db in dbs})
+    schema = [str(db.execute("select max(name) from _sqlite_migrations").fetchone()[0])]
     document = {
         "snapshot": _FORMAT,
         "request": request,
@@ -692,21 +565,19 @@ def _check_target(out: Path, request: SnapshotRequest) -> None:
 _CHECKSUM_LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 
 
-def check_snapshot(folder: Path, archives: Sequence[Path] = ()) -> tuple[str, ...]:
-    """Verifies a snapshot and returns what is wrong with it, one sentence each; () if it is intact. If `archives` are
+def check_snapshot(folder: Path, archive: Path | None = None) -> tuple[str, ...]:
+    """Verifies a snapshot and returns what is wrong with it, one sentence each; () if it is intact. If `archive` is
     given and the snapshot is intact, also says which of its articles were withdrawn since. Raises NotASnapshot if files
     of the snapshot are missing, ExtraMissing if pyarrow is not installed, and the errors of `open_archive`.
     """
     document = read_rebuild(folder)
     found = (*_check_sums(folder, read_snapshot_file(folder, SUMS)), *_check_tables(folder, document))
-    return found or tuple(_check_withdrawals(folder, archives))
+    return found or (tuple(_check_withdrawals(folder, archive)) if archive else ())
 
 
-def _check_withdrawals(folder: Path, archives: Sequence[Path]) -> Iterator[str]:
-    withdrawn: set[str] = set()
-    for archive in archives:
-        with opened(archive, read_only=True) as db:
-            withdrawn |= snapshot_tables.withdrawn_ids(db)
+def _check_withdrawals(folder: Path, archive: Path) -> Iterator[str]:
+    with opened(archive, read_only=True) as db:
+        withdrawn = snapshot_tables.withdrawn_ids(db)
     lost = [row["id"] for row in read_table(table_files(folder, ARTICLES), ("id",)) if row["id"] in withdrawn]
     if lost:
         named = ", ".join(lost[:5]) + (f" and {len(lost) - 5} more" if len(lost) > 5 else "")
@@ -773,30 +644,23 @@ def _check_tables(folder: Path, document: dict[str, Any]) -> Iterator[str]:
 
 
 def write_descriptions(folder: Path, stats: SnapshotStatistics, software: str, since: str) -> list[DatasetFile]:
-    """Writes all descriptions of a dataset into its folder (metadata files, README.md, CHANGES.md, plots), and returns
-    all files in it.
+    """Writes all descriptions of a dataset into its folder (metadata files, README.md, CHANGES.md), and returns all
+    files in it.
 
     `since` is the previous version, or "". Raises OSError.
     """
     about = dataset_about(stats)
     cited = citation_line(stats, about)
-    (folder / "plots").mkdir()
-    coverages = list(site_coverages(folder, stats))
-    for name, drawing in draw_plots(stats, coverages).items():
-        _write(folder / name, drawing)
     changes = read_table(table_files(folder, CHANGES)) if stats.is_compared else None
     _write(folder / "CHANGES.md", changes_text(stats, changes, since))
     _write(folder / "CITATION.cff", citation_cff(stats, about))
-    write_dictionary(folder / "data_dictionary.csv", stats)
     files = list_files(folder)
     size = sum(file.bytes for file in files if file.path.startswith("data/"))
     _json(folder / "datacite.json", datacite_json(stats, about, size))
     _json(folder / "datapackage.json", data_package_json(stats, about, files, software))
     _json(folder / "croissant.json", croissant_json(stats, about, files, cited))
     files = list_files(folder, files)
-    _write(folder / "README.md", card_text(CardSources(folder, stats, about, files, cited, coverages)))
-    files = list_files(folder, files)
-    _json(folder / "ro-crate-metadata.json", ro_crate_json(stats, about, files, software, cited))
+    _write(folder / "README.md", card_text(CardSources(folder, stats, about, files, cited)))
     return list_files(folder, files)
 
 

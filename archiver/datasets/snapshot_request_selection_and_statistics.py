@@ -21,12 +21,12 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from itertools import groupby
+from math import floor
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
-from archiver.articles.near_duplicates_and_cluster_source import HAN, SPACED, THAI, UnionFind
+from archiver.articles.near_duplicates_and_cluster_source import UnionFind
 from archiver.datasets.export_formats_and_parquet_tables import DATASET_FORMATS
-from archiver.datasets.personal_data_removal import count_emails
 from archiver.datasets.publication_rules_tiers_and_licences import (
     DISAGREEMENT,
     TIERS,
@@ -34,6 +34,7 @@ from archiver.datasets.publication_rules_tiers_and_licences import (
     OperatorStatement,
     PublicationRule,
     PublicationRules,
+    Reason,
     Tier,
     decide_tier,
     limit_decision,
@@ -65,7 +66,7 @@ def split_of(key: str, splits: Sequence[tuple[str, int]]) -> str:
     raise ValueError(f"the shares of {splits} do not add up to 100")
 
 
-def splitter(dbs: Sequence[Database], request: SnapshotRequest) -> SplitOf | None:
+def splitter(db: Database, request: SnapshotRequest) -> SplitOf | None:
     """Returns the function that divides the considered articles into the splits of a request; None if the request asks
     for none.
 
@@ -76,12 +77,12 @@ def splitter(dbs: Sequence[Database], request: SnapshotRequest) -> SplitOf | Non
         return lambda key, number, published: split_of(key or number, request.splits)
     if not request.split_dates:
         return None
-    names, earliest = _SPLITS_BY_DATE[len(request.split_dates)], dict[str, str]()
-    for db in dbs:
-        for key, first in db.execute(
+    names = _SPLITS_BY_DATE[len(request.split_dates)]
+    earliest: dict[str, str] = dict(
+        db.execute(
             "select split_key, min(published) from temp.considered where split_key <> '' and published <> '' group by 1"
-        ):
-            earliest[key] = min(first, earliest.get(key, first))
+        )
+    )
 
     def by_date(key: str | None, number: str, published: str | None) -> str:
         day = (earliest.get(key or "") or published or "")[:10]
@@ -105,16 +106,13 @@ _SHARED = (
     "select article_id, root, cluster from temp.considered where root in (select root from temp.considered "
     "group by 1 having count(*) > 1) or cluster is not null"
 )
-PARTITION_ROWS = 250_000
-"""If there are more articles than this, the table `articles` is split into several files."""
 
 
-def choose_articles(db: Database, ids: Iterable[int] | None, cutoff: str = "", copies: Iterable[int] = ()) -> int:
+def choose_articles(db: Database, ids: Iterable[int] | None, cutoff: str = "") -> int:
     """Chooses the articles with these IDs that were in the archive and not withdrawn at the cut-off. Returns how many
     were chosen. If `ids` is None, chooses from all articles.
 
-    Also enters the copies of the chosen articles in `temp.considered`, without choosing them; and in the same way the
-    articles with the IDs in `copies`, with their copies.
+    Also enters the copies of the chosen articles in `temp.considered`, without choosing them.
     """
     db.conn.create_function("record_id", 1, record_id_of_first, deterministic=True)
     for table in ("chosen", "considered", "ordered"):
@@ -130,8 +128,6 @@ def choose_articles(db: Database, ids: Iterable[int] | None, cutoff: str = "", c
         licence_source text, geo integer, characters integer, gone_at text)""")
     ours = "(select article_id from temp.chosen)"
     db.execute(_ENTER.format(source=f"a.id in {ours}"), [cutoff or NEWEST])
-    for number in copies:
-        db.execute(_ENTER.format(source=f"a.id = {int(number)}"), [cutoff or NEWEST])
     # Repeat for copies of copies, such as a near-duplicate of a duplicate.
     considered = "(select article_id from temp.considered)"
     before = -1
@@ -247,37 +243,29 @@ def duplicate_groups(db: Database) -> Iterator[list[int]]:
             yield members
 
 
-def first_copies(dbs: Sequence[Database]) -> frozenset[str]:
+def first_copies(db: Database) -> frozenset[str]:
     """Returns, for each group of copies, the identifier of the chosen article that was seen first."""
-    first: dict[str, str] = {}
-    for db in dbs:
-        for key, seen in db.execute(
+    return frozenset(
+        seen[20:]
+        for _, seen in db.execute(
             "select split_key, min(substr(first_seen, 1, 19) || ' ' || id) from temp.considered "
             "where chosen and split_key <> '' group by 1"
-        ):
-            first[key] = min(seen, first.get(key, seen))
-    return frozenset(seen[20:] for seen in first.values())
+        )
+    )
 
 
-def order_articles(db: Database, partition: str, split: SplitOf | None) -> list[str]:
-    """Sorts the chosen articles by split, partition, site, date and identifier, and returns the parts in order: each is
-    the name of a split, of a partition, or "split/partition".
-
-    `partition` is none, year or site. With year, an article without a date is in the partition "undated".
+def order_articles(db: Database, split: SplitOf | None) -> list[str]:
+    """Sorts the chosen articles by split, site, date and identifier, and returns the splits in order; [""] without
+    splits.
     """
-    part = {"none": "''", "site": "c.site", "year": "coalesce(nullif(substr(c.published, 1, 4), ''), 'undated')"}[
-        partition
-    ]
     db.conn.create_function("split_of", 3, split or (lambda key, number, published: ""), deterministic=True)
+    db.execute("create temp table ordered (position integer primary key, article_id integer not null, split text)")
     db.execute(
-        "create temp table ordered (position integer primary key, article_id integer not null, split text, part text)"
+        "insert into temp.ordered (article_id, split) select article_id, split from (select c.*, "
+        "split_of(c.split_key, c.id, c.published) as split from temp.considered c where c.chosen) "
+        "order by split, site, coalesce(published, ''), id"
     )
-    db.execute(
-        "insert into temp.ordered (article_id, split, part) select article_id, split, trim(split || '/' || part, '/') "
-        f"from (select c.*, split_of(c.split_key, c.id, c.published) as split, {part} as part from temp.considered c "
-        "where c.chosen) order by 3, site, coalesce(published, ''), id"
-    )
-    return [row[0] for row in db.execute("select part from temp.ordered group by part order by part")]
+    return [row[0] for row in db.execute("select distinct split from temp.ordered order by split")]
 
 
 def latest_time(db: Database) -> str:
@@ -340,6 +328,17 @@ def decide_tiers(
         tier, reason, *_ = stored[one]
         counts[Tier(tier).label, reason] += count
     return +counts, kept
+
+
+def explain_decision(db: Database, number: int, rules: PublicationRules, cutoff: str = "") -> Decision:
+    """Returns the publication decision on the article with this ID, with all its reasons. `cutoff` is "" for the latest
+    time in the archive.
+    """
+    choose_articles(db, [number], cutoff)
+    _, decided = decide_tiers(db, rules, cutoff or latest_time(db), {number})
+    # An article that was first seen after the cut-off has no decision.
+    late = Decision(Tier.REFERENCE, reasons=(Reason(Tier.REFERENCE, "it was not in the archive at the cut-off"),))
+    return decided.get(number, late)
 
 
 class _OwnDecisions:
@@ -481,7 +480,6 @@ def after_withdrawal(version: str) -> str:
     return f"{base}+withdrawn.{int(built or 0) + 1}"
 
 
-PARTITIONS = ("auto", "none", "year", "site")
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d")
 
 
@@ -501,7 +499,6 @@ class SnapshotRequest:
     query: dict[str, Any] = field(default_factory=dict)
     cutoff: str = ""
     formats: tuple[str, ...] = ("parquet",)
-    partition: str = "auto"
     splits: tuple[tuple[str, int], ...] = ()
     split_dates: tuple[str, ...] = ()
     pseudonymised: str = ""
@@ -535,14 +532,13 @@ _CHECKS: dict[str, Callable[[Any], object]] = {
     "version": VERSION.fullmatch,
     "cutoff": lambda value: not value or _MOMENT.fullmatch(value),
     "formats": lambda value: set(value) <= set(DATASET_FORMATS),
-    "partition": lambda value: value in PARTITIONS,
     "splits": lambda value: not value or are_valid_splits(value),
     "split_dates": lambda value: not value or _are_valid_dates(value),
 }
 
 
-_FORMER = frozenset({"ngrams"})
-"""What a rebuild.json of 0.3.0 may have beside the fields of a SnapshotRequest. It is ignored."""
+_FORMER = frozenset({"ngrams", "partition"})
+"""What requests of earlier versions have, and is no longer used."""
 
 
 def query_values(query: Query) -> dict[str, Any]:
@@ -685,24 +681,7 @@ def are_valid_splits(splits: Sequence[tuple[str, int]]) -> bool:
     return sum(share for _, share in splits) == 100 and len({name for name, _ in splits}) == len(splits)
 
 
-# Statistics of a snapshot: counted while it is written, shown in its card, plots and `rebuild.json`.
-
-_SURE = 0.9
-"""A recognized language is compared with the declared one if it has at least this probability."""
-_GRID = 1.0
-"""Places are counted by squares with sides of this many degrees, so that the number of counters stays bounded."""
-
-
-def least_words(unit: str, language: str | None) -> int:
-    """Returns the minimum number of words of a text that is compared with others. It depends on the unit of the column
-    `words` and on the language of the text.
-    """
-    script = SPACED if unit == "words" else THAI if language in _LANGUAGES_IN_SCRIPTS_LIKE_THAI else HAN
-    return script.least
-
-
-_LANGUAGES_IN_SCRIPTS_LIKE_THAI = frozenset({"th", "lo", "km", "my"})
-
+# Statistics of a snapshot: counted while it is written, shown in its card and `rebuild.json`.
 
 _SOURCE_NAMES = {
     "feed": "feeds",
@@ -718,26 +697,21 @@ class SnapshotStatistics:
     """The statistics of a snapshot, counted while it is written.
 
     - `rows`: the number of rows of each table.
-    - `parts`: the files of each part of each table ("" if the table is not divided), relative to the folder.
+    - `parts`: the files of each split of each table ("" if the table is not divided), relative to the folder.
     - `months`: the number of articles by month, such as "2024-05"; "" for articles without a date.
     - `tiers`, `reasons`: the number of articles by tier, and by tier and reason.
     - `missing`: the number of missing pages by site and outcome.
-    - `impossible`: the number of impossible positions that pages of the articles state.
-    - `squares`: the number of places by the center (latitude, longitude) of their square degree.
+    - `box`: the least and greatest latitude and longitude of places, in whole degrees: south, west, north, east.
     - `filled`: for each column, the number of articles with a value in this column.
     - `spans`: the first and last day of publication of each site.
-    - `contacts`: the number of e-mail addresses and telephone numbers that were replaced, by site and placeholder.
+    - `contacts`: the number of e-mail addresses and telephone numbers that were replaced, by placeholder.
     - `persons`: the hashes of the names of authors that are not organizations.
-    - `emails`: the number of e-mail addresses in the articles as published; `with_emails` is that of articles with any.
     - `words`: the number of words in published bodies.
-    - `lengths`: the lengths of the articles in words, by the unit of `words`.
-    - `visits`: the number of captures of each article; `visited` is the time of the first and last of them.
+    - `first_capture`: the time of the first capture of an article.
     - `sources`: the number of known addresses of posts by the kind of source that named them.
     - `start_urls`: the URL at which the crawl of each site begins.
     - `withheld`: the number of articles by column that is left out or shortened.
-    - `detected`: the number of articles by declared and recognized language, if the latter is nearly certain.
     - `cluster_sizes`: the number of articles by cluster of near-duplicates.
-    - `uncompared`: the number of articles whose text is too short to be compared with others.
     - `paid`: the number of articles that their pages call paid and whose text is published in full.
     - `revealing`: the rules whose permission names an author whose name is replaced: "rule 2".
     - `is_compared`: True if the table `changes` lists the differences from the previous version.
@@ -760,34 +734,26 @@ class SnapshotStatistics:
     licences: Counter[str] = field(default_factory=Counter)
     splits: Counter[str] = field(default_factory=Counter)
     missing: Counter[tuple[str, str]] = field(default_factory=Counter)
-    squares: Counter[tuple[float, float]] = field(default_factory=Counter)
+    box: tuple[int, int, int, int] | None = None
     filled: Counter[str] = field(default_factory=Counter)
-    lengths: dict[str, array[int]] = field(default_factory=dict)
-    visits: array[int] = field(default_factory=lambda: array("L"))
-    visited: tuple[datetime, datetime] = (datetime.max, datetime.min)
+    first_capture: datetime | None = None
     sources: Counter[str] = field(default_factory=Counter)
     start_urls: dict[str, str] = field(default_factory=dict)
     withheld: Counter[str] = field(default_factory=Counter)
-    detected: Counter[tuple[str, str]] = field(default_factory=Counter)
     cluster_sizes: Counter[str] = field(default_factory=Counter)
-    uncompared: int = 0
     paid: int = 0
     revealing: list[str] = field(default_factory=list)
     is_compared: bool = False
     unmatched: list[str] = field(default_factory=list)
     withdrawn: dict[str, str] = field(default_factory=dict)
     previous_identifier: str = ""
-    contacts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    contacts: Counter[str] = field(default_factory=Counter)
     persons: set[int] = field(default_factory=set)
-    impossible: int = 0
-    emails: int = 0
-    with_emails: int = 0
     gone: int = 0
     revised: int = 0
     duplicates: int = 0
     words: int = 0
     digest: str = ""
-    has_sample: bool = False
 
     def count_article(self, record: Mapping[str, Any]) -> None:
         """Adds a row of the table `articles` to the statistics."""
@@ -808,35 +774,18 @@ class SnapshotStatistics:
         self.duplicates += record["duplicate_of"] is not None
         if record["cluster_id"]:
             self.cluster_sizes[record["cluster_id"]] += 1
-        self.uncompared += record["words"] < least_words(record["word_unit"], record["language_detected"])
         self.paid += bool(record["access"] == "paid" and record["body"])
         self.withheld.update(record["withheld"])
-        if (record["language_score"] or 0) >= _SURE and record["language"]:
-            self.detected[record["language"].partition("-")[0].lower(), record["language_detected"]] += 1
-        self.lengths.setdefault(record["word_unit"], array("L")).append(record["words"])
         self.words += record["words"] if record["body"] else 0
         organizations = record["author_organizations"]
         self.persons.update(hash(name) for name in record["authors"] if name not in organizations)
-        if emails := count_emails(record):
-            self.emails += emails
-            self.with_emails += 1
-
-    def count_captures(self, times: Sequence[datetime]) -> None:
-        """Adds the captures of one article, given by their times in ascending order, to the statistics."""
-        self.visits.append(len(times))
-        first, last = self.visited if len(self.visits) > 1 else (times[0], times[-1])
-        self.visited = (min(first, times[0]), max(last, times[-1]))
-
-    def count_contacts(self, site: str, counts: Mapping[str, int]) -> None:
-        """Adds the e-mail addresses and telephone numbers that were replaced in a row of the table `articles`."""
-        for kind, count in counts.items():
-            self.contacts[site, kind] += count
 
     def count_place(self, row: Mapping[str, Any]) -> None:
         """Adds a row of the table `places` to the statistics."""
         if row["latitude"] is not None and row["longitude"] is not None:
-            square = tuple((degrees // _GRID + 0.5) * _GRID for degrees in (row["latitude"], row["longitude"]))
-            self.squares[square[0], square[1]] += 1
+            south, west = floor(row["latitude"]), floor(row["longitude"])
+            known = self.box or (south, west, south + 1, west + 1)
+            self.box = (*map(min, known[:2], (south, west)), *map(max, known[2:], (south + 1, west + 1)))
 
     @property
     def sources_in_words(self) -> str:
@@ -869,10 +818,7 @@ class SnapshotStatistics:
             return {"train": self.files[table]}
         if table != "articles":
             return {"all_splits": self.files[table]}
-        out: dict[str, list[str]] = {}
-        for part, files in self.parts[table].items():
-            out.setdefault(part.partition("/")[0], []).extend(files)
-        return {name: out[name] for name in self.request.split_names if name in out}
+        return {name: self.parts[table][name] for name in self.request.split_names if name in self.parts[table]}
 
     @property
     def day(self) -> str:

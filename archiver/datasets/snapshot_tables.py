@@ -31,7 +31,6 @@ from archiver.datasets.withheld_text_and_leaked_passages import (
 )
 from archiver.datasets.word_counts_and_ngrams import count_words_and_sentences, word_unit, words_of_text
 from archiver.extraction.authors.byline_splitting_and_person_names import is_organization
-from archiver.extraction.geotags import IMPOSSIBLE_POSITION
 from archiver.extraction.text_language import Recognized, recognize_languages
 from archiver.fields import ADDRESSES, BY_NAME, GEOTAG_KEYS, PAGE_FIELDS, PUBLISHED, STORED_LISTS, Shape
 from archiver.items import ORGANIZATIONS
@@ -367,8 +366,6 @@ TABLES: tuple[DatasetTable, ...] = (
     WITHDRAWN,
     CHANGES,
 )
-SAMPLE_FILE = "data/sample.parquet"
-"""A few hundred rows of `articles`, for people who look at a large dataset."""
 
 
 # Reading the tables of a snapshot from its Parquet files.
@@ -452,7 +449,7 @@ _ALIASES = """(select json_group_array(url) from (select d.url from aliases d wh
     d.urlkey <> a.urlkey and substr(coalesce(d.first_seen, ''), 1, 19) <= :cutoff order by d.url))"""
 _ARTICLES = f"""
     select {", ".join(_RECORD.values())}, c.tier, c.characters, c.geo, c.split_key, c.reason, r.content, q.captured_at,
-        q.digest, o.part, o.article_id
+        q.digest, o.split, o.article_id
     from temp.ordered o cross join temp.considered c on c.article_id = o.article_id
     cross join articles a on a.id = c.article_id left join captures p on p.id = a.capture_id
     left join revisions r on r.article_id = a.id and r.revision = c.revision and c.revision <> a.revision
@@ -462,7 +459,7 @@ _ARTICLES = f"""
 class ArticleRow(NamedTuple):
     """One article of a dataset.
 
-    - `part`: its partition.
+    - `part`: its split; "" if there are none.
     - `record`: its record as published.
     - `places`: its rows of the table `places`.
     - `group`: the key of its group of duplicates and near-duplicates; "" if it is in no such group.
@@ -483,13 +480,11 @@ def article_rows(
     leaked: LeakedPassages = NO_PASSAGES,
     *,
     limited: bool = False,
-    archives: int = 1,
 ) -> Iterator[ArticleRow]:
     """Yields the chosen articles in order, as they are published.
 
     `change` removes personal data from a record. `leaked` are passages that must not be published. If `limited` is
-    True, nothing that is derived from a withheld text is yielded. `archives` is the number of archives that are read at
-    the same time: the more they are, the fewer articles of each are in memory.
+    True, nothing that is derived from a withheld text is yielded.
     """
     reader = _ArticleReader(
         change,
@@ -498,8 +493,7 @@ def article_rows(
         frozenset() if limited else _articles_of_other_form(db),
         limited,
     )
-    most = max(1, _CHUNK_ROWS // (1 + archives // 4))
-    for rows in _chunks(db.execute(_query(limited=limited), {"cutoff": cutoff or NEWEST}), most):
+    for rows in _chunks(db.execute(_query(limited=limited), {"cutoff": cutoff or NEWEST})):
         records = [_record_at_cutoff(row) for row in rows]
         for row, record, facts in zip_longest(rows, records, () if limited else _text_facts(records)):
             yield reader.read(row, record, facts)
@@ -525,14 +519,14 @@ _CHUNK_ROWS, _AVERAGE = 1_000, 4_000
 characters on average."""
 
 
-def _chunks(rows: Iterable[Sequence[Any]], most: int) -> Iterator[list[Sequence[Any]]]:
-    """Yields rows of the query in lists of at most `most` rows, and of fewer if their bodies are long."""
+def _chunks(rows: Iterable[Sequence[Any]]) -> Iterator[list[Sequence[Any]]]:
+    """Yields rows of the query in lists of at most `_CHUNK_ROWS` rows, and of fewer if their bodies are long."""
     chunk: list[Sequence[Any]] = []
     characters = 0
     for row in rows:
         chunk.append(row)
         characters += len(row[_BODY] or "")
-        if len(chunk) == most or characters > most * _AVERAGE:
+        if len(chunk) == _CHUNK_ROWS or characters > _CHUNK_ROWS * _AVERAGE:
             yield chunk
             chunk, characters = [], 0
     if chunk:
@@ -875,18 +869,6 @@ def capture_rows(db: Database, cutoff: str) -> Iterator[Row]:
         {"cutoff": cutoff or NEWEST},
     ):
         yield {**row, "captured_at": moment_of(row["captured_at"])}
-
-
-def count_impossible_positions(db: Database) -> int:
-    """Returns how many impossible positions the pages of the chosen articles state, as the archive read them last."""
-    if not db.execute("select 1 from evidence_kinds where locator = ?", [IMPOSSIBLE_POSITION]).fetchone():
-        return 0
-    query = (
-        "select count(*) from evidence where locator = ? and article_id in "
-        "(select article_id from temp.considered where chosen)"
-    )
-    count: int = db.execute(query, [IMPOSSIBLE_POSITION]).fetchone()[0]
-    return count
 
 
 def missing_rows(db: Database, cutoff: str) -> Iterator[Row]:

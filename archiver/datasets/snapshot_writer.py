@@ -1,4 +1,4 @@
-"""Writes the tables of a snapshot: Parquet in one pass over the archives, then the other formats from the Parquet
+"""Writes the tables of a snapshot: Parquet in one pass over the archive, then the other formats from the Parquet
 files.
 """
 
@@ -6,15 +6,12 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import heapq
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from itertools import chain, groupby
+from itertools import groupby
 from pathlib import Path
 from typing import IO, Any
-
-from slugify import slugify
 
 from archiver import datasets
 from archiver.datasets import export_formats_and_parquet_tables as record_formats
@@ -32,7 +29,6 @@ from archiver.datasets.snapshot_tables import (
     MISSING,
     PLACES,
     REVISIONS,
-    SAMPLE_FILE,
     SITES,
     TABLES,
     WITHDRAWN,
@@ -51,7 +47,7 @@ SHARD_BYTES = 500_000_000
 
 
 class _TableFiles:
-    """Writes one table of a snapshot as Parquet: a single file, or one file for each partition."""
+    """Writes one table of a snapshot as Parquet: a single file, or one file for each split."""
 
     def __init__(
         self,
@@ -62,7 +58,6 @@ class _TableFiles:
         parts: Sequence[str] = ("",),
     ) -> None:
         self._table, self._folder, self._stats, self._progress = table, folder, stats, progress
-        self._names = _file_names(parts)
         self._open: ParquetTable | None = None
         self._part: str | None = None
         self._shard = 0
@@ -71,8 +66,8 @@ class _TableFiles:
             self._open_part("")
 
     def _open_part(self, part: str, shard: int = 0) -> None:
-        """Opens a file of the partition `part`. A large partition has several files, numbered by `shard`, which are
-        opened one after the other. The first file of a large partition is renamed, so that the names sort in the order
+        """Opens a file of the split `part`. A large split has several files, numbered by `shard`, which are
+        opened one after the other. The first file of a large split is renamed, so that the names sort in the order
         of the rows.
         """
         self.close()
@@ -90,10 +85,9 @@ class _TableFiles:
         self._part = part
 
     def _path(self, part: str, end: str) -> Path:
-        name = self._names[part]
-        if not name and not end:
+        if not part and not end:
             return Path("data", f"{self._table.name}.parquet")
-        return Path("data", self._table.name, f"{name or self._table.name}{end}.parquet")
+        return Path("data", self._table.name, f"{part or self._table.name}{end}.parquet")
 
     def add(self, row: dict[str, Any], part: str = "") -> None:
         if part != self._part or self._open is None:
@@ -114,57 +108,8 @@ class _TableFiles:
                 self._stats.filled += opened.filled
 
 
-SAMPLE_FROM, SAMPLE_ROWS = 1_000, 300
-"""A dataset with more than `SAMPLE_FROM` articles has a sample of `SAMPLE_ROWS` of them in a file of its own."""
-
-
-class _Sample:
-    """The articles with the smallest identifiers. Identifiers are hashes, so the choice is random, and an article that
-    is added later replaces at most one other article.
-    """
-
-    def __init__(self) -> None:
-        self._rows: list[tuple[int, int, dict[str, Any]]] = []  # a heap whose first row has the largest identifier
-        self._count = 0
-
-    def add(self, record: dict[str, Any]) -> None:
-        key = -int(record["id"], 16)
-        self._count += 1
-        if len(self._rows) < SAMPLE_ROWS:
-            heapq.heappush(self._rows, (key, self._count, record))
-        elif key > self._rows[0][0]:
-            heapq.heapreplace(self._rows, (key, self._count, record))
-
-    def write(self, folder: Path) -> None:
-        """Writes the sampled articles to SAMPLE_FILE in `folder`, in the order in which they were added. Raises
-        OSError.
-        """
-        table = ParquetTable(folder / SAMPLE_FILE, [(column.name, column.kind) for column in ARTICLES.columns])
-        try:
-            for _, _, record in sorted(self._rows, key=lambda row: row[1]):
-                table.add(record)
-        finally:
-            table.close()
-
-
-def _file_names(parts: Iterable[str]) -> dict[str, str]:
-    """Returns a file name for each partition. If several partitions would get the same name, a digest of the partition
-    is appended.
-    """
-    slugs = {part: slugify(part) for part in parts}
-    count: dict[str, int] = {}
-    for name in slugs.values():
-        count[name] = count.get(name, 0) + 1
-    return {
-        part: name
-        if count[name] == 1 and (name or not part)
-        else f"{name}-{hashlib.sha256(part.encode()).hexdigest()[:8]}".lstrip("-")
-        for part, name in slugs.items()
-    }
-
-
 def write_tables(
-    dbs: Sequence[Database],
+    db: Database,
     folder: Path,
     stats: SnapshotStatistics,
     change: snapshot_tables.Change,
@@ -172,112 +117,48 @@ def write_tables(
     progress: Progress,
 ) -> None:
     """Writes all tables of a snapshot as Parquet files under `data/`. `change` removes personal data from a record,
-    `parts` are the names of the partitions in order, and `progress` is called with the name of the table and its number
+    `parts` are the names of the splits in order, and `progress` is called with the name of the table and its number
     of rows so far. Raises OSError.
     """
     tiers = "select coalesce(min(tier), 3) from temp.considered where chosen"
-    least = min(db.execute(tiers).fetchone()[0] for db in dbs)
-    leaked = _leaked(dbs, folder, stats, change) if least < Tier.FULL else snapshot_tables.NO_PASSAGES
+    least = db.execute(tiers).fetchone()[0]
+    leaked = _leaked(db, folder, stats, change) if least < Tier.FULL else snapshot_tables.NO_PASSAGES
     digest = hashlib.sha256()
-    firsts, sample = first_copies(dbs), _Sample()
+    firsts = first_copies(db)
     with (
         _opened(_TableFiles(ARTICLES, folder, stats, progress, parts)) as articles,
         _opened(_TableFiles(PLACES, folder, stats, progress)) as places,
     ):
-        streams = [snapshot_tables.article_rows(db, stats.cutoff, change, leaked, archives=len(dbs)) for db in dbs]
-        for one in _merged(
-            streams, lambda one: (one.part, one.record["site"], one.record["published"] or "", one.record["id"])
-        ):
+        for one in snapshot_tables.article_rows(db, stats.cutoff, change, leaked):
             record = one.record
             record["is_copy"] = int(bool(one.group) and record["id"] not in firsts)
             digest.update(f"{record['id']} {record['revision']} {record['content_digest']}\n".encode())
             articles.add(record, one.part)
-            sample.add(record)
             stats.count_article(record)
-            stats.count_contacts(record["site"], one.contacts)
+            stats.contacts.update(one.contacts)
             for place in one.places:
                 places.add(place)
                 stats.count_place(place)
     stats.digest = digest.hexdigest()
-    if stats.rows[ARTICLES.name] > SAMPLE_FROM:
-        sample.write(folder)
-        stats.has_sample = True
-    _write(
-        REVISIONS,
-        folder,
-        stats,
-        progress,
-        _merged(
-            [snapshot_tables.revision_rows(db, stats.cutoff, change, leaked) for db in dbs],
-            lambda row: (row["id"], row["revision"]),
-        ),
-    )
-    _write(
-        CAPTURES,
-        folder,
-        stats,
-        progress,
-        _counted_captures(
-            stats,
-            _merged(
-                [snapshot_tables.capture_rows(db, stats.cutoff) for db in dbs],
-                lambda row: (row["id"], row["captured_at"]),
-            ),
-        ),
-    )
-    _write(
-        MISSING,
-        folder,
-        stats,
-        progress,
-        _counted(
-            stats,
-            _merged(
-                [snapshot_tables.missing_rows(db, stats.cutoff) for db in dbs], lambda row: (row["site"], row["url"])
-            ),
-        ),
-    )
-    stats.impossible = sum(map(snapshot_tables.count_impossible_positions, dbs))
     described = {one["site"]: one for one in stats.dataset.get("sites", ())}
-    _write(
-        SITES,
-        folder,
-        stats,
-        progress,
-        _counted_sources(
-            stats,
-            _merged([snapshot_tables.site_rows(db, stats.cutoff, described) for db in dbs], lambda row: row["site"]),
-        ),
-    )
-    _write(
-        COVERAGE,
-        folder,
-        stats,
-        progress,
-        _merged(
-            [snapshot_tables.coverage_rows(db, stats.cutoff) for db in dbs], lambda row: (row["site"], row["month"])
-        ),
-    )
-    _write(
-        WITHDRAWN,
-        folder,
-        stats,
-        progress,
-        _merged([snapshot_tables.withdrawn_rows(db, stats.cutoff) for db in dbs], lambda row: row["id"]),
-    )
+    for table, found in (
+        (REVISIONS, snapshot_tables.revision_rows(db, stats.cutoff, change, leaked)),
+        (CAPTURES, _counted(stats, CAPTURES, snapshot_tables.capture_rows(db, stats.cutoff))),
+        (MISSING, _counted(stats, MISSING, snapshot_tables.missing_rows(db, stats.cutoff))),
+        (SITES, _counted(stats, SITES, snapshot_tables.site_rows(db, stats.cutoff, described))),
+        (COVERAGE, snapshot_tables.coverage_rows(db, stats.cutoff)),
+        (WITHDRAWN, snapshot_tables.withdrawn_rows(db, stats.cutoff)),
+    ):
+        _write(table, folder, stats, progress, found)
 
 
-def _leaked(
-    dbs: Sequence[Database], folder: Path, stats: SnapshotStatistics, change: snapshot_tables.Change
-) -> LeakedPassages:
+def _leaked(db: Database, folder: Path, stats: SnapshotStatistics, change: snapshot_tables.Change) -> LeakedPassages:
     """Returns the passages of withheld texts that other records would publish after `change` has removed personal data
     from them. Of a text with an excerpt, what the excerpt does not have is withheld.
     """
     in_full = not stats.dataset.get("keep_quotations", False)
-    published = chain.from_iterable(
-        snapshot_tables.published_texts(db, stats.cutoff, change, in_full=in_full) for db in dbs
-    )
-    withheld = chain.from_iterable(snapshot_tables.withheld_texts(db, stats.cutoff, change) for db in dbs)
+    published = snapshot_tables.published_texts(db, stats.cutoff, change, in_full=in_full)
+    withheld = snapshot_tables.withheld_texts(db, stats.cutoff, change)
     full = sum(count for (tier, _), count in stats.reasons.items() if tier == Tier.FULL.label) if in_full else 0
     fewer, more = (published, withheld) if 2 * full < stats.reasons.total() else (withheld, published)
     return withheld_text.leaked_passages(fewer, more, folder, in_full=in_full)
@@ -308,29 +189,18 @@ def keep_changes(folder: Path, stats: SnapshotStatistics, old: Path, progress: P
     stats.is_compared = "\n### " in (old / "CHANGES.md").read_text(encoding="utf-8")
 
 
-def _merged(streams: list[Iterator[Any]], key: Callable[[Any], Any]) -> Iterator[Any]:
-    return streams[0] if len(streams) == 1 else heapq.merge(*streams, key=key)
-
-
-def _counted_captures(stats: SnapshotStatistics, found: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    for _, group in groupby(found, key=lambda row: row["id"]):
-        rows = list(group)
-        stats.count_captures([row["captured_at"] for row in rows])
-        yield from rows
-
-
-def _counted_sources(stats: SnapshotStatistics, found: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _counted(
+    stats: SnapshotStatistics, table: DatasetTable, found: Iterable[dict[str, Any]]
+) -> Iterator[dict[str, Any]]:
+    """Yields the rows of a table of captures, missing addresses or sites, and adds them to the statistics."""
     for row in found:
-        stats.start_urls[row["site"]] = row["start_url"]
-        for name, value in row.items():
-            if name.startswith("from_"):
-                stats.sources[name.removeprefix("from_")] += value
-        yield row
-
-
-def _counted(stats: SnapshotStatistics, found: Iterable[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    for row in found:
-        stats.missing[row["site"], row["outcome"]] += 1
+        if table is CAPTURES:
+            stats.first_capture = min(stats.first_capture or row["captured_at"], row["captured_at"])
+        elif table is MISSING:
+            stats.missing[row["site"], row["outcome"]] += 1
+        else:
+            stats.start_urls[row["site"]] = row["start_url"]
+            stats.sources.update({n[len("from_") :]: count for n, count in row.items() if n.startswith("from_")})
         yield row
 
 
@@ -406,50 +276,6 @@ def write_references(folder: Path, stats: SnapshotStatistics) -> None:
             _REFERENCES,
         )
     shutil.copyfile(Path(datasets.__file__).with_name("rehydrate.py"), folder / "rehydrate.py")
-
-
-_DUCKDB_TYPES = {
-    "text": "varchar",
-    "integer": "bigint",
-    "number": "double",
-    "time": "timestamp with time zone",
-    "date": "date",
-    "texts": "varchar[]",
-}
-_VIEWS = """-- Views for DuckDB: one per table, over its Parquet files. Run this in the folder of the dataset:
---     duckdb -init views.sql
--- or name the folder first: set file_search_path = 'FOLDER';
-"""
-
-
-def write_views(folder: Path, stats: SnapshotStatistics) -> None:
-    """Writes views.sql, which creates a view in DuckDB for each table, with comments on its columns, and one of the
-    articles without copies. A table without files becomes an empty view with the same columns. Raises OSError.
-    """
-    parts = [_VIEWS]
-    for table in TABLES:
-        files = stats.files.get(table.name, [])
-        if files:
-            source = files[0] if len(files) == 1 else f"data/{table.name}/*.parquet"
-            query = f"select * from read_parquet({_sql_text(source)})"
-        else:
-            empty = ", ".join(f'null::{_DUCKDB_TYPES[column.kind]} as "{column.name}"' for column in table.columns)
-            query = f"select {empty} where false"
-        parts += [
-            f"\ncreate or replace view {table.name} as {query};\n",
-            f"comment on view {table.name} is {_sql_text(table.doc)};\n",
-            *(
-                f'comment on column {table.name}."{column.name}" is {_sql_text(column.doc)};\n'
-                for column in table.columns
-            ),
-        ]
-    kept = f"select * from {ARTICLES.name} where is_copy = 0"
-    parts.append(f"\ncreate or replace view {ARTICLES.name}_deduplicated as {kept};\n")
-    (folder / "views.sql").write_text("".join(parts), encoding="utf-8")
-
-
-def _sql_text(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
 
 
 _PROPERTIES = ("id", "url", "site", "title", "published", "language", "tier")

@@ -58,12 +58,6 @@ def count(value: Any) -> int:
 
 def tables(folder: Path) -> dict[str, Any]:
     """Return the rows, columns and types of each table, as each library reads it."""
-    import duckdb
-
-    db = duckdb.connect()
-    db.execute(f"set file_search_path = '{folder}'; set timezone = 'UTC'")
-    db.execute((folder / "views.sql").read_text(encoding="utf-8"))
-    comments = "select table_name, column_name, comment from duckdb_columns() where not internal"
     out: dict[str, Any] = {}
     for name, table in archiver.dataset.load(folder).items():
         frame, arrow = table.to_pandas(), table.to_arrow()
@@ -73,19 +67,14 @@ def tables(folder: Path) -> dict[str, Any]:
                 "arrow": arrow.num_rows,
                 "pandas": len(frame),
                 "polars": table.to_polars().height,
-                "duckdb": db.sql(f"select * from {name}").aggregate("count(*)").fetchall()[0][0],
             },
             "columns": {
                 "arrow": arrow.column_names,
                 "pandas": list(frame.columns),
                 "polars": table.to_polars().columns,
-                "duckdb": db.sql(f"select * from {name}").columns,
             },
             "types": [str(kind) for kind in arrow.schema.types],
-            "duckdb_types": [str(kind) for kind in db.sql(f"select * from {name}").types],
             "splits": {split: table[split].count for split in table.splits},
-            "deduplicated": len(db.sql("select * from articles_deduplicated").fetchall()),
-            "comments": {row[1]: row[2] for row in db.execute(comments).fetchall() if row[0] == name},
         }
     return out
 

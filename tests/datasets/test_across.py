@@ -1,6 +1,4 @@
-"""One dataset from several archives: equal texts in two archives get the IDs, tiers and splits that they have in one
-archive.
-"""
+"""Copies on several sites of an archive: the strictest tier of a text applies to all, and no passage leaks."""
 
 from __future__ import annotations
 
@@ -37,40 +35,30 @@ NAMED = ("id", "tier", "duplicate_of", "cluster_id", "split")
 
 
 @pytest.fixture(scope="module")
-def archives(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    place = tmp_path_factory.mktemp("archives")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("archive")
     (place / "rules.toml").write_text(FREE)
-    return [
-        make(place / name / "archive.db", [post for post in POSTS if (post.site == NOTES) is bool(number)])
-        for number, name in enumerate(("harbour", "notes"))
-    ]
+    return make(place / "archive.db", POSTS)
 
 
-def test_equal_texts_are_treated_as_in_one_archive(archives: list[Path], tmp_path: Path) -> None:
-    whole = make(tmp_path / "whole" / "archive.db", POSTS)
-    rules = ("--rules", str(archives[0].parents[1] / "rules.toml"))
-    for name, source in (("one", [whole]), ("two", archives), ("swapped", archives[::-1])):
-        done = publish(source, str(tmp_path / name), *ASKED, *rules)
-        assert done.exit_code == 0, done.output
-    found = {
-        name: [[row[column] for column in NAMED] for row in rows(tmp_path / name, "articles")]
-        for name in ("one", "two", "swapped")
-    }
-    assert found["one"] == found["two"] == found["swapped"]
-    assert [row[1] for row in found["one"]].count("reference") == 2
-    assert leaked(text(1), all_words(tmp_path / "two")) == []
-    card = (tmp_path / "two" / "README.md").read_text()
+def rules(archive: Path) -> tuple[str, str]:
+    return "--rules", str(archive.with_name("rules.toml"))
+
+
+def test_text_that_one_site_reserves_is_in_no_file(archive: Path, tmp_path: Path) -> None:
+    done = publish(archive, str(tmp_path / "d"), *ASKED, *rules(archive))
+    assert done.exit_code == 0, done.output
+    assert [row["tier"] for row in rows(tmp_path / "d", "articles")].count("reference") == 2
+    assert leaked(text(1), all_words(tmp_path / "d")) == []
     assert [
-        row
-        for row in card.splitlines()
-        if row.startswith("| reference | ") and "harbour.example" in row and row.endswith(" | 1 |")
+        line
+        for line in (tmp_path / "d" / "README.md").read_text().splitlines()
+        if line.startswith("| reference | ") and "harbour.example" in line and line.endswith(" | 1 |")
     ]
-    assert card == (tmp_path / "one" / "README.md").read_text()
 
 
-def test_copy_outside_the_query_limits_the_tier(archives: list[Path], tmp_path: Path) -> None:
-    rules = ("--rules", str(archives[0].parents[1] / "rules.toml"))
-    done = publish(archives, str(tmp_path / "d"), *ASKED, *rules, "--site", "notes.example/blog")
+def test_copy_outside_the_query_limits_the_tier(archive: Path, tmp_path: Path) -> None:
+    done = publish(archive, str(tmp_path / "d"), *ASKED, *rules(archive), "--site", "notes.example/blog")
     assert done.exit_code == 0, done.output
     found = {row["url"].rsplit("/", 1)[1]: row for row in rows(tmp_path / "d", "articles")}
     assert {name: row["tier"] for name, row in found.items()} == {
@@ -85,69 +73,32 @@ def test_copy_outside_the_query_limits_the_tier(archives: list[Path], tmp_path: 
     assert found["13"]["split"] == found["14"]["split"]
 
 
-def test_explain_agrees_with_publish(archives: list[Path]) -> None:
-    rules = ("--rules", str(archives[0].parents[1] / "rules.toml"))
-    both = json.loads(publish(archives, "--explain", f"{NOTES}11", *rules, "--json").stdout)
-    assert both["tier"] == "reference"
-    assert any("harbour.example" in one["why"] for one in both["reasons"])
-    assert json.loads(publish(archives[1], "--explain", f"{NOTES}11", *rules, "--json").stdout)["tier"] == "full"
-    assert fault(publish(archives, "--explain", "x")) == "ArticleNotFound x"
+def test_explain_agrees_with_publish(archive: Path) -> None:
+    said = json.loads(publish(archive, "--explain", f"{NOTES}11", *rules(archive), "--json").stdout)
+    assert said["tier"] == "reference"
+    assert any("harbour.example" in one["why"] for one in said["reasons"])
+    assert fault(publish(archive, "--explain", "x")) == "ArticleNotFound x"
 
 
-def test_folding_keeps_one_of_equal_texts(archives: list[Path], tmp_path: Path) -> None:
-    done = publish(archives, str(tmp_path / "d"), *ASKED, "--fold", "text")
+def test_folding_keeps_one_of_equal_texts(archive: Path, tmp_path: Path) -> None:
+    done = publish(archive, str(tmp_path / "d"), *ASKED, "--fold", "text")
     assert done.exit_code == 0, done.output
-    assert sorted(row["url"].rsplit("/", 1)[1] for row in rows(tmp_path / "d", "articles")) == [
-        "1",
-        "12",
-        "14",
-        "15",
-        "3",
-        "4",
-    ]
+    numbers = sorted(row["url"].rsplit("/", 1)[1] for row in rows(tmp_path / "d", "articles"))
+    assert numbers == ["1", "12", "14", "15", "3", "4"]
 
 
-def test_near_duplicates_are_treated_as_in_one_archive(tmp_path: Path) -> None:
+def test_near_duplicates_have_the_strictest_tier(tmp_path: Path) -> None:
     """Each post of the second site is an edited copy of one of the first, whose odd posts are reserved."""
     posts = [Post(n, rights=RESERVED if n % 2 else (), title=f"Kept {n}") for n in range(1, 9)]
     copies = [Post(10 + n, site=NOTES, body=_edited(text(n), n), title=f"Copied {n}") for n in range(1, 9)]
-    one = make(tmp_path / "one" / "archive.db", [*posts, *copies])
-    two = [make(tmp_path / str(at) / "archive.db", found) for at, found in enumerate((posts, copies))]
+    archive = make(tmp_path / "archive.db", [*posts, *copies])
     (tmp_path / "rules.toml").write_text(FREE)
-    found = {}
-    for name, source in (("d1", [one]), ("d2", two), ("d3", two[::-1])):
-        done = publish(source, str(tmp_path / name), *ASKED, "--rules", str(tmp_path / "rules.toml"))
-        assert done.exit_code == 0, done.output
-        found[name] = [[row[column] for column in NAMED] for row in rows(tmp_path / name, "articles")]
-    assert found["d1"] == found["d2"] == found["d3"]
-    assert [row[1] for row in found["d2"]].count("reference") == 8
-    assert len({row[3] for row in found["d2"]}) == 8
-    assert [leaked(post.text, all_words(tmp_path / "d2")) for post in posts[::2]] == [[]] * 4
-
-
-def test_near_duplicates_without_stored_keys_are_found(tmp_path: Path) -> None:
-    """The second archive has compared none of its articles yet."""
-    two = [
-        make(tmp_path / "a" / "archive.db", [Post(1)]),
-        make(tmp_path / "b" / "archive.db", [Post(2, site=NOTES, body=_edited(text(1), 1))]),
-    ]
-    db = open_archive(two[1])
-    db.execute("delete from lsh_bands")
-    db.execute("delete from minhash_signatures")
-    db.conn.commit()
-    db.close()
-    assert publish(two, str(tmp_path / "d"), *ASKED).exit_code == 0
-    assert len({row["cluster_id"] for row in rows(tmp_path / "d", "articles")} - {None}) == 1
-
-
-@pytest.mark.parametrize("fold", ["text", "cluster"])
-def test_folding_of_near_duplicates(tmp_path: Path, fold: str) -> None:
-    two = [
-        make(tmp_path / "a" / "archive.db", [Post(1)]),
-        make(tmp_path / "b" / "archive.db", [Post(2, site=NOTES, body=_edited(text(1), 1))]),
-    ]
-    assert publish(two, str(tmp_path / "d"), *ASKED, "--fold", fold).exit_code == 0
-    assert len(rows(tmp_path / "d", "articles")) == {"text": 2, "cluster": 1}[fold]
+    done = publish(archive, str(tmp_path / "d"), *ASKED, *rules(archive))
+    assert done.exit_code == 0, done.output
+    found = rows(tmp_path / "d", "articles")
+    assert [row["tier"] for row in found].count("reference") == 8
+    assert len({row["cluster_id"] for row in found}) == 8
+    assert [leaked(post.text, all_words(tmp_path / "d")) for post in posts[::2]] == [[]] * 4
 
 
 def _edited(body: str, seed: int) -> str:
@@ -165,7 +116,7 @@ def _edited(body: str, seed: int) -> str:
 @given(st.integers(0, 2**32 - 1))
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_passage_of_a_withheld_text_is_in_any_file(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
-    """Archives with random texts, copies of texts, copies of parts of them, earlier revisions, statements on their use,
+    """Sites with random texts, copies of texts, copies of parts of them, earlier revisions, statements on their use,
     and rules that permit them.
     """
     choose, folder = random.Random(seed), tmp_path_factory.mktemp("build")
@@ -179,12 +130,12 @@ def test_no_passage_of_a_withheld_text_is_in_any_file(tmp_path_factory: pytest.T
         RESERVED,
         (UsageStatement("meta", "robots", "noarchive"),),
     )
-    archives, rules = [], ""
+    posts, rules = [], ""
     for name in range(choose.randint(2, 3)):
         if choose.random() < 0.5:
             tier = choose.choice(("full", "excerpt", "features", "reference"))
             rules += f'[[rule]]\nsite = "site{name}.example"\ntier = "{tier}"\npermission = "letter"\n'
-        posts = [
+        posts += [
             Post(
                 10 * name + at,
                 site=f"https://site{name}.example/",
@@ -196,21 +147,20 @@ def test_no_passage_of_a_withheld_text_is_in_any_file(tmp_path_factory: pytest.T
             for at in range(4)
             for day in sorted(choose.sample(range(4), choose.choice((1, 1, 2))))
         ]
-        archives.append(make(folder / str(name) / "archive.db", posts))
     (folder / "rules.toml").write_text(rules)
     asked = ("--version", "1.0.0", "--formats", "csv,jsonl", "--splits", "a=50,b=50")
-    done = publish(archives, str(folder / "d"), *asked, "--rules", str(folder / "rules.toml"))
+    archive = make(folder / "archive.db", posts)
+    done = publish(archive, str(folder / "d"), *asked, "--rules", str(folder / "rules.toml"))
     assert done.exit_code == 0, done.output
     said = all_words(folder / "d")
     tiers = {row["url"]: row["tier"] for row in rows(folder / "d", "articles")}
-    for archive in archives:
-        db = open_archive(archive, read_only=True)
-        for url, body, current in db.execute(
-            "select a.url, v.body, a.body from articles a join article_revisions v on v.article_id = a.id"
-        ).fetchall():
-            excerpt = first_words(current) if tiers[url] == "excerpt" else None
-            assert tiers[url] == "full" or leaked(body, said, excerpt) == [], url
-        db.close()
+    db = open_archive(archive, read_only=True)
+    for url, body, current in db.execute(
+        "select a.url, v.body, a.body from articles a join article_revisions v on v.article_id = a.id"
+    ).fetchall():
+        excerpt = first_words(current) if tiers[url] == "excerpt" else None
+        assert tiers[url] == "full" or leaked(body, said, excerpt) == [], url
+    db.close()
 
 
 def _mixed(choose: random.Random, texts: list[str]) -> str:
@@ -222,38 +172,25 @@ def _mixed(choose: random.Random, texts: list[str]) -> str:
     return choose.choice((one, _edited(one, choose.randrange(99)), part, f"{own}\n\n{part}", own, part[:120]))
 
 
-def test_query_for_an_author_of_one_archive(archives: list[Path], tmp_path: Path) -> None:
-    for words, error in (
-        (["--site", "nowhere.example"], "SiteNotFound nowhere.example"),
-        (["--like", "1"], "BadQuery"),
-    ):
-        done = publish(archives, str(tmp_path / "d"), *ASKED, *words)
-        assert fault(done).startswith(error)
+def test_query_that_cannot_be_run(archive: Path, tmp_path: Path) -> None:
+    done = publish(archive, str(tmp_path / "d"), *ASKED, "--site", "nowhere.example")
+    assert fault(done).startswith("SiteNotFound nowhere.example")
 
 
-def test_rebuild_without_an_archive_keeps_the_old_snapshot(archives: list[Path], tmp_path: Path) -> None:
-    assert publish(archives, str(tmp_path / "d"), *ASKED).exit_code == 0
+def test_rebuild_from_another_archive_keeps_the_old_snapshot(archive: Path, tmp_path: Path) -> None:
+    harbour = make(tmp_path / "harbour" / "archive.db", [post for post in POSTS if post.site != NOTES])
+    assert publish(archive, str(tmp_path / "d"), *ASKED).exit_code == 0
     before = contents(tmp_path / "d")
-    less = publish(archives[0], str(tmp_path / "d"), "--rebuild")
+    less = publish(harbour, str(tmp_path / "d"), "--rebuild")
     assert less.exit_code == 1
     assert isinstance(failure(less), SnapshotRefused)
     assert "notes.example/blog" in less.output
     assert contents(tmp_path / "d") == before
-    assert publish(archives[::-1], str(tmp_path / "d"), "--rebuild").exit_code == 0
-    assert contents(tmp_path / "d") == before
-    assert publish(archives[0], str(tmp_path / "d"), "--rebuild", "--replace").exit_code == 0
+    assert publish(harbour, str(tmp_path / "d"), "--rebuild", "--replace").exit_code == 0
     assert len(rows(tmp_path / "d", "articles")) == 4
 
 
-def test_post_in_two_archives_is_refused(archives: list[Path], tmp_path: Path) -> None:
-    other = make(tmp_path / "other" / "archive.db", [Post(1, site="https://harbour.example/blog/")])
-    again = make(tmp_path / "again" / "archive.db", [Post(1, site="https://harbour.example/blog/")])
-    from archiver.storage.archive_opening import open_archive
-
-    db = open_archive(again)
-    db.execute("update articles set site = 'harbour.example'")
-    db.conn.commit()
-    db.close()
-    done = publish([other, again], str(tmp_path / "d"), "--version", "1.0.0")
-    assert done.exit_code == 1
-    assert "https://harbour.example/blog/1 is in" in done.output
+def test_several_archives_are_to_be_merged_first(archive: Path, tmp_path: Path) -> None:
+    done = publish([archive, archive], str(tmp_path / "d"), *ASKED)
+    assert (done.exit_code, fault(done).split()[0]) == (2, "UsageError")
+    assert "archiver merge A B --archive all.db" in done.output

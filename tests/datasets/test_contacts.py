@@ -27,7 +27,6 @@ from archiver.datasets.personal_data_removal import (
     remove_contacts,
 )
 from tests.datasets.published import Post, all_words, make, publish, rows, text
-from tests.runner import fault
 
 _CASES = Path(__file__).parent.parent / "cases" / "contacts"
 
@@ -258,48 +257,11 @@ def free(tmp_path: Path) -> str:
     return str(tmp_path / "rules.toml")
 
 
-def test_card_counts_replacements_by_site(archive: Path, free: str, tmp_path: Path) -> None:
+def test_card_counts_replacements(archive: Path, free: str, tmp_path: Path) -> None:
     done = publish(archive, str(tmp_path / "d"), "--version", "1.0.0", "--drop-contacts", "--rules", free)
     assert done.exit_code == 0, done.output
     card = (tmp_path / "d" / "README.md").read_text()
     assert f"1 e-mail addresses were replaced by {EMAIL} and 2 telephone numbers by {TELEPHONE}" in card
-    assert "| harbour.example | 1 | 2 |" in card
-    assert "| quay.example |" not in card.partition("## Personal data")[2].partition("## Fields")[0]
-
-
-def test_dry_run_lists_what_would_be_removed_and_writes_nothing(archive: Path, free: str, tmp_path: Path) -> None:
-    done = publish(archive, "--drop-contacts", "--dry-run", "--json", "--rules", free)
-    assert done.exit_code == 0, done.output
-    found = json.loads(done.stdout)
-    assert {(one["url"][-1], one["revision"], one["field"], one["kind"], one["text"]) for one in found} == {
-        ("2", 1, "title", "telephone", "020 7946 0020"),
-        ("1", 2, "body", "telephone", "020 7946 0019"),
-        ("1", 2, "body", "e-mail", "ada@harbour.test"),
-        ("1", 1, "body", "telephone", "020 7946 0018"),
-        ("1", 1, "body", "e-mail", "ada@harbour.test"),
-    }
-    assert len(found) == 5
-    assert {(one["before"], one["after"]) for one in found if one["field"] == "title"} == {("Ring ", "")}
-    assert sorted(tmp_path.iterdir()) == [tmp_path / "archive", tmp_path / "rules.toml"]
-
-
-def test_dry_run_is_a_table(archive: Path, free: str) -> None:
-    done = publish(archive, "--drop-contacts", "--dry-run", "--rules", free)
-    lines = done.stdout.splitlines()
-    assert lines[0].split() == ["article", "field", "would", "be", "removed", "text", "around", "it"]
-    assert any("body, revision 1" in line and "Tel. [telephone] or ada@harbour.test" in line for line in lines)
-    assert "No dataset was written." in done.stderr
-
-
-def test_dry_run_leaves_out_what_is_not_published(archive: Path) -> None:
-    done = publish(archive, "--drop-contacts", "--dry-run", "--json")
-    assert {one["field"] for one in json.loads(done.stdout)} == {"title"}
-
-
-@pytest.mark.parametrize("args", [("--dry-run",), ("d", "--rebuild", "--dry-run"), ("d", "--check", "--dry-run")])
-def test_dry_run_needs_drop_contacts(archive: Path, args: tuple[str, ...]) -> None:
-    done = publish(archive, *args)
-    assert (done.exit_code, fault(done).split()[0]) == (2, "UsageError")
 
 
 # Names of organizations are no personal data.

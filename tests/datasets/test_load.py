@@ -1,4 +1,4 @@
-"""Datasets are loaded with archiver.dataset, the views for DuckDB and the code of the documentation."""
+"""Datasets are loaded with archiver.dataset and the code of the documentation."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.datasets.test_validators import MADE, ROOT, VALIDATORS
 FOLDERS = {
     "datasets/harbour-1.0.0": ("--rules", "rules.toml"),
     "datasets/storms-1.0.0": ("--rules", "rules.toml", "--splits", "train=60,test=40"),
-    "datasets/deep/years": ("--partition", "year"),
+    "datasets/deep/years": ("--splits", "time:2024"),
 }
 
 POSTS_WITHOUT_COPIES = {post.url for post in POSTS} - {f"https://notes.example/blog/{n}" for n in (6, 7)}
@@ -64,7 +64,7 @@ def test_archiver_alone_imports_no_library_for_data(said: dict[str, Any]) -> Non
 
 def test_docstrings_show_what_is_returned(said: dict[str, Any]) -> None:
     assert said["doctest"]["report"] == ""
-    assert said["doctest"]["tried"] == 22
+    assert said["doctest"]["tried"] == 21
 
 
 def test_every_line_of_the_documentation_runs(said: dict[str, Any], place: Path) -> None:
@@ -82,8 +82,6 @@ def test_every_line_of_the_documentation_runs(said: dict[str, Any], place: Path)
         ["pandas", count["articles"]],
         ["polars", count["articles"]],
         ["mlcroissant", count["articles"]],
-        ["duckdb", 0],
-        ["duckdb", 0],
         ["duckdb", 2],
         ["pandas", test],
         ["datasets", test],
@@ -91,7 +89,6 @@ def test_every_line_of_the_documentation_runs(said: dict[str, Any], place: Path)
         ["pandas", test_kept],
         ["pandas", count["articles"]],
         ["polars", count["articles"]],
-        ["duckdb", 0],
         ["duckdb", 2],
     ]
 
@@ -102,7 +99,7 @@ def test_all_libraries_read_all_tables(said: dict[str, Any], place: Path, folder
     for table in TABLES:
         read = said["tables"][folder][table.name]
         assert set(read["rows"].values()) == {counts.get(table.name, 0)}, table.name
-        assert [*map(tuple, read["columns"].values())] == [tuple(column.name for column in table.columns)] * 4
+        assert [*map(tuple, read["columns"].values())] == [tuple(column.name for column in table.columns)] * 3
 
 
 def test_splits_are_those_of_the_rows(said: dict[str, Any], place: Path) -> None:
@@ -110,19 +107,7 @@ def test_splits_are_those_of_the_rows(said: dict[str, Any], place: Path) -> None
     assert said["tables"]["datasets/storms-1.0.0"]["articles"]["splits"] == {
         name: split.count(name) for name in ("test", "train")
     }
-    assert said["tables"]["datasets/deep/years"]["articles"]["splits"] == {}
-
-
-def test_views_have_comments(said: dict[str, Any]) -> None:
-    for table in TABLES:
-        comments = said["tables"]["datasets/deep/years"][table.name]["comments"]
-        assert comments == {column.name: column.doc for column in table.columns}
-
-
-def test_view_without_copies_has_one_article_of_each_group(said: dict[str, Any], place: Path) -> None:
-    kept = sum(not row["is_copy"] for row in rows(place / "datasets/deep/years", "articles"))
-    assert kept == len(POSTS_WITHOUT_COPIES)
-    assert said["tables"]["datasets/deep/years"]["articles"]["deduplicated"] == kept
+    assert said["tables"]["datasets/harbour-1.0.0"]["articles"]["splits"] == {}
 
 
 def test_deduplicated_articles_are_those_that_are_no_copies(place: Path) -> None:
@@ -145,13 +130,8 @@ def test_one_config_is_loaded_by_its_name(place: Path) -> None:
     folder = place / "datasets/deep/years"
     assert archiver.dataset.load(folder, "deduplicated").count == len(POSTS_WITHOUT_COPIES)
     assert archiver.dataset.load(folder, "revisions").name == "revisions"
-    with pytest.raises(KeyError, match=r"no table 'copies'; it has articles.*deduplicated, sample"):
+    with pytest.raises(KeyError, match=r"no table 'copies'; it has articles.*deduplicated"):
         archiver.dataset.load(folder, "copies")
-
-
-def test_sample_of_a_small_dataset_is_all_of_it(place: Path) -> None:
-    loaded = archiver.dataset.load(place / "datasets/deep/years")
-    assert loaded["sample"].to_arrow() == loaded.articles.to_arrow()
 
 
 def test_table_without_copies_is_not_deduplicated(place: Path) -> None:

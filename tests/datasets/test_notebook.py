@@ -24,7 +24,7 @@ def test_notebook_answers_its_questions(tmp_path: Path) -> None:
         Post(41, title="Harbours elsewhere", published="2024-06-02T10:00:00+00:00", geotags=places),
     ]
     archive = make(tmp_path / "archive" / "archive.db", posts, ["https://harbour.example/lost"])
-    assert publish(archive, str(tmp_path / "d"), "--version", "1.2.3", "--partition", "year").exit_code == 0
+    assert publish(archive, str(tmp_path / "d"), "--version", "1.2.3", "--splits", "time:2024").exit_code == 0
     done = subprocess.run(
         [VALIDATORS, ROOT / "tests/datasets/run_notebook.py", ROOT / "docs/datasets.ipynb"],
         text=True,

@@ -168,7 +168,7 @@ def test_query_and_options_select_articles(archive: Path, tmp_path: Path) -> Non
     }
 
 
-def test_partitions_have_the_same_rows(archive: Path, built: Path, free: str, tmp_path: Path) -> None:
+def test_splits_have_the_same_rows(archive: Path, built: Path, free: str, tmp_path: Path) -> None:
     done = publish(
         archive,
         str(tmp_path / "d"),
@@ -176,35 +176,25 @@ def test_partitions_have_the_same_rows(archive: Path, built: Path, free: str, tm
         "1.0.0",
         "--rules",
         free,
-        "--partition",
-        "year",
         "--splits",
         "train=80,validation=10,test=10",
     )
     assert done.exit_code == 0, done.output
-    assert sorted(p.name for p in (tmp_path / "d/data/articles").iterdir()) == [
-        "test-2024.parquet",
-        "train-2024.parquet",
-        "validation-2023.parquet",
-        "validation-2024.parquet",
-    ]
-    assert sorted(map(str, rows(tmp_path / "d", "articles"))) == sorted(map(str, rows(built, "articles")))
+    names = sorted(p.name for p in (tmp_path / "d/data/articles").iterdir())
+    assert names == ["test.parquet", "train.parquet", "validation.parquet"]
+
+    def without_split(folder: Path) -> list[str]:
+        return sorted(str({**row, "split": None}) for row in rows(folder, "articles"))
+
+    assert without_split(tmp_path / "d") == without_split(built)
     assert publish(archive, "--check", str(tmp_path / "d")).exit_code == 0
 
 
-def test_archives_of_different_sites_make_one_dataset(built: Path, free: str, tmp_path: Path) -> None:
-    parts = [
-        make(tmp_path / str(n) / "archive.db", [p for p in POSTS if p.site == site], MISSING if not n else ())
-        for n, site in enumerate(dict.fromkeys(post.site for post in POSTS))
-    ]
-    done = publish(parts, str(tmp_path / "d"), "--version", "1.0.0", "--rules", free)
-    assert done.exit_code == 0, done.output
-    assert {r["id"] for r in rows(tmp_path / "d", "articles")} == {r["id"] for r in rows(built, "articles")}
-    assert [r["id"] for r in rows(tmp_path / "d", "revisions")] == [r["id"] for r in rows(built, "revisions")]
-    twice = publish([parts[0], parts[0]], str(tmp_path / "e"), "--version", "1.0.0")
-    assert twice.exit_code == 1
-    assert isinstance(failure(twice), SnapshotRefused)
-    assert "harbour.example" in twice.output
+def test_partition_is_no_longer_an_option(archive: Path, tmp_path: Path) -> None:
+    done = publish(archive, str(tmp_path / "d"), "--version", "1.0.0", "--partition", "year")
+    assert done.exit_code == 2
+    assert "one file for each split" in done.output
+    assert publish(archive, str(tmp_path / "d"), "--version", "1.0.0", "--partition", "none").exit_code == 0
 
 
 def test_check_reports_all_changes(archive: Path, built: Path, tmp_path: Path) -> None:
@@ -324,7 +314,6 @@ def test_options_that_a_rebuild_ignores_are_refused(
 @pytest.mark.parametrize(
     "asked",
     [
-        {"partition": "foo"},
         {"cutoff": 5},
         {"cutoff": "today"},
         {"version": None},
@@ -541,4 +530,3 @@ def test_language_is_recognized_from_the_text(tmp_path: Path, body: str, declare
     [row] = rows(tmp_path / "d", "articles")
     assert row["language_detected"] == found
     assert (row["language_score"] is None) is (found is None)
-    assert ("en but de 1" in (tmp_path / "d" / "README.md").read_text()) is (found == "de")

@@ -25,42 +25,6 @@ for offline in (
 ):
     os.environ[offline] = "1"
 
-_CRATE = "https://w3id.org/ro/crate/1.2/context"
-# The terms that our crates use, as the RO-Crate context defines them: schema.org's, and Dublin Core's conformsTo.
-_TERMS = (
-    "about",
-    "affiliation",
-    "alternateName",
-    "contentSize",
-    "creator",
-    "creditText",
-    "CreateAction",
-    "CreativeWork",
-    "Dataset",
-    "datePublished",
-    "description",
-    "encodingFormat",
-    "endTime",
-    "hasPart",
-    "identifier",
-    "instrument",
-    "keywords",
-    "license",
-    "name",
-    "object",
-    "Organization",
-    "Person",
-    "publisher",
-    "result",
-    "sha256",
-    "SoftwareApplication",
-    "version",
-)
-_CONTEXT = {
-    "@context": {term: f"http://schema.org/{term}" for term in _TERMS}
-    | {"File": "http://schema.org/MediaObject", "conformsTo": "http://purl.org/dc/terms/conformsTo"}
-}
-
 
 def frictionless(folder: Path) -> Any:
     import frictionless as library
@@ -81,42 +45,6 @@ def croissant(folder: Path) -> Any:
         "conforms": str(dataset.metadata.conforms_to),
         "records": {one.uuid: sum(1 for _ in dataset.records(one.uuid)) for one in dataset.metadata.record_sets},
     }
-
-
-def crate(folder: Path) -> Any:
-    from rocrate_validator import services
-    from rocrate_validator.models import Severity, ValidationSettings
-    from rocrate_validator.utils.http import HttpRequester
-
-    used = {
-        name
-        for node in json.loads((folder / "ro-crate-metadata.json").read_text())["@graph"]
-        for name in (*node, *([node["@type"]]))
-        if not name.startswith("@")
-    }
-    assert used <= set(_CONTEXT["@context"]), used - set(_CONTEXT["@context"])
-    HttpRequester.get = HttpRequester.fetch_fresh = lambda self, url, **options: _answer(url)
-    result = services.validate(
-        ValidationSettings(
-            rocrate_uri=str(folder),
-            profile_identifier="ro-crate-1.2",
-            requirement_severity=Severity.REQUIRED,
-            skip_availability_check=True,
-        )
-    )
-    return {"passed": result.passed(), "issues": [str(one.message) for one in result.get_issues()]}
-
-
-def _answer(url: str) -> Any:
-    import requests
-
-    if url.rstrip("/") != _CRATE:
-        raise OSError(f"a crate asks for {url}")
-    response = requests.Response()
-    response.status_code, response.url, response.encoding = 200, url, "utf-8"
-    response.headers["Content-Type"] = "application/ld+json"
-    response._content = json.dumps(_CONTEXT).encode()
-    return response
 
 
 def citation(folder: Path) -> Any:
@@ -165,7 +93,7 @@ def readers(folder: Path) -> Any:
     }
 
 
-CHECKS = {check.__name__: check for check in (frictionless, croissant, crate, citation, datacite, datasets, readers)}
+CHECKS = {check.__name__: check for check in (frictionless, croissant, citation, datacite, datasets, readers)}
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from archiver.cli.commands.import_ import DAY, parse_last_day
+from archiver.cli.commands.import_ import Day
 from archiver.cli.commands.reextract import forget_page_objects_option, parse_time_bounds
 from archiver.cli.shared_options import archive_option, capture_filter_options, json_option
 from archiver.cli.terminal_output import count_noun, format_time, print_details, print_json, print_table
@@ -136,11 +136,16 @@ def reextract(
 )
 @click.option(
     "--since",
-    type=DAY,
+    type=Day(is_last=False),
     metavar="DATE",
     help="Only captures from this date or later: 2009, 2009-05 or 2009-05-31 (UTC).",
 )
-@click.option("--until", metavar="DATE", help="Only captures up to this date (to the end of the year, month or day).")
+@click.option(
+    "--until",
+    type=Day(is_last=True),
+    metavar="DATE",
+    help="Only captures up to this date (to the end of the year, month or day).",
+)
 @click.option("--all-captures", is_flag=True, help="Copy all responses into the shards, not only those of posts.")
 @click.option("--again", is_flag=True, help="Also read files that were imported before.")
 @json_option
@@ -171,8 +176,8 @@ def import_(files: tuple[str, ...], jobs: str, storage: str | None, as_json: boo
             "new_sites": choice["new_sites"],
             "all_captures": choice["all_captures"],
             "again": choice["again"],
-            "since": choice["since"].date().isoformat() if choice["since"] else "",
-            "until": parse_last_day(choice["until"]),
+            "since": choice["since"] or "",
+            "until": choice["until"] or "",
         }
         new = enter_tasks(queue, (NewTask(SCAN, file=file, options=options) for file in found))
     finally:

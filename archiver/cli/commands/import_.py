@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import calendar
 import json
 import os
-import re
 import signal
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import urlsplit
@@ -170,10 +168,9 @@ def import_wayback(options: ImportOptions) -> None:
     from archiver.importers.wayback_import import WaybackImport
     from archiver.sites.crawler_identity_and_delay import contact_of, user_agent
 
-    until = _end_of_day(options.last_day)
     site, url = _find_site(options.archive, options.wayback or "")
     settings = json.loads(site["settings"] or "{}") if site else {}
-    plan = _build_plan(options, url, until, settings.get("cdx"))
+    plan = _build_plan(options, url, settings.get("cdx"))
     agent = user_agent(contact_of(plan.service.asks, options.wayback_only.contact or settings.get("contact")))
     run, started = WaybackImport(plan), time.monotonic()
     try:
@@ -199,10 +196,9 @@ def import_wayback(options: ImportOptions) -> None:
         sys.exit(1)
 
 
-def _build_plan(options: ImportOptions, url: str, until: datetime | None, service: str | None) -> WaybackPlan:
-    """Builds the plan of an import from a web archive. `until` is the time in --until, None for no limit. `service` is
-    the web archive named in the site's settings; it is used if no option names another one. Raises UsageError for a
-    TimeMap service without --exact.
+def _build_plan(options: ImportOptions, url: str, service: str | None) -> WaybackPlan:
+    """Builds the plan of an import from a web archive. `service` is the web archive named in the site's settings; it is
+    used if no option names another one. Raises UsageError for a TimeMap service without --exact.
     """
     from archiver.importers.wayback_import import WaybackPlan
 
@@ -212,8 +208,8 @@ def _build_plan(options: ImportOptions, url: str, until: datetime | None, servic
         _parse_service(own.service or service or "internet-archive", own.replay),
         url,
         own.exact,
-        options.since.replace(tzinfo=UTC) if options.since else None,
-        until,
+        datetime.fromisoformat(f"{options.since}T00:00:00+00:00") if options.since else None,
+        datetime.fromisoformat(f"{options.until}T23:59:59+00:00") if options.until else None,
         options.limit or 0,
         own.delay or 0.0,
         options.all_captures,
@@ -247,13 +243,6 @@ def _parse_service(text: str, replay: str) -> Any:
         return parse_archive_service(text, replay)
     except ValueError as error:
         raise click.BadParameter(f"{text!r} is not a web archive: {error}.", param_hint="--service") from error
-
-
-def _end_of_day(day: str) -> datetime | None:
-    if not day:
-        return None
-    year, month, date = (int(part) for part in day.split("-"))
-    return datetime(year, month, min(date, calendar.monthrange(year, month)[1]), 23, 59, 59, tzinfo=UTC)
 
 
 def _fetch_captures(run: Any, agent: str, log: Path | None, *, shown: bool) -> int:
@@ -387,17 +376,28 @@ def _format_duration(seconds: float) -> str:
 # `archiver import` from files.
 
 
-class _Period(click.DateTime):
-    """The type of an option whose value is a year, month or day."""
+class Day(click.ParamType[str]):
+    """The type of an option whose value is a year, month or day. It is converted to the first day of this period, or to
+    its last day, as YYYY-MM-DD.
+    """
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+    name = "date"
+
+    def __init__(self, *, is_last: bool) -> None:
+        self._is_last = is_last
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from archiver.errors import BadQuery
+        from archiver.search.query_tree_and_predicates import parse_period
+
         try:
-            return super().convert(value, param, ctx)
-        except click.BadParameter:
+            period = parse_period(value)
+        except BadQuery:
+            period = None
+        if period is None or period.is_moment:
             self.fail(f"{value!r} is not a date: use 2024, 2024-05 or 2024-05-31.", param, ctx)
-
-
-DAY = _Period(["%Y-%m-%d", "%Y-%m", "%Y"])
+        last = date.fromisoformat(period.end[:10]) - timedelta(days=1)
+        return last.isoformat() if self._is_last else period.start
 
 
 class _Stopped(KeyboardInterrupt):
@@ -414,7 +414,7 @@ class ImportOptions:
     archive: str
     only: tuple[str, ...]
     known_sites: bool
-    since: datetime | None
+    since: str | None
     until: str | None
     limit: int | None
     all_captures: bool
@@ -429,10 +429,6 @@ class ImportOptions:
     def is_silent(self) -> bool:
         return self.quiet or self.as_json
 
-    @property
-    def last_day(self) -> str:
-        return parse_last_day(self.until)
-
     def record_filter(self) -> RecordFilter:
         """Builds the filter that selects the captures to import. Raises BadAddress if a name is not a site or host."""
         from archiver.importers.import_inputs_and_record_filter import RecordFilter
@@ -442,21 +438,10 @@ class ImportOptions:
         return RecordFilter(
             names,
             self.known_sites,
-            self.since.date().isoformat() if self.since else "",
-            self.last_day,
+            self.since or "",
+            self.until or "",
             self.all_captures,
         )
-
-
-def parse_last_day(text: str | None) -> str:
-    """Returns the last day of the period in --until (2012, 2012-05 or 2012-05-31), as YYYY-MM-DD; "" for no date. The
-    last day of every month is 31, which is good enough for comparisons. Raises BadParameter.
-    """
-    if not text:
-        return ""
-    if not re.fullmatch(r"\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?", text):
-        raise click.BadParameter(f"{text!r} is not a date. Use 2012, 2012-05 or 2012-05-31.", param_hint="--until")
-    return text + {4: "-12-31", 7: "-31", 10: ""}[len(text)]
 
 
 @click.command(name="import", short_help="Import captures from WARC, ARC and WACZ files or from a web archive.")
@@ -468,7 +453,7 @@ def parse_last_day(text: str | None) -> str:
     "--since",
     "--from",
     "since",
-    type=DAY,
+    type=Day(is_last=False),
     metavar="DATE",
     help="Only captures from this date or later: 2009, 2009-05 or 2009-05-31 (UTC).",
 )
@@ -476,6 +461,7 @@ def parse_last_day(text: str | None) -> str:
     "--until",
     "--to",
     "until",
+    type=Day(is_last=True),
     metavar="DATE",
     help="Only captures up to this date (to the end of the year, month or day).",
 )

@@ -7,9 +7,8 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,7 +28,7 @@ from archiver.cli.shared_options import (
     refuse_unknown_options,
 )
 from archiver.cli.shell_completion import complete
-from archiver.cli.terminal_output import count_noun, exit_on_sigterm, print_json, print_table
+from archiver.cli.terminal_output import count_noun, exit_on_sigterm, print_json
 
 if TYPE_CHECKING:
     from archiver.datasets.publication_rules_tiers_and_licences import PublicationRules
@@ -76,7 +75,6 @@ class PublishOptions:
     cutoff: str
     fold: str
     formats: str
-    partition: str
     splits: str
     key_in: str | None
     drop_contacts: bool
@@ -103,6 +101,15 @@ class DatasetBasis:
     request: SnapshotRequest
     since: str
     sites: list[str]
+
+
+def _refuse_partition(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    """Refuses an option of earlier versions, unless its value is what happens anyway."""
+    if value not in (None, "auto", "none"):
+        raise click.UsageError(
+            "--partition is no longer an option: the articles are in one file for each split, and in a further one "
+            "every 500 MB. Select years or sites by the columns published and site."
+        )
 
 
 @click.command(
@@ -132,13 +139,7 @@ class DatasetBasis:
     show_default=True,
     help="Formats in addition to Parquet: csv, jsonl, geojson.",
 )
-@click.option(
-    "--partition",
-    type=click.Choice(("auto", "none", "year", "site"), case_sensitive=False),
-    default="auto",
-    show_default=True,
-    help="Split the articles into files; auto: by year if there are 250,000 or more.",
-)
+@click.option("--partition", hidden=True, expose_value=False, callback=_refuse_partition)
 @click.option(
     "--splits",
     metavar="LIST",
@@ -191,16 +192,14 @@ class DatasetBasis:
 @click.option("--explain", metavar="ID|URL", help="Explain what of an article may be published, and why (without DIR).")
 @click.option(
     "--push",
-    metavar="hf:OWNER/NAME|zenodo|osf",
-    help="Send the dataset in DIR to Hugging Face, Zenodo or OSF as a draft. The token is in the environment: "
-    "HF_TOKEN, ZENODO_TOKEN, OSF_TOKEN.",
+    metavar="zenodo",
+    help="Send the dataset in DIR to Zenodo as a draft. The token is in the environment: ZENODO_TOKEN.",
 )
 @click.option("--publish-now", is_flag=True, help="With --push: publish the draft at once.")
 @click.option(
     "--dry-run",
     is_flag=True,
-    help="With --drop-contacts: list what it would remove, and write no dataset. With --push: check the dataset and "
-    "show what would be sent.",
+    help="With --push: check the dataset and show what would be sent.",
 )
 @json_option
 @click.option(
@@ -213,7 +212,7 @@ class DatasetBasis:
     envvar="ARCHIVER_ARCHIVE",
     show_default=True,
     show_envvar=True,
-    help="The archive's SQLite file; may be repeated for archives that have no site in common.",
+    help="The archive's SQLite file.",
 )
 @pass_options_as(PublishOptions, query=QueryOptions)
 def publish(options: PublishOptions) -> None:
@@ -231,27 +230,33 @@ def publish(options: PublishOptions) -> None:
       archiver publish --check datasets/harbour-1.0.0
       archiver publish --explain 12 --rules rights.toml
       archiver publish --push zenodo datasets/harbour-1.0.0 --dry-run
-      archiver publish --drop-contacts --dry-run --site blog.example.org
 
     Exit code: 0 done; 1 the check found problems, or the build failed; 2 wrong usage.
     """
     refuse_unknown_options(options.query.query)
     _reject_combinations(click.get_current_context())
+    if len(options.archives) > 1:
+        raise click.UsageError(
+            "A dataset is published from one archive. Merge them first: archiver merge A B --archive all.db"
+        )
+    archive = Path(options.archives[0])
     rules = _read_rules(options.rules)
     if options.explain:
-        _explain_decisions(options.archives, options.explain, rules, options.cutoff, options.as_json)
+        _explain_decision(archive, options.explain, rules, options.cutoff, options.as_json)
         return
     if options.compared:
         _print_differences(*map(Path, options.compared), as_json=options.as_json)
         return
     if options.dry_run and not options.push:
-        _list_contacts(options, rules)
-        return
+        raise click.UsageError(
+            "--dry-run needs --push: it shows what would be sent. What --drop-contacts replaces is counted in the "
+            "README.md of the dataset."
+        )
     if options.folder is None:
         raise click.UsageError("Give the folder DIR of the dataset.")
     folder = Path(options.folder)
     if options.checking:
-        _check_dataset(folder, options.archives if _is_given("archives") else (), options.as_json)
+        _check_dataset(folder, archive if _is_given("archives") else None, options.as_json)
         return
     if options.push:
         _push_dataset(folder, options)
@@ -264,7 +269,7 @@ def publish(options: PublishOptions) -> None:
         if options.rebuild
         else DatasetBasis(_build_request(options, rules.text, key), "", [])
     )
-    built = _build_dataset(options, folder, basis, key)
+    built = _build_dataset(options, archive, folder, basis, key)
     _print_summary(built, options.as_json)
     for sentence in _warnings(built.facts):
         click.echo(f"Warning: {sentence}", err=True)
@@ -328,7 +333,6 @@ def _build_request(options: PublishOptions, rules: str, key: bytes | None) -> Sn
         query_values(query),
         _parse_past_cutoff(options.cutoff) if options.cutoff else "",
         formats,
-        options.partition,
         parse_splits(options.splits) if options.splits else (),
         parse_split_dates(options.splits),
         key_fingerprint(key) if key else "",
@@ -400,7 +404,9 @@ def _read_dataset_basis(folder: Path) -> DatasetBasis:
     return DatasetBasis(version["request"], version["since"], version["sites"])
 
 
-def _build_dataset(options: PublishOptions, folder: Path, basis: DatasetBasis, key: bytes | None) -> BuiltSnapshot:
+def _build_dataset(
+    options: PublishOptions, archive: Path, folder: Path, basis: DatasetBasis, key: bytes | None
+) -> BuiltSnapshot:
     from archiver import __version__
     from archiver.datasets.snapshot_building_versions_and_checks import BuildOptions, build_snapshot
 
@@ -421,61 +427,10 @@ def _build_dataset(options: PublishOptions, folder: Path, basis: DatasetBasis, k
         options.rebuild,
     )
     with exit_on_sigterm():
-        built = build_snapshot([Path(archive) for archive in options.archives], folder, basis.request, how)
+        built = build_snapshot(archive, folder, basis.request, how)
     if terminal:
         click.echo("\r\x1b[K", nl=False, err=True)
     return built
-
-
-def _list_contacts(options: PublishOptions, rules: PublicationRules) -> None:
-    """Prints the e-mail addresses and telephone numbers that --drop-contacts would remove."""
-    from archiver import __version__
-    from archiver.datasets.personal_data_removal import EMAIL
-    from archiver.datasets.snapshot_building_versions_and_checks import BuildOptions, list_contacts
-
-    if not options.drop_contacts:
-        raise click.UsageError("--dry-run needs --drop-contacts or --push: it shows what would be removed or sent.")
-    key = _read_pseudonym_key(options.key_in)
-    request = _build_request(replace(options, version=options.version or "0.0.0"), rules.text, key)
-    how = BuildOptions(f"archiver/{__version__}", lambda stage, number: None, key)
-    archives = [Path(archive) for archive in options.archives]
-    found = list(list_contacts(archives, Path(options.folder or "."), request, how))
-    if options.as_json:
-        print_json(
-            [
-                {
-                    "id": one.id,
-                    "url": one.url,
-                    "revision": one.revision,
-                    "field": one.contact.field,
-                    "kind": one.contact.kind.strip("[]"),
-                    "text": one.contact.text,
-                    "before": one.contact.before,
-                    "after": one.contact.after,
-                }
-                for one in found
-            ]
-        )
-        return
-    if found:
-        print_table(
-            ("article", "field", "would be removed", "text around it"),
-            [
-                (
-                    one.url,
-                    one.contact.field if one.is_current else f"{one.contact.field}, revision {one.revision}",
-                    " ".join(one.contact.text.split()),
-                    f"{one.contact.before}{one.contact.kind}{one.contact.after}".strip(),
-                )
-                for one in found
-            ],
-        )
-    emails = sum(one.contact.kind == EMAIL for one in found)
-    click.echo(
-        f"{count_noun(emails, 'e-mail address', 'e-mail addresses')} and "
-        f"{count_noun(len(found) - emails, 'telephone number')} would be removed. No dataset was written.",
-        err=True,
-    )
 
 
 def _warnings(facts: SnapshotStatistics) -> Iterator[str]:
@@ -546,13 +501,10 @@ def _is_given(name: str) -> bool:
     return source in (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
 
 
-def _check_dataset(folder: Path, archives: tuple[str, ...], as_json: bool) -> None:
-    from archiver.datasets.dataset_card_plots_and_checklist import answered_points
+def _check_dataset(folder: Path, archive: Path | None, as_json: bool) -> None:
     from archiver.datasets.snapshot_building_versions_and_checks import check_snapshot, read_rebuild
 
-    found = check_snapshot(folder, [Path(archive) for archive in archives])
-    points = {} if found else answered_points(folder)  # a damaged dataset cannot be read
-    unanswered = [point.what.strip("# ") for point, is_answered in points.items() if not is_answered]
+    found = check_snapshot(folder, archive)
     version = read_rebuild(folder)
     if as_json:
         print_json(
@@ -561,10 +513,6 @@ def _check_dataset(folder: Path, archives: tuple[str, ...], as_json: bool) -> No
                 "version": version["request"].version,
                 "rows": version.get("rows"),
                 "findings": list(found),
-                "checklist": [
-                    {"question": point.question, "file": point.file, "answer": point.what, "answered": is_answered}
-                    for point, is_answered in points.items()
-                ],
             }
         )
     elif found:
@@ -572,20 +520,17 @@ def _check_dataset(folder: Path, archives: tuple[str, ...], as_json: bool) -> No
             click.echo(sentence)
     else:
         click.echo(f"{folder} is version {version['request'].version}, complete and unchanged since its publication.")
-        answered = f"It answers {len(points) - len(unanswered)} of {len(points)} points of a reviewer's checklist"
-        click.echo(f"{answered}; not answered: {', '.join(unanswered)}." if unanswered else f"{answered}.")
     if found:
         click.get_current_context().exit(1)
 
 
 def _push_dataset(folder: Path, options: PublishOptions) -> None:
-    from archiver.datasets.dataset_push import plan_push, send_push
+    from archiver.datasets.dataset_push import TITLE, plan_push, send_push, service_address
 
     plan = plan_push(folder, options.push or "")
     document = {
-        "service": plan.service.title,
-        "address": plan.service.address,
-        "repository": plan.repository or None,
+        "service": TITLE,
+        "address": service_address(),
         "draft": not options.publish_now,
         "files": plan.sent,
         "metadata": plan.metadata,
@@ -595,7 +540,7 @@ def _push_dataset(folder: Path, options: PublishOptions) -> None:
             print_json({**document, "sent": False, "url": None})
             return
         kind = "published" if options.publish_now else "a draft"
-        click.echo(f"Would send to {plan.service.title} ({plan.service.address}) as {kind}:")
+        click.echo(f"Would send to {TITLE} ({service_address()}) as {kind}:")
         for name, size in plan.sent.items():
             click.echo(f"  {size / 1e6:12,.1f} MB  {name}")
         print_json(plan.metadata)
@@ -608,18 +553,15 @@ def _push_dataset(folder: Path, options: PublishOptions) -> None:
     click.echo(f"{folder} is {'published' if options.publish_now else 'a draft'} at {url}")
 
 
-def _explain_decisions(
-    archives: tuple[str, ...], what: str, rules: PublicationRules, cutoff: str, as_json: bool
-) -> None:
-    from archiver.datasets.cross_archive_copies_and_decisions import explain_decision
+def _explain_decision(archive: Path, what: str, rules: PublicationRules, cutoff: str, as_json: bool) -> None:
     from archiver.datasets.publication_rules_tiers_and_licences import DOCS
+    from archiver.datasets.snapshot_request_selection_and_statistics import explain_decision
     from archiver.storage.archive_opening import opened
+    from archiver.storage.article_tables.article_record_reader import find_article
 
-    with ExitStack() as stack:
-        dbs = [stack.enter_context(opened(archive, read_only=True)) for archive in archives]
-        place = _find_in_archives(dbs, what)
-        number = place[1]
-        decision = explain_decision(dbs, place, rules, _parse_given_cutoff(cutoff) if cutoff else "")
+    with opened(archive, read_only=True) as db:
+        number = find_article(db, what)
+        decision = explain_decision(db, number, rules, _parse_given_cutoff(cutoff) if cutoff else "")
     if as_json:
         print_json(
             {
@@ -642,19 +584,6 @@ def _explain_decisions(
         click.echo(f"   does not count: {licence}")
     if not decision.geo:
         click.echo("   its places are not published")
-
-
-def _find_in_archives(dbs: Sequence[Database], what: str) -> tuple[int, int]:
-    """Finds an article by ID or URL in several archives. Returns the index of the first archive that contains it, and
-    the article's ID in that archive. Raises ArticleNotFound.
-    """
-    from archiver.errors import ArticleNotFound
-    from archiver.storage.article_tables.article_record_reader import find_article
-
-    for place, db in enumerate(dbs):
-        with suppress(ArticleNotFound):
-            return place, find_article(db, what)
-    raise ArticleNotFound(what)
 
 
 # `archiver withdraw`.
