@@ -55,7 +55,7 @@ def parquet(archive: Path, work: Path) -> dict[str, Any]:
     chosen = time.process_time()
     file = work / "articles.parquet"
     table = ParquetTable(file, [(column.name, column.kind) for column in ARTICLES.columns])
-    for read in snapshot_tables.article_rows(db, "", lambda record: record, counted=False):
+    for read in snapshot_tables.article_rows(db, "", lambda record: record):
         table.add({**read.record, "is_copy": 0})
     table.close()
     seconds = time.process_time() - chosen

@@ -35,7 +35,7 @@ def test_saved_searches_with_a_free_name_are_copied_with_their_hits(tmp_path: Pa
     done = command(ours, "merge", str(theirs), "--yes")
     assert ": Both" in done.output
     with Archive(ours) as archive:
-        assert [(one.name, one.query.text) for one in saved_search.saved_searches(archive.db)] == [
+        assert [(one.saved.name, one.saved.query.text) for one in saved_search.saved_search_states(archive.db)] == [
             ("both", "keeper"),
             ("theirs", "keeper"),
         ]

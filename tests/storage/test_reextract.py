@@ -162,7 +162,7 @@ def test_the_whole_history_is_re_extracted_without_a_new_revision(archive: Path)
     after = state(archive)
     split = rows(archive, "select id from articles where url like '%/river/'")[0][0]
     stamped = rows(archive, f"select id from articles where url like '%{STAMPED.path}'")[0][0]  # has two captures
-    for name in ("articles", "revisions", "facets", "words", "duplicates", "parts"):
+    for name in ("articles", "revisions", "facets", "duplicates", "parts"):
         assert [r for r in after[name] if r[0] != stamped] == [r for r in before[name] if r[0] != stamped], name
     assert dict(rows(archive, "select id, body from articles"))[split] == body_of(1, 2, 3)
     assert rows(archive, "select distinct extractor from articles") == [(f"{__version__} rules-1",), (__version__,)]

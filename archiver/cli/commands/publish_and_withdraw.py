@@ -139,7 +139,7 @@ def _refuse_partition(context: click.Context, parameter: click.Parameter, value:
     show_default=True,
     help="Formats in addition to Parquet: csv, jsonl, geojson.",
 )
-@click.option("--partition", hidden=True, expose_value=False, callback=_refuse_partition)
+@click.option("--partition", hidden=True, expose_value=False, callback=_refuse_partition, help="No longer an option.")
 @click.option(
     "--splits",
     metavar="LIST",
