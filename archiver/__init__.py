@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from archiver.archive import Archive
     from archiver.extraction import extract
     from archiver.items import Article
-    from archiver.sites.page_objects_and_test_cases import EMPTY, PageObject, field, handle_urls
+    from archiver.sites.page_objects import EMPTY, PageObject, field, handle_urls
 
 __version__ = "0.3.0"
 __all__ = ["EMPTY", "Archive", "Article", "PageObject", "__version__", "dataset", "extract", "field", "handle_urls"]
@@ -34,10 +34,10 @@ _MODULES = {
     "Archive": "archiver.archive",
     "Article": "archiver.items",
     "extract": "archiver.extraction",
-    "EMPTY": "archiver.sites.page_objects_and_test_cases",
-    "PageObject": "archiver.sites.page_objects_and_test_cases",
-    "field": "archiver.sites.page_objects_and_test_cases",
-    "handle_urls": "archiver.sites.page_objects_and_test_cases",
+    "EMPTY": "archiver.sites.page_objects",
+    "PageObject": "archiver.sites.page_objects",
+    "field": "archiver.sites.page_objects",
+    "handle_urls": "archiver.sites.page_objects",
 }
 
 

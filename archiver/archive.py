@@ -8,13 +8,12 @@ from dataclasses import fields
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from archiver.extraction.field_value_explanations import FieldExplanation, explain
+from archiver.extraction.explanations import FieldExplanation, explain
 from archiver.fields import OPTIONS
 from archiver.search.histogram import Histogram, histogram
-from archiver.search.query_with_filters_and_sort import Query
-from archiver.search.search_hits_facets_and_similar_articles import Results, count_facets, matching_ids, run
-from archiver.storage.archive_opening import open_archive
-from archiver.storage.article_tables.article_record_reader import (
+from archiver.search.query import Query
+from archiver.search.search_hits import Results, count_facets, matching_ids, run
+from archiver.storage.article_records import (
     Record,
     evidence,
     find_article,
@@ -25,7 +24,8 @@ from archiver.storage.article_tables.article_record_reader import (
     revision_record,
     revisions,
 )
-from archiver.storage.column_values_and_completions import IS_LIVE
+from archiver.storage.columns import IS_LIVE
+from archiver.storage.database import open_archive
 
 if TYPE_CHECKING:
     import pandas
@@ -71,7 +71,7 @@ class Archive:
         Each record has two additional keys: `score` and `snippet`.
 
         `query` is in the language of `archiver.search.query_parser`; `filters` are the other attributes of
-        `archiver.search.query_with_filters_and_sort.Query` (site, author, category, tag and language take one name or
+        `archiver.search.query.Query` (site, author, category, tag and language take one name or
         several). Raises BadQuery, SiteNotFound, and TypeError for an unknown filter.
 
         >>> [(hit["id"], hit["title"]) for hit in archive.search("lamp", author="Lê Đức")]
@@ -123,7 +123,7 @@ class Archive:
         authors: list<item: string>
           child 0, item: string
         """
-        from archiver.datasets.export_formats_and_parquet_tables import arrow_table
+        from archiver.datasets.export_formats import arrow_table
 
         return arrow_table(self.articles(query, **filters))
 
@@ -179,7 +179,7 @@ class Archive:
     def revisions(self, id_or_url: int | str) -> list[Record]:
         """Returns the revisions of an article, oldest first.
 
-        The keys are explained at `archiver.storage.article_tables.article_record_reader.revisions`: revision,
+        The keys are explained at `archiver.storage.article_records.revisions`: revision,
         observed_at, changed, title, previous, same_as, seen_again, seen_again_at, undone_at, extractor. Raises
         ArticleNotFound.
         """

@@ -54,7 +54,7 @@ def load(folder: str | Path, config: str = "") -> Dataset | Table:
     Raises NotASnapshot if the folder has no dataset, KeyError if it has no such config, and ExtraMissing if pyarrow is
     not installed.
     """
-    from archiver.datasets.snapshot_building_versions_and_checks import REBUILD, read_snapshot_file
+    from archiver.datasets.snapshot_builder import REBUILD, read_snapshot_file
 
     place = Path(folder)
     try:
@@ -150,7 +150,7 @@ class Table:
         id: string
         reason: string
         """
-        from archiver.datasets.export_formats_and_parquet_tables import arrow_schema, import_arrow
+        from archiver.datasets.export_formats import arrow_schema, import_arrow
 
         if not self.files:
             return arrow_schema((column.name, column.kind) for column in self._table.columns)
@@ -183,7 +183,7 @@ class Table:
         >>> load("datasets/harbour-1.0.0").articles.count
         9
         """
-        from archiver.datasets.export_formats_and_parquet_tables import import_arrow
+        from archiver.datasets.export_formats import import_arrow
 
         if self._without_copies:
             return int(self.to_arrow(["is_copy"]).num_rows)
@@ -243,7 +243,7 @@ class Table:
         id: string
         words: int64
         """
-        from archiver.datasets.export_formats_and_parquet_tables import import_arrow
+        from archiver.datasets.export_formats import import_arrow
 
         arrow, parquet = import_arrow()
         names = list(self.columns if columns is None else columns)
@@ -287,7 +287,7 @@ class Table:
 
 
 def _split_of_file(file: Path) -> str:
-    from archiver.datasets.export_formats_and_parquet_tables import import_arrow
+    from archiver.datasets.export_formats import import_arrow
 
     metadata = import_arrow()[1].read_metadata(file)
     if not metadata.num_row_groups:

@@ -26,7 +26,7 @@ Choice = Literal["", "weighed", "text", "collected", "places", "first"]
 - "": the value does not come from a page."""
 Prose = Literal["", "line", "paragraphs"]
 Tier = Literal["", "reference", "features", "excerpt", "full"]
-"""The tiers of a dataset (`archiver.datasets.publication_rules_tiers_and_licences`). Each tier publishes more than the
+"""The tiers of a dataset (`archiver.datasets.publication_rules`). Each tier publishes more than the
 one before it."""
 Variety = Literal["repeated", "distinct", "long"]
 """How the values of a field vary between articles. `repeated` values are shared by many articles; `distinct` values

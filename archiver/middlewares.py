@@ -2,7 +2,7 @@
 robots.txt forbids. After the response: write it to WARC, decode and limit its body, refuse a truncated body, and retry.
 
 A host's robots.txt (RFC 9309) and tdmrep.json are read before any of its pages.
-`archiver.politeness.robots_and_usage_statements` parses robots.txt.
+`archiver.politeness.robots` parses robots.txt.
 
 The capture middleware also makes requests conditional. It runs between the redirect middleware (600) and the cookies
 middleware (700). There it sees redirects, and bodies that are still content-encoded. A decoded body would not be the
@@ -40,7 +40,7 @@ from scrapy.http.request import NO_CALLBACK
 from scrapy.utils.httpobj import urlparse_cached
 
 from archiver.discovery.page_requisites import type_mismatch
-from archiver.discovery.url_classifier_and_patterns import origin_of
+from archiver.discovery.url_patterns import origin_of
 from archiver.errors import ArchiveLocked, ArchiverError
 from archiver.extensions.download_slot_throttle import ThrottleExtension, host_of
 from archiver.extensions.shared_crawl_state import ArchiveExtension
@@ -56,7 +56,7 @@ from archiver.guarded_download_handler import (
 )
 from archiver.items import Capture, Outcome, PageKind
 from archiver.politeness.network_address_policy import objection_to_url
-from archiver.politeness.robots_and_usage_statements import (
+from archiver.politeness.robots import (
     FRESH_FOR,
     MAX_ROBOTS_BYTES,
     HostFile,
@@ -78,10 +78,9 @@ from archiver.spiders.page_request import (
     requisite_of,
 )
 from archiver.spiders.run_ending import outcome_of_failure
-from archiver.storage.disk_and_database_errors import environment_error
-from archiver.storage.host_files import find_host_file, make_allowed_due, store_host_file
-from archiver.storage.transactions import writing
-from archiver.warc.content_codings_and_digests import Decoding, decode_content
+from archiver.storage.pages import find_host_file, make_allowed_due, store_host_file
+from archiver.storage.transactions import environment_error, writing
+from archiver.warc.payload import Decoding, decode_content
 from archiver.warc.warc_records import Exchange, Headers
 
 T = TypeVar("T")

@@ -27,7 +27,7 @@ class ValidatePipeline:
 class StorePipeline:
     """Gives results to the run, which stores them in batches: what becomes of a page depends on the rows of the pages
     before it, and SQLite has one writer, so that deciding and storing share the transaction of a batch
-    (`storage.page_result_writer`).
+    (`storage.page_writer`).
 
     If the archive cannot be written (a full disk, a missing folder), the crawl ends; results that were not written are
     still due in the pages table. In a crawl without an archive, items pass through unchanged.

@@ -7,7 +7,7 @@ from typing import Any
 from scrapy.settings import default_settings
 
 from archiver import __version__
-from archiver.politeness.robots_and_usage_statements import PRODUCT_TOKEN
+from archiver.politeness.robots import PRODUCT_TOKEN
 from archiver.politeness.throttle import MAX_PAUSE, MAX_STRIKES
 
 BOT_NAME = "archiver"
@@ -76,7 +76,7 @@ LOG_SUMMARY = True
 LOG_SUMMARY_LEVEL = "WARNING"
 
 # Hands out the pages that are due; requests that do not belong to a crawl go through Scrapy's own scheduler.
-SCHEDULER = "archiver.due_page_scheduler.FrontierScheduler"
+SCHEDULER = "archiver.scheduler.FrontierScheduler"
 # Each of these middlewares would wrap the spider's output once more. None of them is needed: the pages table records
 # depth, addresses are checked before they are stored, the spider handles every status, no Referer is sent, and nothing
 # asks whether a request was one of the first.

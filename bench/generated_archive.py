@@ -15,7 +15,7 @@ from sqlite_utils import Database
 
 from archiver import __version__
 from archiver.fields import LINKS, STORED
-from archiver.storage.archive_opening import open_archive
+from archiver.storage.database import open_archive
 
 FREQUENT = "report"
 """A word that occurs in 14 % of the articles."""

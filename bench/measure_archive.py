@@ -18,11 +18,11 @@ from progress import with_progress
 from sqlite_utils import Database
 from table import Column, hundredths, tenths, whole
 
-from archiver.maintenance.database_damage_and_vacuum import vacuum
-from archiver.storage.archive_opening import open_archive
-from archiver.storage.page_result_writer import PageWriter, StoringRun
-from archiver.storage.run_records import begin_run
-from archiver.storage.site_records import ensure_site
+from archiver.maintenance.database_damage import vacuum
+from archiver.storage.database import open_archive
+from archiver.storage.page_writer import PageWriter, StoringRun
+from archiver.storage.runs import begin_run
+from archiver.storage.sites import ensure_site
 from archiver.storage.transactions import writing
 
 _STEP = 2_000

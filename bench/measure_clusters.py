@@ -16,11 +16,11 @@ from sqlite_utils import Database
 from table import Column, hundredths, rate, whole
 
 from archiver.articles.article_comparison import content_digest
-from archiver.articles.near_duplicates_and_cluster_source import SKETCH_VERSION, SLOTS, minhash, wording_of
-from archiver.storage.archive_opening import open_archive
-from archiver.storage.article_tables import near_duplicate_clusters
-from archiver.storage.article_tables.near_duplicate_clusters import COMMON, lsh_candidates
-from archiver.storage.pages_and_source_hints import stamp
+from archiver.articles.near_duplicates import SKETCH_VERSION, SLOTS, minhash, wording_of
+from archiver.storage import clusters
+from archiver.storage.clusters import COMMON, lsh_candidates
+from archiver.storage.database import open_archive
+from archiver.storage.pages import stamp
 from archiver.urls import urlkey
 
 QUALITY = (
@@ -79,7 +79,7 @@ def quality(
             for post in made[begin : begin + 500]:
                 ids.append(insert(db, post, len(ids)))
                 start = time.thread_time()
-                near_duplicate_clusters.assign_cluster(db, ids[-1])
+                clusters.assign_cluster(db, ids[-1])
                 took.append((time.thread_time() - start) * 1000)
     found = dict(db.execute("select id, cluster_id from articles where cluster_id is not null").fetchall())
     db.close()
@@ -194,7 +194,7 @@ def _adding(db: Database, made: list[Post]) -> dict[str, Any]:
             for number, post in enumerate(made[begin : begin + 100], begin):
                 article = insert(db, post, number)
                 one = time.thread_time()
-                near_duplicate_clusters.assign_cluster(db, article)
+                clusters.assign_cluster(db, article)
                 took.append((time.thread_time() - one) * 1000)
         spent += time.perf_counter() - start
     for article, body in db.execute("select id, body from articles order by id desc limit 500").fetchall():
@@ -220,7 +220,7 @@ def crawl_cost(posts_each: int, folder: Path) -> dict[str, dict[str, Any]]:
                 text = language.text(paragraphs(language, rng, words, words))
                 article = insert(db, Post("blog.example", "post", text, START + timedelta(days=number)), number)
                 start = time.thread_time()
-                near_duplicate_clusters.assign_cluster(db, article)
+                clusters.assign_cluster(db, article)
                 spent += time.thread_time() - start
                 size += len(text)
         db.close()

@@ -19,11 +19,11 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE.parent), str(HERE)]
 
-from archiver.fleet.enrolment_and_status import enter_sites, make_fleet_site  # noqa: E402
-from archiver.fleet.job_queue_and_workers import PatientConnector, enqueue_due_jobs, make_queue  # noqa: E402
-from archiver.fleet.leases_and_leased_processes import EndedRun, SiteLease, release_lease, take_lease  # noqa: E402
+from archiver.fleet.enrolment import enter_sites, make_fleet_site  # noqa: E402
+from archiver.fleet.job_queue import PatientConnector, enqueue_due_jobs, make_queue  # noqa: E402
+from archiver.fleet.leases import EndedRun, SiteLease, release_lease, take_lease  # noqa: E402
 from archiver.fleet.postgres import QueueDatabase  # noqa: E402
-from archiver.storage.run_records import Counts  # noqa: E402
+from archiver.storage.runs import Counts  # noqa: E402
 from tests.fleet import hosts, postgres  # noqa: E402
 from tests.fleet.fleets import Fleet  # noqa: E402
 

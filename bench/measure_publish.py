@@ -12,11 +12,11 @@ from process import archiver
 from table import Column, whole
 
 from archiver.datasets import snapshot_tables
-from archiver.datasets.export_formats_and_parquet_tables import ParquetTable
-from archiver.datasets.publication_rules_tiers_and_licences import parse_publication_rules
-from archiver.datasets.snapshot_request_selection_and_statistics import choose_articles, decide_tiers, order_articles
+from archiver.datasets.export_formats import ParquetTable
+from archiver.datasets.publication_rules import parse_publication_rules
+from archiver.datasets.snapshot_request import choose_articles, decide_tiers, order_articles
 from archiver.datasets.snapshot_tables import ARTICLES
-from archiver.storage.archive_opening import open_archive
+from archiver.storage.database import open_archive
 
 PARQUET = (
     Column("articles", "articles", form=whole),

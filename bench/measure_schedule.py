@@ -15,11 +15,11 @@ from time import process_time
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "bench")]
 
-from archiver.health.health_report_metrics_and_probe import format_metrics, judge_all  # noqa: E402
-from archiver.sites.archiver_toml import Config, effective_settings  # noqa: E402
-from archiver.storage.archive_opening import open_archive  # noqa: E402
+from archiver.health.health_report import format_metrics, judge_all  # noqa: E402
+from archiver.sites.config import Config, effective_settings  # noqa: E402
 from archiver.storage.crawl_schedule import DueSites  # noqa: E402
-from archiver.storage.site_records import SiteToEnter, enter_sites  # noqa: E402
+from archiver.storage.database import open_archive  # noqa: E402
+from archiver.storage.sites import SiteToEnter, enter_sites  # noqa: E402
 
 MEASURES = json.dumps(
     {

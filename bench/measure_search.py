@@ -18,9 +18,9 @@ from table import Column, tenths, whole
 
 from archiver.archive import Archive
 from archiver.search.histogram import UNITS
-from archiver.search.index_refresh_searcher_and_check import open_searcher, refresh_index
-from archiver.storage.archive_opening import open_archive
-from archiver.storage.full_text_index_and_saved_searches import index_folder
+from archiver.search.search_index import open_searcher, refresh_index
+from archiver.storage.database import open_archive
+from archiver.storage.full_text import index_folder
 
 COLUMNS = (
     Column("queries", "queries", form=whole),

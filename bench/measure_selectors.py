@@ -14,10 +14,9 @@ from lxml.etree import _Element as Element
 from parsel import Selector
 from scrapy.http import HtmlResponse
 
-from archiver.extraction.page_parsing_and_javascript_check import Page, parse_page
+from archiver.extraction.page import Page, parse_page
 from archiver.platforms import Platform, by_name, platform_tables
-from archiver.platforms.css_and_xpath_evaluator import is_xpath, remove_selector_prefix
-from archiver.platforms.page_index_and_selector_compiler import Index
+from archiver.platforms.selector_index import Index, is_xpath, remove_selector_prefix
 
 URL = "https://example.org/2020/01/02/a-post/"
 ENDINGS = (".html", ".htm", ".xhtml")

@@ -22,7 +22,7 @@ import lxml.html
 
 sys.path.append(str(Path(__file__).resolve().parents[1]))
 
-from archiver.discovery.url_classifier_and_patterns import is_asset, is_feed, is_sitemap
+from archiver.discovery.url_patterns import is_asset, is_feed, is_sitemap
 
 _MOST = 5_000
 _LINKS = "//a/@href | //area/@href | //link[@rel='next' or @rel='prev']/@href | //iframe/@src"

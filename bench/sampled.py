@@ -26,7 +26,7 @@ STAGES = (
     ("learning", ("Learning.checkpoint", "Learning.finish")),
     ("imports", ("<frozen importlib",)),
     ("extraction", ("archiver/extraction/",)),
-    ("links", ("archiver/discovery/page_links_and_well_known_urls.py",)),
+    ("links", ("archiver/discovery/page_links.py",)),
     ("WARC", ("archiver/warc/",)),
     ("search index", ("archiver/search/",)),
     ("storing", ("archiver/storage/", "archiver/pipelines.py", "sqlite_utils/")),

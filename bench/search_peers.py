@@ -19,10 +19,10 @@ from process import run
 from sqlite_utils import Database
 from tantivy import Query
 
-from archiver.search.index_schema_and_documents import index_schema
+from archiver.search.index_documents import index_schema
 from archiver.search.word_splitting import split_into_words
-from archiver.storage.archive_opening import open_archive
-from archiver.storage.full_text_index_and_saved_searches import index_folder, make_fts
+from archiver.storage.database import open_archive
+from archiver.storage.full_text import index_folder, make_fts
 from archiver.storage.transactions import writing
 
 Queries = dict[str, list[tuple[str, bool]]]

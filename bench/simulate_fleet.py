@@ -17,15 +17,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 
-from archiver.frontier.cadence import (
-    REMEMBERED_RUNS,
-    Adaptive,
-    Cadence,
-    Every,
-    PastRun,
-    next_crawl,
-    parse_cadence,
-)
+from archiver.frontier.cadence import REMEMBERED_RUNS, Adaptive, Cadence, Every, PastRun, next_crawl, parse_cadence
 
 _START = datetime(2026, 1, 1, tzinfo=UTC)
 _DAY = 86_400.0

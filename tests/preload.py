@@ -7,8 +7,8 @@ import importlib
 import pkgutil
 
 import archiver
-from archiver.extraction.article_extraction_with_site_rules import extract_page
-from archiver.extraction.page_parsing_and_javascript_check import parse_page
+from archiver.extraction.article import extract_page
+from archiver.extraction.page import parse_page
 from archiver.lazy_regex import compile_lazy_regexes
 
 for found in pkgutil.walk_packages(archiver.__path__, "archiver."):

@@ -11,18 +11,18 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from archiver.extraction.article_extraction_with_site_rules import extract_page
-from archiver.extraction.page_parsing_and_javascript_check import parse_page
+from archiver.extraction.article import extract_page
+from archiver.extraction.page import parse_page
 from archiver.items import Article, Capture, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
-from archiver.storage.archive_opening import open_archive
 from archiver.storage.capture_recovery import warc_prefix
-from archiver.storage.page_discoveries import record_discovered_urls
-from archiver.storage.page_result_writer import PageWriter, StoringRun
-from archiver.storage.run_records import begin_run, end_run
-from archiver.storage.site_records import ensure_site
+from archiver.storage.database import open_archive
+from archiver.storage.page_writer import PageWriter, StoringRun
+from archiver.storage.runs import begin_run, end_run
+from archiver.storage.sites import ensure_site
+from archiver.storage.sources import record_discovered_urls
 from archiver.storage.transactions import writing
-from archiver.warc.warc_and_cdxj_writer import Continuation, WarcWriter
 from archiver.warc.warc_records import Exchange, Original
+from archiver.warc.warc_writer import Continuation, WarcWriter
 
 START = datetime(2024, 5, 1, 8, 0, 0, 123456, tzinfo=UTC)
 QUAY, HILL = "https://quay.example/", "https://hill.example/"

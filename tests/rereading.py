@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from archiver.maintenance.reextraction_reader import extract_from_capture
-from archiver.storage.archive_opening import opened
+from archiver.storage.database import opened
 
 
 def read_differently(archive: Path) -> list[int]:

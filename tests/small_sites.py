@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from random import Random
 
-from archiver.extraction.article_extraction_with_site_rules import extract_page
-from archiver.extraction.page_parsing_and_javascript_check import Page, parse_page
+from archiver.extraction.article import extract_page
+from archiver.extraction.page import Page, parse_page
 from archiver.extraction.template.rule_induction import Sample
 from archiver.items import PageKind, SourceHint
 

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "archiver"
-ROOTS = ("items", "fields", "errors", "similar_words_and_plurals", "urls", "month_names", "lazy_regex")
+ROOTS = ("items", "fields", "errors", "words", "urls", "lazy_regex")
 """The shared files at the package's root. They import only one another."""
 ROOMS = (
     ("markup",),
@@ -30,7 +30,7 @@ ROOMS = (
     ("maintenance",),
     ("search",),
     ("datasets",),
-    ("settings", "due_page_scheduler", "spiders", "middlewares", "guarded_download_handler", "pipelines", "extensions"),
+    ("settings", "scheduler", "spiders", "middlewares", "guarded_download_handler", "pipelines", "extensions"),
     ("importers",),
     ("scheduling",),
     ("web",),

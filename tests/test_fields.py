@@ -13,14 +13,14 @@ from typing import get_type_hints
 import pytest
 
 from archiver import fields
-from archiver.datasets.publication_rules_tiers_and_licences import Tier
+from archiver.datasets.publication_rules import Tier
 from archiver.datasets.snapshot_tables import ARTICLES
-from archiver.extraction.template.site_rule_field_reader import READERS
+from archiver.extraction.template.rule_reader import READERS
 from archiver.fields import BY_NAME, FIELDS, Field
 from archiver.items import Article, GeoTag, Mark, SourceHint
-from archiver.search.search_hits_facets_and_similar_articles import Hit
+from archiver.search.search_hits import Hit
 from archiver.storage import Database
-from archiver.storage.schema_and_migrations import make_schema
+from archiver.storage.schema import make_schema
 
 PACKAGE = Path(__file__).parents[1] / "archiver"
 TYPES = {
@@ -34,14 +34,14 @@ TYPES = {
 MOST = 2
 """The number of field names that a literal may contain before it counts as a list of fields."""
 EXCEPTIONS = {
-    "cli/commands/show_and_cite.py": "rows of one screen, each with a heading and a form of its own",
+    "cli/commands/show.py": "rows of one screen, each with a heading and a form of its own",
     "extraction/template/rule_induction.py": "an order of preference",
     "datasets/snapshot_tables.py": "what tells the region of a telephone number",
     "datasets/snapshot_writer.py": "columns of references.csv, and properties of a GeoJSON feature",
     "search/citations.py": "BibTeX's fields",
-    "maintenance/merge_articles_and_captures.py": "numbers that only one archive knows",
-    "web/what_changed_page_and_feed.py": "what the page compares in a way of its own",
-    "web/web_server_and_datasette_app.py": "columns of the first screen of a table",
+    "maintenance/merge_rows.py": "numbers that only one archive knows",
+    "web/what_changed.py": "what the page compares in a way of its own",
+    "web/web_server.py": "columns of the first screen of a table",
     "web/article_pages.py": "what has a place of its own on one page",
 }
 """Files that name three fields or more in one literal, and these fields."""

@@ -34,7 +34,7 @@ from archiver.articles.edits import (
     missing_end,
     text_digest,
 )
-from archiver.articles.post_verdicts_by_page_form import OTHER_FORM_RULE
+from archiver.articles.post_verdicts import OTHER_FORM_RULE
 from archiver.frontier.edit_estimates import chance_of_at_most
 from archiver.items import Article, Outcome, PageResult, SourceHint
 from archiver.lazy_regex import lazy_regex

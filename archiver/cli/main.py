@@ -44,7 +44,7 @@ from archiver.errors import (
     LooksLikePost,
     TagNotFound,
 )
-from archiver.similar_words_and_plurals import count_typos
+from archiver.words import count_typos
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 USAGE_ERRORS = (
@@ -110,20 +110,20 @@ COMMANDS: tuple[CommandEntry, ...] = (
     CommandEntry("import", "Collect", "Import captures from WARC, ARC and WACZ files or from a web archive."),
     CommandEntry("merge", "Collect", "Merge other archives into this one."),
     CommandEntry("sites", "Collect", "List and change the sites of the archive."),
-    CommandEntry("runs", "Collect", "List the runs of crawls, show or undo one.", "commands.runs_and_undo"),
+    CommandEntry("runs", "Collect", "List the runs of crawls, show or undo one.", "commands.runs"),
     CommandEntry("reextract", "Collect", "Extract stored captures again with the current extraction."),
     CommandEntry("remove", "Collect", "Remove posts and their captures permanently.", "commands.remove_posts"),
     CommandEntry(
         "withdraw",
         "Collect",
         "Remove posts from the archive and from all future dataset builds.",
-        "commands.publish_and_withdraw",
+        "commands.publish",
     ),
     CommandEntry(
         "extract",
         "Collect",
         "Extract an article from one page, without an archive.",
-        "commands.extract_page_and_run_cases",
+        "commands.extract",
     ),
     CommandEntry("status", "Check", "Show what was found and archived, and what is missing."),
     CommandEntry("why", "Check", "Explain what happened to a URL."),
@@ -131,44 +131,40 @@ COMMANDS: tuple[CommandEntry, ...] = (
         "verify",
         "Check",
         "Check every article against its capture, and the archive for damage.",
-        "commands.verify_and_doctor",
+        "commands.verify",
     ),
-    CommandEntry("backup", "Check", "Copy the archive, even during a crawl.", "commands.backup_restore_and_vacuum"),
-    CommandEntry("restore", "Check", "Put a backup in the place of the archive.", "commands.backup_restore_and_vacuum"),
-    CommandEntry("vacuum", "Check", "Compact the archive.", "commands.backup_restore_and_vacuum"),
-    CommandEntry("search", "Read", "Search the archive.", "commands.search_saved_searches_feed_and_index"),
+    CommandEntry("backup", "Check", "Copy the archive, even during a crawl.", "commands.backup"),
+    CommandEntry("restore", "Check", "Put a backup in the place of the archive.", "commands.backup"),
+    CommandEntry("vacuum", "Check", "Compact the archive.", "commands.backup"),
+    CommandEntry("search", "Read", "Search the archive.", "commands.search"),
     CommandEntry(
         "searches",
         "Read",
         "List saved searches and show their new results.",
-        "commands.search_saved_searches_feed_and_index",
+        "commands.search",
     ),
-    CommandEntry(
-        "index", "Read", "Update or rebuild the search index.", "commands.search_saved_searches_feed_and_index"
-    ),
-    CommandEntry("serve", "Read", "Browse the archive in a web browser.", "commands.serve_and_open"),
-    CommandEntry("open", "Read", "Open an article in the web browser.", "commands.serve_and_open"),
-    CommandEntry("show", "Read", "Show articles.", "commands.show_and_cite"),
+    CommandEntry("index", "Read", "Update or rebuild the search index.", "commands.search"),
+    CommandEntry("serve", "Read", "Browse the archive in a web browser.", "commands.serve"),
+    CommandEntry("open", "Read", "Open an article in the web browser.", "commands.serve"),
+    CommandEntry("show", "Read", "Show articles.", "commands.show"),
     CommandEntry("diff", "Read", "Compare two revisions of an article."),
     CommandEntry(
         "clusters", "Read", "List clusters of near-duplicates, or show one.", "commands.clusters_of_near_duplicates"
     ),
-    CommandEntry("cite", "Read", "Print citations of articles.", "commands.show_and_cite"),
+    CommandEntry("cite", "Read", "Print citations of articles.", "commands.show"),
     CommandEntry("export", "Share", "Export articles as JSON Lines, CSV, GeoJSON or Parquet, or captures as WACZ."),
-    CommandEntry(
-        "feed", "Share", "Write a feed of new and changed articles.", "commands.search_saved_searches_feed_and_index"
-    ),
+    CommandEntry("feed", "Share", "Write a feed of new and changed articles.", "commands.search"),
     CommandEntry(
         "publish",
         "Share",
         "Publish a versioned dataset that can be cited, checked and rebuilt.",
-        "commands.publish_and_withdraw",
+        "commands.publish",
     ),
     CommandEntry(
         "doctor",
         "Set up",
         "Check the installation: versions, extras, disk, contact, clock, index.",
-        "commands.verify_and_doctor",
+        "commands.verify",
     ),
     CommandEntry("completion", "Set up", "Print the tab completion script for a shell.", "shell_completion"),
 )

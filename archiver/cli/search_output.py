@@ -33,21 +33,14 @@ from archiver.search.federated_search import (
     plan_federated_query,
 )
 from archiver.search.histogram import STATES, Histogram, Period, histogram_of_plans
-from archiver.search.query_with_filters_and_sort import Query, query_as_options
-from archiver.search.search_hits_facets_and_similar_articles import (
-    COLUMNS,
-    Plan,
-    count_facets_over_plans,
-    hit_as_dict,
-    plan_query,
-    run,
-)
+from archiver.search.query import Query, query_as_options
+from archiver.search.search_hits import COLUMNS, Plan, count_facets_over_plans, hit_as_dict, plan_query, run
 from archiver.storage import Database
-from archiver.storage.archive_opening import opened
+from archiver.storage.database import opened
 
 if TYPE_CHECKING:
-    from archiver.cli.commands.search_saved_searches_feed_and_index import SearchOptions
-    from archiver.search.search_hits_facets_and_similar_articles import Hit
+    from archiver.cli.commands.search import SearchOptions
+    from archiver.search.search_hits import Hit
 
 # Hits.
 
@@ -57,7 +50,7 @@ _MAX_SUGGESTIONS = 3
 
 
 def print_csv(values: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
-    from archiver.datasets.export_formats_and_parquet_tables import write_csv
+    from archiver.datasets.export_formats import write_csv
 
     write_csv(values, sys.stdout.buffer, columns)
 

@@ -19,7 +19,7 @@ from archiver.errors import ArchiveNotFound, ArchiverError, FileForAddress, Unre
 from archiver.fields import EVIDENCE
 
 if TYPE_CHECKING:
-    from archiver.search.query_with_filters_and_sort import Query
+    from archiver.search.query import Query
 
 # Commands whose arguments are a query.
 
@@ -141,7 +141,7 @@ def report_archive_faults(function: F) -> F:
 
     @wraps(function)
     def reporting(*args: Any, **named: Any) -> Any:
-        from archiver.storage.archive_opening import watch_clock
+        from archiver.storage.database import watch_clock
 
         watch_clock()
         try:
@@ -177,7 +177,7 @@ def _to_archive_error(error: Exception, archive: Any) -> ArchiverError | None:
 
     if not archive or isinstance(error, ArchiverError) or not isinstance(error, sqlite3.Error | OSError):
         return None
-    from archiver.storage.disk_and_database_errors import environment_error, is_environment_error
+    from archiver.storage.transactions import environment_error, is_environment_error
 
     path = Path(archive)
     if isinstance(error, OSError):
@@ -222,7 +222,7 @@ def _check_period(_: click.Context, __: click.Parameter, value: str | None) -> s
     """
     if value:
         from archiver.errors import BadQuery
-        from archiver.search.query_tree_and_predicates import parse_period
+        from archiver.search.query_tree import parse_period
 
         try:
             parse_period(value)
@@ -265,7 +265,7 @@ def tag_option(name: str, **how: Any) -> Callable[[F], F]:
 
 
 def _read_tags(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
-    from archiver.storage.site_tags import read_tag
+    from archiver.storage.sites import read_tag
 
     return tuple(map(read_tag, value)) if isinstance(value, tuple) else read_tag(value) if value is not None else None
 
@@ -299,7 +299,7 @@ def note_other_archive(archive: str, *, is_needed: bool = False, quiet: bool = F
     """Prints a notice if a command that makes an archive is about to make a second one in a wrong folder: this archive
     does not exist, but one in a folder above does. Raises ArchiveNotFound instead if the archive `is_needed`.
     """
-    from archiver.storage.archive_opening import archive_around
+    from archiver.storage.database import archive_around
 
     file = Path(archive)
     if file.exists() or not (other := archive_around(file)):
@@ -447,8 +447,8 @@ class QueryOptions:
         """Builds the query from these options. `limit`, `duplicates`, `fold` and `recent` are attributes of the Query
         that each command sets itself. The words of QUERY are joined with spaces. Raises BadQuery for a malformed place.
         """
-        from archiver.search.points_boxes_and_circles import parse_box, parse_point
-        from archiver.search.query_with_filters_and_sort import Query
+        from archiver.search.geo_areas import parse_box, parse_point
+        from archiver.search.query import Query
 
         values = {one.name: getattr(self, one.name) for one in fields(self)} | {
             "near": parse_point(self.near) if self.near else None,

@@ -42,8 +42,8 @@ def complete(*kinds: str) -> Completer:
 
 def _known_values(ctx: click.Context, kind: str, prefix: str) -> list[tuple[str, str]]:
     from archiver.cli.shared_options import DEFAULT_ARCHIVE
-    from archiver.storage.archive_opening import opened
-    from archiver.storage.column_values_and_completions import values_beginning_with
+    from archiver.storage.columns import values_beginning_with
+    from archiver.storage.database import opened
 
     archive = ctx.params.get("archive") or next(iter(ctx.params.get("archives") or ()), DEFAULT_ARCHIVE)
     try:
@@ -65,7 +65,7 @@ def complete_query(ctx: click.Context, parameter: click.Parameter, incomplete: s
     """Completes a word of a query: the name of a field or predicate, or its value ("is:go" to "is:gone")."""
     from archiver.fields import ACCESS, MEANING
     from archiver.search.query_parser import COLUMN_OF
-    from archiver.search.query_tree_and_predicates import HAS, IS, PREDICATES
+    from archiver.search.query_tree import HAS, IS, PREDICATES
 
     fixed = {"is": IS, "has": HAS, "access": ACCESS, "changed": ("any", *MEANING)}
     minus = incomplete[: incomplete.startswith("-")]
@@ -85,7 +85,7 @@ def complete_query(ctx: click.Context, parameter: click.Parameter, incomplete: s
 
 def complete_setting(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Completes an argument of `archiver sites set`: the name of a site or of a setting."""
-    from archiver.storage.site_settings import SETTINGS
+    from archiver.storage.sites import SETTINGS
 
     settings = [CompletionItem(f"{one.name}=", help=one.doc) for one in SETTINGS if one.name.startswith(incomplete)]
     return [*settings, *complete("site")(ctx, parameter, incomplete)]

@@ -17,9 +17,9 @@ from typing import Any
 
 from archiver.datasets.dataset_metadata_files import DatasetAbout, DatasetFile, licence_name, tables_present
 from archiver.datasets.personal_data_removal import EMAIL, MEASURED, TELEPHONE
-from archiver.datasets.publication_rules_tiers_and_licences import DOCS, Tier
+from archiver.datasets.publication_rules import DOCS, Tier
 from archiver.datasets.snapshot_changes import single_line
-from archiver.datasets.snapshot_request_selection_and_statistics import SnapshotStatistics
+from archiver.datasets.snapshot_request import SnapshotStatistics
 from archiver.datasets.snapshot_tables import (
     ARTICLES,
     COVERAGE,
@@ -27,7 +27,7 @@ from archiver.datasets.snapshot_tables import (
     months_between,
     read_table,
 )
-from archiver.similar_words_and_plurals import count_noun
+from archiver.words import count_noun
 
 
 def _clean_language_tag(text: str) -> str:

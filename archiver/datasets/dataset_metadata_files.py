@@ -15,14 +15,8 @@ from typing import Any
 
 from slugify import slugify
 
-from archiver.datasets.publication_rules_tiers_and_licences import (
-    DISAGREEMENT,
-    is_listed,
-    licence_url,
-    normal_licence,
-    spdx_identifier,
-)
-from archiver.datasets.snapshot_request_selection_and_statistics import SnapshotStatistics
+from archiver.datasets.publication_rules import DISAGREEMENT, is_listed, licence_url, normal_licence, spdx_identifier
+from archiver.datasets.snapshot_request import SnapshotStatistics
 from archiver.datasets.snapshot_tables import (
     ARTICLES,
     TABLES,

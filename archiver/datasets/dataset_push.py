@@ -25,13 +25,8 @@ from urllib.parse import quote, urlsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from archiver.datasets.dataset_metadata_files import DEFAULT_PUBLISHER, UNKNOWN_LICENCE
-from archiver.datasets.publication_rules_tiers_and_licences import parse_publication_rules
-from archiver.datasets.snapshot_building_versions_and_checks import (
-    check_snapshot,
-    read_rebuild,
-    read_snapshot_file,
-    snapshot_files,
-)
+from archiver.datasets.publication_rules import parse_publication_rules
+from archiver.datasets.snapshot_builder import check_snapshot, read_rebuild, read_snapshot_file, snapshot_files
 from archiver.datasets.snapshot_tables import ARTICLES, read_table, table_files
 from archiver.errors import PushFailed, PushRefused
 

@@ -19,8 +19,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from archiver.articles.article_comparison import fold_words
-from archiver.datasets.withheld_text_and_leaked_passages import AUTHOR_FIELDS
-from archiver.datasets.word_counts_and_ngrams import SEPARATORS, UNSPACED
+from archiver.datasets.withheld_text import AUTHOR_FIELDS
+from archiver.datasets.word_counts import SEPARATORS, UNSPACED
 from archiver.errors import ExtraMissing
 from archiver.fields import PERSONS, WRITTEN
 from archiver.lazy_regex import lazy_regex

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from archiver.datasets.export_formats_and_parquet_tables import import_arrow
-from archiver.datasets.snapshot_request_selection_and_statistics import SnapshotRequest, SnapshotStatistics
+from archiver.datasets.export_formats import import_arrow
+from archiver.datasets.snapshot_request import SnapshotRequest, SnapshotStatistics
 from archiver.datasets.snapshot_tables import (
     ARTICLES,
     REVISIONS,
@@ -21,8 +21,8 @@ from archiver.datasets.snapshot_tables import (
     read_table,
     table_files,
 )
-from archiver.datasets.withheld_text_and_leaked_passages import PASSAGE_WORDS
-from archiver.datasets.word_counts_and_ngrams import words_of_text
+from archiver.datasets.withheld_text import PASSAGE_WORDS
+from archiver.datasets.word_counts import words_of_text
 from archiver.errors import NotASnapshot, SnapshotRefused
 from archiver.fields import MEANING
 

@@ -1,6 +1,6 @@
 """Defines the tables of a snapshot with their columns, and reads their rows from an archive as a stream.
 
-Before rows can be read, `snapshot_request_selection_and_statistics.choose_articles` must have chosen the articles of
+Before rows can be read, `snapshot_request.choose_articles` must have chosen the articles of
 the archive.
 """
 
@@ -17,28 +17,21 @@ from itertools import groupby, zip_longest
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from archiver.datasets.export_formats_and_parquet_tables import import_arrow, moment_of
+from archiver.datasets.export_formats import import_arrow, moment_of
 from archiver.datasets.personal_data_removal import count_replacements
-from archiver.datasets.publication_rules_tiers_and_licences import Tier
-from archiver.datasets.snapshot_request_selection_and_statistics import NEWEST
-from archiver.datasets.withheld_text_and_leaked_passages import (
-    PASSAGE_WORDS,
-    LeakedPassages,
-    first_words,
-    parts_beyond,
-    redact,
-    sketch,
-)
-from archiver.datasets.word_counts_and_ngrams import count_words_and_sentences, word_unit, words_of_text
-from archiver.extraction.authors.byline_splitting_and_person_names import is_organization
-from archiver.extraction.text_language import Recognized, recognize_languages
+from archiver.datasets.publication_rules import Tier
+from archiver.datasets.snapshot_request import NEWEST
+from archiver.datasets.withheld_text import PASSAGE_WORDS, LeakedPassages, first_words, parts_beyond, redact, sketch
+from archiver.datasets.word_counts import count_words_and_sentences, word_unit, words_of_text
+from archiver.extraction.authors.person_names import is_organization
+from archiver.extraction.language import Recognized, recognize_languages
 from archiver.fields import ADDRESSES, BY_NAME, GEOTAG_KEYS, PAGE_FIELDS, PUBLISHED, STORED_LISTS, Shape
 from archiver.items import ORGANIZATIONS
 from archiver.markup.markdown_writer import to_markdown
 from archiver.markup.text_marks import carry_marks, is_contact, links_of, unpack_marks, without_texts
 from archiver.storage import Database
-from archiver.storage.article_tables.article_record_reader import FIRST_ADDRESS, record_id, record_id_of_first
-from archiver.storage.article_tables.field_candidate_evidence import FROM_ENTRIES, entry_column
+from archiver.storage.article_records import FIRST_ADDRESS, record_id, record_id_of_first
+from archiver.storage.field_evidence import FROM_ENTRIES, entry_column
 from archiver.storage.tombstones import tombstones
 
 # The tables of a snapshot and their columns. Writers, descriptions and checks iterate over them.

@@ -14,13 +14,11 @@ from pathlib import Path
 from typing import IO, Any
 
 from archiver import datasets
-from archiver.datasets import export_formats_and_parquet_tables as record_formats
-from archiver.datasets import snapshot_tables
-from archiver.datasets import withheld_text_and_leaked_passages as withheld_text
-from archiver.datasets.export_formats_and_parquet_tables import ParquetTable
-from archiver.datasets.publication_rules_tiers_and_licences import Tier
+from archiver.datasets import export_formats, snapshot_tables, withheld_text
+from archiver.datasets.export_formats import ParquetTable
+from archiver.datasets.publication_rules import Tier
 from archiver.datasets.snapshot_changes import compare_snapshots, hiding_difference, without_old_headline
-from archiver.datasets.snapshot_request_selection_and_statistics import SnapshotStatistics, first_copies, parse_rebuild
+from archiver.datasets.snapshot_request import SnapshotStatistics, first_copies, parse_rebuild
 from archiver.datasets.snapshot_tables import (
     ARTICLES,
     CAPTURES,
@@ -36,7 +34,7 @@ from archiver.datasets.snapshot_tables import (
     read_table,
     table_files,
 )
-from archiver.datasets.withheld_text_and_leaked_passages import LeakedPassages
+from archiver.datasets.withheld_text import LeakedPassages
 from archiver.storage import Database
 
 Progress = Callable[[str, int], None]
@@ -230,8 +228,8 @@ def write_other_formats(folder: Path, stats: SnapshotStatistics) -> None:
     OSError.
     """
     writers: dict[str, Callable[[Iterable[dict[str, Any]], IO[bytes], tuple[str, ...]], int]] = {
-        "csv": record_formats.write_csv,
-        "jsonl": lambda found, out, _: record_formats.write_jsonl(found, out),
+        "csv": export_formats.write_csv,
+        "jsonl": lambda found, out, _: export_formats.write_jsonl(found, out),
     }
     for table in TABLES:
         if table.name not in stats.files:
@@ -246,7 +244,7 @@ def write_other_formats(folder: Path, stats: SnapshotStatistics) -> None:
                     )
     if "geojson" in stats.request.formats:
         with (folder / "data" / "places.geojson").open("wb") as out:
-            record_formats.write_geojson(_articles_with_places(folder, stats), out)
+            export_formats.write_geojson(_articles_with_places(folder, stats), out)
 
 
 def _files_in_row_order(folder: Path, stats: SnapshotStatistics, table: DatasetTable) -> list[Path]:
@@ -266,7 +264,7 @@ def write_references(folder: Path, stats: SnapshotStatistics) -> None:
     if stats.tiers["full"] == stats.rows["articles"]:
         return
     with _gzip(folder / "data" / "references.csv.gz") as out:
-        record_formats.write_csv(
+        export_formats.write_csv(
             (
                 row
                 for row in read_table(_files_in_row_order(folder, stats, ARTICLES), (*_REFERENCES, "tier"))

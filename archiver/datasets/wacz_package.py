@@ -20,10 +20,10 @@ from typing import IO, Any, BinaryIO
 
 from archiver.items import Capture
 from archiver.storage import Database
-from archiver.storage.article_tables.article_and_revision_rows import FULL_CONTENT
-from archiver.storage.page_requisite_records import NEEDED_CAPTURES_QUERY
-from archiver.warc.warc_and_cdxj_writer import make_cdxj_line
+from archiver.storage.articles import FULL_CONTENT
+from archiver.storage.requisites import NEEDED_CAPTURES_QUERY
 from archiver.warc.warc_records import GzipRecord, parse_capture, parse_named_fields, read_record_at
+from archiver.warc.warc_writer import make_cdxj_line
 
 # The captures of the articles, the requisites of their pages, and the entries of pages.jsonl.
 

@@ -8,10 +8,10 @@ from urllib.parse import unquote, urlsplit
 
 from lxml import etree
 
-from archiver.discovery.feed_parser import looks_like_feed, parse_feed, title_text
-from archiver.discovery.safe_xml_json_and_html_parsing import MAX_TARGETS, decode, inflate, parse_document, plain_text
+from archiver.discovery.feeds import looks_like_feed, parse_feed, title_text
+from archiver.discovery.safe_parsing import MAX_TARGETS, decode, inflate, parse_document, plain_text
 from archiver.discovery.timestamp_parser import parse_time, parse_timestamp
-from archiver.discovery.url_classifier_and_patterns import kind_by_address
+from archiver.discovery.url_patterns import kind_by_address
 from archiver.items import DiscoveredURL, DiscoverySource, GeoTag, PageKind, SourceHint
 from archiver.lazy_regex import lazy_regex
 from archiver.urls import normalize

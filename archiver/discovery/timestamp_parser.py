@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, timezone
 
 from archiver.lazy_regex import lazy_regex
-from archiver.month_names import month_number
+from archiver.words import month_number
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 from lxml import etree
 
-from archiver.discovery.feed_parser import person_name, title_text
-from archiver.discovery.safe_xml_json_and_html_parsing import parse_json, plain_text
+from archiver.discovery.feeds import person_name, title_text
+from archiver.discovery.safe_parsing import parse_json, plain_text
 from archiver.discovery.timestamp_parser import parse_time
 from archiver.items import DiscoveredURL, DiscoverySource, GeoTag, PageKind, SourceHint
 from archiver.lazy_regex import lazy_regex

@@ -11,8 +11,8 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
-from archiver.sites.archiver_toml import Log
-from archiver.storage.disk_and_database_errors import environment_error
+from archiver.sites.config import Log
+from archiver.storage.transactions import environment_error
 
 SUMMARY = "archiver.run"
 """The logger for the one-line summary that each run writes at its end."""

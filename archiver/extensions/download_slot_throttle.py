@@ -26,7 +26,7 @@ from twisted.internet.task import LoopingCall
 from archiver.guarded_download_handler import HostBusy, RunEnded
 from archiver.politeness.network_address_policy import AddressZone, zone_of_host
 from archiver.politeness.throttle import BUSY, MIN_THIRD_PARTY_DELAY, Throttle, retry_after
-from archiver.sites.crawler_identity_and_delay import POLITE_DELAY
+from archiver.sites.crawler_identity import POLITE_DELAY
 
 # Hosts that several crawls share, including crawls of other processes. For example, all sites use the same web
 # archive.

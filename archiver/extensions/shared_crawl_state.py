@@ -27,13 +27,20 @@ from archiver.extensions.download_slot_throttle import HOST_GIVEN_UP, SharedThro
 from archiver.guarded_download_handler import REQUEST_SENT
 from archiver.items import Outcome, PageKind, PageResult
 from archiver.politeness.network_address_policy import permission_for
-from archiver.sites.crawler_identity_and_delay import names_contact
+from archiver.sites.crawler_identity import names_contact
 from archiver.spiders.crawl_run import CrawlOrder, CrawlRun
-from archiver.spiders.outage_guard import OutageGuard
 from archiver.spiders.page_queue import PageQueue
 from archiver.spiders.page_request import requisite_of
-from archiver.spiders.run_ending import RunEnding, host_busy, internal_error, limit_reached, still_quiet, wall_sentence
-from archiver.storage.disk_and_database_errors import environment_error
+from archiver.spiders.run_ending import (
+    OutageGuard,
+    RunEnding,
+    host_busy,
+    internal_error,
+    limit_reached,
+    still_quiet,
+    wall_sentence,
+)
+from archiver.storage.transactions import environment_error
 
 _TICK_SECONDS = 0.5
 _log = logging.getLogger(__name__)

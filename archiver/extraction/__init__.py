@@ -15,8 +15,8 @@ def extract(html: bytes | str, url: str, captured_at: datetime | None = None) ->
     bytes themselves. Never raises because of what the page contains. If the page is not a post, `kind` is not "post"
     and only the fields that were found are set. Times are aware datetimes, in UTC if the page gives no zone.
     """
-    from archiver.extraction.article_extraction_with_site_rules import extract_page, garbage_collection_paused
-    from archiver.extraction.page_parsing_and_javascript_check import parse_page
+    from archiver.extraction.article import extract_page, garbage_collection_paused
+    from archiver.extraction.page import parse_page
 
     with garbage_collection_paused():
         return extract_page(parse_page(html, url, captured_at=captured_at))

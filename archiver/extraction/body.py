@@ -20,7 +20,7 @@ from typing import NamedTuple
 from lxml import etree
 from lxml.etree import _Element as Element
 
-from archiver.extraction.authors.heading_byline import BylineBlock
+from archiver.extraction.authors.bylines import BylineBlock
 from archiver.extraction.body_blocks import (
     BlockLayout,
     TextBlock,
@@ -43,10 +43,11 @@ from archiver.extraction.boilerplate import (
     names_neighbour,
     points_to_other_page,
 )
-from archiver.extraction.category_and_tag_links import kind_of_address
+from archiver.extraction.categories import kind_of_address
 from archiver.extraction.date_parser import text_around_date
-from archiver.extraction.page_metadata_and_articles_in_scripts import article_html
-from archiver.extraction.page_parsing_and_javascript_check import Page, parse_page
+from archiver.extraction.metadata import article_html
+from archiver.extraction.normalization import clean_text, element_line, fold_text, has_text, tidy_body
+from archiver.extraction.page import Page, parse_page
 from archiver.extraction.post_locator import (
     MEDIA_TAGS,
     TITLE_PARTS,
@@ -55,12 +56,11 @@ from archiver.extraction.post_locator import (
     meta_blocks_in,
     other_articles,
 )
-from archiver.extraction.text_normalization_and_formulas import clean_text, element_line, fold_text, has_text, tidy_body
 from archiver.items import Mark, SourceHint, is_from_api
 from archiver.lazy_regex import lazy_regex
 from archiver.markup.text_marks import carry_marks
 from archiver.platforms import by_name, platform_tables
-from archiver.platforms.page_index_and_selector_compiler import is_below
+from archiver.platforms.selector_index import is_below
 
 _ASCII_SIGNS = bytes(n for n in range(128) if not chr(n).isalnum())
 HEADINGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})

@@ -11,7 +11,7 @@ from itertools import accumulate, islice
 from lxml.etree import _Element as Element
 
 from archiver.extraction.boilerplate import boilerplate_word
-from archiver.extraction.text_normalization_and_formulas import BREAK, NOT_TEXT, clean_text, has_text
+from archiver.extraction.normalization import BREAK, NOT_TEXT, clean_text, has_text
 from archiver.lazy_regex import lazy_regex
 from archiver.markup.text_marks import CELLS
 

@@ -26,8 +26,8 @@ from archiver.extraction.body_blocks import (
     is_card,
     media_of,
 )
-from archiver.extraction.page_parsing_and_javascript_check import Page
-from archiver.extraction.text_normalization_and_formulas import clean_text, element_line, tidy_body
+from archiver.extraction.normalization import clean_text, element_line, tidy_body
+from archiver.extraction.page import Page
 from archiver.items import Mark
 from archiver.lazy_regex import lazy_regex
 from archiver.markup.html_writer import ANCHOR_PREFIX

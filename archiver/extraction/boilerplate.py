@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction.text_normalization_and_formulas import clean_text
+from archiver.extraction.normalization import clean_text
 from archiver.lazy_regex import lazy_regex
 
 # Classes, ids and roles that mark an element as boilerplate: comments, share buttons, other posts ...

@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction.authors.heading_byline import CHANGED_BESIDE_HEADING, BylineBlock
+from archiver.extraction.authors.bylines import CHANGED_BESIDE_HEADING, BylineBlock
 from archiver.extraction.date_parser import (
     MODIFIED,
     AddressDate,
@@ -23,10 +23,10 @@ from archiver.extraction.date_parser import (
     url_date,
     visible_date,
 )
-from archiver.extraction.page_metadata_and_articles_in_scripts import is_article_item, item_of, types
-from archiver.extraction.page_parsing_and_javascript_check import Page
+from archiver.extraction.metadata import is_article_item, item_of, types
+from archiver.extraction.normalization import element_line
+from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post, script_article
-from archiver.extraction.text_normalization_and_formulas import element_line
 from archiver.extraction.visible_dates import RefusedDate, VisibleDate, dates_at_second_look, visible_dates
 from archiver.items import LISTING, REFUSED, Candidate, Evidence, SourceHint, is_from_api
 from archiver.lazy_regex import lazy_regex

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
 from functools import lru_cache
 
-from archiver.extraction.text_normalization_and_formulas import clean_text
+from archiver.extraction.normalization import clean_text
 from archiver.lazy_regex import lazy_regex
-from archiver.month_names import MONTHS, month_number, solar_month_number, vietnamese_month_number
+from archiver.words import MONTHS, month_number, solar_month_number, vietnamese_month_number
 
 # Thai abbreviations of months. They contain dots, so they are replaced before a date is parsed.
 THAI_SHORT = {

@@ -14,7 +14,7 @@ from typing import Any
 from lxml.etree import XPath
 from lxml.etree import _Element as Element
 
-from archiver.extraction.coordinate_and_map_link_parser import (
+from archiver.extraction.coordinates import (
     SIGNS,
     Position,
     centre_of_bounds,
@@ -23,10 +23,10 @@ from archiver.extraction.coordinate_and_map_link_parser import (
     parse_degrees_with_precision,
     parse_position,
 )
-from archiver.extraction.page_metadata_and_articles_in_scripts import Node, is_article_item, item_of, types
-from archiver.extraction.page_parsing_and_javascript_check import Page
+from archiver.extraction.metadata import Node, is_article_item, item_of, types
+from archiver.extraction.normalization import clean_text, element_line, fold_text
+from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post
-from archiver.extraction.text_normalization_and_formulas import clean_text, element_line, fold_text
 from archiver.items import Evidence, GeoTag, Mark, SourceHint, format_degrees
 from archiver.lazy_regex import lazy_regex
 

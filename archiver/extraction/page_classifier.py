@@ -15,17 +15,17 @@ from urllib.parse import parse_qsl, urlsplit
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction.authors.heading_byline import CHANGED_BESIDE_HEADING, BylineBlock, byline_beside_heading
+from archiver.extraction.authors.bylines import CHANGED_BESIDE_HEADING, BylineBlock, byline_beside_heading
 from archiver.extraction.body_blocks import UNREAD
-from archiver.extraction.category_and_tag_links import kind_of_address
+from archiver.extraction.categories import kind_of_address
 from archiver.extraction.date_parser import Moment, is_zero_date, url_date, visible_date
-from archiver.extraction.page_metadata_and_articles_in_scripts import ARTICLE_TYPES, types
-from archiver.extraction.page_parsing_and_javascript_check import Page
+from archiver.extraction.metadata import ARTICLE_TYPES, types
+from archiver.extraction.normalization import element_line
+from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post, locate_post, unshown_article
-from archiver.extraction.text_normalization_and_formulas import element_line
 from archiver.items import LISTED_DATE, UNDATED, Candidate, PageKind, SourceHint, reports_post
 from archiver.lazy_regex import lazy_regex
-from archiver.platforms.page_index_and_selector_compiler import is_below
+from archiver.platforms.selector_index import is_below
 from archiver.urls import may_name_post
 
 # The signs by which a post differs from other pages: error words, addresses, JSON-LD types, linked headings.

@@ -14,8 +14,8 @@ from urllib.parse import unquote, urlsplit, urlunsplit
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction.page_parsing_and_javascript_check import Page
-from archiver.extraction.text_normalization_and_formulas import clean_text
+from archiver.extraction.normalization import clean_text
+from archiver.extraction.page import Page
 from archiver.lazy_regex import lazy_regex
 from archiver.urls import urlkey
 

@@ -14,14 +14,14 @@ from urllib.parse import unquote, urlsplit
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction import page_metadata_and_articles_in_scripts as metadata
+from archiver.extraction import metadata
 from archiver.extraction.date_parser import text_around_date
-from archiver.extraction.page_metadata_and_articles_in_scripts import Node
-from archiver.extraction.page_parsing_and_javascript_check import Page
-from archiver.extraction.text_normalization_and_formulas import element_line, fold_text, has_longer_line, has_text
+from archiver.extraction.metadata import Node
+from archiver.extraction.normalization import element_line, fold_text, has_longer_line, has_text
+from archiver.extraction.page import Page
 from archiver.lazy_regex import lazy_regex
 from archiver.platforms import by_name
-from archiver.platforms.page_index_and_selector_compiler import is_below
+from archiver.platforms.selector_index import is_below
 from archiver.urls import folder_path
 
 # The similarity of two titles.

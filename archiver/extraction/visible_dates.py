@@ -14,7 +14,7 @@ from itertools import islice, pairwise
 from lxml.etree import _Element as Element
 
 from archiver.extraction.boilerplate import is_footer_name
-from archiver.extraction.category_and_tag_links import Entries, is_beside_list, owners_of_elements
+from archiver.extraction.categories import Entries, is_beside_list, owners_of_elements
 from archiver.extraction.date_parser import (
     FIRST,
     FOUNDED_AFTER,
@@ -32,9 +32,9 @@ from archiver.extraction.date_parser import (
     text_around_date,
     visible_date,
 )
-from archiver.extraction.page_parsing_and_javascript_check import Page
+from archiver.extraction.normalization import clean_text, element_line, line_up_to
+from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post
-from archiver.extraction.text_normalization_and_formulas import clean_text, element_line, line_up_to
 from archiver.lazy_regex import lazy_regex
 
 # Lines with dates: deciding which one is the day of publication, and which one is the day of the last change.

@@ -121,7 +121,7 @@ create table fleet_workers (
 - `fleet_sites.token`: the fencing token, which grows by one with each run. A commit is accepted only with this token.
 - `fleet_sites.manifest`: the key of the shard's current state.
 - `fleet.draining`: '', 'drain' (running jobs are finished) or 'now' (running jobs are interrupted).
-- `fleet_tasks`: one-time tasks (`reextraction_and_import_tasks.py`). `ended_at` is set when a task has finished or
+- `fleet_tasks`: one-time tasks (`fleet_tasks.py`). `ended_at` is set when a task has finished or
   failed too often.
 - `fleet_runs.task`: the task of a run, null for a crawl.
 """

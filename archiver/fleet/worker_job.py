@@ -15,7 +15,7 @@ from time import monotonic
 from typing import Any, TypeVar
 
 from archiver.errors import ArchiverError, Fenced, ShardDamaged
-from archiver.fleet.leases_and_leased_processes import (
+from archiver.fleet.leases import (
     EndedRun,
     LeasedProcess,
     LeaseKeeper,
@@ -28,29 +28,16 @@ from archiver.fleet.leases_and_leased_processes import (
     take_lease,
 )
 from archiver.fleet.postgres import QueueDatabase
-from archiver.fleet.shard_storage_and_manifests import (
-    Manifest,
-    ShardStorage,
-    read_manifest,
-    shard_folder,
-    storage_owner,
-)
-from archiver.fleet.shard_transfer_and_collection import (
-    ARCHIVE,
-    checkpoint,
-    delete_old_objects,
-    mark_clean,
-    mark_in_use,
-    restore,
-)
+from archiver.fleet.shard_storage import Manifest, ShardStorage, read_manifest, shard_folder, storage_owner
+from archiver.fleet.shard_transfer import ARCHIVE, checkpoint, delete_old_objects, mark_clean, mark_in_use, restore
 from archiver.frontier.cadence import stable_fraction
-from archiver.scheduling.crawl_plans_results_and_notices import CrawlResult
-from archiver.sites.crawler_identity_and_delay import delay_for
-from archiver.storage.archive_opening import opened
+from archiver.scheduling.crawl_plans import CrawlResult
+from archiver.sites.crawler_identity import delay_for
 from archiver.storage.crawl_schedule import cadence_of, scheduled_site
-from archiver.storage.pages_and_source_hints import moment
-from archiver.storage.run_records import Counts
-from archiver.storage.site_records import add_site
+from archiver.storage.database import opened
+from archiver.storage.pages import moment
+from archiver.storage.runs import Counts
+from archiver.storage.sites import add_site
 from archiver.storage.transactions import writing
 
 _log = logging.getLogger(__name__)

@@ -13,8 +13,8 @@ from typing import Any
 
 from archiver.health.notification_policy import Fault, HealthChange
 from archiver.storage import Database
-from archiver.storage.column_values_and_completions import stored_time
-from archiver.storage.pages_and_source_hints import moment, stamp
+from archiver.storage.columns import stored_time
+from archiver.storage.pages import moment, stamp
 
 MOST_ATTEMPTS = 5
 """A notification is not tried again after this many failed attempts."""

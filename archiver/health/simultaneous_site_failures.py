@@ -10,7 +10,7 @@ from typing import Any
 
 from archiver.health.site_health_rules import HealthFinding
 from archiver.storage import Database
-from archiver.storage.run_records import EndedRun, FailedSeries, ended_runs, failed_series
+from archiver.storage.runs import EndedRun, FailedSeries, ended_runs, failed_series
 
 _LEAST_SITES = 3
 _WINDOW = 10

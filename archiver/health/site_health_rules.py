@@ -18,7 +18,7 @@ from typing import Literal
 from archiver.articles.guard import MASS_RULES, REASONS, HoldRule
 from archiver.fields import ESSENTIAL, MEASURED
 from archiver.frontier.cadence import CLOCK_TOLERANCE, format_period
-from archiver.health.lost_fields_bursts_and_silences import (
+from archiver.health.unusual_runs import (
     SURPRISE,
     Drop,
     chance_of_so_many,
@@ -30,11 +30,11 @@ from archiver.health.lost_fields_bursts_and_silences import (
     group_drops,
     is_far,
 )
-from archiver.similar_words_and_plurals import count_noun
-from archiver.storage.page_object_uses import PageObjectUse
-from archiver.storage.run_statistics import MeasuredRun, combine_statistics
-from archiver.storage.shown_entries import EntryAudit
+from archiver.storage.runs import MeasuredRun, combine_statistics
 from archiver.storage.site_statistics_for_health import AcceptedPages, Deletions, PostDay, RepeatedValue, SiteContent
+from archiver.storage.sites import PageObjectUse
+from archiver.storage.sources import EntryAudit
+from archiver.words import count_noun
 
 # Advice: what to do about a finding. `{site}` stands for the site's name.
 

@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from archiver import __version__
-from archiver.importers.import_inputs_and_record_filter import (
+from archiver.importers.import_inputs import (
     ImportInput,
     RecordFilter,
     RecordSelector,
@@ -26,19 +26,11 @@ from archiver.importers.import_inputs_and_record_filter import (
     open_inputs,
 )
 from archiver.importers.import_writer import ImportSource, ImportTarget, problem_as_json
-from archiver.importers.record_batches_and_classification import (
-    ReaderPlan,
-    ReaderPool,
-    RecordBatch,
-    RecordKind,
-    Results,
-    record_batches,
-)
-from archiver.storage.article_tables import captures_redirects_and_import_records as captures
-from archiver.storage.article_tables.captures_redirects_and_import_records import ImportCounts
-from archiver.storage.disk_and_database_errors import environment_error, is_environment_error
-from archiver.storage.transactions import writing
-from archiver.warc.decompressing_stream import ByteStream, StreamPosition
+from archiver.importers.record_batches import ReaderPlan, ReaderPool, RecordBatch, RecordKind, Results, record_batches
+from archiver.storage import captures
+from archiver.storage.captures import ImportCounts
+from archiver.storage.transactions import environment_error, is_environment_error, writing
+from archiver.warc.foreign_reader import ByteStream, StreamPosition
 from archiver.warc.import_problems import Problem, ProblemKind
 
 _PREFIX = "import"

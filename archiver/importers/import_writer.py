@@ -13,14 +13,12 @@ from typing import Any
 
 from archiver import __version__
 from archiver.errors import ArchiverError
-from archiver.importers.record_batches_and_classification import ReadRecord, RecordKind
+from archiver.importers.record_batches import ReadRecord, RecordKind
 from archiver.maintenance.reextraction_reader import make_reader_without_hints
-from archiver.storage import Database, tombstones
-from archiver.storage.archive_opening import open_archive
-from archiver.storage.article_tables import captures_redirects_and_import_records as captures
-from archiver.storage.article_tables.article_storing_and_withdrawal import Change, Stored
-from archiver.storage.article_tables.article_urls_and_identification import add_aliases
-from archiver.storage.article_tables.captures_redirects_and_import_records import (
+from archiver.storage import Database, captures, tombstones
+from archiver.storage.articles import Change, Stored, add_aliases
+from archiver.storage.capture_recovery import forget_lost
+from archiver.storage.captures import (
     HistoricalRedirect,
     ImportCounts,
     last_gone,
@@ -31,24 +29,23 @@ from archiver.storage.article_tables.captures_redirects_and_import_records impor
     store_redirect,
     store_usage_statements,
 )
-from archiver.storage.article_tables.historical_revisions import (
+from archiver.storage.database import open_archive
+from archiver.storage.historical_revisions import (
     HistoricalArticle,
     article_at_time,
     enter_historical_article,
     merge_articles,
 )
-from archiver.storage.capture_recovery import forget_lost
-from archiver.storage.disk_and_database_errors import is_environment_error
 from archiver.storage.locks import lock_site
-from archiver.storage.pages_and_source_hints import moment, stamp
-from archiver.storage.site_records import SiteLookup, SiteScope
-from archiver.storage.transactions import writing
+from archiver.storage.pages import moment, stamp
+from archiver.storage.sites import SiteLookup, SiteScope
+from archiver.storage.transactions import is_environment_error, writing
 from archiver.urls import urlkey
 from archiver.warc.foreign_captures import ForeignCapture
 from archiver.warc.import_problems import Problem, ProblemKind
-from archiver.warc.warc_and_cdxj_writer import WarcWriter
 from archiver.warc.warc_file_maintenance import RepairedFile, find_unfinished_files, repair_warc
 from archiver.warc.warc_records import Exchange, ForeignOrigin, Original, copied_records
+from archiver.warc.warc_writer import WarcWriter
 
 _log = logging.getLogger(__name__)
 _COUNTED = {

@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
 
-from archiver.discovery.cdx_and_timemaps import ArchiveService, original_url, parse_http_date
+from archiver.discovery.cdx import ArchiveService, original_url, parse_http_date
 from archiver.urls import normalize, urlkey
-from archiver.warc.content_codings_and_digests import Decoding, decode_content, matches_digest, parse_digest
-from archiver.warc.decompressing_stream import StreamPosition
-from archiver.warc.foreign_warc_arc_wacz_reader import ForeignRecord
+from archiver.warc.foreign_reader import ForeignRecord, StreamPosition
 from archiver.warc.import_problems import Problem, ProblemKind
+from archiver.warc.payload import Decoding, decode_content, matches_digest, parse_digest
 from archiver.warc.warc_records import MAX_BODY, Headers, warc_date
 
 _ORIGINAL = b"x-archive-orig-"

@@ -37,8 +37,8 @@ from scrapy.http import Request, Response
 from scrapy.http.request import NO_CALLBACK
 
 from archiver import __version__
-from archiver.discovery import cdx_and_timemaps
-from archiver.discovery.cdx_and_timemaps import (
+from archiver.discovery import cdx
+from archiver.discovery.cdx import (
     HTML,
     ArchiveService,
     CdxEntry,
@@ -50,7 +50,7 @@ from archiver.discovery.cdx_and_timemaps import (
     parse_timemap,
     requested_limit,
 )
-from archiver.discovery.safe_xml_json_and_html_parsing import decode, plain_text
+from archiver.discovery.safe_parsing import decode, plain_text
 from archiver.extensions.download_slot_throttle import SharedThrottle, ThrottleExtension
 from archiver.guarded_download_handler import ForbiddenByRobots, HostBusy, RobotsUnreadable
 from archiver.importers.import_writer import ImportSource, ImportTarget
@@ -61,23 +61,20 @@ from archiver.importers.memento_records import (
     digest_field,
     memento_record,
 )
-from archiver.importers.record_batches_and_classification import ReadRecord, RecordKind, RecordReader
+from archiver.importers.record_batches import ReadRecord, RecordKind, RecordReader
 from archiver.items import REDIRECTS
 from archiver.politeness.network_address_policy import AddressZone, permission_for, zone_of_host
 from archiver.politeness.throttle import BUSY, Throttle
-from archiver.sites.page_objects_and_test_cases import load_page_objects
-from archiver.spiders.outage_guard import FailureStreak
-from archiver.spiders.run_ending import outcome_of_failure
-from archiver.storage import Database, tombstones
-from archiver.storage.archive_opening import open_archive
-from archiver.storage.article_tables import captures_redirects_and_import_records as captures
-from archiver.storage.article_tables.captures_redirects_and_import_records import MOST_PROBLEMS, ImportCounts
-from archiver.storage.disk_and_database_errors import environment_error, is_environment_error
-from archiver.storage.transactions import writing
+from archiver.sites.page_objects import load_page_objects
+from archiver.spiders.run_ending import FailureStreak, outcome_of_failure
+from archiver.storage import Database, captures, tombstones
+from archiver.storage.captures import MOST_PROBLEMS, ImportCounts
+from archiver.storage.database import open_archive
+from archiver.storage.transactions import environment_error, is_environment_error, writing
 from archiver.urls import Scope, normalize, urlkey
 from archiver.warc.foreign_captures import ForeignCapture, RecordPair, normalize_sha1
 from archiver.warc.foreign_captures import warc_date as parse_warc_date
-from archiver.warc.foreign_warc_arc_wacz_reader import ForeignRecord
+from archiver.warc.foreign_reader import ForeignRecord
 from archiver.warc.import_problems import Problem, ProblemKind
 
 # The plan of an import from a web archive, and its outcome.
@@ -467,7 +464,7 @@ class ListRequests:
         if self._plan.service.is_timemap:
             self._read_timemap(b"" if nothing else body)
         else:
-            self._read_cdx(cdx_and_timemaps.CdxPage() if nothing else cdx_and_timemaps.parse_cdx(body))
+            self._read_cdx(cdx.CdxPage() if nothing else cdx.parse_cdx(body))
 
     def _read_timemap(self, body: bytes) -> None:
         page, more = parse_timemap(body, self._plan.url)
@@ -481,7 +478,7 @@ class ListRequests:
         else:
             self._maps += new
 
-    def _read_cdx(self, page: cdx_and_timemaps.CdxPage) -> None:
+    def _read_cdx(self, page: cdx.CdxPage) -> None:
         if page.error:
             raise NoCaptureList(self._asked, f"its response is not a list of captures: {page.error}")
         since, until = self._spans[-1]

@@ -14,28 +14,29 @@ from pathlib import Path
 from typing import Any
 
 from archiver.articles.impossible_values import drop_impossible_values
-from archiver.extraction.article_extraction_with_site_rules import extract_page, garbage_collection_paused
-from archiver.extraction.page_parsing_and_javascript_check import Page
-from archiver.extraction.template.page_form_fingerprint_and_date_slot import page_form
-from archiver.extraction.template.rule_induction import MIN_POSTS, Sample, reports_whole_post
-from archiver.extraction.template.rule_learning import learn_with_constants, read_without_constants
-from archiver.extraction.template.site_rules_and_constants import SiteConstants, SiteRules
+from archiver.extraction.article import extract_page, garbage_collection_paused
+from archiver.extraction.page import Page
+from archiver.extraction.template.page_form import page_form
+from archiver.extraction.template.rule_induction import (
+    MIN_POSTS,
+    Sample,
+    learn_with_constants,
+    read_without_constants,
+    reports_whole_post,
+)
+from archiver.extraction.template.site_rules import SiteConstants, SiteRules
 from archiver.items import LISTED_DATE, UNDATED, Article, Outcome, PageKind, PageResult, SourceHint
-from archiver.learning.captured_pages import parse_captured_page
-from archiver.learning.captured_samples import pages_without_post
-from archiver.learning.list_dates import read_lists
-from archiver.learning.rejudging import judge_site
-from archiver.learning.rule_watch import ReadPost, RuleWatch
+from archiver.learning.rejudging import ReadPost, RuleWatch, judge_site
 from archiver.learning.site_model import SiteModel, is_split
+from archiver.learning.stored_pages import pages_without_post, parse_captured_page, read_lists
 from archiver.storage import Database
-from archiver.storage.article_tables.article_and_revision_rows import extractor_of
-from archiver.storage.article_tables.article_storing_and_withdrawal import replace_extraction
+from archiver.storage.articles import extractor_of, replace_extraction
 from archiver.storage.held_pages import hold_of
-from archiver.storage.listed_values import lists_fetched_since
-from archiver.storage.page_result_writer import PageWriter, StoringRun
-from archiver.storage.pages_and_source_hints import captured_page, hint_of_capture, posts_fetched_since
-from archiver.storage.run_records import has_finished, last_run
-from archiver.storage.site_rule_versions import add_constants, retire_template, store_learned_rules
+from archiver.storage.page_writer import PageWriter, StoringRun
+from archiver.storage.pages import captured_page, hint_of_capture, posts_fetched_since
+from archiver.storage.runs import has_finished, last_run
+from archiver.storage.sites import add_constants, retire_template, store_learned_rules
+from archiver.storage.sources import lists_fetched_since
 from archiver.storage.transactions import writing
 from archiver.urls import urlkey
 

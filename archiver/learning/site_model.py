@@ -6,15 +6,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from archiver.articles.post_verdicts_by_page_form import SiteVerdicts, judge_article
-from archiver.discovery.soft404_and_walls import SoftNotFoundProfile
-from archiver.extraction.article_extraction_with_site_rules import extract_page
+from archiver.articles.post_verdicts import SiteVerdicts, judge_article
+from archiver.discovery.soft_404 import SoftNotFoundProfile
+from archiver.extraction.article import extract_page
+from archiver.extraction.page import Page, parse_page
 from archiver.extraction.page_classifier import Answer
-from archiver.extraction.page_parsing_and_javascript_check import Page, parse_page
-from archiver.extraction.template.page_form_fingerprint_and_date_slot import page_form
-from archiver.extraction.template.site_rules_and_constants import SiteRules
+from archiver.extraction.template.page_form import page_form
+from archiver.extraction.template.site_rules import SiteRules
 from archiver.items import Article, PageKind, SourceHint, reports_post
-from archiver.sites.page_objects_and_test_cases import PageObjects
+from archiver.sites.page_objects import PageObjects
 from archiver.urls import Scope
 
 

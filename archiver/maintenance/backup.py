@@ -23,17 +23,11 @@ from typing import BinaryIO
 
 from archiver.articles.article_comparison import content_digest
 from archiver.errors import ArchiverError, BackupDamaged, BackupDiskFull, BackupRefused, DiskFull, NotAnArchive
-from archiver.maintenance.database_damage_and_vacuum import (
-    DatabaseDamage,
-    find_damage,
-    find_database_damage,
-    stored_tables,
-)
+from archiver.maintenance.database_damage import DatabaseDamage, find_damage, find_database_damage, stored_tables
+from archiver.maintenance.verify_captures import find_flaws, find_warc_files
 from archiver.maintenance.verify_database import check_schema, counted_noun
-from archiver.maintenance.verify_warc_files_and_captures import find_flaws, find_warc_files
 from archiver.storage import Database
-from archiver.storage.archive_opening import is_writable, open_archive, opened
-from archiver.storage.backup_and_check_records import (
+from archiver.storage.check_records import (
     BackupRecord,
     count_posts_removed_since,
     has_integrity_records,
@@ -41,14 +35,14 @@ from archiver.storage.backup_and_check_records import (
     record_backup,
     record_failed_backup,
 )
-from archiver.storage.column_values_and_completions import IS_LIVE
-from archiver.storage.disk_and_database_errors import FULL_ERRORS, environment_error, free_bytes
-from archiver.storage.full_text_index_and_saved_searches import FTS
-from archiver.storage.pages_and_source_hints import stamp
-from archiver.storage.transactions import writing
-from archiver.warc.warc_and_cdxj_writer import NAME, held_finished, index_of, sync_folder
+from archiver.storage.columns import IS_LIVE
+from archiver.storage.database import is_writable, open_archive, opened
+from archiver.storage.full_text import FTS
+from archiver.storage.pages import stamp
+from archiver.storage.transactions import FULL_ERRORS, environment_error, free_bytes, writing
 from archiver.warc.warc_file_maintenance import delete_warc, repair_warc
 from archiver.warc.warc_records import parse_capture, read_record_at
+from archiver.warc.warc_writer import NAME, held_finished, index_of, sync_folder
 
 SIDES = ("-wal", "-shm", "-journal")
 """The suffixes of the files that SQLite keeps next to a database."""

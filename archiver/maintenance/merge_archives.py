@@ -1,5 +1,5 @@
 """Merges another archive into this one: its sites, runs, imports, pages, requisites, saved searches and tombstones. Its
-articles and captures are merged by `merge_articles_and_captures`. Each transaction leaves this archive consistent.
+articles and captures are merged by `merge_rows`. Each transaction leaves this archive consistent.
 
 In this module, "theirs" is the archive that is read, and "own" is the archive into which it is merged. If both archives
 contain a page or a requisite, the result of the later fetch is kept.
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from archiver.errors import MergeRefused
-from archiver.maintenance.merge_articles_and_captures import (
+from archiver.maintenance.merge_rows import (
     CaptureMerge,
     Progress,
     TheirArticle,
@@ -40,13 +40,12 @@ from archiver.maintenance.takedown import (
     finish_takedowns,
     read_texts,
 )
-from archiver.storage import Database
-from archiver.storage import full_text_index_and_saved_searches as stored
-from archiver.storage.archive_opening import open_archive, opened
-from archiver.storage.page_discoveries import discovery_place
-from archiver.storage.pages_and_source_hints import EPOCH, insert_row, last_rowid
-from archiver.storage.schema_and_migrations import pending_migrations
-from archiver.storage.site_records import SiteLookup, current_site_names, moved_site
+from archiver.storage import Database, full_text
+from archiver.storage.database import open_archive, opened
+from archiver.storage.pages import EPOCH, insert_row, last_rowid
+from archiver.storage.schema import pending_migrations
+from archiver.storage.sites import SiteLookup, current_site_names, moved_site
+from archiver.storage.sources import discovery_place
 from archiver.storage.tombstones import Tombstone, allow_again, keep_url_out, pending_takedowns, tombstones
 from archiver.storage.transactions import read_transaction, writing
 from archiver.urls import urlkey
@@ -659,16 +658,16 @@ def merge_searches(db: Database, theirs: Database) -> tuple[int, list[str]]:
     When a copied search runs next, it also reports matches among the articles that only this archive had.
     """
     copied, kept_out = 0, []
-    for row in stored.saved_search_rows(theirs):
-        own = stored.saved_search_rows(db, row.key)
+    for row in full_text.saved_search_rows(theirs):
+        own = full_text.saved_search_rows(db, row.key)
         if own:
             if own[0].query != row.query:
                 kept_out.append(row.name)
             continue
-        number = stored.insert_saved_search(
+        number = full_text.insert_saved_search(
             db,
-            stored.NewSearch(
-                row.name, row.key, row.uuid, row.query, row.saved_at, stored.ArchiveMark(0, 0), row.ran_at
+            full_text.NewSearch(
+                row.name, row.key, row.uuid, row.query, row.saved_at, full_text.ArchiveMark(0, 0), row.ran_at
             ),
         )
         db.conn.executemany(

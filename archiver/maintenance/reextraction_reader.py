@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from archiver.articles.impossible_values import drop_impossible_values
-from archiver.articles.post_verdicts_by_page_form import POST_FORM_RULE
-from archiver.articles.revision_order_reverts_and_kept_values import (
+from archiver.articles.post_verdicts import POST_FORM_RULE
+from archiver.articles.revision_order import (
     differing_fields,
     edits_after_reextraction,
     kept_fields,
@@ -23,28 +23,26 @@ from archiver.articles.revision_order_reverts_and_kept_values import (
     with_page_object_values,
 )
 from archiver.errors import ArticleNotFound, SiteNotFound, UnreadableInput
-from archiver.extraction.article_extraction_with_site_rules import extract_page, garbage_collection_paused
+from archiver.extraction.article import extract_page, garbage_collection_paused
+from archiver.extraction.page import Page, parse_page
 from archiver.extraction.page_classifier import Answer
-from archiver.extraction.page_parsing_and_javascript_check import Page, parse_page
-from archiver.extraction.template.site_rules_and_constants import SiteRules
+from archiver.extraction.template.site_rules import SiteRules
 from archiver.fields import EVIDENCE, LATEST
 from archiver.items import Article, MarkedText, PageKind, SourceHint
-from archiver.learning.captured_pages import (
-    RulesByTime,
-    hint_then_or_latest,
-    read_response,
-    read_verified_response,
-)
-from archiver.sites.page_objects_and_test_cases import load_page_objects
+from archiver.learning.stored_pages import RulesByTime, hint_then_or_latest, read_response, read_verified_response
+from archiver.sites.page_objects import load_page_objects
 from archiver.storage import Database
-from archiver.storage.article_tables.article_and_revision_rows import (
-    article_from_revision,
-    article_from_row,
-    extractor_of,
-    revision_rows,
+from archiver.storage.article_parts import (
+    StoredPart,
+    is_further_part,
+    join_stored_parts,
+    marked_body,
+    parts_of,
+    with_body,
 )
-from archiver.storage.article_tables.article_record_reader import find_article
-from archiver.storage.article_tables.field_candidate_evidence import (
+from archiver.storage.article_records import find_article
+from archiver.storage.articles import article_from_revision, article_from_row, extractor_of, revision_rows
+from archiver.storage.field_evidence import (
     Entry,
     decode_evidence,
     entries,
@@ -55,18 +53,9 @@ from archiver.storage.article_tables.field_candidate_evidence import (
     readers,
     unpack_evidence,
 )
-from archiver.storage.article_tables.historical_revisions import ExtractWithoutHints
-from archiver.storage.article_tables.multipage_articles import (
-    StoredPart,
-    is_further_part,
-    join_stored_parts,
-    marked_body,
-    parts_of,
-    with_body,
-)
-from archiver.storage.pages_and_source_hints import hint_of_capture, moment
-from archiver.storage.site_records import SiteLookup, find_site
-from archiver.storage.site_rule_versions import rules_valid_at
+from archiver.storage.historical_revisions import ExtractWithoutHints
+from archiver.storage.pages import hint_of_capture, moment
+from archiver.storage.sites import SiteLookup, find_site, rules_valid_at
 from archiver.urls import urlkey
 
 # Reading captured pages.

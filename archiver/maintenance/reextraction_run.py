@@ -27,12 +27,11 @@ from archiver.maintenance.reextraction_reader import (
     seen_values,
 )
 from archiver.storage import Database
-from archiver.storage.archive_opening import open_archive
-from archiver.storage.article_tables.article_and_revision_rows import rewrite_revision
-from archiver.storage.article_tables.article_storing_and_withdrawal import overwrite
-from archiver.storage.article_tables.field_candidate_evidence import encode_evidence, unpack_evidence
-from archiver.storage.article_tables.multipage_articles import update_part
-from archiver.storage.pages_and_source_hints import last_rowid, stamp
+from archiver.storage.article_parts import update_part
+from archiver.storage.articles import overwrite, rewrite_revision
+from archiver.storage.database import open_archive
+from archiver.storage.field_evidence import encode_evidence, unpack_evidence
+from archiver.storage.pages import last_rowid, stamp
 from archiver.storage.transactions import writing
 
 

@@ -29,21 +29,15 @@ from archiver.maintenance.backup import (
 )
 from archiver.maintenance.merge_archives import merge_tombstones
 from archiver.maintenance.takedown import finish_takedowns
-from archiver.maintenance.verify_warc_files_and_captures import find_flaws, find_warc_files, make_index_lines
+from archiver.maintenance.verify_captures import find_flaws, find_warc_files, make_index_lines
 from archiver.storage import Database
-from archiver.storage.archive_opening import open_archive, opened
-from archiver.storage.backup_and_check_records import (
-    has_integrity_records,
-    read_backups,
-    record_backup,
-    record_checked_units,
-)
-from archiver.storage.column_values_and_completions import IS_LIVE
-from archiver.storage.disk_and_database_errors import archive_faults, free_bytes
-from archiver.storage.full_text_index_and_saved_searches import delete_search_index
+from archiver.storage.check_records import has_integrity_records, read_backups, record_backup, record_checked_units
+from archiver.storage.columns import IS_LIVE
+from archiver.storage.database import open_archive, opened
+from archiver.storage.full_text import delete_search_index
 from archiver.storage.locks import lock_archive_exclusively, lock_schedule, scheduler_process
-from archiver.storage.transactions import writing
-from archiver.warc.warc_and_cdxj_writer import index_of, seal, sync_folder
+from archiver.storage.transactions import archive_faults, free_bytes, writing
+from archiver.warc.warc_writer import index_of, seal, sync_folder
 
 _PAGES = 2_000
 Progress = Callable[[str, int, int], None]

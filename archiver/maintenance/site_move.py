@@ -16,10 +16,10 @@ from archiver.errors import CannotMoveSite
 from archiver.items import Outcome
 from archiver.storage import Database
 from archiver.storage.locks import lock_host, lock_site
-from archiver.storage.page_discoveries import replace_page_references
-from archiver.storage.pages_and_source_hints import EPOCH, stamp
-from archiver.storage.run_records import forget_run_health
-from archiver.storage.site_records import find_site, remove_site
+from archiver.storage.pages import EPOCH, stamp
+from archiver.storage.runs import forget_run_health
+from archiver.storage.sites import find_site, remove_site
+from archiver.storage.sources import replace_page_references
 from archiver.storage.transactions import writing
 from archiver.urls import Scope, start_address, urlkey
 

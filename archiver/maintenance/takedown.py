@@ -27,20 +27,17 @@ from archiver.articles.article_comparison import fold_words
 from archiver.errors import ArchiveLocked, ArchiverError, UnreadableInput
 from archiver.fields import LINKS
 from archiver.lazy_regex import lazy_regex
-from archiver.maintenance.verify_warc_files_and_captures import is_being_written
-from archiver.storage import Database
-from archiver.storage.archive_opening import open_archive, opened
-from archiver.storage.article_tables import near_duplicate_clusters
-from archiver.storage.article_tables.article_and_revision_rows import article_from_revision, revision_rows
-from archiver.storage.article_tables.article_record_reader import record_id_of
-from archiver.storage.article_tables.article_storing_and_withdrawal import settle_duplicates
+from archiver.maintenance.verify_captures import is_being_written
+from archiver.storage import Database, clusters
+from archiver.storage.article_records import record_id_of
+from archiver.storage.articles import article_from_revision, revision_rows, settle_duplicates
 from archiver.storage.capture_recovery import forget_lost
-from archiver.storage.disk_and_database_errors import environment_error, is_environment_error
-from archiver.storage.full_text_index_and_saved_searches import delete_search_index, drop_fts
+from archiver.storage.database import open_archive, opened
+from archiver.storage.full_text import delete_search_index, drop_fts
 from archiver.storage.locks import lock_archive_exclusively
-from archiver.storage.pages_and_source_hints import last_rowid, stamp
+from archiver.storage.pages import last_rowid, stamp
 from archiver.storage.tombstones import Tombstone, pending_takedowns, tombstones
-from archiver.storage.transactions import writing
+from archiver.storage.transactions import environment_error, is_environment_error, writing
 from archiver.urls import urlkey, urlkey_or_empty
 from archiver.warc.warc_file_maintenance import (
     MovedRecord,
@@ -748,7 +745,7 @@ def purge_article(db: Database, removal: Tombstone) -> None:
     db.conn.executemany(
         "delete from requisites where id = ?", [(number,) for number, _ in find_own_requisites(db, article_id)]
     )
-    near_duplicate_clusters.leave_clusters(db, [article_id])
+    clusters.leave_clusters(db, [article_id])
     for link in LINKS:
         names = json.dumps(
             [

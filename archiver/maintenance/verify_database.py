@@ -10,13 +10,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from archiver.fields import STORED_LISTS, STORED_TIMES
-from archiver.maintenance.database_damage_and_vacuum import find_database_damage, find_unreadable_articles
-from archiver.storage import Database
-from archiver.storage.article_tables import field_candidate_evidence as evidence
-from archiver.storage.backup_and_check_records import TABLE_UNIT
-from archiver.storage.column_values_and_completions import IS_LIVE, stored_time
-from archiver.storage.page_counts import PAGE_COUNTS_QUERY
-from archiver.storage.schema_and_migrations import migrations, pending_migrations
+from archiver.maintenance.database_damage import find_database_damage, find_unreadable_articles
+from archiver.storage import Database, field_evidence
+from archiver.storage.check_records import TABLE_UNIT
+from archiver.storage.columns import IS_LIVE, stored_time
+from archiver.storage.pages import PAGE_COUNTS_QUERY
+from archiver.storage.schema import migrations, pending_migrations
 from archiver.storage.transactions import path_of
 from archiver.urls import urlkey_or_empty
 
@@ -31,7 +30,7 @@ class VerifyFinding:
     - `remedy`: what the user can do.
     - `mend`: the code of the repair that `archiver verify --repair` can make, such as "index"; "" if there is none.
     - `unit`: the damaged part of the archive (a table, a range of articles, a WARC file), named as in
-      `backup_and_check_records`; "" if the finding concerns no such part.
+      `check_records`; "" if the finding concerns no such part.
     """
 
     kind: str
@@ -252,7 +251,7 @@ REFERENCES = (
     ),
     RowCheck(
         "row-dangling",
-        f"select a.id, a.url, {evidence.NUMBER} as kind from articles a, json_each(iif(json_valid(a.evidence), "
+        f"select a.id, a.url, {field_evidence.NUMBER} as kind from articles a, json_each(iif(json_valid(a.evidence), "
         "a.evidence, '[]')) e where kind not in (select id from evidence_kinds)",
         "article {0}",
         "The source of a value of article {0} ({1}) is unknown: {2} is not in 'evidence_kinds'",

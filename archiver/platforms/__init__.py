@@ -12,7 +12,7 @@ from functools import cache
 from itertools import chain
 
 from archiver.items import PageKind
-from archiver.platforms.page_index_and_selector_compiler import Index
+from archiver.platforms.selector_index import Index
 
 __all__ = ["Index", "Platform", "by_name", "detect_platform", "platform_tables"]
 

@@ -13,7 +13,7 @@ from archiver.lazy_regex import lazy_regex
 if TYPE_CHECKING:
     from lxml.etree import _Element as Element
 
-    from archiver.platforms.page_index_and_selector_compiler import Index
+    from archiver.platforms.selector_index import Index
 
 PLACES_OF_OTHERS = frozenset(
     f"link in {place}"

@@ -12,15 +12,15 @@ from scrapy.settings import Settings
 from scrapy.utils.misc import load_object
 
 from archiver.lazy_regex import compile_lazy_regexes
-from archiver.sites.page_objects_and_test_cases import installed_page_objects
+from archiver.sites.page_objects import installed_page_objects
 
 for name in (
     "scrapy.core.downloader.contextfactory",  # first, because Scrapy inspects the whole stack when it imports this
-    "archiver.scheduling.crawl_process_and_pool",
-    "archiver.scheduling.crawl_plans_results_and_notices",
-    "archiver.scheduling.scheduler_loop_and_processes",
-    "archiver.search.index_refresh_searcher_and_check",
-    "archiver.health.notification_messages_and_channels",
+    "archiver.scheduling.crawl_pool",
+    "archiver.scheduling.crawl_plans",
+    "archiver.scheduling.scheduler_loop",
+    "archiver.search.search_index",
+    "archiver.health.notification_channels",
     # Scrapy imports these when a crawl starts.
     "scrapy.cmdline",
     "scrapy.crawler",

@@ -14,13 +14,13 @@ from typing import Any
 
 from archiver.errors import BadQuery
 from archiver.fields import LIST_FIELDS_BY_QUERY_NAME, WEIGHTS
-from archiver.search.index_schema_and_documents import fold_name
+from archiver.search.index_documents import fold_name
+from archiver.search.query import Query, query_as_options
 from archiver.search.query_parser import COLUMN_OF, list_unknown_fields, parse_query
-from archiver.search.query_tree_and_predicates import PREDICATES, And, Key, Near, Node, Or, Term
-from archiver.search.query_with_filters_and_sort import Query, query_as_options
-from archiver.search.search_hits_facets_and_similar_articles import Plan, plan_query, usual_spelling
+from archiver.search.query_tree import PREDICATES, And, Key, Near, Node, Or, Term
+from archiver.search.search_hits import Plan, plan_query, usual_spelling
 from archiver.search.word_splitting import is_run_letter, lookup_words, words_with_places
-from archiver.similar_words_and_plurals import similar_words
+from archiver.words import similar_words
 
 _MOST_WORDS, _LONGEST, _ALPHABET = 10, 30, 0x80
 """At most this many words are corrected, of at most so many letters. A letter may be mistyped for any in its block of

@@ -18,20 +18,12 @@ from tantivy import Occur
 from tantivy import Query as TantivyQuery
 
 from archiver.errors import BadQuery, SiteNotFound
-from archiver.search.index_refresh_searcher_and_check import hold_searchers
-from archiver.search.query_with_filters_and_sort import Query
-from archiver.search.search_hits_facets_and_similar_articles import (
-    Hit,
-    Plan,
-    load_hits,
-    ordered_matches,
-    plan_query,
-    result_range,
-    sort_order,
-)
-from archiver.search.sorting_recency_and_duplicate_folding import Match, ids_query, matches_by_id, top_hits
+from archiver.search.query import Query
+from archiver.search.search_hits import Hit, Plan, load_hits, ordered_matches, plan_query, result_range, sort_order
+from archiver.search.search_index import hold_searchers
+from archiver.search.sorting import Match, ids_query, matches_by_id, top_hits
 from archiver.storage import Database
-from archiver.storage.site_records import site_with_page
+from archiver.storage.sites import site_with_page
 
 
 @dataclass(frozen=True, slots=True)

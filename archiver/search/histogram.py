@@ -18,11 +18,11 @@ from typing import Any, Literal
 import tantivy
 
 from archiver.errors import BadQuery
-from archiver.search.index_refresh_searcher_and_check import Searcher
-from archiver.search.index_schema_and_documents import site_and_parents
-from archiver.search.query_tree_and_predicates import And, Key, Node, Or, Span
-from archiver.search.query_with_filters_and_sort import Query, filter_terms
-from archiver.search.search_hits_facets_and_similar_articles import Plan, plan_query
+from archiver.search.index_documents import site_and_parents
+from archiver.search.query import Query, filter_terms
+from archiver.search.query_tree import And, Key, Node, Or, Span
+from archiver.search.search_hits import Plan, plan_query
+from archiver.search.search_index import Searcher
 from archiver.storage import Database
 
 MAX_PERIODS = 20_000

@@ -1,4 +1,4 @@
-"""Parses the query language into a tree (`archiver.search.query_tree_and_predicates`). docs/search.md is the user's
+"""Parses the query language into a tree (`archiver.search.query_tree`). docs/search.md is the user's
 manual.
 
     climate report          both words, anywhere in the article
@@ -13,7 +13,7 @@ manual.
     author:"Ada Lovelace"   a phrase in one field
     title:(flood OR storm)  a group within one field; predicates and stem: can also precede a group
     stem:reporting          an English word in all its forms: report, reports, reported
-    date:2023-07..2023-08   a predicate on the article (`archiver.search.query_tree_and_predicates` lists them)
+    date:2023-07..2023-08   a predicate on the article (`archiver.search.query_tree` lists them)
 
 Everything else is text: O'Brien, AT&T, c++, a-b, 10:30, an unknown name before a colon, or an unclosed quotation
 mark are never syntax errors. Case and accents are ignored. In Korean and in scripts without spaces between words,
@@ -32,7 +32,7 @@ from typing import Literal
 from archiver.errors import BadQuery
 from archiver.fields import BY_NAME, WEIGHTS
 from archiver.lazy_regex import lazy_regex
-from archiver.search.query_tree_and_predicates import PREDICATES, And, Near, Node, Not, Or, Term
+from archiver.search.query_tree import PREDICATES, And, Near, Node, Not, Or, Term
 from archiver.search.word_splitting import lookup_words, split_into_words
 
 COLUMN_OF: dict[str, str] = {word: name for name in WEIGHTS for word in (BY_NAME[name].query_name, name)} | {

@@ -13,8 +13,7 @@ from urllib.parse import urljoin
 from lxml import etree
 
 from archiver.errors import ArchiverError, BadSetting, UnreadableInput
-from archiver.storage.site_settings import SETTINGS, read_setting
-from archiver.storage.site_tags import read_tag
+from archiver.storage.sites import SETTINGS, read_setting, read_tag
 from archiver.urls import start_address
 
 _ADDRESS = ("url", "site", "address", "website", "homepage", "start_url", "htmlurl", "link")

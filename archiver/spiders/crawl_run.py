@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from archiver import __version__
-from archiver.discovery import soft404_and_walls
-from archiver.discovery.cdx_and_timemaps import query_url, service_address, site_prefix
-from archiver.discovery.soft404_and_walls import SoftNotFoundProfile
+from archiver.discovery import soft_404
+from archiver.discovery.cdx import query_url, service_address, site_prefix
+from archiver.discovery.soft_404 import SoftNotFoundProfile
 from archiver.errors import ArchiverError, SiteMoved, SiteRemoved
 from archiver.extensions.crawl_log import log_as
 from archiver.frontier.edit_estimates import DEFAULT_SAMPLE
-from archiver.frontier.redirect_forms import RedirectForms
-from archiver.health.stored_health_inputs_and_accepted_findings import record_run_health
+from archiver.frontier.url_spellings import RedirectForms
+from archiver.health.stored_health import record_run_health
 from archiver.items import (
     Capture,
     DiscoveredURL,
@@ -34,28 +34,19 @@ from archiver.items import (
 from archiver.learning.checkpoint import Learning
 from archiver.learning.rejudging import Rejudging, RejudgingTally, rejudge
 from archiver.learning.site_model import SiteModel
-from archiver.maintenance.late_hint_and_constant_reextraction import (
-    LateHintTally,
-    find_late_hints,
-    read_late_hints,
-    refuse_constants,
-)
+from archiver.maintenance.late_reextraction import LateHintTally, find_late_hints, read_late_hints, refuse_constants
 from archiver.maintenance.reextraction_reader import extract_from_capture
 from archiver.politeness.throttle import MAX_RETRY_AFTER
-from archiver.sites.archiver_toml import effective_settings, load_config
-from archiver.sites.crawler_identity_and_delay import needs_contact
-from archiver.sites.page_objects_and_test_cases import load_page_objects
-from archiver.sites.run_limits_quotas_and_blackouts import RunLimits, limit_scheduled_run
+from archiver.sites.config import effective_settings, load_config
+from archiver.sites.crawler_identity import needs_contact
+from archiver.sites.page_objects import load_page_objects
+from archiver.sites.run_limits import RunLimits, limit_scheduled_run
 from archiver.spiders.requisite_queue import Requisites
 from archiver.spiders.run_ending import RunEnding, RunResult, internal_error
 from archiver.spiders.trap_detector import TrapDetector
-from archiver.storage import Database, missing_posts
-from archiver.storage import completeness as completeness
-from archiver.storage import pages_and_source_hints as pages
-from archiver.storage.archive_opening import open_archive
+from archiver.storage import Database, completeness, pages
 from archiver.storage.capture_recovery import ArchiveFileGuard, recover, warc_prefix
-from archiver.storage.delisted_posts import make_archive_list_due, make_leading_lists_due
-from archiver.storage.disk_and_database_errors import archive_faults, is_environment_error
+from archiver.storage.database import open_archive
 from archiver.storage.edit_samples import (
     count_unseen_posts,
     edit_estimate,
@@ -63,19 +54,15 @@ from archiver.storage.edit_samples import (
     samples_of,
     schedule_posts_of_unended_days,
 )
-from archiver.storage.held_pages import count_held
-from archiver.storage.known_sources import count_responding_sources, record_cdx_list
-from archiver.storage.listed_values import has_list_dates
+from archiver.storage.held_pages import count_held, count_taken_back
 from archiver.storage.locks import HeldLock, lock_host, lock_site
-from archiver.storage.page_discoveries import record_discovered_urls
-from archiver.storage.page_form_evidence_and_post_verdicts import stored_verdicts
-from archiver.storage.page_object_uses import page_objects_of_site
-from archiver.storage.page_requisite_records import DEFAULT_MODE, Mode
-from archiver.storage.page_result_writer import PageWriter, StoringRun, withdraw_copies
-from archiver.storage.pages_and_source_hints import make_seed_due
-from archiver.storage.recent_changes import count_taken_back
-from archiver.storage.run_records import (
+from archiver.storage.page_forms import stored_verdicts
+from archiver.storage.page_writer import PageWriter, StoringRun, withdraw_copies
+from archiver.storage.pages import make_seed_due
+from archiver.storage.requisites import DEFAULT_MODE, Mode
+from archiver.storage.runs import (
     Counts,
+    UnreadPages,
     begin_run,
     check_run,
     end_run,
@@ -86,14 +73,20 @@ from archiver.storage.run_records import (
     left_pages_unsampled,
     unfinished_full_crawl,
 )
-from archiver.storage.run_statistics import UnreadPages
-from archiver.storage.site_records import ensure_site
-from archiver.storage.site_rule_versions import rules_valid_at
+from archiver.storage.sites import ensure_site, page_objects_of_site, rules_valid_at
+from archiver.storage.sources import (
+    count_responding_sources,
+    has_list_dates,
+    make_archive_list_due,
+    make_leading_lists_due,
+    record_cdx_list,
+    record_discovered_urls,
+)
 from archiver.storage.tombstones import RemovedURLs
-from archiver.storage.transactions import PATIENCE, writing
+from archiver.storage.transactions import PATIENCE, archive_faults, is_environment_error, writing
 from archiver.urls import Scope, urlkey
-from archiver.warc.warc_and_cdxj_writer import Continuation, WarcWriter
 from archiver.warc.warc_records import Exchange, Original
+from archiver.warc.warc_writer import Continuation, WarcWriter
 
 _HOME_ONLY = 1
 _MOST_AT_END = 5_000
@@ -260,7 +253,7 @@ class CrawlRun:
             if order.pages:
                 pass  # the queue hands out these pages, whether they are due or not
             elif order.only:
-                missing_posts.make_missing_due(self.db, site_id, include_excluded=order.only == "set-aside")
+                completeness.make_missing_due(self.db, site_id, include_excluded=order.only == "set-aside")
             else:
                 # The links of single pages were not recorded, so these pages are read again by the first crawl.
                 everything = order.full or has_only_single_pages(self.db, site_id)
@@ -296,7 +289,7 @@ class CrawlRun:
         is older than the revisit period.
         """
         is_outdated = (self.site["soft_not_found_at"] or "") < pages.stamp(self.started - self.revisit)
-        return None if is_outdated else soft404_and_walls.profile_from_json(self.site["soft_not_found"])
+        return None if is_outdated else soft_404.profile_from_json(self.site["soft_not_found"])
 
     def _give_up(self, error: BaseException) -> None:
         """Closes the archive after an `error` in opening it, and records the run as failed if its row was already
@@ -369,7 +362,7 @@ class CrawlRun:
         with self.writing():
             self.db.execute(
                 "update sites set soft_not_found = ?, soft_not_found_at = ? where id = ?",
-                [soft404_and_walls.profile_to_json(found), pages.stamp(self.started), self.site["id"]],
+                [soft_404.profile_to_json(found), pages.stamp(self.started), self.site["id"]],
             )
 
     def remember_platform(self, name: str) -> None:

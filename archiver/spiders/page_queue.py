@@ -14,8 +14,8 @@ from typing import Any
 
 from archiver.articles.article_comparison import is_other_post
 from archiver.articles.guard import HoldRule
-from archiver.discovery import soft404_and_walls
-from archiver.frontier.fetch_order_and_revisits import SIDE_LISTING_PRIORITY, VOUCHING_SOURCES
+from archiver.discovery import soft_404
+from archiver.frontier.fetch_order import SIDE_LISTING_PRIORITY, VOUCHING_SOURCES
 from archiver.items import Article, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.spiders.crawl_run import CrawlRun
 from archiver.spiders.page_request import (
@@ -24,16 +24,13 @@ from archiver.spiders.page_request import (
     PageRequest,
     page_request,
 )
-from archiver.storage import completeness as completeness
-from archiver.storage import crawl_exclusions as crawl_exclusions
-from archiver.storage import delisted_posts as listed_posts
-from archiver.storage import missing_posts
-from archiver.storage import pages_and_source_hints as page_table
-from archiver.storage.article_tables import multipage_articles
+from archiver.storage import article_parts, completeness, sources
+from archiver.storage import pages as crawl_exclusions
+from archiver.storage import pages as page_table
 from archiver.storage.held_pages import last_run_before_hold
-from archiver.storage.known_sources import count_listed_pages_online, find_known_sources, has_set_back_posts
-from archiver.storage.page_redirects import REDIRECTING, redirected_from
-from archiver.storage.run_records import check_run
+from archiver.storage.pages import REDIRECTING, redirected_from
+from archiver.storage.runs import check_run
+from archiver.storage.sources import count_listed_pages_online, find_known_sources, has_set_back_posts
 from archiver.urls import urlkey
 
 SOURCES_FIRST = 500
@@ -193,7 +190,7 @@ class PageQueue:
         """
         run, most = self._run, selection.limit + selection.more + len(self._in_progress)
         if run.order.only:
-            rows = missing_posts.due_missing_pages(run.db, run.site["id"], run.started, most)
+            rows = completeness.due_missing_pages(run.db, run.site["id"], run.started, most)
         else:
             rows = page_table.due_pages(
                 run.db, run.site["id"], run.started, most, selection.sources_only, selection.mixed
@@ -207,7 +204,7 @@ class PageQueue:
     def _hand_out(self, row: dict[str, Any]) -> PageRequest:
         run = self._run
         known_parts = (
-            multipage_articles.parts_of(run.db, row["urlkey"])
+            article_parts.parts_of(run.db, row["urlkey"])
             if (row["kind"] == PageKind.POST and row["fetched_at"])
             else ()
         )
@@ -248,7 +245,7 @@ class PageQueue:
         is_known = self._run.learning.model.soft_not_found is not None and not again
         if is_known or any(page.is_probe for page in self._in_progress.values()):
             return None
-        url = soft404_and_walls.probe_url(self._run.start_url, self._run.scope, secrets.token_hex(10))
+        url = soft_404.probe_url(self._run.start_url, self._run.scope, secrets.token_hex(10))
         page = PageRequest(page_id=0, url=url, urlkey=urlkey(url), kind=PageKind.OTHER, is_probe=True)
         self._in_progress[page.urlkey] = page
         return page
@@ -259,7 +256,7 @@ class PageQueue:
         """
         self._run.writer.flush()
         key = urlkey(url)
-        row, text = page_table.page_row(self._run.db, key), multipage_articles.text_of_part(self._run.db, key)
+        row, text = page_table.page_row(self._run.db, key), article_parts.text_of_part(self._run.db, key)
         if row is None or text is None:
             return PageRequest(page_id=row["id"] if row else 0, url=url, urlkey=key, kind=PageKind.PART, part_of=post)
         return replace(self._request(row), url=url, kind=PageKind.PART, text=text, part_of=post)
@@ -298,9 +295,9 @@ class PageQueue:
             return
         self._vanished.append(page.urlkey)
         with run.writing():
-            listed_posts.make_other_addresses_due(run.db, page.urlkey, run.started)
+            sources.make_other_addresses_due(run.db, page.urlkey, run.started)
             if len(self._vanished) == _SEVERAL_VANISHED:
-                listed_posts.make_lists_due(run.db, run.site["id"], self._vanished, run.started)
+                sources.make_lists_due(run.db, run.site["id"], self._vanished, run.started)
         self.changes += 1
 
     def claim_new_link(self, target: DiscoveredURL) -> bool:
@@ -319,7 +316,7 @@ class PageQueue:
     def stored_article(self, page: PageRequest) -> Article | None:
         """Writes pending results, then returns the stored article of a page, or None."""
         self._run.writer.flush()
-        return multipage_articles.article_at(self._run.db, page.urlkey)
+        return article_parts.article_at(self._run.db, page.urlkey)
 
     def was_read_as_other_post(self, url: str, first: Article) -> bool:
         """Returns True if this run has read the page at `url` as a post, and that post is certainly not the one whose
@@ -329,7 +326,7 @@ class PageQueue:
         known = page_table.known_page(self._run.db, urlkey(url))
         if known is None or known.fetched_at is None or known.fetched_at < self._run.started:
             return False
-        own = multipage_articles.article_at(self._run.db, known.urlkey) if known.kind is PageKind.POST else None
+        own = article_parts.article_at(self._run.db, known.urlkey) if known.kind is PageKind.POST else None
         return own is not None and is_other_post(first, own)
 
     def sources_known(self) -> tuple[set[str], set[str], set[str]]:

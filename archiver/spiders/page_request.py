@@ -14,11 +14,11 @@ from typing import Any, Literal
 from scrapy import Request
 from scrapy.http import Response
 
-from archiver.discovery.source_hints_and_trust import is_refetch_reason
+from archiver.discovery.source_hints import is_refetch_reason
 from archiver.items import Capture, PageKind, PageResult, RequisiteKind, SourceHint, UsageStatement
-from archiver.politeness.robots_and_usage_statements import TDMFile, statements_of_headers
-from archiver.storage.article_tables.multipage_articles import StoredPart
-from archiver.storage.pages_and_source_hints import hint_from_json, moment
+from archiver.politeness.robots import TDMFile, statements_of_headers
+from archiver.storage.article_parts import StoredPart
+from archiver.storage.pages import hint_from_json, moment
 from archiver.warc.warc_records import Original
 
 MOST_REDIRECTS = 10

@@ -11,30 +11,21 @@ from urllib.parse import urljoin, urlsplit
 
 from lxml.etree import _Element as Element
 
-from archiver.discovery import cdx_and_timemaps, feed_parser, page_requisites, sitemaps, wordpress_api
-from archiver.discovery import page_links_and_well_known_urls as link_reader
-from archiver.discovery.soft404_and_walls import SoftNotFoundProfile, detect_wall, fingerprint_of
-from archiver.discovery.url_classifier_and_patterns import (
-    FILE,
-    NO_PATTERN,
-    SCOPE,
-    may_be_post,
-    page_number,
-    pattern_of,
-    series_of,
-)
-from archiver.extraction.category_and_tag_links import (
+from archiver.discovery import cdx, feeds, page_links, page_requisites, sitemaps, wordpress_api
+from archiver.discovery.soft_404 import SoftNotFoundProfile, detect_wall, fingerprint_of
+from archiver.discovery.url_patterns import FILE, NO_PATTERN, SCOPE, may_be_post, page_number, pattern_of, series_of
+from archiver.extraction.categories import (
     categories_of_entries,
     category_of_listing,
     entries_of_listing,
     is_beside_list,
 )
-from archiver.extraction.page_decoding_and_mojibake import unpack_undeclared
-from archiver.extraction.page_parsing_and_javascript_check import JAVASCRIPT_REASON, Page, needs_javascript
-from archiver.extraction.page_parsing_and_javascript_check import parse_page as parse_html
+from archiver.extraction.decoding import unpack_undeclared
+from archiver.extraction.page import JAVASCRIPT_REASON, Page, needs_javascript
+from archiver.extraction.page import parse_page as parse_html
 from archiver.extraction.pagination import MAX_PARTS, part_urls
-from archiver.extraction.template.page_form_fingerprint_and_date_slot import date_slot, page_form
-from archiver.frontier.fetch_order_and_revisits import SIDE_LISTING_PRIORITY, SOURCE_KINDS
+from archiver.extraction.template.page_form import date_slot, page_form
+from archiver.frontier.fetch_order import SIDE_LISTING_PRIORITY, SOURCE_KINDS
 from archiver.items import (
     EMPTY_SITEMAP,
     FOREIGN_API,
@@ -53,14 +44,14 @@ from archiver.items import (
     PageResult,
     Requisite,
 )
-from archiver.learning.list_dates import _listed_dates
 from archiver.learning.site_model import SiteModel, read_article
-from archiver.politeness.robots_and_usage_statements import statements_of_page
+from archiver.learning.stored_pages import _listed_dates
+from archiver.politeness.robots import statements_of_page
 from archiver.politeness.throttle import BUSY
-from archiver.similar_words_and_plurals import count_noun
 from archiver.spiders.page_request import MOST_REDIRECTS, FetchedPage, PageRequest, ParsedPage
-from archiver.storage.article_tables.multipage_articles import CLAIMED_PART_RULE, part_reason
+from archiver.storage.article_parts import CLAIMED_PART_RULE, part_reason
 from archiver.urls import Scope, normalize, urlkey
+from archiver.words import count_noun
 
 # Documents that list pages: feeds, sitemaps, the WordPress API, a web archive's CDX list.
 
@@ -69,7 +60,7 @@ _MAX_RESPONSES = 50  # at most this many responses of one CDX list are read
 
 
 def parse_feed_page(fetched: FetchedPage, result: PageResult, request: PageRequest, scope: Scope) -> ParsedPage:
-    parsed = feed_parser.parse_feed(fetched.body, fetched.url)
+    parsed = feeds.parse_feed(fetched.body, fetched.url)
     targets = tuple(replace(t, found_on=request.url) for t in parsed.targets)
     foreign = _only_foreign(targets, scope)
     unread = f"; {parsed.unread_dates} dates cannot be read" if parsed.unread_dates else ""
@@ -94,7 +85,7 @@ def _only_foreign(targets: tuple[DiscoveredURL, ...], scope: Scope) -> str:
     lists no pages, or at least one page of the site.
     """
     pages = [t.url for t in targets if t.kind not in SOURCE_KINDS]
-    if not pages or any(scope.contains(url) or link_reader.is_redirector(url) for url in pages):
+    if not pages or any(scope.contains(url) or page_links.is_redirector(url) for url in pages):
         return ""
     return f", only posts of other sites (example: {pages[0]})"
 
@@ -182,12 +173,12 @@ def parse_cdx_page(
     changed.
     """
     result = replace(result, final_url=request.url, kind=PageKind.CDX, rule="cdx", same_validator=False)
-    page = cdx_and_timemaps.parse_cdx(fetched.body)
+    page = cdx.parse_cdx(fetched.body)
     if page.error:
         return ParsedPage(
             replace(result, rule="no-cdx", reason=f"the response is not a list of captures: {page.error}")
         )
-    found = cdx_and_timemaps.cdx_candidates(page.entries, scope, request.url, fetched.at.year + 1)
+    found = cdx.cdx_candidates(page.entries, scope, request.url, fetched.at.year + 1)
     seen = request.captures + len(page.entries)
     result = replace(
         result,
@@ -195,13 +186,13 @@ def parse_cdx_page(
         outcome=Outcome.NOT_ARTICLE,
         reason=f"a web archive's list of {seen} captures",
     )
-    following = cdx_and_timemaps.next_part_url(request.url, page.resume_key) if page.resume_key and page.entries else ""
+    following = cdx.next_part_url(request.url, page.resume_key) if page.resume_key and page.entries else ""
     if request.number > 1 or following:
         result = replace(result, etag="", last_modified="")
     if following and following != fetched.url and request.number < _MAX_RESPONSES:
         onward = replace(request, number=request.number + 1, captures=seen)
         return ParsedPage(replace(result, outcome=Outcome.DUE), follow=(following, onward))
-    is_cut = page.is_cut or bool(following) or len(page.entries) >= cdx_and_timemaps.requested_limit(request.url)
+    is_cut = page.is_cut or bool(following) or len(page.entries) >= cdx.requested_limit(request.url)
     return ParsedPage(replace(result, reason=result.reason + (_MORE if is_cut else "")))
 
 
@@ -271,7 +262,7 @@ def _parse_source(fetched: FetchedPage, result: PageResult, request: PageRequest
         parsed = parse_sitemap_page(fetched, result, request, site.scope)
         if parsed:
             return parsed
-    if not feed_parser.looks_like_feed(fetched.body):
+    if not feeds.looks_like_feed(fetched.body):
         return None
     return parse_feed_page(fetched, result, request, site.scope)
 
@@ -340,7 +331,7 @@ def _is_unreadable(page: Page, request: PageRequest, *, is_shell: bool) -> bool:
 
 
 def _script_page(
-    links: link_reader.PageLinks | None, result: PageResult, request: PageRequest, site: SiteModel
+    links: page_links.PageLinks | None, result: PageResult, request: PageRequest, site: SiteModel
 ) -> PageResult:
     """Returns the result for a page without content. Its declared sources and its few links are followed
     nevertheless.
@@ -358,7 +349,7 @@ def _script_page(
 
 
 def _article_page(
-    page: Page, links: link_reader.PageLinks | None, result: PageResult, request: PageRequest, site: SiteModel
+    page: Page, links: page_links.PageLinks | None, result: PageResult, request: PageRequest, site: SiteModel
 ) -> ParsedPage:
     """Completes `result` for an HTML page that is not a wall, soft 404 or redirect. Adds its kind, its article if the
     page is a post, and what its links lead to. `links` is None if the page has no HTML elements.
@@ -408,14 +399,14 @@ def _article_page(
     if (
         links
         and article.kind is PageKind.LISTING
-        and link_reader.has_hidden_pages(page.index, result.final_url, site.scope, links)
+        and page_links.has_hidden_pages(page.index, result.final_url, site.scope, links)
     ):
         final = replace(final, reason=f"{final.reason}; {HIDDEN_PAGES}")
     return ParsedPage(final, platform=article.platform)
 
 
 def _targets(
-    links: link_reader.PageLinks | None, article: Article, result: PageResult, request: PageRequest, site: SiteModel
+    links: page_links.PageLinks | None, article: Article, result: PageResult, request: PageRequest, site: SiteModel
 ) -> tuple[DiscoveredURL, ...]:
     if not links:
         return ()
@@ -440,7 +431,7 @@ def _without_requisites(
     return tuple(t for t in targets if t.trap != FILE or t.url not in needed) if needed else targets
 
 
-def _possible_posts(links: link_reader.PageLinks | None, url: str, folder: str) -> tuple[str, ...]:
+def _possible_posts(links: page_links.PageLinks | None, url: str, folder: str) -> tuple[str, ...]:
     """Returns the urlkeys of the possible posts, known or new, to which the page at `url` links; () if the page's URL
     has no pattern. `folder` is the path of the site's scope.
     """
@@ -581,7 +572,7 @@ def wall_or_soft_404(
     return None
 
 
-def listing_digest(links: link_reader.PageLinks | None, page: Page) -> str:
+def listing_digest(links: page_links.PageLinks | None, page: Page) -> str:
     """Returns a digest of the links and words of one page of a listing, by which repeated pages are recognized. Returns
     "" for a page that is not a listing or has no elements (`links` is None).
 
@@ -599,7 +590,7 @@ _FEWEST_ENTRIES = 3
 _ENTRY_KINDS = (PageKind.UNKNOWN, PageKind.POST)
 
 
-def listed_posts(links: link_reader.PageLinks, page: Page) -> ListedPosts:
+def listed_posts(links: page_links.PageLinks, page: Page) -> ListedPosts:
     """Returns the entries of one page of a listing. If hardly any link looks like the title of an entry, all links that
     may lead to posts count as entries.
     """
@@ -619,7 +610,7 @@ def listed_posts(links: link_reader.PageLinks, page: Page) -> ListedPosts:
     )
 
 
-def _listed_categories(links: link_reader.PageLinks, page: Page) -> tuple[ListedCategories, ...]:
+def _listed_categories(links: page_links.PageLinks, page: Page) -> tuple[ListedCategories, ...]:
     entries = entries_of_listing(links.titles, links.others)
     beside = categories_of_entries(page, entries)
     own = category_of_listing(page)
@@ -679,11 +670,11 @@ def _is_reportable(target: DiscoveredURL, kind: PageKind, scope: Scope) -> bool:
     return target.kind in (PageKind.FEED, PageKind.SITEMAP) or target.trap == SCOPE or scope.contains(target.url)
 
 
-def _links(page: Page, fetched: FetchedPage, request: PageRequest, scope: Scope) -> link_reader.PageLinks | None:
+def _links(page: Page, fetched: FetchedPage, request: PageRequest, scope: Scope) -> page_links.PageLinks | None:
     if page.root is None:
         return None
     header, latest_year = fetched.headers.get("link", ""), fetched.at.year + 1
-    return link_reader.parse_links(page.index, fetched.url, scope, header, latest_year, with_api=request.is_seed)
+    return page_links.parse_links(page.index, fetched.url, scope, header, latest_year, with_api=request.is_seed)
 
 
 def _is_html(fetched: FetchedPage) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from archiver.extraction.pagination import MAX_PARTS, part_urls
 from archiver.items import Article, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.spiders.page_request import PageRequest, ParsedPage
-from archiver.storage.article_tables.multipage_articles import is_further_part, part_reason, repeats_part
+from archiver.storage.article_parts import is_further_part, part_reason, repeats_part
 from archiver.urls import Scope, urlkey
 
 _MISSING = frozenset({Outcome.FAILED, Outcome.GONE})

@@ -15,7 +15,7 @@ from archiver.guarded_download_handler import HostBusy, RunEnded
 from archiver.spiders.page_request import FetchNotes, RequisiteRequest, fetched_page, notes_of, requisite_of
 from archiver.spiders.requisite_queue import failed_requisite, parse_requisite
 from archiver.spiders.run_ending import outcome_of_failure
-from archiver.storage.page_requisite_records import FetchedRequisite
+from archiver.storage.requisites import FetchedRequisite
 
 _SECONDS = 30.0
 """A whole response may take at most this many seconds. Pages get more time, since their text matters more."""

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
 from archiver.discovery.page_requisites import KEPT_STATUSES, image_size, requisites_of_stylesheet
-from archiver.discovery.safe_xml_json_and_html_parsing import decode
+from archiver.discovery.safe_parsing import decode
 from archiver.items import REDIRECTS, Capture, Outcome, Requisite, RequisiteKind
 from archiver.spiders.page_request import FetchedPage, RequisiteRequest, requisite_request
-from archiver.storage import page_requisite_records as requisites
-from archiver.storage.page_requisite_records import FetchedRequisite, Mode
-from archiver.storage.pages_and_source_hints import moment
-from archiver.storage.run_records import Counts
+from archiver.storage import requisites
+from archiver.storage.pages import moment
+from archiver.storage.requisites import FetchedRequisite, Mode
+from archiver.storage.runs import Counts
 from archiver.storage.transactions import PATIENCE, writing
 from archiver.urls import asset_address
 from archiver.warc.warc_records import Exchange, Original

@@ -23,19 +23,18 @@ from scrapy.exceptions import CloseSpider
 from scrapy.http import Response
 from twisted.python.failure import Failure
 
-from archiver.discovery.page_links_and_well_known_urls import is_redirector
-from archiver.discovery.soft404_and_walls import SoftNotFoundProfile, profile_from_json
-from archiver.discovery.url_classifier_and_patterns import FILE, SCOPE, is_asset, origin_of, with_origin
+from archiver.discovery.page_links import is_redirector
+from archiver.discovery.soft_404 import SoftNotFoundProfile, profile_from_json
+from archiver.discovery.url_patterns import FILE, SCOPE, is_asset, origin_of, with_origin
 from archiver.errors import ArchiverError, BadArgument
 from archiver.extensions.shared_crawl_state import ArchiveExtension
-from archiver.frontier.fetch_order_and_revisits import SOURCE_KINDS, VOUCHING_SOURCES
+from archiver.frontier.fetch_order import SOURCE_KINDS, VOUCHING_SOURCES
 from archiver.guarded_download_handler import RobotsUnreadable, RunEnded
 from archiver.items import REDIRECTS, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.learning.site_model import SiteModel
 from archiver.politeness.network_address_policy import Permission
-from archiver.sites.crawler_identity_and_delay import contact_of, names_contact, user_agent
+from archiver.sites.crawler_identity import contact_of, names_contact, user_agent
 from archiver.spiders.crawl_run import CrawlOrder, Only
-from archiver.spiders.outage_guard import retried_source
 from archiver.spiders.page_request import (
     FetchedPage,
     PageRequest,
@@ -47,11 +46,17 @@ from archiver.spiders.page_request import (
 )
 from archiver.spiders.parse_response import all_posts_again, parse_page, soft_not_found_of
 from archiver.spiders.part_collection import PartCollection, add_part, begin_collection
-from archiver.spiders.probing import Probing, lists_posts
-from archiver.spiders.run_ending import UNREACHABLE, cannot_crawl, outcome_of_failure, robots_unreadable, wall_sentence
-from archiver.spiders.source_guesses import SourceGuesses
+from archiver.spiders.probing import Probing, SourceGuesses, lists_posts
+from archiver.spiders.run_ending import (
+    UNREACHABLE,
+    cannot_crawl,
+    outcome_of_failure,
+    retried_source,
+    robots_unreadable,
+    wall_sentence,
+)
 from archiver.spiders.trap_detector import WALLS
-from archiver.storage.page_requisite_records import MODES, Mode
+from archiver.storage.requisites import MODES, Mode
 from archiver.urls import Scope, normalize, start_address, urlkey
 
 _ON_PAGES = frozenset({DiscoverySource.LINK, DiscoverySource.LISTING, DiscoverySource.CDX})

@@ -12,7 +12,7 @@ from random import Random
 from typing import Any, Literal, NamedTuple
 
 from archiver.articles.article_comparison import content_digest
-from archiver.discovery.url_classifier_and_patterns import (
+from archiver.discovery.url_patterns import (
     NO_PATTERN,
     URLPattern,
     capture_pattern,
@@ -24,15 +24,8 @@ from archiver.discovery.url_classifier_and_patterns import (
     pattern_of,
     series_of,
 )
-from archiver.frontier.equivalent_urls import (
-    EQUIVALENT_URL_RULE,
-    EquivalentURLs,
-    equivalent_url_reason,
-    plainer_urls,
-    variant_family,
-)
-from archiver.frontier.fetch_order_and_revisits import SIDE_LISTING_PRIORITY, SOURCE_KINDS, VOUCHING_SOURCES
-from archiver.frontier.pattern_budgets import (
+from archiver.frontier.fetch_order import SIDE_LISTING_PRIORITY, SOURCE_KINDS, VOUCHING_SOURCES
+from archiver.frontier.trap_budgets import (
     BELOW_POST,
     ENOUGH_VIEWS,
     FEW_VIEWS,
@@ -43,17 +36,22 @@ from archiver.frontier.pattern_budgets import (
     SHOWN_REASON,
     SIDE_LISTS,
     PatternBudgets,
+    SetAsidePages,
+    ShownAddresses,
+    SourceCoverage,
     is_exempt_from_budget,
     pattern_budget_reason,
 )
-from archiver.frontier.set_aside_samples import SetAsidePages
-from archiver.frontier.shown_addresses import ShownAddresses
-from archiver.frontier.source_coverage import SourceCoverage
+from archiver.frontier.url_spellings import (
+    EQUIVALENT_URL_RULE,
+    EquivalentURLs,
+    equivalent_url_reason,
+    plainer_urls,
+    variant_family,
+)
 from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
-from archiver.storage import Database
-from archiver.storage import crawl_exclusions as crawl_exclusions
-from archiver.storage.crawl_exclusions import AddressState, DiscoveryReport
-from archiver.storage.pages_and_source_hints import EPOCH, stamp
+from archiver.storage import Database, pages
+from archiver.storage.pages import EPOCH, AddressState, DiscoveryReport, stamp
 from archiver.urls import Scope, urlkey
 
 REPEATED = "repeated listing"
@@ -121,7 +119,7 @@ class TrapDetector:
         self._shown_posts = self._compared_posts = 0
         self._is_main_complete = False
         self._set_aside_by_lists: dict[int, URLPattern] = {}
-        self._budget = PatternBudgets(lambda: crawl_exclusions.known_post_count(db, site_id), self._coverage)
+        self._budget = PatternBudgets(lambda: pages.known_post_count(db, site_id), self._coverage)
         self._shown = ShownAddresses()
         self._set_aside = SetAsidePages(run_id)
         self._samples: dict[str, URLPattern] = {}
@@ -134,7 +132,7 @@ class TrapDetector:
         self._lists: dict[tuple[str, str], str] = {}
         self._addresses: dict[str, AddressState] = {}
         self._reports: dict[int, list[DiscoveryReport]] = {}
-        self._traps = Counter(crawl_exclusions.excluded_counts(db, site_id))
+        self._traps = Counter(pages.excluded_counts(db, site_id))
         self._walls = 0
 
     # Before fetching
@@ -145,12 +143,12 @@ class TrapDetector:
         due `now` are postponed to `until`. If the sample leads to an unknown post, they are fetched after all.
         """
         views: dict[URLPattern, list[tuple[int, bool]]] = {}
-        for page_id, url, due_at in crawl_exclusions.views_without_post(self._db, self._site_id):
+        for page_id, url, due_at in pages.views_without_post(self._db, self._site_id):
             views.setdefault(pattern_of(url, self._scope.path), []).append((page_id, (due_at or "~") <= stamp(now)))
         views = {one: rows for one, rows in views.items() if one.family == "query" and len(rows) >= ENOUGH_VIEWS}
         if not views:
             return
-        for url in crawl_exclusions.views_with_posts(self._db, self._site_id):
+        for url in pages.views_with_posts(self._db, self._site_id):
             views.pop(pattern_of(url, self._scope.path), None)
         self._budget.limit_patterns(views)
         for pattern, rows in views.items():
@@ -158,7 +156,7 @@ class TrapDetector:
             fetched = Random(f"{self._run_id} {pattern.key}").sample(due, min(FEW_VIEWS, len(due)))
             self._postponed[pattern] = tuple(page_id for page_id in due if page_id not in fetched)
             for page_id in self._postponed[pattern]:
-                crawl_exclusions.postpone_page(self._db, page_id, stamp(until))
+                pages.postpone_page(self._db, page_id, stamp(until))
 
     @contextmanager
     def looked_up(self, rows: Collection[dict[str, Any]]) -> Iterator[None]:
@@ -166,7 +164,7 @@ class TrapDetector:
         of them together. Inside, only the pages that `judge` excludes may be changed in the pages table.
         """
         try:
-            self._reports = crawl_exclusions.reports_of(self._db, [row["id"] for row in rows])
+            self._reports = pages.reports_of(self._db, [row["id"] for row in rows])
             self._reports = {row["id"]: self._reports.get(row["id"], []) for row in rows}
             open_rows = [row for row in rows if not self._is_exempt(row)]
             self._look_up_addresses(key for row in open_rows for key in self._addresses_for(row))
@@ -175,7 +173,7 @@ class TrapDetector:
             self._addresses, self._reports = {}, {}
 
     def _look_up_addresses(self, keys: Iterable[str]) -> None:
-        self._addresses |= crawl_exclusions.address_states(self._db, set(keys).difference(self._addresses))
+        self._addresses |= pages.address_states(self._db, set(keys).difference(self._addresses))
 
     def _addresses_for(self, row: dict[str, Any]) -> Iterator[str]:
         """Yields the urlkeys whose state `judge` may ask for to decide on a page."""
@@ -185,12 +183,12 @@ class TrapDetector:
 
     def _state(self, key: str) -> AddressState:
         known = self._addresses.get(key)
-        return crawl_exclusions.address_states(self._db, [key])[key] if known is None else known
+        return pages.address_states(self._db, [key])[key] if known is None else known
 
     def reports(self, page_id: int) -> list[DiscoveryReport]:
         """Returns the reports of discovery sources about a page."""
         known = self._reports.get(page_id)
-        return crawl_exclusions.reports_of(self._db, [page_id]).get(page_id, []) if known is None else known
+        return pages.reports_of(self._db, [page_id]).get(page_id, []) if known is None else known
 
     def judge(self, row: dict[str, Any], *, may_wait: bool = False) -> Verdict:
         """Decides whether to fetch a due page (a row of `pages.due_pages`) now, later or not at all. If `may_wait` is
@@ -209,7 +207,7 @@ class TrapDetector:
 
     def _judge(self, row: dict[str, Any], *, may_wait: bool) -> Verdict:
         kind, key = PageKind(row["kind"]), row["urlkey"]
-        if (sampled := self._samples.get(key)) or row["reason"] == crawl_exclusions.REQUESTED:
+        if (sampled := self._samples.get(key)) or row["reason"] == pages.REQUESTED:
             self._in_progress[key] = (sampled,) if sampled else self._budgeted_patterns(row)
             return _FETCH
         if may_wait and self._may_be_needless(pattern_of(row["url"], self._scope.path)):
@@ -250,7 +248,7 @@ class TrapDetector:
         own = feed_without_format(row["url"])
         if own == row["url"]:
             return _FETCH
-        for url, was_read, is_due in crawl_exclusions.feeds_before(self._db, self._site_id, row["id"]):
+        for url, was_read, is_due in pages.feeds_before(self._db, self._site_id, row["id"]):
             if feed_without_format(url) == own and (was_read or is_due):
                 reason = f"it is the feed at {url} in another format"
                 return Verdict("exclude", f"{EQUIVALENT_URL_RULE}: feed format", reason) if was_read else _WAIT
@@ -281,7 +279,7 @@ class TrapDetector:
         """Returns the reason why a page is excluded by the budget of its pattern."""
         if not self._budget.is_limited_by_sources(pattern):
             return pattern_budget_reason(pattern)
-        if crawl_exclusions.source_coverage(self._db, self._site_id).is_complete:
+        if pages.source_coverage(self._db, self._site_id).is_complete:
             return LISTED_REASON
         self._set_aside_by_lists[page_id] = pattern
         return SHOWN_REASON
@@ -306,9 +304,9 @@ class TrapDetector:
         posts = self._coverage().posts
         if posts != self._compared_posts:
             self._compared_posts = posts
-            linked = crawl_exclusions.count_posts_linked_by_posts(self._db, self._site_id)
+            linked = pages.count_posts_linked_by_posts(self._db, self._site_id)
             is_tested = max(_FEWEST_LINKED, _MOSTLY_LINKED * posts) <= linked and posts <= _MOST_COMPARED
-            keys = crawl_exclusions.post_urlkeys(self._db, self._site_id, posts) if is_tested else []
+            keys = pages.post_urlkeys(self._db, self._site_id, posts) if is_tested else []
             self._is_main_complete = bool(keys) and any(
                 pattern not in self._set_aside and all(self._shown.has(pattern, key) for key in keys)
                 for pattern in self._budget.patterns_read("paging")
@@ -336,7 +334,7 @@ class TrapDetector:
         """
         if self._due_lists is None:
             most = _MOST_SIDE_LISTS
-            urls = crawl_exclusions.due_urls(self._db, self._site_id, SIDE_LISTING_PRIORITY, most + 1)
+            urls = pages.due_urls(self._db, self._site_id, SIDE_LISTING_PRIORITY, most + 1)
             patterns = (pattern_of(url, self._scope.path) for url in urls) if len(urls) <= most else ()
             self._due_lists = Counter(pattern for pattern in patterns if pattern.family in SIDE_LISTS)
             self._compare_lists(self._due_lists)
@@ -352,7 +350,7 @@ class TrapDetector:
                 continue
             if not any(pattern in patterns for patterns in self._in_progress.values()):
                 self._compared.add(pattern)
-                keys = crawl_exclusions.post_urlkeys(self._db, self._site_id, _MOST_COMPARED + 1)
+                keys = pages.post_urlkeys(self._db, self._site_id, _MOST_COMPARED + 1)
                 if len(keys) <= _MOST_COMPARED and all(self._shown.has(pattern, key) for key in keys):
                     self._shown_posts, self._known_coverage = len(keys), None
 
@@ -361,7 +359,7 @@ class TrapDetector:
         written.
         """
         if self._known_coverage is None:
-            found = crawl_exclusions.source_coverage(self._db, self._site_id)
+            found = pages.source_coverage(self._db, self._site_id)
             self._known_coverage = replace(found, listed=max(found.listed, min(self._shown_posts, found.posts)))
         return self._known_coverage
 
@@ -383,7 +381,7 @@ class TrapDetector:
             variant.startswith("?")
             and any(
                 other != key and plainer_urls(other).get(variant) == plain
-                for other in crawl_exclusions.sibling_urlkeys(self._db, plain)
+                for other in pages.sibling_urlkeys(self._db, plain)
             )
         )
 
@@ -405,7 +403,7 @@ class TrapDetector:
         address has no other pattern, has two: the pattern of its address ("/news/9/9/s.html") and its folder.
         """
         if row["kind"] == PageKind.FEED:
-            is_part = self._coverage().is_complete and crawl_exclusions.is_part_feed(self._db, row["id"])
+            is_part = self._coverage().is_complete and pages.is_part_feed(self._db, row["id"])
             return (PART_FEEDS,) if is_part else ()
         pattern = pattern_of(row["url"], self._scope.path)
         if pattern is not NO_PATTERN:
@@ -426,7 +424,7 @@ class TrapDetector:
         """Adds the pages that the run before this one set aside to this run's samples, if that run ended before it took
         its own.
         """
-        for row in crawl_exclusions.set_aside_pages(self._db, self._site_id, PATTERN_BUDGET_RULE, _MOST_RESUMED):
+        for row in pages.set_aside_pages(self._db, self._site_id, PATTERN_BUDGET_RULE, _MOST_RESUMED):
             for pattern in self._budgeted_patterns(row)[:1]:
                 self._set_aside.add(pattern, row["id"])
 
@@ -440,11 +438,9 @@ class TrapDetector:
         reopened = self._reopen_unlisted()
         chosen = self._set_aside.take_samples(SAMPLE_ROUNDS, self._is_limited)
         if chosen:
-            crawl_exclusions.include_pages(self._db, chosen, EPOCH)
+            pages.include_pages(self._db, chosen, EPOCH)
             self.included += len(chosen)
-            self._samples.update(
-                (key, chosen[page_id]) for page_id, key in crawl_exclusions.urlkeys_of_pages(self._db, chosen)
-            )
+            self._samples.update((key, chosen[page_id]) for page_id, key in pages.urlkeys_of_pages(self._db, chosen))
         return bool(chosen) or reopened
 
     def _reopen_unlisted(self) -> bool:
@@ -452,7 +448,7 @@ class TrapDetector:
         (assumed in this run or an earlier one), or that other lists show them all (in this run). Returns True if any
         pages are due again.
         """
-        rows = crawl_exclusions.pages_set_aside_because(self._db, self._site_id, LISTED_REASON)
+        rows = pages.pages_set_aside_because(self._db, self._site_id, LISTED_REASON)
         found = {
             row["id"]: patterns
             for row in rows
@@ -462,7 +458,7 @@ class TrapDetector:
             if not self._is_limited(pattern):
                 found[page_id] = (pattern,)
         self._set_aside_by_lists = {one: at for one, at in self._set_aside_by_lists.items() if one not in found}
-        crawl_exclusions.include_pages(self._db, found, EPOCH)
+        pages.include_pages(self._db, found, EPOCH)
         self.included += len(found)
         for pattern in {pattern for patterns in found.values() for pattern in patterns}:
             if pattern in self._set_aside:
@@ -477,9 +473,9 @@ class TrapDetector:
 
     def _reopen(self, pattern: URLPattern) -> None:
         """Makes the set-aside pages of a pattern due, and gives the pattern a new budget."""
-        rows = crawl_exclusions.set_aside_pages(self._db, self._site_id, _rule_of(pattern))
+        rows = pages.set_aside_pages(self._db, self._site_id, _rule_of(pattern))
         due = [row["id"] for row in rows if pattern in self._budgeted_patterns(row)]
-        crawl_exclusions.include_pages(self._db, due, EPOCH)
+        pages.include_pages(self._db, due, EPOCH)
         self.included += len(due)
         self._set_aside.reopen(pattern)
         self._budget.reopen(pattern)
@@ -499,7 +495,7 @@ class TrapDetector:
             rule = f"{EQUIVALENT_URL_RULE}: {variant_family(variant)}" if variant else ""
         if not rule:
             return True
-        if self._traps[rule] >= _MAX_PER_RULE and not crawl_exclusions.is_known(self._db, urlkey(target.url)):
+        if self._traps[rule] >= _MAX_PER_RULE and not pages.is_known(self._db, urlkey(target.url)):
             self.unrecorded[rule] += 1
             return False
         self._traps[rule] += 1
@@ -592,10 +588,10 @@ class TrapDetector:
             self._include_entries(result)
             self._note_first_page(result)
         if result.outcome is Outcome.DUPLICATE and article_id is not None:
-            self._equivalents.record_same_post(key, crawl_exclusions.urlkeys_of_article(self._db, article_id))
+            self._equivalents.record_same_post(key, pages.urlkeys_of_article(self._db, article_id))
         elif result.outcome is Outcome.ARCHIVED and article_id is not None:
             plainer = plainer_urls(key)
-            found = crawl_exclusions.article_ids_at(self._db, plainer.values())
+            found = pages.article_ids_at(self._db, plainer.values())
             others = {variant for variant, plain in plainer.items() if found.get(plain, article_id) != article_id}
             self._equivalents.record_own_post(key, others)
 
@@ -623,7 +619,7 @@ class TrapDetector:
         pattern = pattern_of(result.url, self._scope.path)
         if pattern in self._postponed and (is_post or any(self._is_news(target, pattern) for target in new)):
             for page_id in self._postponed.pop(pattern):
-                crawl_exclusions.postpone_page(self._db, page_id, EPOCH)
+                pages.postpone_page(self._db, page_id, EPOCH)
             self._budget.reopen(pattern)
 
     @staticmethod
@@ -635,7 +631,7 @@ class TrapDetector:
         """Counts the new post at the urlkey `key` in favour of the folders of the plain pages that link to it, if
         nothing but these links reported it.
         """
-        for url in crawl_exclusions.only_pages_that_link_to(self._db, key):
+        for url in pages.only_pages_that_link_to(self._db, key):
             folder = folder_pattern(url, self._scope.path)
             if pattern_of(url, self._scope.path) is not NO_PATTERN:
                 continue
@@ -661,8 +657,8 @@ class TrapDetector:
         """
         entries = [urlkey(t.url) for t in result.targets if t.source is DiscoverySource.LISTING and not t.trap]
         rules = [f"{PATTERN_BUDGET_RULE}: {family}" for family in _PLAIN]
-        for page_id in crawl_exclusions.pages_set_aside_at(self._db, entries, rules):
-            crawl_exclusions.include_pages(self._db, [page_id], EPOCH)
+        for page_id in pages.pages_set_aside_at(self._db, entries, rules):
+            pages.include_pages(self._db, [page_id], EPOCH)
             self.included += 1
 
     def _note_first_page(self, result: PageResult) -> None:

@@ -11,9 +11,8 @@ from typing import Any
 from slugify import slugify
 
 from archiver.errors import ArchiveMoved
-from archiver.storage import Database
-from archiver.storage import pages_and_source_hints as pages
-from archiver.storage.page_requisite_records import refetch_lost_requisite
+from archiver.storage import Database, pages
+from archiver.storage.requisites import refetch_lost_requisite
 from archiver.storage.transactions import writing
 from archiver.warc.warc_file_maintenance import RepairedFile, find_unfinished_files, repair_warc
 

@@ -7,19 +7,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from archiver.frontier.blackout_hours import BlackoutHours, parse_blackout
 from archiver.frontier.cadence import (
     DEFAULT_CADENCE,
     REMEMBERED_RUNS,
     Adaptive,
+    BlackoutHours,
     Cadence,
     PastRun,
     RecrawlTime,
     next_crawl,
+    parse_blackout,
     parse_cadence,
 )
 from archiver.storage import Database
-from archiver.storage.column_values_and_completions import stored_object, stored_time
+from archiver.storage.columns import stored_object, stored_time
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from archiver.discovery.source_hints_and_trust import MIN_CLAIMS, are_claims_believed, dates_claim, is_build_day
+from archiver.discovery.source_hints import MIN_CLAIMS, are_claims_believed, dates_claim, is_build_day
 from archiver.frontier.edit_estimates import (
     REMEMBERED_SAMPLES,
     SAMPLE_REASON,
@@ -22,11 +22,11 @@ from archiver.frontier.edit_estimates import (
     Sampled,
     choose_sample,
 )
-from archiver.frontier.fetch_order_and_revisits import DAY_ENDS, VOUCHING_SOURCES, next_day_end
+from archiver.frontier.fetch_order import DAY_ENDS, VOUCHING_SOURCES, next_day_end
 from archiver.items import DiscoverySource
 from archiver.storage import Database
-from archiver.storage.pages_and_source_hints import make_pages_due, moment, stamp
-from archiver.storage.run_statistics import MeasuredRun
+from archiver.storage.pages import make_pages_due, moment, stamp
+from archiver.storage.runs import MeasuredRun
 
 _REPORTED = (
     "p.lastmod is not null and exists (select 1 from page_discoveries d where d.page_id = p.id and d.source = ?)"

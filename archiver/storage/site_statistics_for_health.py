@@ -13,17 +13,17 @@ from datetime import datetime, timedelta
 from statistics import median
 
 from archiver.articles.guard import GONE_RULES, HoldRule
-from archiver.discovery.url_classifier_and_patterns import SCOPE
+from archiver.discovery.url_patterns import SCOPE
 from archiver.extraction.page_classifier import is_declared
 from archiver.fields import OWN_TEXTS
 from archiver.items import HIDDEN_PAGES, NEEDS_JAVASCRIPT, UNDATED
 from archiver.storage import Database
-from archiver.storage.column_values_and_completions import stored_time
-from archiver.storage.delisted_posts import unlisted_posts
+from archiver.storage.columns import stored_time
 from archiver.storage.held_pages import HeldPage, held_pages
-from archiver.storage.page_form_evidence_and_post_verdicts import untaken_pages
-from archiver.storage.page_object_uses import PageObjectUse, page_object_uses
-from archiver.storage.pages_and_source_hints import stamp
+from archiver.storage.page_forms import untaken_pages
+from archiver.storage.pages import stamp
+from archiver.storage.sites import PageObjectUse, page_object_uses
+from archiver.storage.sources import unlisted_posts
 
 SAMPLE = 500
 """At most this many of a site's newest articles are compared, because more would only take longer."""

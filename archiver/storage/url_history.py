@@ -7,18 +7,18 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from archiver.discovery.url_classifier_and_patterns import matching_trap_rule, trap_reason
+from archiver.discovery.url_patterns import matching_trap_rule, trap_reason
 from archiver.errors import ArticleRemoved, URLNotFound
-from archiver.frontier.fetch_order_and_revisits import next_day_end
+from archiver.frontier.fetch_order import next_day_end
 from archiver.items import Outcome, PageKind
-from archiver.similar_words_and_plurals import count_noun
 from archiver.storage import Database
-from archiver.storage.article_tables.article_storing_and_withdrawal import withdrawal_of
-from archiver.storage.article_tables.captures_redirects_and_import_records import usage_statements_of
-from archiver.storage.page_requisite_records import requisite_at
-from archiver.storage.pages_and_source_hints import LATEST_HINT, due_time_of_source, moment
+from archiver.storage.articles import withdrawal_of
+from archiver.storage.captures import usage_statements_of
+from archiver.storage.pages import LATEST_HINT, due_time_of_source, moment
+from archiver.storage.requisites import requisite_at
 from archiver.storage.tombstones import tombstone_at
 from archiver.urls import Scope, normalize, start_address, urlkey
+from archiver.words import count_noun
 
 
 def url_history(db: Database, address: str) -> dict[str, Any]:

@@ -11,11 +11,10 @@ from datetime import UTC, datetime, timedelta
 
 from archiver.lazy_regex import lazy_regex
 from archiver.urls import normalize
-from archiver.warc.content_codings_and_digests import Digests, matches_digest, parse_digest
-from archiver.warc.decompressing_stream import StreamPosition
-from archiver.warc.foreign_warc_arc_wacz_reader import ForeignRecord, ForeignRecords, parse_arc_date
+from archiver.warc.foreign_reader import ForeignRecord, ForeignRecords, StreamPosition, parse_arc_date
 from archiver.warc.http_response_parser import HTTPResponse, Odd, parse_header_fields, parse_http_response
 from archiver.warc.import_problems import KEPT, Problem, ProblemKind
+from archiver.warc.payload import Digests, matches_digest, parse_digest
 from archiver.warc.warc_records import MAX_BODY, Exchange, Headers
 
 _DATE = lazy_regex(r"(\d{4})-?(\d\d)-?(\d\d)[T ]?(\d\d):?(\d\d):?(\d\d)(?:[.,](\d{1,9}))?\s*(Z|[+-]\d\d:?\d\d)?")

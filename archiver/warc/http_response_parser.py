@@ -10,8 +10,8 @@ import re
 from dataclasses import dataclass
 
 from archiver.lazy_regex import lazy_regex
-from archiver.warc.content_codings_and_digests import HEADER_END, Decoding, decode_content, matches_digest
 from archiver.warc.import_problems import ProblemKind
+from archiver.warc.payload import HEADER_END, Decoding, decode_content, matches_digest
 from archiver.warc.warc_records import MAX_BODY, Headers
 
 _STATUS = lazy_regex(rb"\s*(HTTP/\d(?:\.\d)?)[ \t]+(\d{3})(?:[ \t]+([^\r\n]*))?\r?\n?", re.IGNORECASE)

@@ -17,15 +17,6 @@ from typing import Any, BinaryIO
 
 from archiver.items import Capture
 from archiver.lazy_regex import lazy_regex
-from archiver.warc.warc_and_cdxj_writer import (
-    NAME,
-    index_of,
-    length_before,
-    make_cdxj_line,
-    open_index_of,
-    seal,
-    sync_folder,
-)
 from archiver.warc.warc_records import (
     HEADER_END,
     GzipRecord,
@@ -36,6 +27,7 @@ from archiver.warc.warc_records import (
     read_record_at,
     serialize_record,
 )
+from archiver.warc.warc_writer import NAME, index_of, length_before, make_cdxj_line, open_index_of, seal, sync_folder
 
 # Repairs WARC files whose crawl died: cuts off an incomplete last record, and writes the index.
 

@@ -26,7 +26,7 @@ from isal import igzip
 from archiver.errors import UnreadableInput
 from archiver.items import Capture
 from archiver.lazy_regex import lazy_regex
-from archiver.warc.content_codings_and_digests import decode_content
+from archiver.warc.payload import decode_content
 
 # The compression level. Compared to zlib's level 6, this takes a fifth of the time and 8 % more bytes (300
 # blog pages).

@@ -1,17 +1,17 @@
 """The web interface of `archiver serve`, built on Datasette.
 
-    web_server_and_datasette_app.py
+    web_server.py
                           builds and runs the application; Datasette's hooks: routes, menu links, response headers
                           and errors; refuses unsafe requests
-    web_routes_responses_and_static_files.py
+    web_routes.py
                           the table of pages; turns a request into a response
-    web_requests_responses_and_query_urls.py
+    web_requests.py
                           requests, responses, and searches as URL arguments
     *_pages.py, *_page*.py
-                          the pages; search_charts_and_map.py has their charts and maps, geo_grid.py counts the places
-                          of a map, search_facets_filters_and_advice.py has their filters and what is said about a
+                          the pages; search_charts.py has their charts and maps, geo_grid.py counts the places
+                          of a map, search_filters.py has their filters and what is said about a
                           search that finds nothing
-    memento_addresses_and_safe_replay.py
+    safe_replay.py
                           captured pages made safe, and Memento addresses
     templates/, static/   one template per page, all based on layout.html; style sheets and scripts
 

@@ -26,8 +26,8 @@ from archiver.errors import (
     NotCaptured,
     SiteNotFound,
 )
-from archiver.extraction.field_value_explanations import FieldExplanation, explain, explanations_as_data
-from archiver.extraction.text_language import ROWS
+from archiver.extraction.explanations import FieldExplanation, explain, explanations_as_data
+from archiver.extraction.language import ROWS
 from archiver.fields import FIELDS, LINKS
 from archiver.items import Evidence, Mark
 from archiver.markup.html_writer import to_html
@@ -41,7 +41,7 @@ from archiver.search.citations import (
     reference_html,
     schema_org,
 )
-from archiver.search.query_with_filters_and_sort import Query
+from archiver.search.query import Query
 from archiver.search.revision_diff_as_data_or_html import (
     DiffRow,
     diff_as_data,
@@ -52,19 +52,19 @@ from archiver.search.revision_diff_as_data_or_html import (
     previous_revision,
     text_direction,
 )
-from archiver.search.search_hits_facets_and_similar_articles import Hit, matching_ids, plan_query, run
-from archiver.search.snippets_and_highlighting import Row, find_occurrences, highlight_line, highlight_terms
+from archiver.search.search_hits import Hit, matching_ids, plan_query, run
+from archiver.search.snippets import Row, find_occurrences, highlight_line, highlight_terms
 from archiver.search.word_splitting import split_into_words
-from archiver.storage.article_tables import article_record_reader as records
-from archiver.storage.article_tables.article_record_reader import cluster_of
-from archiver.storage.article_tables.captures_redirects_and_import_records import captured_urls
-from archiver.storage.page_requisite_records import captured_lead_image
-from archiver.web.capture_and_memento_pages import make_payload_response, read_capture
+from archiver.storage import article_records
+from archiver.storage.article_records import cluster_of
+from archiver.storage.captures import captured_urls
+from archiver.storage.requisites import captured_lead_image
+from archiver.web.capture_pages import make_payload_response, read_capture
 from archiver.web.geo_grid import bounding_view
-from archiver.web.memento_addresses_and_safe_replay import build_memento_url, format_timestamp
-from archiver.web.search_charts_and_map import MapDot, map_canvas, map_position
-from archiver.web.site_names_and_icons import identify_sites, name_sites
-from archiver.web.web_requests_responses_and_query_urls import (
+from archiver.web.safe_replay import build_memento_url, format_timestamp
+from archiver.web.search_charts import MapDot, map_canvas, map_position
+from archiver.web.site_names import identify_sites, name_sites
+from archiver.web.web_requests import (
     MANY,
     ArchiveRequest,
     CannotAnswer,
@@ -104,9 +104,9 @@ def article_page(request: ArchiveRequest) -> PageResponse:
     """Returns the page of an article or of one of its revisions, with a map, copies and similar articles."""
     number, revision = find_requested_article(request), parse_revision(request, "revision")
     db = request.db
-    now = records.record(db, number)
-    shown = now if revision is None else records.revision_record(db, number, revision)
-    revisions = records.revisions(db, number)
+    now = article_records.record(db, number)
+    shown = now if revision is None else article_records.revision_record(db, number, revision)
+    revisions = article_records.revisions(db, number)
     image = captured_lead_image(db, number)
     like, why_none = _find_similar(request, number)
     trail = _find_trail(request, number)
@@ -136,7 +136,7 @@ def article_page(request: ArchiveRequest) -> PageResponse:
             "before": previous_revision(revisions, shown["revision"]) if len(revisions) > 1 else None,
             "facts": _list_fields(shown),
             "filters": _FILTERS,
-            "sources": _find_sources(shown, records.evidence(db, number, revision)),
+            "sources": _find_sources(shown, article_records.evidence(db, number, revision)),
             "image": image if text.find("<img") < 0 else None,
             **_find_capture(request, shown),
             **_build_places(request, shown),
@@ -255,7 +255,7 @@ def _reading_minutes(body: str) -> int:
 _CUT_OFF = re.compile(r"[\s.…\[\]()]+$")
 
 
-def _has_own_summary(record: records.Record) -> bool:
+def _has_own_summary(record: article_records.Record) -> bool:
     """Returns True if an article has a summary that is more than a passage of its text."""
     summary = _CUT_OFF.sub("", " ".join((record["description"] or "").split()))
     return bool(summary) and summary not in " ".join((record["body"] or "").split())
@@ -282,7 +282,7 @@ def _isolate(html: str, cited: CitedArticle) -> str:
     return html
 
 
-def _find_capture(request: ArchiveRequest, record: records.Record) -> dict[str, Any]:
+def _find_capture(request: ArchiveRequest, record: article_records.Record) -> dict[str, Any]:
     """Returns, for the template, the capture from which an article was read: the URL that shows it (`view`), its row
     (`captured`), and what is wrong with it ("" if the stored record matches its checksum).
     """
@@ -314,7 +314,7 @@ def _find_capture(request: ArchiveRequest, record: records.Record) -> dict[str, 
     }
 
 
-def _text_of(request: ArchiveRequest, record: records.Record, rows: Sequence[Row]) -> tuple[Markup, int]:
+def _text_of(request: ArchiveRequest, record: article_records.Record, rows: Sequence[Row]) -> tuple[Markup, int]:
     """Returns the text of a record as HTML, in which the search terms (`rows`) are marked, and the number of marks. The
     mark at the beginning of the passage with the most different terms has the ID "match". Images are loaded from their
     captures; an image without a capture becomes a link.
@@ -519,7 +519,7 @@ def revisions_page(request: ArchiveRequest) -> PageResponse:
     them.
     """
     number = find_requested_article(request)
-    record, revisions = records.record(request.db, number), records.revisions(request.db, number)
+    record, revisions = article_records.record(request.db, number), article_records.revisions(request.db, number)
     title_of = {one["revision"]: one["title"] for one in revisions}
     first = parse_offset(request)
     shown = revisions[::-1][first : first + MANY]
@@ -564,9 +564,9 @@ def diff_page(request: ArchiveRequest) -> PageResponse:
     show = request.one("show")
     if show not in VIEWS:
         raise CannotAnswer(f"show={show}", f"the views are {', '.join(filter(None, VIEWS))}")
-    now, revisions = records.record(db, number), records.revisions(db, number)
-    after = records.revision_record(db, number, parse_revision(request, "to") or now["revision"])
-    before = records.revision_record(
+    now, revisions = article_records.record(db, number), article_records.revisions(db, number)
+    after = article_records.revision_record(db, number, parse_revision(request, "to") or now["revision"])
+    before = article_records.revision_record(
         db, number, parse_revision(request, "from") or previous_revision(revisions, after["revision"])
     )
     texts = edited_texts(before, after)
@@ -629,13 +629,13 @@ def _both_sides(row: DiffRow) -> dict[str, Markup]:
 
 
 def _neighbouring_diffs(
-    request: ArchiveRequest, number: int, revisions: Sequence[records.Record], before: int, after: int
+    request: ArchiveRequest, number: int, revisions: Sequence[article_records.Record], before: int, after: int
 ) -> dict[str, str]:
     """Returns the URLs of the neighbouring comparisons: of the version `before` with its predecessor (`earlier`), and
     of the version `after` with its successor (`later`); "" if there is none.
     """
 
-    def link(of: records.Record | None) -> str:
+    def link(of: article_records.Record | None) -> str:
         args = [("from", of["previous"]), ("to", of["revision"]), ("show", request.one("show"))] if of else []
         return request.link(f"/article/{number}/diff", args) if args else ""
 
@@ -654,9 +654,13 @@ def evidence_page(request: ArchiveRequest) -> PageResponse:
     """
     number, revision = find_requested_article(request), parse_revision(request, "revision")
     db = request.db
-    record = records.record(db, number) if revision is None else records.revision_record(db, number, revision)
-    why = explain(record, records.evidence(db, number, revision))
-    readers = records.readers(db, number, revision)
+    record = (
+        article_records.record(db, number)
+        if revision is None
+        else article_records.revision_record(db, number, revision)
+    )
+    why = explain(record, article_records.evidence(db, number, revision))
+    readers = article_records.readers(db, number, revision)
     data = {
         **record,
         "image_capture": captured_lead_image(db, number),
@@ -668,7 +672,7 @@ def evidence_page(request: ArchiveRequest) -> PageResponse:
         {
             "article": record,
             "now": record,
-            "revisions": records.revisions(db, number),
+            "revisions": article_records.revisions(db, number),
             "tab": "evidence",
             "fields": [(one, list(zip(one.candidates, one.won, strict=True))) for one in with_value],
             "empty": [one.field for one in why if one not in with_value],
@@ -702,9 +706,9 @@ def cite_page(request: ArchiveRequest) -> RawResponse:
     if style not in STYLES:
         raise CannotAnswer(f"cite as {style}", f"the styles are {', '.join(STYLES)}")
     record = (
-        records.record(request.db, number)
+        article_records.record(request.db, number)
         if revision is None
-        else records.revision_record(request.db, number, revision)
+        else article_records.revision_record(request.db, number, revision)
     )
     ending, kind = _FILES.get(style, _TEXT)
     return RawResponse(

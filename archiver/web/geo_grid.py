@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import floor, hypot, sqrt
 
-from archiver.search.points_boxes_and_circles import Box
-from archiver.search.query_tree_and_predicates import Key
-from archiver.search.query_with_filters_and_sort import Query
-from archiver.search.search_hits_facets_and_similar_articles import plan_query
-from archiver.search.sorting_recency_and_duplicate_folding import Sort, sorted_matches
+from archiver.search.geo_areas import Box
+from archiver.search.query import Query
+from archiver.search.query_tree import Key
+from archiver.search.search_hits import plan_query
+from archiver.search.sorting import Sort, sorted_matches
 from archiver.storage import Database
 
 MAX_NAMES = 3

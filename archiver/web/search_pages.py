@@ -11,9 +11,9 @@ from typing import Any
 
 from archiver.errors import BadQuery
 from archiver.fields import OPTIONS
-from archiver.search.query_compiler_and_stemming import has_ranking_terms
-from archiver.search.query_with_filters_and_sort import Query, query_as_options
-from archiver.search.saved_searches_with_feed_and_mail import (
+from archiver.search.query import Query, query_as_options
+from archiver.search.query_compiler import has_ranking_terms
+from archiver.search.saved_searches import (
     WHY,
     atom_feed,
     find_saved_search,
@@ -21,23 +21,16 @@ from archiver.search.saved_searches_with_feed_and_mail import (
     peek_saved_search,
     saved_search_states,
 )
-from archiver.search.search_hits_facets_and_similar_articles import (
-    Hit,
-    count_facets,
-    hit_as_dict,
-    plan_query,
-    run,
-    sort_order,
-)
-from archiver.search.snippets_and_highlighting import highlight_line, highlight_terms
-from archiver.search.sorting_recency_and_duplicate_folding import FOLDS, Sort
-from archiver.storage.column_values_and_completions import VERSIONS
-from archiver.storage.page_requisite_records import captured_lead_image
-from archiver.web.archive_connections_and_cache import get_cached, strip_paging
-from archiver.web.collection_export_and_feed_pages import EXPORT_FORMATS
-from archiver.web.memento_addresses_and_safe_replay import build_memento_url, format_timestamp
-from archiver.web.search_charts_and_map import build_bars, build_map
-from archiver.web.search_facets_filters_and_advice import (
+from archiver.search.search_hits import Hit, count_facets, hit_as_dict, plan_query, run, sort_order
+from archiver.search.snippets import highlight_line, highlight_terms
+from archiver.search.sorting import FOLDS, Sort
+from archiver.storage.columns import VERSIONS
+from archiver.storage.requisites import captured_lead_image
+from archiver.web.archive_connections import get_cached, strip_paging
+from archiver.web.collection_pages import EXPORT_FORMATS
+from archiver.web.safe_replay import build_memento_url, format_timestamp
+from archiver.web.search_charts import build_bars, build_map
+from archiver.web.search_filters import (
     MAX_VALUES,
     VALUES,
     Facet,
@@ -49,8 +42,8 @@ from archiver.web.search_facets_filters_and_advice import (
     show_titles,
     sites_in,
 )
-from archiver.web.site_names_and_icons import identify_sites
-from archiver.web.web_requests_responses_and_query_urls import (
+from archiver.web.site_names import identify_sites
+from archiver.web.web_requests import (
     MAX_HITS,
     PAGE_SIZE,
     ArchiveRequest,

@@ -18,7 +18,7 @@ from slugify import slugify
 from archiver.items import format_degrees, format_published
 from archiver.search.citations import format_coins
 from archiver.search.revision_diff_as_data_or_html import text_direction
-from archiver.web.web_requests_responses_and_query_urls import PageResponse, WebRequest, without_commands
+from archiver.web.web_requests import PageResponse, WebRequest, without_commands
 
 # Templates.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.articles.near_duplicates_and_cluster_source import UnionFind
+from archiver.articles.near_duplicates import UnionFind
 
 LINKS = st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=15)
 

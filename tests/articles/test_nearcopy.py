@@ -10,7 +10,7 @@ from generated_copies import EDITS, LANGUAGES, Edit, languages, paragraphs
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.articles.near_duplicates_and_cluster_source import (
+from archiver.articles.near_duplicates import (
     ALGORITHM,
     HAN,
     SKETCH_VERSION,

@@ -8,7 +8,7 @@ from itertools import permutations
 
 import pytest
 
-from archiver.articles.near_duplicates_and_cluster_source import ClusterMember, find_source
+from archiver.articles.near_duplicates import ClusterMember, find_source
 
 SEEN = datetime(2024, 6, 1, tzinfo=UTC)
 DAY = datetime(2024, 5, 3, tzinfo=UTC)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.articles.post_verdicts_by_page_form import (
+from archiver.articles.post_verdicts import (
     MIN_PAGES,
     OTHER_FORM_RULE,
     FormEvidence,
@@ -21,7 +21,7 @@ from archiver.articles.post_verdicts_by_page_form import (
     patterns_of_posts,
     similarity,
 )
-from archiver.extraction.template.page_form_fingerprint_and_date_slot import HEAD_SLOT
+from archiver.extraction.template.page_form import HEAD_SLOT
 from archiver.items import LISTED_DATE, Article, Evidence, PageForm, PageKind
 
 SHELL = frozenset(range(1, 21))

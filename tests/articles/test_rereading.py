@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.articles.revision_order_reverts_and_kept_values import (
+from archiver.articles.revision_order import (
     differing_fields,
     edits_after_reextraction,
     kept_fields,

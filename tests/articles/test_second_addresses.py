@@ -8,7 +8,7 @@ from datetime import date
 import pytest
 
 from archiver.articles.article_comparison import repeats_text
-from archiver.articles.near_duplicates_and_cluster_source import SitePost, find_second_addresses
+from archiver.articles.near_duplicates import SitePost, find_second_addresses
 from archiver.urls import names_second_form, urlkey
 
 

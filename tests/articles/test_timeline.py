@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.articles.revision_order_reverts_and_kept_values import Placement, RevisionRun, Sighting, insert_into_runs
+from archiver.articles.revision_order import Placement, RevisionRun, Sighting, insert_into_runs
 from archiver.items import Article
 
 START = datetime(2009, 1, 1, tzinfo=UTC)

@@ -10,7 +10,7 @@ from pathlib import Path
 import measure_selectors
 import pytest
 
-from archiver.platforms.page_index_and_selector_compiler import Index
+from archiver.platforms.selector_index import Index
 
 PLAIN = b"<html><head><title>A</title></head><body class=wp-singular><h1 class=entry-title>A</h1><p>x</p></body></html>"
 SCRIPT = Path(measure_selectors.__file__).with_name("selectors")

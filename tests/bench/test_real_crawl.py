@@ -20,7 +20,7 @@ SAMPLED = Path(__file__).parents[2] / "bench" / "sampled.py"
         (
             [
                 "re/__init__.py compile",
-                "archiver/extraction/title_candidates_and_site_names.py <module>",
+                "archiver/extraction/titles.py <module>",
                 "<frozen importlib._bootstrap> _load",
             ],
             "imports",

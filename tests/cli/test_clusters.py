@@ -12,8 +12,8 @@ from sqlite_utils import Database
 
 from archiver.cli.main import cli
 from archiver.items import Article
-from archiver.storage.archive_opening import open_archive
-from archiver.storage.article_tables.article_storing_and_withdrawal import Observation, store_article
+from archiver.storage.articles import Observation, store_article
+from archiver.storage.database import open_archive
 from tests.runner import Runner, fault
 
 AT = datetime(2024, 5, 1, 9, tzinfo=UTC)

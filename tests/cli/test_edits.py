@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from archiver.cli.commands.diff import print_edits
-from archiver.cli.commands.extract_page_and_run_cases import print_explanations
-from archiver.extraction.field_value_explanations import FieldExplanation
+from archiver.cli.commands.extract import print_explanations
+from archiver.extraction.explanations import FieldExplanation
 from archiver.items import UNCONFIRMED, Evidence
 from archiver.search.revision_diff_as_data_or_html import diff_page_html, text_direction
 from tests.cli.conftest import Run

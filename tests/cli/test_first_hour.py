@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 
 from archiver.cli.main import cli
-from archiver.search.index_refresh_searcher_and_check import refresh_archive
+from archiver.search.search_index import refresh_archive
 from tests.archive_fixture import make_archive
 from tests.processes import run, without_proxies
 from tests.runner import Runner, fault

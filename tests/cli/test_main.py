@@ -19,10 +19,10 @@ import pytest
 from click.testing import CliRunner
 
 import archiver
-from archiver.cli.crawl_advice_health_and_notification_output import suggest_commands
+from archiver.cli.crawl_output import suggest_commands
 from archiver.cli.main import COMMANDS, cli
 from archiver.errors import ArchiverError, ContactMissing
-from archiver.storage.run_records import Counts
+from archiver.storage.runs import Counts
 from tests.runner import Runner, fault, in_process
 from tests.spiders.site_server import home, serving
 

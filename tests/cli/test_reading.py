@@ -17,12 +17,12 @@ from typing import Any
 import click
 import pytest
 
-from archiver.datasets.export_formats_and_parquet_tables import FORMATS
+from archiver.datasets.export_formats import FORMATS
 from archiver.errors import ExtraMissing
 from archiver.fields import FIELDS
 from archiver.items import Evidence
-from archiver.storage.archive_opening import open_archive
-from archiver.storage.article_tables.field_candidate_evidence import pack_evidence
+from archiver.storage.database import open_archive
+from archiver.storage.field_evidence import pack_evidence
 from tests.cli.conftest import Run
 from tests.runner import failure, fault
 

@@ -10,9 +10,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from archiver.cli.main import cli
-from archiver.extraction.template.site_rules_and_constants import Rule, SiteRules, from_toml
-from archiver.storage.archive_opening import open_archive
-from archiver.storage.site_rule_versions import store_learned_rules
+from archiver.extraction.template.site_rules import Rule, SiteRules, from_toml
+from archiver.storage.database import open_archive
+from archiver.storage.sites import store_learned_rules
 
 SITE = "harbour.example"
 HAND = '[title]\nselect = ["h1.mine"]\n'

@@ -21,15 +21,15 @@ from click.testing import CliRunner
 from archiver.cli.commands.schedule import _print_result
 from archiver.cli.main import cli
 from archiver.errors import ArchiverError, ContactMissing
-from archiver.scheduling import scheduler_loop_and_processes as daemon
-from archiver.scheduling.crawl_plans_results_and_notices import CommonOptions, CrawlOutcome, CrawlResult
-from archiver.scheduling.scheduler_loop_and_processes import CrawlProcessHandle, SiteCrawl, begin_crawl
-from archiver.sites.archiver_toml import Config, effective_settings
-from archiver.storage.archive_opening import open_archive
-from archiver.storage.backup_and_check_records import Damage, record_checked_units
+from archiver.scheduling import scheduler_loop
+from archiver.scheduling.crawl_plans import CommonOptions, CrawlOutcome, CrawlResult
+from archiver.scheduling.scheduler_loop import CrawlProcessHandle, SiteCrawl, begin_crawl
+from archiver.sites.config import Config, effective_settings
+from archiver.storage.check_records import Damage, record_checked_units
 from archiver.storage.crawl_schedule import DueSites, scheduled_sites
+from archiver.storage.database import open_archive
 from archiver.storage.locks import last_heartbeat, lock_host, lock_schedule, scheduler_process
-from archiver.storage.run_records import Counts
+from archiver.storage.runs import Counts
 from tests.damage import damage_table, warc_files
 from tests.processes import Running, run, without_proxies
 from tests.proved_archive import make
@@ -113,7 +113,7 @@ def test_only_one_daemon_runs_and_it_recovers_from_a_kill(tmp_path: Path) -> Non
         assert "Another" in beside.stderr
         first.send(signal.SIGKILL)
         first.end()
-        # Its crawl stops too, and leaves the site to the next daemon.
+        # Its crawl stops too, and leaves the site to the next scheduler_loop.
         until(lambda: rows(archive, "select outcome from runs where outcome = 'interrupted'"))
         db = open_archive(archive)
         db.execute("update runs set started_at = '2024-01-01T00:00:00+00:00', outcome = 'failed'")
@@ -180,20 +180,20 @@ def test_a_crawl_that_dies_before_its_run_is_recorded_is_retried_and_reported_on
         starts.append(time.monotonic())
         return child
 
-    def retry_later(self: daemon.Daemon, name: str, result: CrawlOutcome, reason: str) -> None:
+    def retry_later(self: scheduler_loop.Daemon, name: str, result: CrawlOutcome, reason: str) -> None:
         original(self, name, result, reason)
         if len(starts) == 3:
             os.kill(os.getpid(), signal.SIGTERM)
 
-    original = daemon.Daemon._postpone
-    monkeypatch.setattr(daemon.Daemon, "_postpone", retry_later)
-    monkeypatch.setattr(daemon, "begin_crawl", killed)
-    monkeypatch.setattr(daemon, "_CHECK_EVERY", 0.1)
-    monkeypatch.setattr(daemon, "_RETRY_AFTER", 0.6)
-    orders = daemon.DaemonOptions(
+    original = scheduler_loop.Daemon._postpone
+    monkeypatch.setattr(scheduler_loop.Daemon, "_postpone", retry_later)
+    monkeypatch.setattr(scheduler_loop, "begin_crawl", killed)
+    monkeypatch.setattr(scheduler_loop, "_CHECK_EVERY", 0.1)
+    monkeypatch.setattr(scheduler_loop, "_RETRY_AFTER", 0.6)
+    orders = scheduler_loop.DaemonOptions(
         CommonOptions(archive, quiet=True), 1, False, None, None, lambda _, result: results.append(result), print
     )
-    assert daemon.Daemon(orders).run() == signal.SIGTERM
+    assert scheduler_loop.Daemon(orders).run() == signal.SIGTERM
     waits = [later - earlier for earlier, later in pairwise(starts)]
     assert waits[0] >= 0.6
     assert waits[1] >= 1.2
@@ -219,7 +219,7 @@ def test_a_full_disk_and_a_broken_config_prevent_crawls(tmp_path: Path, monkeypa
     monkeypatch.setenv("ARCHIVER_CONFIG", str(config))
     config.write_text("")
     run_on(archive, "sites", "add", "http://127.0.0.1:9/")
-    monkeypatch.setattr("archiver.scheduling.scheduler_loop_and_processes.RESERVE", 1 << 62)
+    monkeypatch.setattr("archiver.scheduling.scheduler_loop.RESERVE", 1 << 62)
     full = CliRunner().invoke(cli, ["schedule", "--once", "--archive", str(archive)])
     assert full.exit_code == 1
     assert str(tmp_path) in full.stderr
@@ -397,9 +397,9 @@ def test_the_nightly_check_can_be_switched_off(tmp_path: Path, monkeypatch: pyte
     db.close()
     monkeypatch.setenv("ARCHIVER_CONFIG", str(config))
     config.write_text("")
-    assert daemon.due_partial_check(archive, datetime.now(UTC))
+    assert scheduler_loop.due_partial_check(archive, datetime.now(UTC))
     config.write_text('[maintenance]\ncheck_at = ""\n')
-    assert daemon.due_partial_check(archive, datetime.now(UTC)) is None
+    assert scheduler_loop.due_partial_check(archive, datetime.now(UTC)) is None
 
 
 def test_once_fails_if_nobody_could_be_notified_because_of_damage(

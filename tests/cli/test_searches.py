@@ -13,8 +13,8 @@ import pytest
 from lxml import etree
 from sqlite_utils import Database
 
-from archiver.search.atom_and_json_feeds import ATOM
-from archiver.storage.archive_opening import open_archive
+from archiver.search.search_feeds import ATOM
+from archiver.storage.database import open_archive
 from tests.cli.conftest import Run
 from tests.runner import fault
 from tests.search.writing import beside, edit, write

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from archiver.cli.commands import init as init_module
-from archiver.cli.commands import serve_and_open as serve_module
-from archiver.sites.archiver_toml import parse_config
+from archiver.cli.commands import serve
+from archiver.sites.config import parse_config
 from tests.cli.conftest import Run
 from tests.processes import run as run_process
 from tests.runner import fault, in_process
@@ -107,7 +107,7 @@ class _Article(BaseHTTPRequestHandler):
 @pytest.fixture
 def opened_pages(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     found: list[str] = []
-    monkeypatch.setattr(serve_module.webbrowser, "open", lambda address: not found.append(address))
+    monkeypatch.setattr(serve.webbrowser, "open", lambda address: not found.append(address))
     return found
 
 
@@ -118,7 +118,7 @@ def test_open_uses_a_running_server_only_if_it_serves_this_archive(
     shown: str, is_own: bool, run: Run, opened_pages: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     started: list[Any] = []
-    monkeypatch.setattr(serve_module, "_serve", lambda *words: started.append(words))
+    monkeypatch.setattr(serve, "_serve", lambda *words: started.append(words))
     handler = type("Handler", (_Article,), {"url": shown})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -133,12 +133,12 @@ def test_open_uses_a_running_server_only_if_it_serves_this_archive(
 def test_open_serves_the_archive_if_nobody_does(
     run: Run, archive: Path, opened_pages: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from archiver.web import web_server_and_datasette_app as datasette_app
+    from archiver.web import web_server
 
     def serve(path: Path, host: str, port: int, public_url: str, on_listening: Any, names: Any) -> None:
         on_listening(f"http://{host}:{port}/")
 
-    monkeypatch.setattr(datasette_app, "serve", serve)
+    monkeypatch.setattr(web_server, "serve", serve)
     assert run("open", "2", "--port", "9").exit_code in (0, 1)
     assert [address.rpartition("/article/")[2] for address in opened_pages] == ["2"]
 
@@ -182,7 +182,7 @@ def test_the_doctor_names_what_is_wrong(run: Run, tmp_path: Path, monkeypatch: p
 def test_the_doctor_notices_a_clock_that_is_behind(
     run: Run, own_archive: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from archiver.storage.archive_opening import opened
+    from archiver.storage.database import opened
     from tests.search.writing import beside
 
     with opened(own_archive) as db, beside(db) as other:

@@ -11,8 +11,8 @@ from click.testing import Result
 from sqlite_utils import Database
 
 from archiver.cli.main import cli
-from archiver.storage.archive_opening import open_archive
-from archiver.storage.site_settings import SETTINGS
+from archiver.storage.database import open_archive
+from archiver.storage.sites import SETTINGS
 from tests.cli.conftest import Run
 from tests.runner import Runner, fault
 

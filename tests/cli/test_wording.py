@@ -12,9 +12,9 @@ import pytest
 from archiver.cli.main import cli
 from archiver.errors import ArchiveNotFound, DiskFull, ExtraMissing, SiteNotEmpty
 from archiver.fields import BY_NAME
-from archiver.health.health_report_metrics_and_probe import judge_archive
-from archiver.similar_words_and_plurals import count_noun
-from archiver.sites.run_limits_quotas_and_blackouts import RunLimits
+from archiver.health.health_report import judge_archive
+from archiver.sites.run_limits import RunLimits
+from archiver.words import count_noun
 from tests.cli.conftest import Run
 
 

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from archiver.errors import ArchiveInUse, BadSetting
-from archiver.scheduling import crawl_process_and_pool
-from archiver.scheduling.crawl_plans_results_and_notices import CommonOptions, CrawlPlan, count_cores, group_by_host
+from archiver.scheduling import crawl_pool
+from archiver.scheduling.crawl_plans import CommonOptions, CrawlPlan, count_cores, group_by_host
 from archiver.storage.locks import lock_site
 from tests import processes
 from tests.faults.sound import flaws
@@ -199,13 +199,13 @@ def test_a_free_process_takes_the_next_host_and_sites_of_a_host_are_sequential(
 ) -> None:
     """A site that another command is crawling is skipped, and reported at the end."""
     archive = tmp_path / "a.db"
-    monkeypatch.setattr(crawl_process_and_pool, "count_cores", lambda: 2)
+    monkeypatch.setattr(crawl_pool, "count_cores", lambda: 2)
     long, *short = serve("Long", 32, seconds=0.3), *(serve(f"Short {n}", 2) for n in range(3))
     plans = [CrawlPlan(site.url, 0.0, "") for site in (long, *short)]
     plans.insert(1, CrawlPlan(f"{long.url}post-3/", 0.0, ""))
     assert [len(host) for host in group_by_host(plans)] == [2, 1, 1, 1]
     with lock_site(archive, name_of(short[1])):
-        results, _ = crawl_process_and_pool.run_plans(plans, CommonOptions(archive, quiet=True), workers=2)
+        results, _ = crawl_pool.run_plans(plans, CommonOptions(archive, quiet=True), workers=2)
     (refused,) = (result for result in results if result.outcome != "finished")
     assert (refused.site, refused.outcome) == (name_of(short[1]), "waiting")
     assert f"process {os.getpid()}" in refused.reason

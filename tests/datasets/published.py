@@ -16,8 +16,8 @@ from click.testing import Result
 
 from archiver.cli.main import cli
 from archiver.datasets.snapshot_tables import TABLES
-from archiver.datasets.withheld_text_and_leaked_passages import runs
-from archiver.datasets.word_counts_and_ngrams import words_of_text
+from archiver.datasets.withheld_text import runs
+from archiver.datasets.word_counts import words_of_text
 from archiver.items import (
     ORGANIZATIONS,
     Article,
@@ -32,10 +32,10 @@ from archiver.items import (
     PageResult,
     UsageStatement,
 )
-from archiver.storage.archive_opening import open_archive
-from archiver.storage.page_result_writer import PageWriter, StoringRun
-from archiver.storage.run_records import begin_run
-from archiver.storage.site_records import ensure_site
+from archiver.storage.database import open_archive
+from archiver.storage.page_writer import PageWriter, StoringRun
+from archiver.storage.runs import begin_run
+from archiver.storage.sites import ensure_site
 from tests.runner import Runner
 
 BEGAN = datetime(2024, 5, 1, 12, tzinfo=UTC)

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from archiver.datasets.withheld_text_and_leaked_passages import first_words
+from archiver.datasets.withheld_text import first_words
 from archiver.errors import SnapshotRefused
 from archiver.items import UsageStatement
-from archiver.storage.archive_opening import open_archive
+from archiver.storage.database import open_archive
 from tests.datasets.published import CC_BY, FREE, NEAR, Post, all_words, contents, leaked, make, publish, rows, text
 from tests.runner import failure, fault
 

@@ -13,7 +13,7 @@ import yaml
 from ebooklib import epub
 from lxml import etree
 
-from archiver.datasets.tei_epub_markdown_and_html_files import TEI_NAMESPACE, write_epub
+from archiver.datasets.document_files import TEI_NAMESPACE, write_epub
 from archiver.items import Mark
 from tests.runner import fault, in_process
 from tests.storage.one_site_archive import POST, archive_of_one_site, store

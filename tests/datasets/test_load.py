@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import archiver
-from archiver.datasets.export_formats_and_parquet_tables import import_arrow
+from archiver.datasets.export_formats import import_arrow
 from archiver.datasets.snapshot_tables import TABLES
 from archiver.errors import LibraryMissing, NoSuchSplit, NotASnapshot
 from tests.datasets.published import FREE, POSTS, make, publish, rows

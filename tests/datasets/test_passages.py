@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.datasets import withheld_text_and_leaked_passages as withheld_text
-from archiver.datasets.withheld_text_and_leaked_passages import (
+from archiver.datasets import withheld_text
+from archiver.datasets.withheld_text import (
     PASSAGE_WORDS,
     LeakedPassages,
     leaked_passages,
@@ -18,7 +18,7 @@ from archiver.datasets.withheld_text_and_leaked_passages import (
     parts_beyond,
     runs,
 )
-from archiver.datasets.word_counts_and_ngrams import count_words, count_words_and_sentences, run_hashes, words_of_text
+from archiver.datasets.word_counts import count_words, count_words_and_sentences, run_hashes, words_of_text
 from archiver.items import GeoTag, UsageStatement
 from tests.datasets.published import CC_BY, Post, all_words, leaked, make, publish, rows, text
 

@@ -80,7 +80,7 @@ def test_old_folder_is_restored_after_a_killed_build(archive: Path, copy: Path) 
 
 def test_terminated_build_leaves_nothing(archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        "archiver.datasets.snapshot_building_versions_and_checks.write_descriptions",
+        "archiver.datasets.snapshot_builder.write_descriptions",
         lambda *_: os.kill(os.getpid(), signal.SIGTERM),
     )
     done = publish(archive, str(tmp_path / "d"), *FIRST)

@@ -18,8 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.datasets.rehydrate import Robots, decode_page, find_passages, tokens, visible_text
-from archiver.datasets.withheld_text_and_leaked_passages import sketch
-from archiver.datasets.word_counts_and_ngrams import words_of_text
+from archiver.datasets.withheld_text import sketch
+from archiver.datasets.word_counts import words_of_text
 from tests.datasets.published import CC_BY, Post, make, publish, rows, text
 from tests.spiders.site_server import Answer, SiteServer, serving
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from archiver.datasets.publication_rules_tiers_and_licences import (
+from archiver.datasets.publication_rules import (
     Tier,
     is_listed,
     licence_url,

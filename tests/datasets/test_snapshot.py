@@ -21,9 +21,9 @@ import pytest
 
 from archiver.datasets import snapshot_tables
 from archiver.datasets.dataset_metadata_files import DatasetFile
-from archiver.datasets.snapshot_building_versions_and_checks import write_descriptions
+from archiver.datasets.snapshot_builder import write_descriptions
 from archiver.errors import SnapshotRefused
-from archiver.storage.archive_opening import open_archive
+from archiver.storage.database import open_archive
 from tests.datasets.published import FREE, POSTS, Post, contents, make, publish, rows, text
 from tests.runner import failure, fault
 
@@ -280,7 +280,7 @@ def test_concurrent_build_is_refused(archive: Path, tmp_path: Path, monkeypatch:
             refused.append(done.output)
         return write_descriptions(*args)
 
-    monkeypatch.setattr("archiver.datasets.snapshot_building_versions_and_checks.write_descriptions", meanwhile)
+    monkeypatch.setattr("archiver.datasets.snapshot_builder.write_descriptions", meanwhile)
     first = publish(archive, str(tmp_path / "d"), "--version", "1.0.0")
     assert first.exit_code == 0, first.output
     assert len(refused) == 2

@@ -8,14 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from archiver.datasets.publication_rules_tiers_and_licences import (
-    OperatorStatement,
-    Tier,
-    decide_tier,
-    parse_publication_rules,
-)
-from archiver.datasets.withheld_text_and_leaked_passages import first_words
-from archiver.datasets.word_counts_and_ngrams import words_of_text
+from archiver.datasets.publication_rules import OperatorStatement, Tier, decide_tier, parse_publication_rules
+from archiver.datasets.withheld_text import first_words
+from archiver.datasets.word_counts import words_of_text
 from archiver.items import GeoTag, UsageStatement
 from tests.datasets.published import CC_BY, POSTS, Post, all_words, leaked, make, publish, rows, text
 

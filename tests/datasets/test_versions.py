@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from archiver.datasets.snapshot_request_selection_and_statistics import VERSION, after_withdrawal, version_key
+from archiver.datasets.snapshot_request import VERSION, after_withdrawal, version_key
 from archiver.items import Mark, UsageStatement
 from tests.datasets.published import FREE, Post, all_words, contents, leaked, make, publish, rows, text
 from tests.datasets.test_withdraw import withdraw

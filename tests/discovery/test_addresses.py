@@ -5,9 +5,8 @@ from __future__ import annotations
 import lxml.html
 import pytest
 
-from archiver.discovery import sitemaps, wordpress_api
-from archiver.discovery import url_classifier_and_patterns as url_classifier
-from archiver.discovery.url_classifier_and_patterns import matching_trap_rule
+from archiver.discovery import sitemaps, url_patterns, wordpress_api
+from archiver.discovery.url_patterns import matching_trap_rule
 from archiver.items import PageKind
 
 LISTINGS = [
@@ -86,13 +85,13 @@ def test_search_and_calendar_urls_are_traps(path: str) -> None:
 
 @pytest.mark.parametrize("path", LISTINGS)
 def test_listing_urls_are_recognised(path: str) -> None:
-    assert url_classifier.kind_by_address("https://example.org" + path) is PageKind.LISTING
+    assert url_patterns.kind_by_address("https://example.org" + path) is PageKind.LISTING
     assert not matching_trap_rule("https://example.org" + path)
 
 
 @pytest.mark.parametrize("path", NOT_LISTINGS)
 def test_post_urls_are_not_listings_or_traps(path: str) -> None:
-    assert url_classifier.kind_by_address("https://example.org" + path) is not PageKind.LISTING
+    assert url_patterns.kind_by_address("https://example.org" + path) is not PageKind.LISTING
     assert not matching_trap_rule("https://example.org" + path)
 
 
@@ -112,12 +111,12 @@ def test_post_urls_are_not_listings_or_traps(path: str) -> None:
 )
 def test_further_pages_of_a_list_have_its_series_and_their_number(path: str, number: int | None, series: str) -> None:
     url = "https://example.org" + path
-    assert url_classifier.page_number(url) == number
-    assert url_classifier.series_of(url) == series
+    assert url_patterns.page_number(url) == number
+    assert url_patterns.series_of(url) == series
 
 
 def test_the_scopes_folder_is_not_a_listing() -> None:
-    assert url_classifier.kind_by_address("https://example.org/tag/a-post/", "/tag/") is PageKind.UNKNOWN
+    assert url_patterns.kind_by_address("https://example.org/tag/a-post/", "/tag/") is PageKind.UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -140,7 +139,7 @@ def test_the_scopes_folder_is_not_a_listing() -> None:
     ],
 )
 def test_feed_urls_are_recognised(path: str, feed: bool) -> None:
-    assert url_classifier.is_feed("https://example.org" + path) is feed
+    assert url_patterns.is_feed("https://example.org" + path) is feed
 
 
 @pytest.mark.parametrize(
@@ -158,7 +157,7 @@ def test_feed_urls_are_recognised(path: str, feed: bool) -> None:
     ],
 )
 def test_comment_feeds_are_recognised(path: str, comments: bool) -> None:
-    assert url_classifier.is_comment_feed("https://example.org" + path) is comments
+    assert url_patterns.is_comment_feed("https://example.org" + path) is comments
 
 
 @pytest.mark.parametrize(
@@ -177,18 +176,15 @@ def test_comment_feeds_are_recognised(path: str, comments: bool) -> None:
     ],
 )
 def test_feeds_of_a_part_of_the_site_are_recognised(path: str, part: bool) -> None:
-    assert url_classifier.is_part_feed("https://example.org" + path) is part
+    assert url_patterns.is_part_feed("https://example.org" + path) is part
 
 
 def test_urls_get_the_host_form_of_the_site() -> None:
     assert (
-        url_classifier.with_origin("http://www.example.org/a?b=1", "https://example.org/")
-        == "https://example.org/a?b=1"
+        url_patterns.with_origin("http://www.example.org/a?b=1", "https://example.org/") == "https://example.org/a?b=1"
     )
-    assert (
-        url_classifier.with_origin("http://example.org:8080/a", "https://example.org/") == "http://example.org:8080/a"
-    )
-    assert url_classifier.with_origin("http://example.com/a", "https://example.org/") == "http://example.com/a"
+    assert url_patterns.with_origin("http://example.org:8080/a", "https://example.org/") == "http://example.org:8080/a"
+    assert url_patterns.with_origin("http://example.com/a", "https://example.org/") == "http://example.com/a"
 
 
 @pytest.mark.parametrize(
@@ -257,4 +253,4 @@ def test_the_api_endpoint_is_found(head: str, header: str, expected: str | None)
     ],
 )
 def test_the_extension_of_the_last_step_makes_a_file(path: str, is_file: bool) -> None:
-    assert url_classifier.is_asset(f"https://example.org{path}") is is_file
+    assert url_patterns.is_asset(f"https://example.org{path}") is is_file

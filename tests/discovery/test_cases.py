@@ -13,9 +13,8 @@ from typing import Any
 import lxml.html
 import pytest
 
-from archiver.discovery import cdx_and_timemaps, feed_parser, sitemaps, wordpress_api
-from archiver.discovery import page_links_and_well_known_urls as page_links
-from archiver.platforms.page_index_and_selector_compiler import Index
+from archiver.discovery import cdx, feeds, page_links, sitemaps, wordpress_api
+from archiver.platforms.selector_index import Index
 from archiver.urls import Scope
 
 CASES = Path(__file__).parent.parent / "cases" / "discovery"
@@ -26,18 +25,16 @@ def answer(folder: Path) -> Any:
     body = next(folder.glob("input.*")).read_bytes()
     url = case["url"]
     if case["parser"] == "feed":
-        assert feed_parser.looks_like_feed(body) or case.get("odd") or "broken" in folder.name
-        return feed_parser.parse_feed(body, url)
+        assert feeds.looks_like_feed(body) or case.get("odd") or "broken" in folder.name
+        return feeds.parse_feed(body, url)
     if case["parser"] == "sitemap":
         return sitemaps.parse_sitemap(body, url)
     if case["parser"] == "api":
         return wordpress_api.parse_posts(body, case.get("headers", {}), url)
     if case["parser"] == "cdx":
-        return cdx_and_timemaps.parse_cdx(body, case.get("fields", ()))
+        return cdx.parse_cdx(body, case.get("fields", ()))
     if case["parser"] == "cdx-targets":
-        return cdx_and_timemaps.cdx_candidates(
-            cdx_and_timemaps.parse_cdx(body).entries, Scope.of(case["scope"]), url, case["latest_year"]
-        )
+        return cdx.cdx_candidates(cdx.parse_cdx(body).entries, Scope.of(case["scope"]), url, case["latest_year"])
     root = lxml.html.fromstring(body.decode())
     return page_links.parse_links(Index(root), url, Scope.of(case["scope"]), latest_year=case.get("latest_year", 2100))
 

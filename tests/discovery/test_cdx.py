@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from archiver.discovery.cdx_and_timemaps import (
+from archiver.discovery.cdx import (
     CdxEntry,
     CdxQuery,
     cdx_candidates,

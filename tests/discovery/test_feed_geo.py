@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from archiver.discovery.feed_parser import parse_feed
+from archiver.discovery.feeds import parse_feed
 from archiver.discovery.wordpress_api import parse_posts
 
 SPACES = (

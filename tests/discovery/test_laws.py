@@ -14,16 +14,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from archiver.discovery import page_links_and_well_known_urls as link_reader
-from archiver.discovery import safe_xml_json_and_html_parsing as safe_parsing
-from archiver.discovery import sitemaps, soft404_and_walls, wordpress_api
-from archiver.discovery import url_classifier_and_patterns as url_classifier
-from archiver.discovery.feed_parser import looks_like_feed, parse_feed, person_name, title_text
-from archiver.discovery.safe_xml_json_and_html_parsing import parse_json
+from archiver.discovery import page_links, safe_parsing, sitemaps, soft_404, url_patterns, wordpress_api
+from archiver.discovery.feeds import looks_like_feed, parse_feed, person_name, title_text
+from archiver.discovery.safe_parsing import parse_json
 from archiver.discovery.timestamp_parser import parse_time, parse_timestamp
 from archiver.items import DiscoveredURL, PageKind, SourceHint
 from archiver.platforms import platform_tables
-from archiver.platforms.page_index_and_selector_compiler import Index
+from archiver.platforms.selector_index import Index
 from archiver.urls import Scope, normalize
 from tests.waiting import bounded_work
 
@@ -175,7 +172,7 @@ def test_the_api_never_raises(value: object, headers: dict[str, str]) -> None:
 def test_pages_never_raise(markup_soup: str) -> None:
     text = safe_parsing.decode(markup_soup.encode("utf-8", "replace")).replace("\x00", "")
     root = lxml.html.fromstring(f"<html><body>{text}</body></html>")
-    links = link_reader.parse_links(Index(root), "https://example.org/x/", SCOPE)
+    links = page_links.parse_links(Index(root), "https://example.org/x/", SCOPE)
     assert_bounded(links.all)
     assert all(SCOPE.contains(t.url) for t in links.links + links.next_pages)
 
@@ -187,7 +184,7 @@ def test_times_and_addresses_never_raise(text: str) -> None:
     assert moment is None or (moment.tzinfo and moment.year >= 1980)
     address = normalize(text, "https://example.org/a/")
     if address:
-        url_classifier.classify_link(text, "https://example.org/a/", "https://example.org/", SCOPE, 2100)
+        url_patterns.classify_link(text, "https://example.org/a/", "https://example.org/", SCOPE, 2100)
     sitemaps.kind_of_sitemap(text)
     parse_json(text.encode("utf-8", "surrogatepass"))
     safe_parsing.plain_text(text)
@@ -324,7 +321,7 @@ def test_deep_json_and_xml_do_not_raise() -> None:
     st.sampled_from(["", *(table.name for table in platform_tables())]),
 )
 def test_guesses_are_few_and_on_the_host(start: str, platform: str) -> None:
-    found = link_reader.well_known_urls(start, Scope.of(start), platform)
+    found = page_links.well_known_urls(start, Scope.of(start), platform)
     assert_bounded(found)
     assert 2 <= len(found) <= 12
     assert {t.kind for t in found} == {PageKind.SITEMAP, PageKind.FEED}
@@ -334,4 +331,4 @@ def test_guesses_are_few_and_on_the_host(start: str, platform: str) -> None:
 @given(st.lists(st.text(st.characters() | st.sampled_from("aé\u0301ﬁ\u1100\u1161_ -\n\xa0")), max_size=6))
 def test_words_of_texts_are_those_of_the_whole_text(texts: list[str]) -> None:
     whole = unicodedata.normalize("NFKC", "\n".join(texts)).casefold()
-    assert soft404_and_walls._words(texts) == soft404_and_walls._WORD.findall(whole)
+    assert soft_404._words(texts) == soft_404._WORD.findall(whole)

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml.etree import _Element as Element
 
-from archiver.discovery import page_links_and_well_known_urls as page_links
-from archiver.discovery.page_links_and_well_known_urls import parse_links
-from archiver.discovery.url_classifier_and_patterns import classify_link, origin_of
-from archiver.platforms.page_index_and_selector_compiler import Index
+from archiver.discovery import page_links
+from archiver.discovery.page_links import parse_links
+from archiver.discovery.url_patterns import classify_link, origin_of
+from archiver.platforms.selector_index import Index
 from archiver.urls import Scope
 
 SCOPE = Scope("example.org")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import lxml.html
 import pytest
 
-from archiver.discovery.page_links_and_well_known_urls import has_hidden_pages, parse_links
+from archiver.discovery.page_links import has_hidden_pages, parse_links
 from archiver.items import PageKind
-from archiver.platforms.page_index_and_selector_compiler import Index
+from archiver.platforms.selector_index import Index
 from archiver.urls import Scope
 
 

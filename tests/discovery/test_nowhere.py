@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from lxml import html
 
-from archiver.discovery.soft404_and_walls import (
+from archiver.discovery.soft_404 import (
     SoftNotFoundProfile,
     detect_wall,
     fingerprint_of,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from archiver.discovery.url_classifier_and_patterns import looks_like_post
+from archiver.discovery.url_patterns import looks_like_post
 
 POSTS = (
     "/2024/05/a-post/",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from archiver.discovery.url_classifier_and_patterns import is_secondary_listing, pattern_of, series_of
+from archiver.discovery.url_patterns import is_secondary_listing, pattern_of, series_of
 
 A, B = "https://example.org", "https://example.org"
 

@@ -9,14 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.discovery.source_hints_and_trust import (
-    HintDigest,
-    combine_hints,
-    complete_hint,
-    digest_of,
-    last_digest,
-    source_key,
-)
+from archiver.discovery.source_hints import HintDigest, combine_hints, complete_hint, digest_of, last_digest, source_key
 from archiver.items import DiscoverySource, GeoTag, SourceHint
 
 HINT = SourceHint(

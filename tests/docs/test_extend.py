@@ -17,18 +17,18 @@ from scrapy.http import HtmlResponse
 
 import archiver.cli.commands
 import archiver.platforms
-import archiver.storage.schema_and_migrations as migrations_module
+import archiver.storage.schema as migrations_module
 from archiver.cli import main
 from archiver.cli.main import cli
 from archiver.demo.demo_blog import Blog
-from archiver.extraction import candidate_choice_and_declared_fields as candidate_choice
-from archiver.extraction.article_extraction_with_site_rules import extract_page
-from archiver.extraction.page_parsing_and_javascript_check import parse_page
-from archiver.extraction.template.site_rules_and_constants import from_toml
+from archiver.extraction import candidates
+from archiver.extraction.article import extract_page
+from archiver.extraction.page import parse_page
+from archiver.extraction.template.site_rules import from_toml
 from archiver.fields import EVIDENCE, FIELDS, Field
 from archiver.items import PageKind
 from archiver.platforms import platform_tables
-from archiver.storage.archive_opening import open_archive
+from archiver.storage.database import open_archive
 from tests.archive_fixture import make_archive
 
 TEXT = (Path(__file__).parents[2] / "docs" / "extend.md").read_text(encoding="utf-8")
@@ -203,7 +203,7 @@ def test_a_field_is_one_row_like_those_of_the_table() -> None:
 
 
 def test_the_reader_of_a_field_reads_what_a_page_declares(html: bytes) -> None:
-    names = dict(vars(candidate_choice))
+    names = dict(vars(candidates))
     exec(compile(dedent(block("python", 4)), "docs/extend.md", "exec"), names)
     node = {"@type": "NewsArticle", "url": URL, "headline": "Above", "alternativeHeadline": "Below it"}
     data = f'<script type="application/ld+json">{json.dumps(node)}</script></head>'

@@ -17,7 +17,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from archiver.datasets.export_formats_and_parquet_tables import FORMATS
+from archiver.datasets.export_formats import FORMATS
 from tests.docs.test_extend import block
 from tests.processes import run, without_proxies
 from tests.spiders.site_server import home, page, serving
@@ -77,10 +77,10 @@ def add(field: NewField, program: Path) -> None:
     """Add a field to a copy of the program, by the steps of docs/extend.md."""
     insert(program / "fields.py", '    Field(\n        "access",', indent(field.row.rstrip(), "    ") + ",\n")
     insert(program / "items.py", "    kind: PageKind = PageKind.POST\n    kind_rule", f"    {field.attribute}\n")
-    readers = program / "extraction" / "candidate_choice_and_declared_fields.py"
+    readers = program / "extraction" / "candidates.py"
     insert(readers, "_READERS: dict[", field.reader + "\n\n")
     insert(readers, '    "access": _access,\n', f'    "{field.name}": _{field.name},\n')
-    schema = program / "storage" / "schema_and_migrations.py"
+    schema = program / "storage" / "schema.py"
     insert(schema, "MIGRATIONS: tuple[", field.migration + "\n\n")
     [step] = re.findall(r"def (\w+)", field.migration)
     insert(schema, '\n"""All migrations in order.', f" + ({step},)")

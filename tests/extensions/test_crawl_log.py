@@ -18,7 +18,7 @@ import pytest
 
 from archiver.errors import BadConfig
 from archiver.extensions.crawl_log import SUMMARY, CrawlLogHandler, log_as
-from archiver.sites.archiver_toml import Log, parse_config
+from archiver.sites.config import Log, parse_config
 from tests.processes import run
 from tests.spiders.site_server import home, page, serving
 

@@ -6,8 +6,8 @@ import pytest
 from lxml import html
 
 from archiver.extraction.authors.author_candidates import names_of_element
-from archiver.extraction.authors.author_markup_and_marked_lines import author_mark, name_in_picture
-from archiver.extraction.category_and_tag_links import leads_to_person, leads_to_term
+from archiver.extraction.authors.bylines import author_mark, name_in_picture
+from archiver.extraction.categories import leads_to_person, leads_to_term
 
 
 @pytest.mark.parametrize(

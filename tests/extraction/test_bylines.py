@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from lxml.html import fromstring
 
-from archiver.extraction.article_extraction_with_site_rules import extract_page
-from archiver.extraction.authors.byline_splitting_and_person_names import is_organization, is_plain_name
-from archiver.extraction.authors.heading_byline import names_of_line
-from archiver.extraction.page_parsing_and_javascript_check import parse_page
+from archiver.extraction.article import extract_page
+from archiver.extraction.authors.bylines import names_of_line
+from archiver.extraction.authors.person_names import is_organization, is_plain_name
+from archiver.extraction.page import parse_page
 from archiver.items import ORGANIZATIONS, Article
 
 # For each language a title, a text and a date.

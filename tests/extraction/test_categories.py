@@ -7,23 +7,26 @@ from datetime import UTC, datetime
 import pytest
 from lxml.html import fromstring
 
-from archiver.extraction import category_and_tag_candidates as categories_and_tags
-from archiver.extraction.article_extraction_with_site_rules import extract_page
-from archiver.extraction.category_and_tag_candidates import BOTH_KINDS, choose_terms, term_candidates, terms_of_kind
-from archiver.extraction.category_and_tag_links import (
+from archiver.extraction import categories
+from archiver.extraction.article import extract_page
+from archiver.extraction.categories import (
+    BOTH_KINDS,
     categories_of_entries,
     category_of_listing,
+    choose_terms,
     clean_term,
     entries_of_listing,
     is_beside_list,
     is_term,
     kind_of_address,
     kind_of_label,
+    term_candidates,
     terms_in_lists,
+    terms_of_kind,
     texts_of_links,
     unique_terms,
 )
-from archiver.extraction.page_parsing_and_javascript_check import parse_page
+from archiver.extraction.page import parse_page
 from archiver.extraction.post_locator import Post, locate_post
 from archiver.items import SourceHint
 
@@ -604,7 +607,7 @@ def test_terms_of_one_kind_are_the_same_as_if_both_were_searched(html: str, hint
 
 def test_categories_are_not_searched_for_the_sake_of_tags(monkeypatch: pytest.MonkeyPatch) -> None:
     searched: list[Post] = []
-    monkeypatch.setattr(categories_and_tags, "_from_breadcrumbs", lambda page, post: [searched.append(post)][:0])
+    monkeypatch.setattr(categories, "_from_breadcrumbs", lambda page, post: [searched.append(post)][:0])
     post = located(page())
     terms_of_kind(post.page, post, None, "tag", ())
     assert not searched

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.extraction.article_extraction_with_site_rules import extract_page
-from archiver.extraction.authors.agency_credits_datelines_and_closing_byline import (
+from archiver.extraction.article import extract_page
+from archiver.extraction.authors.bylines import (
     ROWS,
     BodyTail,
     collect_credits,
@@ -17,7 +17,7 @@ from archiver.extraction.authors.agency_credits_datelines_and_closing_byline imp
     read_dateline,
     read_tail,
 )
-from archiver.extraction.page_parsing_and_javascript_check import parse_page
+from archiver.extraction.page import parse_page
 
 SOURCES = [
     ("(Reuters)", ["Reuters"]),

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from archiver.extraction.page_parsing_and_javascript_check import parse_page
+from archiver.extraction.page import parse_page
 from archiver.extraction.visible_dates import dates_of_entries
 
 _NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from archiver.extraction.article_extraction_with_site_rules import extract_page
-from archiver.extraction.page_parsing_and_javascript_check import parse_page
+from archiver.extraction.article import extract_page
+from archiver.extraction.page import parse_page
 from archiver.items import IN_FUTURE, REFUSED, Article
 
 Row = dict[str, str]

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import archiver
-from archiver.extraction.article_extraction_with_site_rules import extract_page
-from archiver.extraction.field_value_explanations import FIELDS, FieldExplanation, explain, explanations_as_data
-from archiver.extraction.page_parsing_and_javascript_check import parse_page
-from archiver.extraction.template.site_rules_and_constants import from_toml
+from archiver.extraction.article import extract_page
+from archiver.extraction.explanations import FIELDS, FieldExplanation, explain, explanations_as_data
+from archiver.extraction.page import parse_page
+from archiver.extraction.template.site_rules import from_toml
 from archiver.items import IN_FUTURE, REFUSED, Evidence, PageKind
 
 URL = "https://quay.example/2024/05/rope-and-chain"

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.extraction.article_extraction_with_site_rules import extract_page
+from archiver.extraction.article import extract_page
 from archiver.extraction.geotags import merge_geotags, publisher_places, with_publisher_role
-from archiver.extraction.page_parsing_and_javascript_check import parse_page
+from archiver.extraction.page import parse_page
 from archiver.items import Article, GeoTag, SourceHint
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.extraction.coordinate_and_map_link_parser import (
+from archiver.extraction.coordinates import (
     Position,
     as_dms,
     centre_of_bounds,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from archiver.extraction.article_extraction_with_site_rules import extract_page
-from archiver.extraction.field_value_explanations import explain
-from archiver.extraction.page_parsing_and_javascript_check import parse_page
-from archiver.extraction.template.site_rules_and_constants import BY_HAND, SiteRules, from_toml
+from archiver.extraction.article import extract_page
+from archiver.extraction.explanations import explain
+from archiver.extraction.page import parse_page
+from archiver.extraction.template.site_rules import BY_HAND, SiteRules, from_toml
 from archiver.items import Article, PageKind
 
 URL = "https://mill.example/notes/the-wheel"

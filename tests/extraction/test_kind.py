@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from archiver.extraction.article_extraction_with_site_rules import extract_page
+from archiver.extraction.article import extract_page
+from archiver.extraction.page import parse_page
 from archiver.extraction.page_classifier import PostLocator, classify_page, is_declared
-from archiver.extraction.page_parsing_and_javascript_check import parse_page
 from archiver.items import PageKind, SourceHint
 from tests.small_sites import classic, sample_posts, silent
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from lxml.etree import _Element as Element
 
 from archiver.extraction.body_blocks import BlockLayout, covered_total, lay_out, text_width, written_text
-from archiver.extraction.page_parsing_and_javascript_check import parse_page
+from archiver.extraction.page import parse_page
 from tests.waiting import bounded_work
 
 URL = "https://example.org/"

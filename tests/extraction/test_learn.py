@@ -12,18 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from archiver.extraction.article_extraction_with_site_rules import extract_page
-from archiver.extraction.page_parsing_and_javascript_check import parse_page
+from archiver.extraction.article import extract_page
+from archiver.extraction.page import parse_page
 from archiver.extraction.template.rule_induction import MIN_POSTS, Sample, learn_rules
-from archiver.extraction.template.site_rule_field_reader import read_field
-from archiver.extraction.template.site_rules_and_constants import (
-    BYLINE,
-    NAME_BESIDE_DATE,
-    Rule,
-    SiteRules,
-    from_toml,
-    to_toml,
-)
+from archiver.extraction.template.rule_reader import read_field
+from archiver.extraction.template.site_rules import BYLINE, NAME_BESIDE_DATE, Rule, SiteRules, from_toml, to_toml
 from archiver.items import Article, PageKind, SourceHint
 from tests.small_sites import (
     AUTHORS,
@@ -288,7 +281,7 @@ def test_the_same_posts_give_the_same_rules(theme: Theme) -> None:
 def test_rules_do_not_depend_on_the_seed_of_hashes() -> None:
     code = (
         "from archiver.extraction.template.rule_induction import learn_rules; "
-        "from archiver.extraction.template.site_rules_and_constants import to_toml; "
+        "from archiver.extraction.template.site_rules import to_toml; "
         "from tests.small_sites import *; import sys; "
         "rules = [learn_rules(samples(t, sample_posts(25))) for t in (classic, silent, crowded)]; "
         "sys.stdout.write(''.join(map(to_toml, rules)))"

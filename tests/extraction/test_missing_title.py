@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from archiver.extraction.article_extraction_with_site_rules import extract_page
-from archiver.extraction.page_parsing_and_javascript_check import Page, parse_page
+from archiver.extraction.article import extract_page
+from archiver.extraction.page import Page, parse_page
 from archiver.extraction.template.rule_induction import Sample, learn_rules
-from archiver.extraction.template.site_rules_and_constants import SiteRules
+from archiver.extraction.template.site_rules import SiteRules
 from archiver.items import PageKind
 from tests.small_sites import SamplePost, sample_posts
 

@@ -13,8 +13,7 @@ import archiver
 from archiver.extraction import date_parser, post_locator, visible_dates
 from archiver.extraction.body import body_of_html, most_characters
 from archiver.extraction.body_blocks import lay_out, written_text
-from archiver.extraction.page_parsing_and_javascript_check import Page, parse_page
-from archiver.extraction.text_normalization_and_formulas import (
+from archiver.extraction.normalization import (
     CaselessPattern,
     clean_text,
     element_line,
@@ -23,6 +22,7 @@ from archiver.extraction.text_normalization_and_formulas import (
     line_up_to,
     tidy_body,
 )
+from archiver.extraction.page import Page, parse_page
 from archiver.urls import normalize
 
 

@@ -6,16 +6,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from archiver.extraction.article_extraction_with_site_rules import extract_page
-from archiver.extraction.authors.heading_byline import CHANGED_BESIDE_HEADING
-from archiver.extraction.page_parsing_and_javascript_check import parse_page
-from archiver.extraction.template.page_form_fingerprint_and_date_slot import (
-    HEAD_SLOT,
-    address_pattern,
-    date_slot,
-    markup_tokens,
-    page_form,
-)
+from archiver.extraction.article import extract_page
+from archiver.extraction.authors.bylines import CHANGED_BESIDE_HEADING
+from archiver.extraction.page import parse_page
+from archiver.extraction.template.page_form import HEAD_SLOT, address_pattern, date_slot, markup_tokens, page_form
 from archiver.items import Article, Evidence
 
 SHELL = """<html><head><title>{title} - Quayside</title></head><body class="plain">

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from archiver.extraction.page_parsing_and_javascript_check import parse_page
+from archiver.extraction.page import parse_page
 from archiver.extraction.pagination import MAX_PARTS, PostParts, find_parts, part_urls
 
 HOST = "https://example.org"

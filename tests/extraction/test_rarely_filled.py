@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from archiver.extraction.article_extraction_with_site_rules import extract_page
-from archiver.extraction.page_parsing_and_javascript_check import parse_page
+from archiver.extraction.article import extract_page
+from archiver.extraction.page import parse_page
 from archiver.extraction.template.rule_induction import Sample, learn_rules
-from archiver.extraction.template.site_rules_and_constants import SiteRules
+from archiver.extraction.template.site_rules import SiteRules
 from archiver.items import Article, PageKind
 from tests.importers.importing import run as import_files
 from tests.small_sites import SamplePost, sample_posts

@@ -12,14 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import archiver
-from archiver.extraction.page_parsing_and_javascript_check import (
-    MAX_ATTRIBUTES,
-    MAX_DEPTH,
-    MAX_RUN,
-    MAX_TAGS,
-    cut_source,
-    parse_page,
-)
+from archiver.extraction.page import MAX_ATTRIBUTES, MAX_DEPTH, MAX_RUN, MAX_TAGS, cut_source, parse_page
 from tests.waiting import bounded_work
 
 URL = "https://example.org/2020/01/02/a"

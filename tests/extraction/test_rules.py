@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.errors import BadRules
-from archiver.extraction.template.site_rules_and_constants import Rule, SiteRules, from_toml, to_toml
+from archiver.extraction.template.site_rules import Rule, SiteRules, from_toml, to_toml
 from archiver.fields import LEARNABLE
 
 PLACES = (

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import archiver
-from archiver.extraction.authors import byline_finder
-from archiver.extraction.authors.byline_finder import find_signatures, signatures_in_text
-from archiver.extraction.page_parsing_and_javascript_check import parse_page
+from archiver.extraction.authors import bylines
+from archiver.extraction.authors.bylines import find_signatures, signatures_in_text
+from archiver.extraction.page import parse_page
 from archiver.extraction.post_locator import locate_post
 from tests.waiting import bounded_work
 
@@ -100,4 +100,4 @@ def test_dates_after_the_text_are_read_until_two_sources_agree(declared: str, by
 
 @given(st.text("0129٣年月-./ minuteday", max_size=12))
 def test_a_text_without_a_digit_has_no_date(text: str) -> None:
-    assert byline_finder._has_date(text) == (byline_finder._DATE.search(text) is not None)
+    assert bylines._has_date(text) == (bylines._DATE.search(text) is not None)

@@ -6,11 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.extraction.article_extraction_with_site_rules import extract_page
-from archiver.extraction.page_parsing_and_javascript_check import parse_page
-from archiver.extraction.template.rule_induction import Sample, learn_rules
-from archiver.extraction.template.rule_learning import learn_with_constants, read_without_constants
-from archiver.extraction.template.site_rules_and_constants import (
+from archiver.extraction.article import extract_page
+from archiver.extraction.page import parse_page
+from archiver.extraction.template.rule_induction import (
+    Sample,
+    learn_rules,
+    learn_with_constants,
+    read_without_constants,
+)
+from archiver.extraction.template.site_rules import (
     ReadPost,
     SiteConstants,
     SiteRules,

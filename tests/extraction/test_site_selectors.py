@@ -7,15 +7,14 @@ from scrapy.http import HtmlResponse
 
 from archiver.demo.demo_blog import Blog
 from archiver.errors import BadRules
-from archiver.extraction.article_extraction_with_site_rules import extract_page
-from archiver.extraction.page_parsing_and_javascript_check import parse_page
+from archiver.extraction.article import extract_page
+from archiver.extraction.page import parse_page
 from archiver.extraction.template.rule_induction import Sample, learn_rules, selectors_for
-from archiver.extraction.template.site_rule_field_reader import body_container
-from archiver.extraction.template.site_rules_and_constants import Rule, from_toml, to_toml
+from archiver.extraction.template.rule_reader import body_container
+from archiver.extraction.template.site_rules import Rule, from_toml, to_toml
 from archiver.items import Article
 from archiver.platforms import platform_tables
-from archiver.platforms.css_and_xpath_evaluator import selector_error
-from archiver.platforms.page_index_and_selector_compiler import Index
+from archiver.platforms.selector_index import Index, selector_error
 
 URL = "https://blog.example.org/2024/05/fog-in-the-harbour/"
 PAGE = """<html lang="en"><head><title>Fog in the harbour | Blog</title>

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver import extract
-from archiver.extraction.page_metadata_and_articles_in_scripts import PageMetadata, Scripts, repair_json
-from archiver.extraction.page_parsing_and_javascript_check import parse_page
+from archiver.extraction.metadata import PageMetadata, Scripts, repair_json
+from archiver.extraction.page import parse_page
 
 URL = "https://example.org/a"
 

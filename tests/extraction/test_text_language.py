@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.extraction.page_parsing_and_javascript_check import language_tag
-from archiver.extraction.text_language import (
+from archiver.extraction.language import (
     ROWS,
     SCRIPTS,
     SOLE_LANGUAGE,
@@ -17,6 +16,7 @@ from archiver.extraction.text_language import (
     language_of_text,
     recognize_languages,
 )
+from archiver.extraction.page import language_tag
 
 TEXTS = {
     "ar": "اليوم لا يوجد خبز لأن الفرن بارد.",

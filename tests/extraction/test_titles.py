@@ -7,15 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver import extract
-from archiver.extraction import candidate_choice_and_declared_fields as candidate_choice
-from archiver.extraction.page_parsing_and_javascript_check import parse_page
+from archiver.extraction import candidates
+from archiver.extraction.page import parse_page
 from archiver.extraction.post_locator import names_in_headings, title_in_url, title_similarity
-from archiver.extraction.title_candidates_and_site_names import (
-    repair_mojibake_title,
-    restore_lost_characters,
-    without_section,
-    without_site,
-)
+from archiver.extraction.titles import repair_mojibake_title, restore_lost_characters, without_section, without_site
 from archiver.items import Candidate
 
 
@@ -133,42 +128,42 @@ def declared(value: str) -> Candidate[str]:
 
 def test_the_heading_wins_over_titles_for_search_engines() -> None:
     found = [shown("The island ferry leaves from pier two"), declared("Island Ferry 2021: Pier Guide")]
-    assert candidate_choice.resolve_title(found, set(), "/news/8841") is found[0]
+    assert candidates.resolve_title(found, set(), "/news/8841") is found[0]
 
 
 def test_the_address_confirms_a_title() -> None:
     found = [shown("Reach the island: our tips"), declared("Five ways to reach the island")]
-    assert candidate_choice.resolve_title(found, set(), "/five-ways-to-reach-the-island") is found[1]
+    assert candidates.resolve_title(found, set(), "/five-ways-to-reach-the-island") is found[1]
 
 
 @pytest.mark.parametrize("written", ["Ferry Moves | Pier Guide", "Ferry moves, pier guide ..."])
 def test_a_cut_or_extended_title_is_not_chosen(written: str) -> None:
     found = [shown("The ferry moves to the second pier: what to know"), declared(written)]
-    assert candidate_choice.resolve_title(found, set(), "/ferry-moves-pier-guide") is found[0]
+    assert candidates.resolve_title(found, set(), "/ferry-moves-pier-guide") is found[0]
 
 
 def test_the_address_must_clearly_match() -> None:
     found = [shown("The ferry moves to pier two until autumn"), declared("The ferry moves to pier two")]
-    assert candidate_choice.resolve_title(found, set(), "/the-ferry-moves-to-pier-two-in-may-2021") is found[0]
+    assert candidates.resolve_title(found, set(), "/the-ferry-moves-to-pier-two-in-may-2021") is found[0]
 
 
 def test_a_heading_unlike_the_declared_title_loses() -> None:
     found = [shown("Comments"), declared("Five ways to reach the island")]
-    assert candidate_choice.resolve_title(found, set(), "/1") is found[1]
+    assert candidates.resolve_title(found, set(), "/1") is found[1]
 
 
 def test_without_a_heading_the_declared_headline_is_chosen() -> None:
     headline = Candidate("Reach the island: our tips", "json-ld", "headline", 0.8)
     found = [headline, declared("Five ways to reach the island")]
     found.append(Candidate("Five ways to reach the island", "head", "title", 0.6))
-    assert candidate_choice.resolve_title(found, set(), "/1") is headline
+    assert candidates.resolve_title(found, set(), "/1") is headline
     cut = Candidate("Reach the island: our ...", "json-ld", "headline", 0.8)
-    assert candidate_choice.resolve_title([cut, *found[1:]], set(), "/1") is found[1]
+    assert candidates.resolve_title([cut, *found[1:]], set(), "/1") is found[1]
 
 
 def test_a_post_may_have_no_title() -> None:
     found = [shown("", "platform"), declared("A weblog")]
-    chosen = candidate_choice.resolve_title(found, set(), "/1")
+    chosen = candidates.resolve_title(found, set(), "/1")
     assert chosen is not None
     assert chosen.value == ""
 

@@ -7,7 +7,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from archiver.storage.article_tables.article_and_revision_rows import FULL_CONTENT
+from archiver.storage.articles import FULL_CONTENT
 from tests.article_columns import CONTENT_COLUMNS
 
 _FIELDS = (

@@ -76,7 +76,7 @@ def test_a_crawl_waits_for_a_lock_and_reports_it(reference: Reference, tmp_path:
 
 def test_a_permanent_lock_ends_the_crawl_with_a_sentence(tmp_path: Path) -> None:
     from archiver.errors import ArchiveLocked
-    from archiver.storage.archive_opening import open_archive
+    from archiver.storage.database import open_archive
     from archiver.storage.transactions import writing
 
     first, second = (open_archive(tmp_path / "a.db", create=True) for _ in range(2))

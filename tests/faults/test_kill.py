@@ -60,9 +60,9 @@ def test_two_addresses_of_one_post_met_before_and_after_a_kill_are_no_move(tmp_p
     """
     from datetime import UTC, datetime, timedelta
 
-    from archiver.storage.archive_opening import open_archive
-    from archiver.storage.run_records import Counts, begin_run, crawl_started, end_run
-    from archiver.storage.site_records import ensure_site
+    from archiver.storage.database import open_archive
+    from archiver.storage.runs import Counts, begin_run, crawl_started, end_run
+    from archiver.storage.sites import ensure_site
 
     db = open_archive(tmp_path / "a.db", create=True)
     at = datetime(2024, 5, 1, tzinfo=UTC)

@@ -19,8 +19,8 @@ from random import Random
 ROOT = Path(__file__).parents[2]
 sys.path[:0] = [str(ROOT), str(ROOT / "bench")]
 
-from archiver.storage.archive_opening import open_archive  # noqa: E402
-from archiver.storage.site_records import add_site, set_settings  # noqa: E402
+from archiver.storage.database import open_archive  # noqa: E402
+from archiver.storage.sites import add_site, set_settings  # noqa: E402
 from tests.faults.compare import differences  # noqa: E402
 from tests.faults.sound import flaws  # noqa: E402
 from tests.fleet import hosts, postgres  # noqa: E402

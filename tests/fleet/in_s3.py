@@ -13,7 +13,7 @@ import pytest
 import s3fs
 
 from archiver.errors import ForeignFleet, StorageRefused
-from archiver.fleet.shard_storage_and_manifests import ShardStorage, check_storage, mark_storage
+from archiver.fleet.shard_storage import ShardStorage, check_storage, mark_storage
 from tests.fleet.postgres import wait_until
 from tests.fleet.test_claims import round_trip
 

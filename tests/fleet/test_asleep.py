@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from archiver.extensions.crawl_log import prepare_log_file
-from archiver.fleet import leases_and_leased_processes as leases
-from archiver.fleet.leases_and_leased_processes import monotonic_seconds
+from archiver.fleet import leases
+from archiver.fleet.leases import monotonic_seconds
 from archiver.fleet.postgres import QueueDatabase
-from archiver.fleet.shard_storage_and_manifests import ShardStorage
-from archiver.fleet.shard_transfer_and_collection import ARCHIVE
+from archiver.fleet.shard_storage import ShardStorage
+from archiver.fleet.shard_transfer import ARCHIVE
 from archiver.scheduling.fork_server import fork_crawl
-from archiver.storage.archive_opening import open_archive
+from archiver.storage.database import open_archive
 from tests.fleet import hosts
 from tests.fleet.fleets import Fleet
 from tests.fleet.postgres import PACKAGE, wait_until

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from archiver.errors import Fenced, QueueUnavailable, ShardDamaged, StorageRefused
-from archiver.fleet.enrolment_and_status import enter_sites, make_fleet_site
-from archiver.fleet.job_queue_and_workers import Worker, create_queue_tables, make_queue
-from archiver.fleet.leases_and_leased_processes import (
+from archiver.fleet.enrolment import enter_sites, make_fleet_site
+from archiver.fleet.job_queue import Worker, create_queue_tables, make_queue
+from archiver.fleet.leases import (
     LeaseWait,
     SiteLease,
     begin_leased_crawl,
@@ -23,17 +23,10 @@ from archiver.fleet.leases_and_leased_processes import (
     take_lease,
 )
 from archiver.fleet.postgres import QueueDatabase
-from archiver.fleet.shard_storage_and_manifests import Manifest, ShardStorage, mark_storage, read_manifest
-from archiver.fleet.shard_transfer_and_collection import (
-    ARCHIVE,
-    checkpoint,
-    delete_old_objects,
-    mark_clean,
-    read_manifests,
-    restore,
-)
+from archiver.fleet.shard_storage import Manifest, ShardStorage, mark_storage, read_manifest
+from archiver.fleet.shard_transfer import ARCHIVE, checkpoint, delete_old_objects, mark_clean, read_manifests, restore
 from archiver.fleet.worker_job import WorkerContext, crawl_site
-from archiver.storage.archive_opening import open_archive
+from archiver.storage.database import open_archive
 from tests.fleet import hosts
 from tests.fleet.postgres import PACKAGE
 from tests.processes import run, without_proxies

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from archiver.fleet.enrolment_and_status import make_sites_of_urls, read_sites_of_archive
-from archiver.storage.archive_opening import open_archive
-from archiver.storage.site_records import add_site, set_settings
-from archiver.storage.site_tags import add_tags
+from archiver.fleet.enrolment import make_sites_of_urls, read_sites_of_archive
+from archiver.storage.database import open_archive
+from archiver.storage.sites import add_site, add_tags, set_settings
 
 _CONFIG = """
 [defaults]

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from archiver.storage.archive_opening import open_archive
-from archiver.storage.site_records import add_site, set_settings
+from archiver.storage.database import open_archive
+from archiver.storage.sites import add_site, set_settings
 from tests.faults.compare import differences
 from tests.faults.sound import flaws
 from tests.fleet import hosts

@@ -17,7 +17,7 @@ from archiver.errors import (
     WorkersActive,
 )
 from archiver.fleet.postgres import QueueDatabase
-from archiver.fleet.shard_storage_and_manifests import ShardStorage, check_storage, mark_storage
+from archiver.fleet.shard_storage import ShardStorage, check_storage, mark_storage
 from tests.fleet.fleets import Fleet
 from tests.fleet.postgres import PACKAGE, Postgres
 

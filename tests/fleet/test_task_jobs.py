@@ -15,11 +15,8 @@ from click.testing import CliRunner
 
 from archiver.cli.main import cli
 from archiver.errors import UnreadableInput
-from archiver.fleet.enrolment_and_status import enter_sites, make_fleet_site, read_fleet_status
-from archiver.fleet.job_queue_and_workers import create_queue_tables, enqueue_due_jobs, make_queue
-from archiver.fleet.leases_and_leased_processes import SiteLease, commit_manifest, take_lease
-from archiver.fleet.postgres import QueueDatabase
-from archiver.fleet.reextraction_and_import_tasks import (
+from archiver.fleet.enrolment import enter_sites, make_fleet_site, read_fleet_status
+from archiver.fleet.fleet_tasks import (
     FAILED,
     FINISHED,
     IMPORT,
@@ -40,12 +37,15 @@ from archiver.fleet.reextraction_and_import_tasks import (
     select_shards,
     select_sites,
 )
-from archiver.fleet.shard_storage_and_manifests import ShardStorage, mark_storage, read_manifest
-from archiver.fleet.shard_transfer_and_collection import ARCHIVE, checkpoint, restore
+from archiver.fleet.job_queue import create_queue_tables, enqueue_due_jobs, make_queue
+from archiver.fleet.leases import SiteLease, commit_manifest, take_lease
+from archiver.fleet.postgres import QueueDatabase
+from archiver.fleet.shard_storage import ShardStorage, mark_storage, read_manifest
+from archiver.fleet.shard_transfer import ARCHIVE, checkpoint, restore
 from archiver.fleet.worker_job import WorkerContext, crawl_site
-from archiver.importers.import_inputs_and_record_filter import RecordFilter
-from archiver.storage.archive_opening import open_archive
-from archiver.storage.site_records import add_site
+from archiver.importers.import_inputs import RecordFilter
+from archiver.storage.database import open_archive
+from archiver.storage.sites import add_site
 from tests.fleet.postgres import PACKAGE
 from tests.importers.files import Rec, http, listing, page, post, sha1, wacz, warc, whole
 from tests.importers.importing import rows, run, state

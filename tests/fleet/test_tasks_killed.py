@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from archiver.fleet.enrolment_and_status import read_fleet_status
+from archiver.fleet.enrolment import read_fleet_status
 from archiver.fleet.postgres import QueueDatabase
-from archiver.fleet.shard_storage_and_manifests import ShardStorage
-from archiver.storage.archive_opening import open_archive
-from archiver.storage.site_records import add_site
+from archiver.fleet.shard_storage import ShardStorage
+from archiver.storage.database import open_archive
+from archiver.storage.sites import add_site
 from tests.faults.sound import flaws
 from tests.fleet.fleets import Fleet
 from tests.fleet.postgres import PACKAGE, wait_until

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.frontier.blackout_hours import parse_blackout
+from archiver.frontier.cadence import parse_blackout
 
 MONDAY = datetime(2026, 3, 2, tzinfo=UTC)
 TIMES = st.datetimes(datetime(2024, 1, 1), datetime(2027, 1, 1), timezones=st.just(UTC))

@@ -5,10 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.discovery.url_classifier_and_patterns import NO_PATTERN, URLPattern
-from archiver.frontier.equivalent_urls import ENOUGH, EquivalentURLs, plainer_urls
-from archiver.frontier.pattern_budgets import ALLOWED, PatternBudgets, is_exempt_from_budget
-from archiver.frontier.shown_addresses import ShownAddresses
+from archiver.discovery.url_patterns import NO_PATTERN, URLPattern
+from archiver.frontier.trap_budgets import ALLOWED, PatternBudgets, ShownAddresses, is_exempt_from_budget
+from archiver.frontier.url_spellings import ENOUGH, EquivalentURLs, plainer_urls
 from archiver.items import DiscoverySource
 
 TAGS, MONTHS, PAGES = URLPattern("terms", "/tag/*"), URLPattern("dates", "/9/9"), URLPattern("paging", "/page/#?")

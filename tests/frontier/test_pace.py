@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from archiver.politeness.throttle import MAX_DELAY, MAX_RETRY_AFTER, MAX_STRIKES, Throttle, retry_after
-from archiver.sites.run_limits_quotas_and_blackouts import RunLimits
+from archiver.sites.run_limits import RunLimits
 
 NOW = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 POLITE = Throttle(floor=0.5)

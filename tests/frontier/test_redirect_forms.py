@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.frontier.redirect_forms import ENOUGH_REDIRECTS, RedirectForms
+from archiver.frontier.url_spellings import ENOUGH_REDIRECTS, RedirectForms
 from archiver.urls import urlkey
 
 

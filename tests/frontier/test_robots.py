@@ -8,12 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.politeness.robots_and_usage_statements import (
-    MAX_ROBOTS_BYTES,
-    HostFile,
-    is_conclusive_status,
-    parse_robots,
-)
+from archiver.politeness.robots import MAX_ROBOTS_BYTES, HostFile, is_conclusive_status, parse_robots
 
 TABLE: dict[str, tuple[str | bytes, str, bool]] = {
     "no file": ("", "/x", True),

@@ -5,9 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.discovery.url_classifier_and_patterns import URLPattern
-from archiver.frontier.set_aside_samples import OTHER_PATTERNS, SetAsidePages, sample_size
-from archiver.frontier.shown_addresses import ShownAddresses
+from archiver.discovery.url_patterns import URLPattern
+from archiver.frontier.trap_budgets import OTHER_PATTERNS, SetAsidePages, ShownAddresses, sample_size
 
 TAGS, MONTHS = URLPattern("terms", "/tag/*"), URLPattern("dates", "/9/9")
 

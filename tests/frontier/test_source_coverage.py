@@ -6,11 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.discovery.url_classifier_and_patterns import URLPattern, feed_without_format, form_pattern
-from archiver.frontier.pattern_budgets import ALLOWED, PART_FEEDS, PatternBudgets, is_exempt_from_budget
-from archiver.frontier.set_aside_samples import SetAsidePages, sample_size
-from archiver.frontier.shown_addresses import ShownAddresses
-from archiver.frontier.source_coverage import SourceCoverage
+from archiver.discovery.url_patterns import URLPattern, feed_without_format, form_pattern
+from archiver.frontier.trap_budgets import (
+    ALLOWED,
+    PART_FEEDS,
+    PatternBudgets,
+    SetAsidePages,
+    ShownAddresses,
+    SourceCoverage,
+    is_exempt_from_budget,
+    sample_size,
+)
 from archiver.items import DiscoverySource
 
 TAGS, MONTHS, PAGES = URLPattern("terms", "/tag/*"), URLPattern("dates", "/9/9"), URLPattern("paging", "/page/#?")

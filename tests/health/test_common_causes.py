@@ -12,15 +12,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.cli.main import cli
-from archiver.health.notification_messages_and_channels import notify
+from archiver.health.notification_channels import notify
 from archiver.health.simultaneous_site_failures import (
     CommonCause,
     find_common_causes,
     judge_common_causes,
     read_common_causes,
 )
-from archiver.storage.archive_opening import open_archive
-from archiver.storage.run_records import EndedRun, FailedSeries, ended_runs, failed_series
+from archiver.storage.database import open_archive
+from archiver.storage.runs import EndedRun, FailedSeries, ended_runs, failed_series
 from tests.runner import Runner
 from tests.spiders.crawling import archiver, crawl, rows, text
 from tests.spiders.site_server import serving

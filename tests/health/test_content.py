@@ -13,7 +13,7 @@ from archiver.health.site_health_rules import HealthFinding, HealthInputs, Judge
 from archiver.items import Article, Outcome, PageKind, PageResult
 from archiver.storage.completeness import site_completeness
 from archiver.storage.held_pages import HeldPage
-from archiver.storage.run_statistics import MeasuredRun, RunStatistics
+from archiver.storage.runs import MeasuredRun, RunStatistics
 from archiver.storage.site_statistics_for_health import RepeatedValue, SiteContent, read_site_content
 from tests.storage.one_site_archive import POST, SITE, archive_of_one_site, store
 

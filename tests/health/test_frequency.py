@@ -13,11 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlite_utils import Database
 
-from archiver.health.lost_fields_bursts_and_silences import find_burst, find_silence
 from archiver.health.site_health_rules import HealthFinding, HealthInputs, JudgedRun, judge_site
-from archiver.health.stored_health_inputs_and_accepted_findings import read_health_inputs
-from archiver.storage.archive_opening import open_archive
-from archiver.storage.run_statistics import MeasuredRun
+from archiver.health.stored_health import read_health_inputs
+from archiver.health.unusual_runs import find_burst, find_silence
+from archiver.storage.database import open_archive
+from archiver.storage.runs import MeasuredRun
 from archiver.storage.site_statistics_for_health import AcceptedPages, Deletions, PostDay, SiteContent, read_post_days
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)

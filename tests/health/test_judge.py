@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 
 from archiver.fields import MEASURED
 from archiver.frontier.cadence import Every, PastRun, RecrawlTime
-from archiver.health.health_report_metrics_and_probe import judge_archive
-from archiver.health.lost_fields_bursts_and_silences import chance_of_so_few, chance_of_so_many, is_far
+from archiver.health.health_report import judge_archive
 from archiver.health.site_health_rules import (
     START_PAGE_ADVICE,
     TRY_AGAIN,
@@ -26,13 +25,14 @@ from archiver.health.site_health_rules import (
     SilentSource,
     judge_site,
 )
-from archiver.health.stored_health_inputs_and_accepted_findings import Acceptance, measure_growth, without_accepted
+from archiver.health.stored_health import Acceptance, measure_growth, without_accepted
+from archiver.health.unusual_runs import chance_of_so_few, chance_of_so_many, is_far
 from archiver.items import Article, DiscoveredURL, Evidence, Outcome, PageKind, PageResult
 from archiver.items import DiscoverySource as Source_
-from archiver.storage.archive_opening import open_archive
 from archiver.storage.crawl_schedule import Scheduled
-from archiver.storage.pages_and_source_hints import stamp
-from archiver.storage.run_statistics import MeasuredRun, RunStatistics
+from archiver.storage.database import open_archive
+from archiver.storage.pages import stamp
+from archiver.storage.runs import MeasuredRun, RunStatistics
 from archiver.storage.site_statistics_for_health import PostDay
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)

@@ -17,12 +17,12 @@ from click.testing import Result
 
 from archiver.cli.main import cli
 from archiver.errors import BadConfig
-from archiver.health import notification_messages_and_channels as notifications
-from archiver.health.notification_messages_and_channels import compose_message, notify
-from archiver.sites.archiver_toml import parse_config
-from archiver.storage.archive_opening import open_archive
-from archiver.storage.backup_and_check_records import Damage, record_checked_units
-from archiver.storage.pages_and_source_hints import stamp
+from archiver.health import notification_channels
+from archiver.health.notification_channels import compose_message, notify
+from archiver.sites.config import parse_config
+from archiver.storage.check_records import Damage, record_checked_units
+from archiver.storage.database import open_archive
+from archiver.storage.pages import stamp
 from tests.archive_fixture import make_archive
 from tests.damage import damage_table
 from tests.health.receivers import Hook, Postmaster, serving
@@ -184,7 +184,7 @@ def test_damage_of_tables_that_the_health_is_judged_by_is_sent_once(house: House
     assert house.run() == [("command", "")]
     assert [(one["code"], one["level"]) for one in house.commanded[0]["changes"]] == [("damage", "red")]
     assert house.notify() == []
-    assert notifications.notify_after_runs(house.archive, None, pytest.fail)
+    assert notification_channels.notify_after_runs(house.archive, None, pytest.fail)
 
 
 def test_a_muted_site_is_shown_and_not_sent_until_the_mute_ends(house: House) -> None:
@@ -318,7 +318,7 @@ def test_a_message_is_not_lost_if_the_process_dies_before_it_is_sent(
     house.configure(house.webhook)
     house.run(NOTES)
     with monkeypatch.context() as patched:
-        patched.setattr(notifications, "compose_message", lambda *words: pytest.fail("killed"))
+        patched.setattr(notification_channels, "compose_message", lambda *words: pytest.fail("killed"))
         with pytest.raises(pytest.fail.Exception):
             house.run(NOTES)
     assert house.notify() == [("webhook", "")]

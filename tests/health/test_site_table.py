@@ -17,7 +17,7 @@ from archiver.cli.main import cli
 from archiver.frontier.cadence import RecrawlTime
 from archiver.health.simultaneous_site_failures import CommonCause
 from archiver.health.site_health_rules import Health, HealthFinding
-from archiver.health.site_status_table_and_history import (
+from archiver.health.site_status import (
     HistoricalRun,
     SiteRow,
     fold_common_causes,
@@ -26,20 +26,14 @@ from archiver.health.site_status_table_and_history import (
     read_site_table,
     sort_rows,
 )
-from archiver.health.stored_health_inputs_and_accepted_findings import (
-    accept_findings_of,
-    read_health,
-    read_healths,
-    record_run_health,
-)
-from archiver.sites.archiver_toml import Config, parse_config
-from archiver.storage.archive_opening import open_archive
+from archiver.health.stored_health import accept_findings_of, read_health, read_healths, record_run_health
+from archiver.sites.config import Config, parse_config
 from archiver.storage.completeness import PostCounts, site_completeness
+from archiver.storage.database import open_archive
 from archiver.storage.locks import lock_site
-from archiver.storage.pages_and_source_hints import stamp
-from archiver.storage.run_records import Counts, begin_run, end_run, forget_run_health
-from archiver.storage.site_records import add_site, list_sites
-from archiver.storage.site_tags import add_tags
+from archiver.storage.pages import stamp
+from archiver.storage.runs import Counts, begin_run, end_run, forget_run_health
+from archiver.storage.sites import add_site, add_tags, list_sites
 from archiver.storage.transactions import writing
 from archiver.urls import urlkey
 from tests.runner import Runner

@@ -19,11 +19,10 @@ import pytest
 from click.testing import Result
 
 from archiver.cli.main import cli
-from archiver.health import notification_messages_and_channels as notifications
-from archiver.health import notification_policy
-from archiver.health.notification_messages_and_channels import HealthMessage, make_channels, notify
-from archiver.sites.archiver_toml import Mail, Notify
-from archiver.storage.archive_opening import open_archive
+from archiver.health import notification_channels, notification_policy
+from archiver.health.notification_channels import HealthMessage, make_channels, notify
+from archiver.sites.config import Mail, Notify
+from archiver.storage.database import open_archive
 from archiver.storage.locks import lock_schedule
 from tests.archive_fixture import make_archive
 from tests.health.receivers import Hook, Postmaster, serving
@@ -193,7 +192,7 @@ def test_a_site_that_is_not_crawled_any_more_has_no_findings(archive: Path, call
 
 
 def test_a_server_that_trickles_bytes_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(notifications, "_SECONDS", 0.2)
+    monkeypatch.setattr(notification_channels, "_SECONDS", 0.2)
     monkeypatch.setenv("no_proxy", "*")
     message = HealthMessage("archiver: test", "A test.", "green", {"text": "A test."})
     with serving(Trickle(b"HTTP/1.1 200 OK\r\n")) as hook, serving(Trickle(b"220-here\r\n")) as post:

@@ -83,12 +83,12 @@ def main() -> None:
         socket.gethostbyname, socket.getaddrinfo = gethostbyname, getaddrinfo  # type: ignore[assignment]
         # Twisted keeps the function that it found when it was imported.
         GAIResolver.__init__.__defaults__ = (None, getaddrinfo)  # type: ignore[attr-defined]
-    import archiver.scheduling.crawl_process_and_pool
+    import archiver.scheduling.crawl_pool
     import archiver.settings
     from archiver.cli.main import cli
 
     # As on one core: all sites are crawled in this process, because only this one is in the simulated world.
-    archiver.scheduling.crawl_process_and_pool.count_cores = lambda: 1  # type: ignore[attr-defined]
+    archiver.scheduling.crawl_pool.count_cores = lambda: 1  # type: ignore[attr-defined]
 
     for name, value in WORLD.get("settings", {}).items():
         setattr(archiver.settings, name, value)

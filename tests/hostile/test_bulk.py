@@ -38,7 +38,7 @@ SIZE = MB
 _MEASURE = """
 import json, sys
 from tests.hostile import memory
-from archiver.discovery.feed_parser import looks_like_feed, parse_feed
+from archiver.discovery.feeds import looks_like_feed, parse_feed
 from archiver.discovery.sitemaps import looks_like_sitemap, parse_sitemap
 from tests.hostile.test_bulk import DOCUMENTS, SITEMAPS, SIZE
 from tests.waiting import MOST_WORK, bounded_work

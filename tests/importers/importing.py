@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from archiver.importers.import_inputs_and_record_filter import RecordFilter
+from archiver.importers.import_inputs import RecordFilter
 from archiver.importers.import_run import FileResult, ImportRun
-from archiver.storage.archive_opening import open_archive
+from archiver.storage.database import open_archive
 
 ALL = RecordFilter()
 

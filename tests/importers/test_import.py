@@ -215,7 +215,7 @@ def test_invalid_packages_are_reported(
     new: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("archiver.warc.foreign_warc_arc_wacz_reader._BOMB_BYTES", 1 << 20)
+    monkeypatch.setattr("archiver.warc.foreign_reader._BOMB_BYTES", 1 << 20)
     file = wacz(tmp_path / "a.wacz", members, deflated=True, digests=digests)
     found = summary(archive, file)
     assert (found["problems"], found["new"]) == (kinds, new)
@@ -401,8 +401,8 @@ def test_post_removed_with_its_site_is_imported_again(archive: Path, tmp_path: P
 def test_alternating_post_does_not_grow_without_end(
     archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("historical_revisions", "article_storing_and_withdrawal"):
-        monkeypatch.setattr(f"archiver.storage.article_tables.{module}.MOST_REVERTS", 4)
+    for module in ("historical_revisions", "articles"):
+        monkeypatch.setattr(f"archiver.storage.{module}.MOST_REVERTS", 4)
     turns = [
         post(at=f"2010-01-{n:02}T00:00:00Z", title=("Boats at dawn", "Boats at noon")[n % 2]) for n in range(1, 29)
     ]

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from archiver.cli.main import cli
-from archiver.maintenance.archive_verification_and_repair import verify
+from archiver.maintenance.verification import verify
 from tests.importers.files import Rec, http, post, sha1, warc
 from tests.importers.importing import rows
 from tests.spiders.crawling import crawl, successive

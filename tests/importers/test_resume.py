@@ -17,9 +17,9 @@ import pytest
 
 from archiver.cli.main import cli
 from archiver.importers import import_run as runs
-from archiver.importers import record_batches_and_classification as record_batch_reader
-from archiver.warc.warc_and_cdxj_writer import index_of
+from archiver.importers import record_batches
 from archiver.warc.warc_records import is_payload_intact, read_record
+from archiver.warc.warc_writer import index_of
 from tests.importers.files import Rec, http, listing, page, post, warc, whole
 from tests.importers.importing import kinds, rows, run, state
 from tests.processes import SERVER, Running, descendants, is_alive
@@ -82,7 +82,7 @@ def assert_sound(archive: Path) -> None:
 
 def import_in_small_pieces(words: list[str]) -> None:
     """Run a command in another process, which writes after every five pages."""
-    record_batch_reader._PAGES = 5
+    record_batches._PAGES = 5
     cli(words)
 
 
@@ -127,16 +127,16 @@ def test_several_processes_give_the_result_of_one(
 
 DEADLY = """
 import os, sys
-from archiver.importers import import_run, record_batches_and_classification as record_batch_reader
+from archiver.importers import import_run, record_batches as record_batches
 
 def read(pairs):
     if any("deadly" in pair.record.url for pair in pairs):
         os._exit(11)
-    return list(record_batch_reader._reader.read(pairs))
+    return list(record_batches._reader.read(pairs))
 
 if __name__ == "__main__":
     from archiver.cli.main import cli
-    import_run._SMALL, record_batch_reader._read = 0, read
+    import_run._SMALL, record_batches._read = 0, read
     cli(sys.argv[1:])
 """
 
@@ -173,8 +173,8 @@ def test_record_that_kills_its_reader_is_reported(tmp_path: Path) -> None:
 def test_readers_end_with_the_process_that_started_them(files: tuple[Path, Path], tmp_path: Path) -> None:
     code = (
         "import sys; from archiver.importers import import_run; "
-        "from archiver.importers import record_batches_and_classification as record_batch_reader; "
-        "import_run._SMALL = 0; record_batch_reader._PAGES = 2; "
+        "from archiver.importers import record_batches as record_batch_reader; "
+        "import_run._SMALL = 0; record_batches._PAGES = 2; "
         "from archiver.cli.main import cli; cli(sys.argv[1:])"
     )
     process = subprocess.Popen(
@@ -204,7 +204,7 @@ def test_readers_end_with_the_process_that_started_them(files: tuple[Path, Path]
 
 def test_sigterm_ends_an_import_cleanly(files: tuple[Path, Path], tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
-    code = "import sys; from archiver.importers import record_batches_and_classification as record_batch_reader; "
+    code = "import sys; from archiver.importers import record_batches as record_batch_reader; "
     code += "record_batch_reader._PAGES = 2; "
     code += "from archiver.cli.main import cli; cli(sys.argv[1:])"
     process = Running("-c", code, "import", str(files[0]), "--archive", str(archive), "--workers", "1")

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from archiver.discovery import cdx_and_timemaps
-from archiver.discovery.cdx_and_timemaps import parse_archive_service
+from archiver.discovery import cdx
+from archiver.discovery.cdx import parse_archive_service
 from archiver.importers.wayback_import import CaptureAction, CaptureList, ListRequests, NoCaptureList, WaybackPlan
 
 BEGIN = datetime(2001, 1, 1, tzinfo=UTC)
@@ -48,7 +48,7 @@ def ask(lists: ListRequests, times: list[datetime], limit: int) -> int:
 def test_halved_time_ranges_list_everything_once(seconds: list[int], limit: int) -> None:
     times = [BEGIN + timedelta(seconds=s) for s in seconds]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(cdx_and_timemaps, "UNPAGED", limit)
+        patch.setattr(cdx, "UNPAGED", limit)
         listing = CaptureList(PLAN)
         lists = ListRequests(PLAN, listing)
         ask(lists, times, limit)
@@ -62,7 +62,7 @@ def test_halved_time_ranges_list_everything_once(seconds: list[int], limit: int)
 
 
 def test_truncated_list_of_one_second_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cdx_and_timemaps, "UNPAGED", 3)
+    monkeypatch.setattr(cdx, "UNPAGED", 3)
     listing = CaptureList(PLAN)
     lists = ListRequests(PLAN, listing)
     assert ask(lists, [BEGIN] * 5, 3) < 200

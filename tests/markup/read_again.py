@@ -6,8 +6,8 @@ from lxml import etree
 
 from archiver.extraction.body_blocks import lay_out, written_text
 from archiver.extraction.body_markup import find_markup
-from archiver.extraction.page_parsing_and_javascript_check import parse_page
-from archiver.extraction.text_normalization_and_formulas import tidy_body
+from archiver.extraction.normalization import tidy_body
+from archiver.extraction.page import parse_page
 from archiver.items import MarkedText
 from archiver.markup.text_marks import RECORDINGS
 

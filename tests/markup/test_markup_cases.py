@@ -12,8 +12,8 @@ from pathlib import Path
 import nh3
 import pytest
 
-from archiver.extraction.article_extraction_with_site_rules import extract_page
-from archiver.extraction.page_parsing_and_javascript_check import parse_page
+from archiver.extraction.article import extract_page
+from archiver.extraction.page import parse_page
 from archiver.items import Article
 from archiver.markup.text_marks import pack_marks, unpack_marks
 from tests.markup.read_again import read_html

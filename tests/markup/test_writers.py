@@ -8,7 +8,7 @@ from lxml import etree
 from markdown_it import MarkdownIt
 
 from archiver import extract
-from archiver.datasets.tei_epub_markdown_and_html_files import TEI_NAMESPACE, to_tei
+from archiver.datasets.document_files import TEI_NAMESPACE, to_tei
 from archiver.markup.html_writer import to_html
 from archiver.markup.markdown_writer import to_markdown
 from archiver.markup.text_marks import BLOCKS, INLINE, pack_marks

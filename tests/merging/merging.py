@@ -13,7 +13,7 @@ from archiver.items import Capture, Outcome
 from archiver.maintenance.merge_archives import MergeResult
 from archiver.maintenance.merge_archives import merge as merge_into
 from archiver.maintenance.takedown import archive_without_writers
-from archiver.storage.archive_opening import open_archive
+from archiver.storage.database import open_archive
 from tests.proved_archive import QUAY, START, Run, page, text
 
 

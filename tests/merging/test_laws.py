@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from archiver.archive import Archive
-from archiver.maintenance.archive_verification_and_repair import verify
+from archiver.maintenance.verification import verify
 from tests.importers.importing import rows, state
 from tests.merging.merging import Seen, copy, make, merge
 

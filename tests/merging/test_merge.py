@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from archiver.demo.demo_blog import Demo
-from archiver.maintenance.archive_verification_and_repair import verify
-from archiver.storage.archive_opening import open_archive
+from archiver.maintenance.verification import verify
+from archiver.storage.database import open_archive
 from archiver.storage.locks import lock_site
 from tests.importers import files, importing
 from tests.importers.importing import state
@@ -195,8 +195,8 @@ def test_a_crawl_continues_after_merging_two_crawls_of_a_blog(demo: Demo, tmp_pa
 
 
 MOMENTS = [
-    KilledCall("merge_articles_and_captures", "transfer_warc", 1, True),
-    KilledCall("merge_articles_and_captures", "transfer_warc", 2, False),
+    KilledCall("merge_rows", "transfer_warc", 1, True),
+    KilledCall("merge_rows", "transfer_warc", 2, False),
     KilledCall("merge_archives", "add_article", 1, True),
     KilledCall("merge_archives", "merge_article", 1, True),
     KilledCall("merge_archives", "merge_page", 1, True),

@@ -8,7 +8,7 @@ from scrapy.http import Request
 
 from archiver.errors import ContactMissing
 from archiver.middlewares import ProxyMiddleware
-from archiver.sites.crawler_identity_and_delay import contact_of
+from archiver.sites.crawler_identity import contact_of
 
 
 @pytest.fixture(autouse=True)

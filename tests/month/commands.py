@@ -131,19 +131,18 @@ def _fork_without_server() -> None:
     """Let the scheduler fork its crawls from its own process, which has imported everything and has the held clock. It
     starts them at once, because half a second between two starts helps nobody here.
     """
-    from archiver.scheduling import fork_server
-    from archiver.scheduling import scheduler_loop_and_processes as daemon
+    from archiver.scheduling import fork_server, scheduler_loop
 
     fork_server._SERVER = multiprocessing.get_context("fork")  # type: ignore[assignment]
     fork_server.start_fork_server = lambda: None
-    daemon.start_interval = lambda waiting: 0.0  # type: ignore[attr-defined]
+    scheduler_loop.start_interval = lambda waiting: 0.0  # type: ignore[attr-defined]
 
 
 def _leave_out_search() -> None:
     """Leave out the search index, which is made from the archive and takes a quarter of a small run's time."""
-    from archiver.search import index_refresh_searcher_and_check as index_refresh
+    from archiver.search import search_index
 
-    index_refresh.refresh_after_writing = lambda archive, progress=None: ""
+    search_index.refresh_after_writing = lambda archive, progress=None: ""
 
 
 class _Steps:
@@ -155,8 +154,8 @@ class _Steps:
         self._kill_at = kill_at
 
     def count(self) -> None:
-        import archiver.storage.archive_opening as connection
-        from archiver.warc import warc_and_cdxj_writer as writer
+        import archiver.storage.database as connection
+        from archiver.warc import warc_writer
 
         opening = connection._connect
 
@@ -168,7 +167,7 @@ class _Steps:
         connection._connect = connect
         for holder, name in ((os, "fsync"), (os, "replace"), (os, "rename"), (os, "unlink"), (os, "write")):
             setattr(holder, name, self._counted(getattr(holder, name)))
-        assert writer.os is os
+        assert warc_writer.os is os
 
     def _counted(self, real: Callable[..., Any]) -> Callable[..., Any]:
         def counted(*args: Any, **named: Any) -> Any:

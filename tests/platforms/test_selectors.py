@@ -14,8 +14,7 @@ from hypothesis import strategies as st
 from lxml import etree
 from parsel import Selector
 
-from archiver.platforms.css_and_xpath_evaluator import element_selector, is_xpath
-from archiver.platforms.page_index_and_selector_compiler import Index, compile_selector, split_words
+from archiver.platforms.selector_index import Index, compile_selector, element_selector, is_xpath, split_words
 
 TAGS = ("div", "p", "a", "h1", "time", "meta", "svg", "o:p")
 WORDS = ("k", "m", "K", "k-m", "é", "2x", "tag")

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from archiver.platforms import Platform, by_name, detect_platform, platform_tables
-from archiver.platforms.css_and_xpath_evaluator import element_selector, selector_error
-from archiver.platforms.page_index_and_selector_compiler import Index, compile_selector
+from archiver.platforms.selector_index import Index, compile_selector, element_selector, selector_error
 
 
 def index(html: str) -> Index:

@@ -41,8 +41,8 @@ from archiver.search.citations import (
     reference_html,
     schema_org,
 )
-from archiver.search.query_with_filters_and_sort import Query
-from archiver.search.search_hits_facets_and_similar_articles import run
+from archiver.search.query import Query
+from archiver.search.search_hits import run
 
 HOSTILE = {
     "braces": "a { b } c } {{ d",

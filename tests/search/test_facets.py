@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from archiver.archive import Archive, make_query
-from archiver.search.search_hits_facets_and_similar_articles import count_facets, run
-from archiver.storage.archive_opening import open_archive
+from archiver.search.search_hits import count_facets, run
+from archiver.storage.database import open_archive
 from tests.archive_fixture import make_archive
 from tests.search.writing import write
 

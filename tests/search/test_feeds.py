@@ -11,9 +11,9 @@ import pytest
 from lxml import etree
 from sqlite_utils import Database
 
-from archiver.search.atom_and_json_feeds import ATOM, changes_feed, write_atom, write_json_feed
-from archiver.search.query_with_filters_and_sort import Query
-from archiver.storage.archive_opening import open_archive
+from archiver.search.query import Query
+from archiver.search.search_feeds import ATOM, changes_feed, write_atom, write_json_feed
+from archiver.storage.database import open_archive
 from tests.archive_fixture import NOW, make_archive
 from tests.search.writing import beside, edit, write
 

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from sqlite_utils import Database
 
 from archiver.archive import Archive, make_query
-from archiver.search.search_hits_facets_and_similar_articles import matching_ids, run
-from archiver.search.sorting_recency_and_duplicate_folding import FOLDS
-from archiver.storage.archive_opening import open_archive
+from archiver.search.search_hits import matching_ids, run
+from archiver.search.sorting import FOLDS
+from archiver.storage.database import open_archive
 from tests.search.writing import beside, write
 
 STORY = "The ferry ran aground at low water off the mole."

@@ -8,9 +8,9 @@ import pytest
 
 from archiver.archive import Archive
 from archiver.errors import BadQuery
-from archiver.search.index_refresh_searcher_and_check import check_index, refresh_index
-from archiver.storage.archive_opening import open_archive
-from archiver.storage.full_text_index_and_saved_searches import index_folder
+from archiver.search.search_index import check_index, refresh_index
+from archiver.storage.database import open_archive
+from archiver.storage.full_text import index_folder
 from tests.archive_fixture import make_archive
 from tests.search.writing import archive_with_a_frequent_prefix
 

@@ -20,11 +20,10 @@ from sqlite_utils import Database
 from archiver.archive import Archive
 from archiver.cli.main import cli
 from archiver.errors import IndexMissing
-from archiver.search import index_refresh_searcher_and_check as index_refresh
-from archiver.search import tantivy_index_damage_and_state as tantivy_index
-from archiver.search.index_refresh_searcher_and_check import check_index
-from archiver.storage.archive_opening import open_archive
-from archiver.storage.full_text_index_and_saved_searches import index_folder
+from archiver.search import index_state, search_index
+from archiver.search.search_index import check_index
+from archiver.storage.database import open_archive
+from archiver.storage.full_text import index_folder
 from archiver.storage.transactions import writing
 from tests import processes
 from tests.archive_fixture import make_archive
@@ -98,7 +97,7 @@ def test_changes_of_other_columns_do_not_touch_the_index(file: Path) -> None:
     write(file, "update articles set last_seen = '2030', url = url || '#'")
     write(file, "update articles set title = title")
     db = open_archive(file)
-    assert not tantivy_index.is_behind(db)
+    assert not index_state.is_behind(db)
     db.close()
 
 
@@ -108,7 +107,7 @@ def test_another_source_of_a_cluster_changes_only_two_documents(file: Path) -> N
     ids(file, "tide")
     write(file, "update clusters set source_id = 5 where id = 1")
     with closing(open_archive(file, read_only=True)) as db:
-        assert sorted(tantivy_index.pending_changes(db).ids) == [1, 5]
+        assert sorted(index_state.pending_changes(db).ids) == [1, 5]
     assert ids(file, "is:copy") == [1, 2, 3, 6]
     assert findings(file) == []
 
@@ -175,17 +174,17 @@ def test_a_killed_refresh_is_repeated(file: Path, step: str, rebuild: bool) -> N
         code = f"""
 import os, signal, sys
 from pathlib import Path
-from archiver.search import index_refresh_searcher_and_check as index_refresh
-from archiver.search import tantivy_index_damage_and_state as tantivy_index
-from archiver.storage.archive_opening import open_archive
-module = index_refresh if {step!r} == "fill_index" else tantivy_index
+from archiver.search import search_index as search_index
+from archiver.search import index_state as index_state
+from archiver.storage.database import open_archive
+module = index_refresh if {step!r} == "fill_index" else index_state
 step = getattr(module, {step!r})
 def die(*args, **kw):
     if {after}: step(*args, **kw)
     os.kill(os.getpid(), signal.SIGKILL)
 setattr(module, {step!r}, die)
 file = Path(sys.argv[1])
-index_refresh.refresh_index(open_archive(file), file, rebuild={rebuild})
+search_index.refresh_index(open_archive(file), file, rebuild={rebuild})
 """
         done = processes.run("-c", code, str(file))
         assert done.returncode == -signal.SIGKILL, done.stderr
@@ -197,14 +196,14 @@ index_refresh.refresh_index(open_archive(file), file, rebuild={rebuild})
 def test_changes_during_a_refresh_are_not_lost(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ids(file, "tide")
     write(file, "update articles set title = 'First' where id = 2")
-    fill = index_refresh.fill_index
+    fill = search_index.fill_index
 
     def changing(*args: object, **more: object) -> None:
         fill(*args, **more)  # type: ignore[arg-type]
         write(file, "update articles set title = 'Second' where id = 2")
 
     with monkeypatch.context() as patched:
-        patched.setattr(index_refresh, "fill_index", changing)
+        patched.setattr(search_index, "fill_index", changing)
         ids(file, "first")
     assert ids(file, "second") == [2]
     assert ids(file, "first") == []
@@ -231,7 +230,7 @@ def test_an_archive_that_cannot_be_written_is_searched_in_memory(file: Path, mon
     monkeypatch.setattr(os, "access", lambda path, mode, **kw: mode != os.W_OK and real(path, mode, **kw))
     assert ids(file, "tide") == [1, 2]
     assert not index_folder(file).exists()
-    monkeypatch.setattr(index_refresh, "IN_MEMORY", 5)
+    monkeypatch.setattr(search_index, "IN_MEMORY", 5)
     with pytest.raises(IndexMissing, match="'archiver index --archive"):
         ids(file, "tide")
 
@@ -239,7 +238,7 @@ def test_an_archive_that_cannot_be_written_is_searched_in_memory(file: Path, mon
 def test_a_read_only_folder_is_searched_by_its_index(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert ids(file, "title:fog") == [2]
     with without_write_access(file.parent), monkeypatch.context() as patched:
-        patched.setattr(index_refresh, "IN_MEMORY", 0)
+        patched.setattr(search_index, "IN_MEMORY", 0)
         assert findings(file) == []
         assert ids(file, "title:fog") == [2]
         done = Runner().invoke(cli, ["search", "fog", "--save", "fog", "--archive", str(file)])
@@ -351,9 +350,9 @@ def test_a_copied_index_is_not_damaged(file: Path) -> None:
     for part in index_folder(file).iterdir():
         os.utime(part, (5, 5))
     db = open_archive(file)
-    assert index_refresh.refresh_index(db, file) == index_refresh.Refreshed(0, rebuilt=False)
-    assert tantivy_index.recorded_stamps(index_folder(file))
-    assert all(time == 5 * 10**9 for _, time in tantivy_index.recorded_stamps(index_folder(file)).values())
+    assert search_index.refresh_index(db, file) == search_index.Refreshed(0, rebuilt=False)
+    assert index_state.recorded_stamps(index_folder(file))
+    assert all(time == 5 * 10**9 for _, time in index_state.recorded_stamps(index_folder(file)).values())
     db.close()
 
 
@@ -363,7 +362,7 @@ def test_a_damaged_index_that_cannot_be_rebuilt_is_named(file: Path, monkeypatch
     real = os.access
     monkeypatch.setattr(os, "access", lambda path, mode, **kw: mode != os.W_OK and real(path, mode, **kw))
     assert ids(file, "tide") == [1, 2]  # in memory
-    monkeypatch.setattr(index_refresh, "IN_MEMORY", 5)
+    monkeypatch.setattr(search_index, "IN_MEMORY", 5)
     with pytest.raises(IndexMissing, match=r"\(.*term\)"):
         ids(file, "tide")
 

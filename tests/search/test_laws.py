@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from archiver.archive import Archive, make_query
 from archiver.cli.main import cli
 from archiver.errors import BadQuery
-from archiver.search.search_hits_facets_and_similar_articles import list_matches, matching_ids
+from archiver.search.search_hits import list_matches, matching_ids
 
 EDGES = (
     "O'Brien",

@@ -11,7 +11,7 @@ import pytest
 
 from archiver.archive import Archive
 from archiver.errors import BadQuery
-from archiver.storage.archive_opening import open_archive
+from archiver.storage.database import open_archive
 from tests.archive_fixture import make_archive
 from tests.search.writing import write
 
@@ -73,7 +73,7 @@ def test_near_finds_nearby_words(texts: tuple[Path, dict[int, list[str]]], terms
 def test_frequent_prefixes_within_phrases_are_refused(
     texts: tuple[Path, dict[int, list[str]]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("archiver.search.query_compiler_and_stemming._MAX_PREFIX_MATCHES", 100)
+    monkeypatch.setattr("archiver.search.query_compiler._MAX_PREFIX_MATCHES", 100)
     with Archive(texts[0]) as archive:
         for query in ("a* NEAR b", '"b a"*', "NEAR(c b a*)"):
             with pytest.raises(BadQuery):

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from archiver.search import snippets_and_highlighting as module
-from archiver.search.snippets_and_highlighting import Place, Row, find_occurrences, occurrences_among_words
+from archiver.search import snippets
+from archiver.search.snippets import Place, Row, find_occurrences, occurrences_among_words
 from archiver.search.word_splitting import MAX_WORD, normalized_text, split_into_words
 
 PIECES = (
@@ -79,7 +79,7 @@ def test_occurrences_equal_those_of_splitting(text: str, asked: list[tuple[str, 
         if tokens
     ]
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(module, "_PIECE", stretch)
+        patched.setattr(snippets, "_PIECE", stretch)
         assert find_occurrences(text, rows) == by_tokenizing(text, rows)
 
 

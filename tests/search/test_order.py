@@ -10,10 +10,10 @@ import tantivy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archiver.search import sorting_recency_and_duplicate_folding as sorting_and_folding
-from archiver.search.index_refresh_searcher_and_check import Searcher
-from archiver.search.index_schema_and_documents import index_schema
-from archiver.search.sorting_recency_and_duplicate_folding import Sort, sorted_matches
+from archiver.search import sorting
+from archiver.search.index_documents import index_schema
+from archiver.search.search_index import Searcher
+from archiver.search.sorting import Sort, sorted_matches
 
 COUNT = 400
 
@@ -69,7 +69,7 @@ def test_pages_are_slices_of_one_order(
     searcher, rows = many
     expected = [row["id"] for row in sorted(rows, key=key_of(field, down))]
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(sorting_and_folding, "_SPARE", spare)
+        patched.setattr(sorting, "_SPARE", spare)
         found = sorted_matches(searcher, WORD, Sort(field, down), first=first, last=first + length)
     assert [entry.id for entry in found] == expected[first : first + length]
 

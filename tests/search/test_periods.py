@@ -20,7 +20,7 @@ from archiver.search.histogram import (
     date_of_seconds,
     period_range,
 )
-from archiver.storage.archive_opening import open_archive
+from archiver.storage.database import open_archive
 from tests.archive_fixture import make_archive
 from tests.search.writing import archive_with_a_frequent_prefix
 

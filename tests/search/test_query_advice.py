@@ -8,8 +8,8 @@ import pytest
 
 from archiver.archive import Archive
 from archiver.search.advice import Advice, Suggestion, advise
-from archiver.search.query_with_filters_and_sort import Query
-from archiver.search.search_hits_facets_and_similar_articles import plan_query
+from archiver.search.query import Query
+from archiver.search.search_hits import plan_query
 
 
 def advice(archive: Archive, text: str = "", **filters: Any) -> Advice:

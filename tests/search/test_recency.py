@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from archiver.archive import Archive
 from archiver.errors import BadQuery
-from archiver.search import sorting_recency_and_duplicate_folding as sorting_and_folding
-from archiver.search.index_refresh_searcher_and_check import open_searcher
-from archiver.search.query_compiler_and_stemming import compile_query
-from archiver.search.query_tree_and_predicates import Term
-from archiver.search.sorting_recency_and_duplicate_folding import count_hits, ids_query, rank_by_recency
-from archiver.storage.archive_opening import open_archive
+from archiver.search import sorting
+from archiver.search.query_compiler import compile_query
+from archiver.search.query_tree import Term
+from archiver.search.search_index import open_searcher
+from archiver.search.sorting import count_hits, ids_query, rank_by_recency
+from archiver.storage.database import open_archive
 
 NOW = int(datetime(2025, 1, 1, tzinfo=UTC).timestamp())
 COUNT = 300
@@ -84,7 +84,7 @@ def expected_order(archive: Archive, half_life: float, word: str = "tide") -> li
 )
 def test_all_matches_are_ordered(dated: Archive, half_life: float, first: int, length: int, reach: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sorting_and_folding, "_FIRST", reach)
+        patch.setattr(sorting, "_FIRST", reach)
         asked = open_searcher(dated.db)
         found = rank_by_recency(
             asked, compile_query(Term("tide"), dated.db, asked), half_life, NOW, first=first, last=first + length
@@ -95,7 +95,7 @@ def test_all_matches_are_ordered(dated: Archive, half_life: float, first: int, l
 @given(last=st.integers(1, 22), reach=st.sampled_from((1, 3)))
 def test_undated_articles_come_last(dated: Archive, last: int, reach: int) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sorting_and_folding, "_FIRST", reach)
+        patch.setattr(sorting, "_FIRST", reach)
         asked = open_searcher(dated.db)
         found = rank_by_recency(asked, compile_query(Term("calm"), dated.db, asked), 30, NOW, first=0, last=last)
     assert [entry.id for entry in found] == expected_order(dated, 30, "calm")[:last]

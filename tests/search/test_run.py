@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from archiver.archive import Archive
 from archiver.errors import BadQuery, SiteNotFound
-from archiver.search.index_schema_and_documents import fold_name
-from archiver.search.points_boxes_and_circles import circle_bounds, distance_km, parse_box, parse_point
-from archiver.search.query_tree_and_predicates import Period, parse_period
+from archiver.search.geo_areas import circle_bounds, distance_km, parse_box, parse_point
+from archiver.search.index_documents import fold_name
+from archiver.search.query_tree import Period, parse_period
 
 
 def ids(archive: Archive, text: str = "", **filters: Any) -> list[int]:

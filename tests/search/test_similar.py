@@ -13,8 +13,8 @@ from sqlite_utils import Database
 
 from archiver.archive import make_query
 from archiver.errors import ArticleNotFound, BadQuery
-from archiver.search.search_hits_facets_and_similar_articles import count_facets, run
-from archiver.storage.archive_opening import open_archive
+from archiver.search.search_hits import count_facets, run
+from archiver.storage.database import open_archive
 from tests.archive_fixture import make_archive
 from tests.search.writing import beside, write
 

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from sqlite_utils import Database
 
 from archiver.archive import make_query
-from archiver.search.query_compiler_and_stemming import stem, stem_prefixes
-from archiver.search.search_hits_facets_and_similar_articles import run
-from archiver.storage.archive_opening import open_archive
+from archiver.search.query_compiler import stem, stem_prefixes
+from archiver.search.search_hits import run
+from archiver.storage.database import open_archive
 from tests.search.writing import write
 
 BODIES = {

@@ -18,9 +18,9 @@ from archiver.cli.main import cli
 from archiver.errors import BadQuery, SiteNotFound
 from archiver.search.federated_search import FederatedQuery, Shard, load_federated_page, plan_federated_query
 from archiver.search.histogram import histogram, histogram_of_plans
-from archiver.search.index_refresh_searcher_and_check import open_searcher
-from archiver.search.search_hits_facets_and_similar_articles import count_facets, count_facets_over_plans, run
-from archiver.storage.archive_opening import open_archive
+from archiver.search.search_hits import count_facets, count_facets_over_plans, run
+from archiver.search.search_index import open_searcher
+from archiver.storage.database import open_archive
 from archiver.storage.transactions import writing
 from tests.importers.files import page, post, warc
 from tests.importers.importing import run as import_

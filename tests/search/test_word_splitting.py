@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.search.snippets_and_highlighting import SNIPPET_LENGTH, snippet
+from archiver.search.snippets import SNIPPET_LENGTH, snippet
 from archiver.search.word_splitting import lookup_words, split_into_words, words_with_places
 
 CASES = {
@@ -111,7 +111,7 @@ SNIPPETS = [
 @pytest.mark.parametrize(("text", "query", "expected"), SNIPPETS, ids=lambda v: v[:20])
 def test_a_snippet_marks_the_search_terms(text: str, query: str, expected: str) -> None:
     from archiver.search.query_parser import parse_query
-    from archiver.search.snippets_and_highlighting import highlight_terms
+    from archiver.search.snippets import highlight_terms
 
     shown, marks = snippet(text, highlight_terms(parse_query(query)))
     for start, end in reversed(marks):

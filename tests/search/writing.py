@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.storage.archive_opening import open_archive
+from archiver.storage.database import open_archive
 from archiver.urls import urlkey
 from tests.archive_fixture import NOW, make_archive
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from archiver.cli.bulk_site_commands_and_check import _print_reports
+from archiver.cli.site_commands import _print_reports
 from tests.processes import run
 from tests.spiders.crawling import text
 from tests.spiders.site_server import Pages, home, page, serving

@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 from archiver.cli.main import cli
 from archiver.errors import CannotMoveSite
 from archiver.maintenance.site_move import AddressMapping, move_site
-from archiver.storage.archive_opening import open_archive, opened
-from archiver.storage.article_tables.article_record_reader import record_id_of
-from archiver.storage.site_records import SiteLookup, add_site, find_site
+from archiver.storage.article_records import record_id_of
+from archiver.storage.database import open_archive, opened
+from archiver.storage.sites import SiteLookup, add_site, find_site
 from archiver.urls import Scope, urlkey
 from tests import processes
 from tests.archive_fixture import make_archive
@@ -306,7 +306,7 @@ import os, signal, sys
 from datetime import UTC, datetime
 from pathlib import Path
 from archiver.maintenance import site_move
-from archiver.storage.archive_opening import opened
+from archiver.storage.database import opened
 step, count = sys.argv[2], 0
 def killed(self, *words):
     os.kill(os.getpid(), signal.SIGKILL)

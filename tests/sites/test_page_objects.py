@@ -14,14 +14,14 @@ from typing import Any
 import pytest
 
 from archiver.errors import ArchiverError, BadConfig, BadPageObject
-from archiver.extraction.article_extraction_with_site_rules import extract_page
-from archiver.extraction.field_value_explanations import explain
-from archiver.extraction.page_parsing_and_javascript_check import Page, parse_page
-from archiver.extraction.template.page_form_fingerprint_and_date_slot import date_slot
+from archiver.extraction.article import extract_page
+from archiver.extraction.explanations import explain
+from archiver.extraction.page import Page, parse_page
+from archiver.extraction.template.page_form import date_slot
 from archiver.fields import EVIDENCE
 from archiver.items import PAGE_OBJECT, PAGE_OBJECT_FAILED, Article, GeoTag, PageKind
-from archiver.sites.archiver_toml import parse_config
-from archiver.sites.page_objects_and_test_cases import (
+from archiver.sites.config import parse_config
+from archiver.sites.page_objects import (
     NONE,
     PageObjects,
     URLPattern,
@@ -33,7 +33,7 @@ from archiver.sites.page_objects_and_test_cases import (
     read_case,
     read_expected,
 )
-from archiver.storage.article_tables.field_candidate_evidence import entries
+from archiver.storage.field_evidence import entries
 from tests.runner import in_process
 
 CASES = Path(__file__).parents[1] / "cases" / "page_objects"

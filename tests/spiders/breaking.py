@@ -6,7 +6,7 @@ import importlib
 import sys
 from typing import Any
 
-import archiver.scheduling.crawl_process_and_pool
+import archiver.scheduling.crawl_pool
 from archiver.cli.main import cli
 
 
@@ -22,5 +22,5 @@ if __name__ == "__main__":
     assert hasattr(holder, last), f"{holder} has no {last}"
     setattr(holder, last, burst)
     # As on one core: all sites are crawled in this process, because only this one has the bug.
-    archiver.scheduling.crawl_process_and_pool.count_cores = lambda: 1  # type: ignore[attr-defined]
+    archiver.scheduling.crawl_pool.count_cores = lambda: 1  # type: ignore[attr-defined]
     cli(prog_name="archiver")

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from archiver.discovery.source_hints_and_trust import MIN_CLAIMS, dates_claim, is_build_day
-from archiver.frontier.fetch_order_and_revisits import next_day_end
+from archiver.discovery.source_hints import MIN_CLAIMS, dates_claim, is_build_day
+from archiver.frontier.fetch_order import next_day_end
 from archiver.items import DiscoverySource
 from tests.month.commands import run_at
 from tests.spiders.site_server import SiteServer, home, page, serving

@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 
-from archiver.cli.crawl_advice_health_and_notification_output import format_run_summary
+from archiver.cli.crawl_output import format_run_summary
 from tests.small_sites import made_paragraph
 from tests.spiders.crawling import archiver, crawl, rows
 from tests.spiders.site_server import Answer, SiteServer, home, serving

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from archiver.frontier.pattern_budgets import FEW_VIEWS
+from archiver.frontier.trap_budgets import FEW_VIEWS
 from tests.spiders.crawling import crawl
 from tests.spiders.site_server import Answer, SiteServer, home, page, serving
 from tests.spiders.test_faults import counts, rows

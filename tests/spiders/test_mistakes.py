@@ -26,7 +26,7 @@ PAGES: dict[str, Any] = {"/": home("/one/"), "/one/": page("The first")}
 @pytest.mark.parametrize(
     ("module", "attribute"),
     [
-        ("archiver.scheduling.crawl_process_and_pool", "Crawler"),
+        ("archiver.scheduling.crawl_pool", "Crawler"),
         ("archiver.spiders.crawl_run", "CrawlRun.__init__"),
         ("archiver.spiders.crawl_run", "TrapDetector"),
         ("archiver.extensions.shared_crawl_state", "OutageGuard"),

@@ -10,7 +10,7 @@ import pytest
 from sqlite_utils import Database
 
 from archiver.maintenance.reextraction_reader import ReextractionRequest, request_key
-from archiver.storage.archive_opening import opened
+from archiver.storage.database import opened
 from tests.processes import run, without_proxies
 from tests.spiders.crawling import archiver, crawl, rows
 from tests.spiders.site_server import Answer, Pages, SiteServer, home, page, serving

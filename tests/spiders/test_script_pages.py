@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from archiver.extraction.page_parsing_and_javascript_check import needs_javascript, parse_page
+from archiver.extraction.page import needs_javascript, parse_page
 from tests.processes import run
 from tests.spiders.crawling import crawl, rows, text
 from tests.spiders.site_server import Answer, Pages, page, serving

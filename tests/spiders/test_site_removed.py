@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from archiver.errors import SiteRemoved
-from archiver.storage.archive_opening import open_archive
-from archiver.storage.site_records import remove_site
+from archiver.storage.database import open_archive
+from archiver.storage.sites import remove_site
 from tests.spiders.crawling import archiver, crawl, rows
 from tests.spiders.site_server import Answer, Pages, home, page, serving
 

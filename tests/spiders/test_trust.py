@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.discovery.source_hints_and_trust import (
+from archiver.discovery.source_hints import (
     MIN_CLAIMS,
     TRUST_AGAIN_AFTER,
     ClaimTally,
@@ -20,11 +20,11 @@ from archiver.discovery.source_hints_and_trust import (
     dates_claim,
 )
 from archiver.frontier.edit_estimates import DEFAULT_SAMPLE
-from archiver.frontier.fetch_order_and_revisits import next_fetch_time
+from archiver.frontier.fetch_order import next_fetch_time
 from archiver.items import DiscoverySource, Outcome, PageKind
-from archiver.storage.archive_opening import open_archive
-from archiver.storage.site_records import ensure_site
-from archiver.storage.source_trust import Trust
+from archiver.storage.database import open_archive
+from archiver.storage.sites import ensure_site
+from archiver.storage.sources import Trust
 from archiver.storage.transactions import writing
 from tests.spiders.crawling import archiver
 from tests.spiders.site_server import Answer, SiteServer, home, page, serving

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from archiver.frontier.equivalent_urls import ENOUGH
+from archiver.frontier.url_spellings import ENOUGH
 from archiver.items import Article, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.spiders.crawl_run import CrawlOrder, CrawlRun
 from archiver.spiders.page_queue import PageQueue
 from archiver.spiders.page_request import page_request
 from archiver.spiders.run_ending import RunEnding
-from archiver.storage import pages_and_source_hints as pages
+from archiver.storage import pages
 from archiver.urls import urlkey
 
 START = "http://a.example/"

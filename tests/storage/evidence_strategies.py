@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from archiver.storage.article_tables.field_candidate_evidence import Entry
+from archiver.storage.field_evidence import Entry
 
 
 def entry_lists(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlite_utils import Database
 
-from archiver.storage import schema_and_migrations
+from archiver.storage import schema
 
 NAME = "m999_later"
 
@@ -17,7 +17,7 @@ def add_step(monkeypatch: pytest.MonkeyPatch, *changes: str) -> None:
         for statement in ("create table later (id integer primary key, word text not null)", *changes):
             db.execute(statement)
 
-    monkeypatch.setattr(schema_and_migrations, "MIGRATIONS", (*schema_and_migrations.MIGRATIONS, m999_later))
+    monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, m999_later))
 
 
 NEW_COLUMN = "alter table articles add column later text"

@@ -11,8 +11,8 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from archiver.items import Article
-from archiver.storage.archive_opening import open_archive
-from archiver.storage.article_tables.article_storing_and_withdrawal import Observation, Stored, store_article
+from archiver.storage.articles import Observation, Stored, store_article
+from archiver.storage.database import open_archive
 
 SITE = "low.example"
 AT = datetime(2024, 5, 1, tzinfo=UTC)

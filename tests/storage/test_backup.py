@@ -19,9 +19,9 @@ import pytest
 from click.testing import Result
 
 from archiver.cli.main import cli
-from archiver.maintenance.archive_verification_and_repair import verify
 from archiver.maintenance.backup import copy_database, copy_warc_files
-from archiver.maintenance.verify_warc_files_and_captures import find_warc_files
+from archiver.maintenance.verification import verify
+from archiver.maintenance.verify_captures import find_warc_files
 from tests.proved_archive import QUAY, START, Run, make, make_another, page, text
 from tests.runner import Runner, fault, in_process
 from tests.waiting import until

@@ -18,10 +18,10 @@ from click.testing import Result
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from archiver.health.backup_and_check_health import judge_safety, read_safety
-from archiver.maintenance.archive_verification_and_repair import verify
-from archiver.sites.archiver_toml import Maintenance
-from archiver.storage.archive_opening import opened
+from archiver.health.archive_health import judge_safety, read_safety
+from archiver.maintenance.verification import verify
+from archiver.sites.config import Maintenance
+from archiver.storage.database import opened
 from tests.damage import damage_table, flip, overwrite_page, shorten, warc_files
 from tests.killed_call import KilledCall, assert_killed
 from tests.proved_archive import QUAY, START, Run, make, page, text

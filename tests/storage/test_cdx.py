@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from archiver.items import DiscoveredURL, DiscoverySource, PageKind
-from archiver.storage.archive_opening import open_archive
 from archiver.storage.completeness import site_completeness
-from archiver.storage.page_discoveries import record_discovered_urls
-from archiver.storage.site_records import find_site
+from archiver.storage.database import open_archive
+from archiver.storage.sites import find_site
+from archiver.storage.sources import record_discovered_urls
 from archiver.storage.url_history import url_history
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -21,12 +21,12 @@ from sqlite_utils import Database
 
 from archiver.errors import ClusterNotFound
 from archiver.items import Article
-from archiver.storage.article_tables import near_duplicate_clusters
-from archiver.storage.article_tables.article_record_reader import cluster_by_number, cluster_of, find_cluster
-from archiver.storage.article_tables.article_record_reader import clusters as listed
-from archiver.storage.article_tables.article_storing_and_withdrawal import Observation, store_article
-from archiver.storage.article_tables.near_duplicate_clusters import rebuild
-from archiver.storage.site_records import remove_site
+from archiver.storage import clusters
+from archiver.storage.article_records import cluster_by_number, cluster_of, find_cluster
+from archiver.storage.article_records import clusters as listed
+from archiver.storage.articles import Observation, store_article
+from archiver.storage.clusters import rebuild
+from archiver.storage.sites import remove_site
 from tests.storage.one_site_archive import AT, archive_of_one_site
 
 
@@ -139,7 +139,7 @@ def test_a_member_that_links_two_clusters_merges_them_under_the_older_id(db: Dat
 def test_the_first_published_is_the_source_of_a_large_cluster(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     text = story(1)
     newest_first = [add(db, n, edited(text, n, 0.1), days=10 - n) for n in range(1, 7)]
-    monkeypatch.setattr(near_duplicate_clusters, "_MOST_WEIGHED", 3)
+    monkeypatch.setattr(clusters, "_MOST_WEIGHED", 3)
     add(db, 6, story(6), days=4)
     assert cluster_by_number(db, 1)["source_id"] == newest_first[4]
 
@@ -249,7 +249,7 @@ def test_common_keys_are_ignored_and_the_index_stays_small(db: Database) -> None
         add(db, number, text, site="author.example")
     assert state(db) == {}
     most = db.execute("select max(n) from (select count(*) as n from lsh_bands group by key)").fetchone()[0]
-    assert most == near_duplicate_clusters.COMMON
+    assert most == clusters.COMMON
     copy = add(db, 99, edited(texts[40], share=0.05))
     assert state(db) == {1: [41, copy]}
 
@@ -260,7 +260,7 @@ def test_a_story_with_many_copies_and_a_notice_repeated_often_stay_one_cluster(d
     notices = [add(db, n, notice) for n in range(101, 221)]
     assert state(db) == {1: copies, 2: notices}
     most = db.execute("select max(n) from (select count(*) as n from lsh_bands group by key)").fetchone()[0]
-    assert most <= near_duplicate_clusters.OF_A_CLUSTER
+    assert most <= clusters.OF_A_CLUSTER
     # All posts with an equal text are linked with the first, however many there are.
     assert (
         db.execute("select count(*) from near_duplicates where article_id >= ?", [notices[0]]).fetchone()[0] <= 4 * 120
@@ -315,7 +315,7 @@ def test_clusters_after_edits_equal_those_of_a_rebuild(steps: list[tuple[int, in
                 add(db, number, edited(story(seed), number, 0.1, kind))
                 continue
             with db.atomic():
-                near_duplicate_clusters.leave_clusters(
+                clusters.leave_clusters(
                     db, [r[0] for r in db.execute("select id from articles where post_id = ?", [f"x:{number}"])]
                 )
                 db.execute("delete from article_urls where url like ?", [f"%/{number}"])
@@ -340,7 +340,7 @@ def test_a_rebuild_keeps_ids_and_adds_missing_clusters(db: Database) -> None:
         add(db, number, edited(text, number))
     before, done = state(db), []
     assert before == {1: [2, 3], 2: [1, 4]}
-    assert near_duplicate_clusters.missing_minhashes(db) == 0
+    assert clusters.missing_minhashes(db) == 0
     rebuild(db, done.append)
     assert state(db) == before
     assert done == [4]
@@ -348,20 +348,20 @@ def test_a_rebuild_keeps_ids_and_adds_missing_clusters(db: Database) -> None:
         for table in ("near_duplicates", "lsh_bands", "minhash_signatures", "clusters"):
             db.execute(f"delete from {table}")
         db.execute("update articles set cluster_id = null")
-    assert near_duplicate_clusters.missing_minhashes(db) == 4
+    assert clusters.missing_minhashes(db) == 4
     assert listed(db) == []
     rebuild(db)
     assert groups(db) == {frozenset({2, 3}), frozenset({1, 4})}
-    assert near_duplicate_clusters.missing_minhashes(db) == 0
+    assert clusters.missing_minhashes(db) == 0
 
 
 def test_signatures_of_another_version_are_rebuilt(db: Database) -> None:
     add(db, 1, story(1))
     db.execute("update minhash_signatures set version = 0")
-    assert near_duplicate_clusters.missing_minhashes(db) == 1
+    assert clusters.missing_minhashes(db) == 1
     add(db, 2, edited(story(1)))
     rebuild(db)
-    assert near_duplicate_clusters.missing_minhashes(db) == 0
+    assert clusters.missing_minhashes(db) == 0
     assert state(db) == {1: [1, 2]}
 
 

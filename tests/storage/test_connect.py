@@ -14,7 +14,7 @@ from unittest import mock
 import pytest
 
 from archiver.errors import ArchiveLocked, ArchiveNotFound, ArchiveNotWritable, NotAnArchive
-from archiver.storage.archive_opening import open_archive
+from archiver.storage.database import open_archive
 
 NOBODY = 65534
 ROW = {"name": "a.example", "host": "", "path": "", "start_url": "", "site_id": 1, "moved_at": "2024"}
@@ -70,7 +70,7 @@ def test_other_files_are_not_archives(tmp_path: Path) -> None:
 
 
 def test_a_locked_archive_is_reported_as_locked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("archiver.storage.archive_opening.BUSY_SECONDS", 0.1)
+    monkeypatch.setattr("archiver.storage.database.BUSY_SECONDS", 0.1)
     file = tmp_path / "a.db"
     other = sqlite3.connect(file)
     other.execute("create table t (x)")
@@ -83,7 +83,7 @@ def test_a_locked_archive_is_reported_as_locked(tmp_path: Path, monkeypatch: pyt
 def test_an_archive_is_made_and_opened_without_sqlite_utils_and_numpy(tmp_path: Path) -> None:
     program = (
         "import pathlib, sys\n"
-        "from archiver.storage.archive_opening import open_archive\n"
+        "from archiver.storage.database import open_archive\n"
         "from archiver.storage.transactions import writing\n"
         f"file = pathlib.Path({str(tmp_path / 'a.db')!r})\n"
         "open_archive(file, create=True).close()\n"

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind
-from archiver.storage.article_tables.article_urls_and_identification import KnownAddress, is_preferred
-from archiver.storage.page_discoveries import record_discovered_urls
+from archiver.storage.articles import KnownAddress, is_preferred
+from archiver.storage.sources import record_discovered_urls
 from archiver.storage.transactions import writing
 from tests.proved_archive import QUAY, START, Run, text
 from tests.proved_archive import page as post_page

@@ -5,13 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.storage.article_tables.field_candidate_evidence import (
-    EXTRACTION,
-    FORM,
-    Entry,
-    pack_evidence,
-    unpack_evidence,
-)
+from archiver.storage.field_evidence import EXTRACTION, FORM, Entry, pack_evidence, unpack_evidence
 from tests.storage.evidence_strategies import entry_lists
 
 _TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=8)

@@ -10,13 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlite_utils import Database
 
-from archiver.storage.article_tables.field_candidate_evidence import (
-    Entry,
-    decode_evidence,
-    encode_evidence,
-    pack_evidence,
-)
-from archiver.storage.schema_and_migrations import migrations
+from archiver.storage.field_evidence import Entry, decode_evidence, encode_evidence, pack_evidence
+from archiver.storage.schema import migrations
 from archiver.storage.transactions import writing
 from tests.storage.evidence_strategies import entry_lists
 

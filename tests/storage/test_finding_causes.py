@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from archiver.maintenance.archive_verification_and_repair import verify
-from archiver.maintenance.partial_check_and_damage_causes import find_causes
+from archiver.maintenance.partial_check import find_causes
+from archiver.maintenance.verification import verify
 from tests.damage import damage_table, flip, shorten, warc_files
 from tests.proved_archive import make
 from tests.runner import in_process

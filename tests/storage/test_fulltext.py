@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from archiver.cli.main import cli
-from archiver.maintenance.archive_verification_and_repair import verify
 from archiver.maintenance.takedown import overwrite_free_pages
+from archiver.maintenance.verification import verify
 from archiver.storage import Database
-from archiver.storage.archive_opening import open_archive
-from archiver.storage.full_text_index_and_saved_searches import FTS, make_fts
-from archiver.storage.schema_and_migrations import migrations, pending_migrations
+from archiver.storage.database import open_archive
+from archiver.storage.full_text import FTS, make_fts
+from archiver.storage.schema import migrations, pending_migrations
 from tests.archive_fixture import make_archive
 from tests.runner import Runner
 

@@ -10,9 +10,9 @@ import pytest
 from click.testing import Result
 
 from archiver.maintenance import backup as backup_module
-from archiver.maintenance.archive_verification_and_repair import verify
-from archiver.storage.archive_opening import opened
-from archiver.warc.warc_and_cdxj_writer import index_of
+from archiver.maintenance.verification import verify
+from archiver.storage.database import opened
+from archiver.warc.warc_writer import index_of
 from tests.faults.sound import flaws
 from tests.proved_archive import QUAY, START, Run, page, text
 from tests.runner import in_process

@@ -16,14 +16,13 @@ from archiver.articles.article_comparison import fold_words
 from archiver.articles.guard import LOOK_EVERY
 from archiver.errors import RunNotFound
 from archiver.items import Article, DiscoveredURL, DiscoverySource, Evidence, Outcome, PageKind, PageResult, SourceHint
-from archiver.maintenance.run_undoing_and_held_page_release import release_held, undo_run
-from archiver.storage.article_tables.article_record_reader import evidence, revisions
-from archiver.storage.held_pages import held_pages, next_look, remember_accepted_gains
-from archiver.storage.page_discoveries import record_discovered_urls
-from archiver.storage.page_result_writer import PageWriter, StoringRun
-from archiver.storage.pages_and_source_hints import stamp
-from archiver.storage.recent_changes import count_taken_back
-from archiver.storage.run_records import Counts
+from archiver.maintenance.run_undoing import release_held, undo_run
+from archiver.storage.article_records import evidence, revisions
+from archiver.storage.held_pages import count_taken_back, held_pages, next_look, remember_accepted_gains
+from archiver.storage.page_writer import PageWriter, StoringRun
+from archiver.storage.pages import stamp
+from archiver.storage.runs import Counts
+from archiver.storage.sources import record_discovered_urls
 from archiver.storage.transactions import writing
 from tests.runner import in_process
 from tests.storage.one_site_archive import AT, POST, SITE, archive_of_one_site

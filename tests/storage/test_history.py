@@ -13,8 +13,8 @@ from sqlite_utils import Database
 
 from archiver.archive import Archive
 from archiver.items import Article, DiscoveredURL, DiscoverySource, Evidence, Outcome, PageKind, PageResult
-from archiver.storage.article_tables.article_storing_and_withdrawal import Change
-from archiver.storage.page_result_writer import PageWriter, StoringRun
+from archiver.storage.articles import Change
+from archiver.storage.page_writer import PageWriter, StoringRun
 from tests.storage.one_site_archive import AT, POST, TEXT, archive_of_one_site, store
 
 
@@ -42,7 +42,7 @@ ONE, TWO = read("Ferry sinks"), read("Ferry saved")
 def test_each_return_of_a_headline_is_a_revision_and_after_many_it_is_counted(
     db: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("archiver.storage.article_tables.article_storing_and_withdrawal.MOST_REVERTS", 2)
+    monkeypatch.setattr("archiver.storage.articles.MOST_REVERTS", 2)
     changes = [store(db, (ONE, TWO)[day % 2], "0.3.0", days=day).change for day in range(20)]
     assert changes[:4] == [Change.NEW, Change.REVISED, Change.REVISED, Change.REVISED]
     assert set(changes[4:]) == {Change.REVERTED}

@@ -14,9 +14,9 @@ from click.testing import CliRunner
 
 from archiver.archive import Archive
 from archiver.cli.main import cli
-from archiver.maintenance.archive_verification_and_repair import verify
-from archiver.storage.archive_opening import open_archive
-from archiver.storage.schema_and_migrations import migrations
+from archiver.maintenance.verification import verify
+from archiver.storage.database import open_archive
+from archiver.storage.schema import migrations
 from tests.runner import Runner, fault
 from tests.storage.later_step import NAME, NEW_COLUMN, NEW_VIEW, add_step
 from tests.storage.test_connect import without_write_access

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.storage.delisted_posts import removed_posts
+from archiver.storage.sources import removed_posts
 
 NEWEST = date(2024, 6, 1)
 

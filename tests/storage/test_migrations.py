@@ -11,8 +11,8 @@ import pytest
 
 from archiver.errors import ArchiveTooNew, ArchiveUnreleased
 from archiver.storage import Database
-from archiver.storage.archive_opening import open_archive
-from archiver.storage.schema_and_migrations import (
+from archiver.storage.database import open_archive
+from archiver.storage.schema import (
     MIGRATIONS,
     UNRELEASED,
     follow_field_table,

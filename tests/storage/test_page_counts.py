@@ -12,9 +12,9 @@ from sqlite_utils import Database
 
 from archiver.items import DiscoverySource, Outcome, PageKind
 from archiver.maintenance.verify_database import check_page_counts as check
-from archiver.storage.archive_opening import open_archive
 from archiver.storage.completeness import site_completeness
-from archiver.storage.site_records import find_site
+from archiver.storage.database import open_archive
+from archiver.storage.sites import find_site
 from tests.archive_fixture import NOW, make_archive
 
 

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 from sqlite_utils import Database
 
-from archiver.health.backup_and_check_health import judge_safety, read_safety
-from archiver.maintenance import partial_check_and_damage_causes as partial_check
-from archiver.maintenance.partial_check_and_damage_causes import CheckBudget, Unit, check_part, is_part_due, list_units
-from archiver.maintenance.verify_warc_files_and_captures import find_warc_files
-from archiver.sites.archiver_toml import Maintenance
-from archiver.storage.archive_opening import opened
-from archiver.storage.backup_and_check_records import read_checked_units
+from archiver.health.archive_health import judge_safety, read_safety
+from archiver.maintenance import partial_check
+from archiver.maintenance.partial_check import CheckBudget, Unit, check_part, is_part_due, list_units
+from archiver.maintenance.verify_captures import find_warc_files
+from archiver.sites.config import Maintenance
+from archiver.storage.check_records import read_checked_units
+from archiver.storage.database import opened
 from archiver.storage.locks import check_is_running, lock_check
 from tests.damage import damage_table, flip, shorten, warc_files
 from tests.proved_archive import make

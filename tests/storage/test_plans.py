@@ -10,15 +10,13 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
-from archiver.search.query_tree_and_predicates import PREDICATES, ByRows
-from archiver.storage import completeness as completeness
-from archiver.storage import known_sources, missing_posts
-from archiver.storage.archive_opening import open_archive
-from archiver.storage.article_tables import article_record_reader as records
+from archiver.search.query_tree import PREDICATES, ByRows
+from archiver.storage import article_records, completeness, sources
 from archiver.storage.completeness import site_completeness
-from archiver.storage.pages_and_source_hints import EPOCH, due_pages
-from archiver.storage.site_records import find_site
+from archiver.storage.database import open_archive
+from archiver.storage.pages import EPOCH, due_pages
 from archiver.storage.site_statistics_for_health import read_deletions, read_post_days, read_site_content
+from archiver.storage.sites import find_site
 from tests.archive_fixture import make_archive
 from tests.storage.one_site_archive import AT, SITE, archive_of_one_site
 
@@ -61,7 +59,7 @@ def test_the_letters_of_an_article_s_urls_are_searchable(db: Database) -> None:
 
 
 def test_a_record_id_is_computed_without_reading_other_articles(db: Database) -> None:
-    assert not [step for step in plans(db, of=lambda: records.record_id_of(db, 1)) if step.startswith("SCAN a")]
+    assert not [step for step in plans(db, of=lambda: article_records.record_id_of(db, 1)) if step.startswith("SCAN a")]
 
 
 def test_the_state_of_a_site_is_computed_without_reading_its_pages(db: Database) -> None:
@@ -70,7 +68,7 @@ def test_the_state_of_a_site_is_computed_without_reading_its_pages(db: Database)
     assert [step for step in steps if step.startswith("SEARCH page_counts")]
     assert [step for step in steps if "INDEX idx_pages_site_id_rule" in step]
     assert not [step for step in steps if step.startswith(("SCAN pages", "SCAN articles", "SCAN page_"))]
-    lacking = [step for step in plans(db, of=lambda: missing_posts.count_missing(db, site["id"])) if " pages " in step]
+    lacking = [step for step in plans(db, of=lambda: completeness.count_missing(db, site["id"])) if " pages " in step]
     assert len(lacking) == 4
     assert all("INDEX idx_pages_site_id_outcome (site_id=? AND outcome=?" in step for step in lacking)
     assert (
@@ -136,7 +134,7 @@ def test_the_next_pages_and_the_known_sources_are_read_as_fast_in_a_large_archiv
 
         def read() -> None:
             assert len(due_pages(db, 1, AT, 100, sources_only=False, mixed=True)) == 100
-            assert len(known_sources.find_known_sources(db, 1)[2]) == 50
+            assert len(sources.find_known_sources(db, 1)[2]) == 50
 
         before = instructions(db, of=read)
         db.execute(

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from archiver.maintenance.archive_verification_and_repair import rebuild_damaged, verify
-from archiver.maintenance.database_damage_and_vacuum import DatabaseDamage
-from archiver.storage.archive_opening import open_archive
-from archiver.storage.full_text_index_and_saved_searches import make_fts
+from archiver.maintenance.database_damage import DatabaseDamage
+from archiver.maintenance.verification import rebuild_damaged, verify
+from archiver.storage.database import open_archive
+from archiver.storage.full_text import make_fts
 from tests.damage import damage_table
 from tests.killed_call import KilledCall, assert_killed
 from tests.proved_archive import make
@@ -97,8 +97,8 @@ def test_a_damaged_table_is_not_touched(table: str, archive: Path) -> None:
 @pytest.mark.parametrize(
     "moment",
     [
-        KilledCall("archive_verification_and_repair", "_delete_from_schema", 1, True),
-        KilledCall("archive_verification_and_repair", "_vacuum", 1, False),
+        KilledCall("verification", "_delete_from_schema", 1, True),
+        KilledCall("verification", "_vacuum", 1, False),
     ],
     ids=str,
 )

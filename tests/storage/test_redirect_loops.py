@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
-from archiver.storage.page_redirects import closes_redirect_loop
-from archiver.storage.pages_and_source_hints import EPOCH, stamp
+from archiver.storage.pages import EPOCH, closes_redirect_loop, stamp
 from archiver.urls import urlkey
 from tests.storage.one_site_archive import AT, SITE, archive_of_one_site
 

@@ -19,9 +19,9 @@ from sqlite_utils import Database
 
 from archiver import __version__
 from archiver.cli.main import cli
-from archiver.storage.article_tables.article_and_revision_rows import FULL_CONTENT
-from archiver.storage.article_tables.field_candidate_evidence import decode_evidence as entries_of
-from archiver.storage.article_tables.field_candidate_evidence import pack_evidence
+from archiver.storage.articles import FULL_CONTENT
+from archiver.storage.field_evidence import decode_evidence as entries_of
+from archiver.storage.field_evidence import pack_evidence
 from tests import processes
 from tests.article_columns import CONTENT_COLUMNS
 from tests.processes import descendants, is_alive
@@ -393,7 +393,7 @@ def test_the_rules_valid_at_the_capture_are_used(archive: Path) -> None:
 def test_articles_written_by_a_concurrent_crawl_are_read_again(archive: Path) -> None:
     from archiver.maintenance import reextraction_run
     from archiver.maintenance.reextraction_reader import ReextractionReader, ReextractionRequest
-    from archiver.storage.archive_opening import open_archive
+    from archiver.storage.database import open_archive
 
     spoil(archive)
     db = open_archive(archive)

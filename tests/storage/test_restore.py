@@ -16,7 +16,7 @@ import pytest
 from click.testing import Result
 
 from archiver.demo.demo_blog import Demo
-from archiver.maintenance.archive_verification_and_repair import verify
+from archiver.maintenance.verification import verify
 from archiver.storage.locks import lock_schedule, lock_site
 from tests.damage import damage_table, flip, overwrite_page, shorten, warc_files
 from tests.killed_call import KilledCall, assert_killed

@@ -11,11 +11,11 @@ import pytest
 from sqlite_utils import Database
 
 from archiver.errors import BadRules
-from archiver.extraction.template.site_rules_and_constants import BY_HAND, Rule, SiteConstants, SiteRules
+from archiver.extraction.template.site_rules import BY_HAND, Rule, SiteConstants, SiteRules
 from archiver.items import Article, Evidence
-from archiver.storage.archive_opening import open_archive
-from archiver.storage.article_tables.article_storing_and_withdrawal import Observation, store_article
-from archiver.storage.site_rule_versions import (
+from archiver.storage.articles import Observation, store_article
+from archiver.storage.database import open_archive
+from archiver.storage.sites import (
     forget_rules,
     retire_rules,
     retire_template,

@@ -12,14 +12,14 @@ import pytest
 from sqlite_utils import Database
 
 from archiver import __version__
-from archiver.datasets.export_formats_and_parquet_tables import FORMATS
-from archiver.health.health_report_metrics_and_probe import format_metrics, judge_all
+from archiver.datasets.export_formats import FORMATS
+from archiver.health.health_report import format_metrics, judge_all
 from archiver.search.citations import STYLES, build_citation
-from archiver.sites.archiver_toml import effective_settings
-from archiver.storage.archive_opening import open_archive
-from archiver.storage.article_tables.article_record_reader import records, revision_record, revisions
+from archiver.sites.config import effective_settings
+from archiver.storage.article_records import records, revision_record, revisions
 from archiver.storage.completeness import site_completeness
-from archiver.storage.site_records import list_sites
+from archiver.storage.database import open_archive
+from archiver.storage.sites import list_sites
 from tests.archive_fixture import make_archive
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from archiver.items import DiscoveredURL, DiscoverySource, PageKind
-from archiver.storage.crawl_exclusions import source_coverage
-from archiver.storage.page_discoveries import record_discovered_urls
+from archiver.storage.pages import source_coverage
+from archiver.storage.sources import record_discovered_urls
 from tests.storage.one_site_archive import AT, SITE, archive_of_one_site
 
 LINK, SITEMAP, REDIRECT = DiscoverySource.LINK, DiscoverySource.SITEMAP, DiscoverySource.REDIRECT

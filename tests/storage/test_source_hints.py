@@ -14,8 +14,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from archiver.extraction.article_extraction_with_site_rules import extract_page
-from archiver.extraction.page_parsing_and_javascript_check import parse_page
+from archiver.extraction.article import extract_page
+from archiver.extraction.page import parse_page
 from archiver.items import (
     Article,
     DiscoveredURL,
@@ -26,14 +26,14 @@ from archiver.items import (
     PageResult,
     SourceHint,
 )
-from archiver.maintenance.archive_verification_and_repair import verify
-from archiver.maintenance.database_damage_and_vacuum import vacuum
+from archiver.maintenance.database_damage import vacuum
 from archiver.maintenance.reextraction_reader import ReextractedArticle, ReextractionReader, ReextractionRequest
 from archiver.maintenance.takedown import archive_without_writers, remove_articles
+from archiver.maintenance.verification import verify
 from archiver.spiders.page_request import PageRequest, page_request
-from archiver.storage.archive_opening import open_archive
-from archiver.storage.page_discoveries import record_discovered_urls
-from archiver.storage.pages_and_source_hints import page_row
+from archiver.storage.database import open_archive
+from archiver.storage.pages import page_row
+from archiver.storage.sources import record_discovered_urls
 from archiver.storage.transactions import writing
 from archiver.urls import urlkey
 from tests.importers.files import Rec, http, warc

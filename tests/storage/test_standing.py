@@ -16,17 +16,18 @@ from sqlite_utils import Database
 
 from archiver.fields import PAGE_FIELDS
 from archiver.items import Article, GeoTag
-from archiver.storage.archive_opening import open_archive
-from archiver.storage.article_tables.article_and_revision_rows import (
+from archiver.storage.article_records import revision_record
+from archiver.storage.articles import (
     LISTS,
     TEXTS,
+    Observation,
     article_from_revision,
     article_row,
     revision_rows,
+    store_article,
 )
-from archiver.storage.article_tables.article_record_reader import revision_record
-from archiver.storage.article_tables.article_storing_and_withdrawal import Observation, store_article
-from archiver.storage.schema_and_migrations import migrations
+from archiver.storage.database import open_archive
+from archiver.storage.schema import migrations
 
 AT = datetime(2024, 5, 1, 8, tzinfo=UTC)
 TEXT = 'The harbour master counted the boats before the ferry came.\n\nThere were "eleven" — and a dinghy \\ raft.'

@@ -12,10 +12,9 @@ from sqlite_utils import Database
 
 from archiver.items import Article, Mark
 from archiver.search.revision_diff_as_data_or_html import operations
-from archiver.storage.article_tables.article_and_revision_rows import article_from_row
-from archiver.storage.article_tables.article_record_reader import record, revision_record
-from archiver.storage.article_tables.article_storing_and_withdrawal import Change
-from archiver.storage.full_text_index_and_saved_searches import make_fts
+from archiver.storage.article_records import record, revision_record
+from archiver.storage.articles import Change, article_from_row
+from archiver.storage.full_text import make_fts
 from tests.storage.one_site_archive import POST, archive_of_one_site, store
 
 LINK = Mark(0, 4, "a", "https://other.example/first")

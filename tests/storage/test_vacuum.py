@@ -11,11 +11,11 @@ import pytest
 from click.testing import Result
 
 from archiver.cli.main import cli
-from archiver.maintenance import database_damage_and_vacuum as vacuuming
-from archiver.maintenance.archive_verification_and_repair import verify
-from archiver.search.query_with_filters_and_sort import Query
-from archiver.search.search_hits_facets_and_similar_articles import run
-from archiver.storage.archive_opening import open_archive
+from archiver.maintenance import database_damage
+from archiver.maintenance.verification import verify
+from archiver.search.query import Query
+from archiver.search.search_hits import run
+from archiver.storage.database import open_archive
 from archiver.storage.locks import lock_site
 from tests.proved_archive import make
 from tests.runner import Runner, fault
@@ -57,7 +57,7 @@ def test_vacuum_is_refused_during_a_crawl(archive: Path) -> None:
     held.close()
     other = sqlite3.connect(archive)
     other.execute("begin immediate")
-    vacuuming.PATIENCE_MS = 50
+    database_damage.PATIENCE_MS = 50
     refused = vacuum(archive)
     assert refused.exit_code == 1
     assert "Another program" in refused.output
@@ -68,7 +68,7 @@ def test_vacuum_is_refused_during_a_crawl(archive: Path) -> None:
 
 
 def test_vacuum_is_refused_on_a_full_disk(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vacuuming, "free_bytes", lambda path: 1_000_000)
+    monkeypatch.setattr(database_damage, "free_bytes", lambda path: 1_000_000)
     refused = vacuum(archive)
     assert (refused.exit_code, fault(refused)) == (1, f"NotEnoughSpace {archive.parent}")
     assert "1.0 MB" in refused.output

@@ -12,11 +12,11 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from archiver.items import Capture, Outcome
-from archiver.maintenance.archive_verification_and_repair import repair, verify
-from archiver.maintenance.partial_check_and_damage_causes import CheckBudget, check_part
+from archiver.maintenance.partial_check import CheckBudget, check_part
+from archiver.maintenance.verification import repair, verify
+from archiver.maintenance.verify_captures import CaptureRow, WARCJob, examine_warc
 from archiver.maintenance.verify_database import VerifyFinding
-from archiver.maintenance.verify_warc_files_and_captures import CaptureRow, WARCJob, examine_warc
-from archiver.warc.warc_and_cdxj_writer import index_of, open_index_of
+from archiver.warc.warc_writer import index_of, open_index_of
 from tests.proved_archive import HILL, QUAY, START, Run, make, page, text
 
 

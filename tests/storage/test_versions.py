@@ -13,8 +13,7 @@ import pytest
 from sqlite_utils import Database
 
 from archiver.items import Article, Evidence
-from archiver.storage.article_tables.article_and_revision_rows import article_from_row, article_row
-from archiver.storage.article_tables.article_storing_and_withdrawal import Change, replace_extraction
+from archiver.storage.articles import Change, article_from_row, article_row, replace_extraction
 from tests.storage.one_site_archive import AT, POST, TEXT, archive_of_one_site, store
 
 NOTED = replace(POST, body=f"{TEXT}\n\nWrite to the editors.")

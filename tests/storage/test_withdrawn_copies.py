@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
-from archiver.storage.article_tables.article_storing_and_withdrawal import restore_article, withdraw_article
+from archiver.storage.articles import restore_article, withdraw_article
 from tests.storage.one_site_archive import AT, POST, SITE, archive_of_one_site, store
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from archiver.demo.demo_blog import Demo
-from archiver.maintenance.archive_verification_and_repair import verify
+from archiver.maintenance.verification import verify
 from tests.killed_call import KilledCall, assert_killed
 from tests.proved_archive import make
 from tests.spiders.crawling import archiver, crawl

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from archiver.items import Outcome
-from archiver.maintenance.archive_verification_and_repair import verify
-from archiver.storage import page_requisite_records as requisites
+from archiver.maintenance.verification import verify
+from archiver.storage import requisites
 from archiver.storage.locks import lock_site
-from archiver.storage.run_records import Counts
+from archiver.storage.runs import Counts
 from archiver.storage.transactions import writing
 from tests.proved_archive import QUAY, START, Run, make, page
 from tests.rereading import read_differently

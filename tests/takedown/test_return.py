@@ -12,9 +12,9 @@ from random import Random
 import pytest
 
 from archiver.demo.demo_blog import Demo
-from archiver.importers.import_inputs_and_record_filter import RecordFilter
-from archiver.maintenance.archive_verification_and_repair import verify
-from archiver.storage.pages_and_source_hints import EPOCH
+from archiver.importers.import_inputs import RecordFilter
+from archiver.maintenance.verification import verify
+from archiver.storage.pages import EPOCH
 from tests.importers import files, importing
 from tests.proved_archive import QUAY, START, Run, make, page
 from tests.small_sites import made_paragraph

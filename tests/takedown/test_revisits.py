@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from archiver.items import Capture, Outcome, PageKind
-from archiver.maintenance.archive_verification_and_repair import verify
+from archiver.maintenance.verification import verify
 from archiver.warc.warc_records import read_record
 from tests.killed_call import KilledCall, assert_killed
 from tests.proved_archive import HILL, QUAY, START, Run, make, page, text

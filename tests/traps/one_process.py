@@ -7,8 +7,8 @@ they gain. `tests/cli/test_workers.py` has the crawls in several processes.
 from __future__ import annotations
 
 from archiver.cli.main import cli
-from archiver.scheduling import crawl_process_and_pool
+from archiver.scheduling import crawl_pool
 
 if __name__ == "__main__":
-    crawl_process_and_pool.count_cores = lambda: 1
+    crawl_pool.count_cores = lambda: 1
     cli(prog_name="archiver")

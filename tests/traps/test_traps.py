@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from archiver.items import Outcome
-from archiver.storage.column_values_and_completions import IS_LIVE
+from archiver.storage.columns import IS_LIVE
 from archiver.urls import urlkey
 from tests import processes
 from tests.traps import copies, forms, listed, paging, partitions, spaces, walls

@@ -15,12 +15,11 @@ from fastwarc.stream_io import BrotliWriter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archiver.warc.content_codings_and_digests import parse_digest
-from archiver.warc.decompressing_stream import StreamPosition
 from archiver.warc.foreign_captures import ForeignCapture, foreign_capture_in, warc_date
-from archiver.warc.foreign_warc_arc_wacz_reader import ForeignRecord
+from archiver.warc.foreign_reader import ForeignRecord, StreamPosition
 from archiver.warc.http_response_parser import dechunk, parse_http_response
 from archiver.warc.import_problems import Problem, ProblemKind
+from archiver.warc.payload import parse_digest
 from tests.importers.files import http, page, sha1
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -17,13 +17,13 @@ from typing import Any
 import pytest
 from warcio.archiveiterator import ArchiveIterator
 
-from archiver.maintenance.archive_verification_and_repair import verify
-from archiver.maintenance.verify_warc_files_and_captures import find_flaws
-from archiver.sites.archiver_toml import Warc, parse_config
-from archiver.storage.archive_opening import opened
+from archiver.maintenance.verification import verify
+from archiver.maintenance.verify_captures import find_flaws
+from archiver.sites.config import Warc, parse_config
 from archiver.storage.capture_recovery import recover
-from archiver.warc.warc_and_cdxj_writer import Continuation, WarcWriter, held_finished, index_of, open_index_of
+from archiver.storage.database import opened
 from archiver.warc.warc_file_maintenance import transfer_warc
+from archiver.warc.warc_writer import Continuation, WarcWriter, held_finished, index_of, open_index_of
 from tests.faults.sound import flaws
 from tests.processes import SERVER, run
 from tests.proved_archive import QUAY, START, Run, page, text

@@ -13,9 +13,8 @@ from backports import zstd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archiver.warc.decompressing_stream import ByteStream, StreamPosition
 from archiver.warc.foreign_captures import RecordPairs
-from archiver.warc.foreign_warc_arc_wacz_reader import ForeignRecord, ForeignRecords
+from archiver.warc.foreign_reader import ByteStream, ForeignRecord, ForeignRecords, StreamPosition
 from archiver.warc.import_problems import Problem
 from tests.importers.files import Rec, arc_document, arc_header, http, page, post, sha1, whole
 

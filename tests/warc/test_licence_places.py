@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from lxml import html
 
-from archiver.datasets.publication_rules_tiers_and_licences import Tier, decide_tier
-from archiver.platforms.page_index_and_selector_compiler import Index
-from archiver.politeness.robots_and_usage_statements import statements_of_page
+from archiver.datasets.publication_rules import Tier, decide_tier
+from archiver.platforms.selector_index import Index
+from archiver.politeness.robots import statements_of_page
 
 URL = "https://e.test/a/post"
 BY = '<a rel="license noopener" href="https://creativecommons.org/licenses/by/4.0/">CC BY 4.0</a>'

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from archiver.discovery.cdx_and_timemaps import parse_archive_service
+from archiver.discovery.cdx import parse_archive_service
 from archiver.importers.memento_records import (
     ArchiveResponse,
     OtherMemento,

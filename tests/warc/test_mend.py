@@ -17,9 +17,9 @@ from pathlib import Path
 import pytest
 
 from archiver.items import Capture
-from archiver.warc.warc_and_cdxj_writer import WarcWriter, index_of, open_index_of
 from archiver.warc.warc_file_maintenance import RepairedFile, check_records, find_unfinished_files, repair_warc
 from archiver.warc.warc_records import Exchange, read_complete_records
+from archiver.warc.warc_writer import WarcWriter, index_of, open_index_of
 from tests.faults.sound import _index_flaws, _records
 
 AT = datetime(2024, 5, 1, 8, 30, 15, 123456, tzinfo=UTC)

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from lxml import html
 
 from archiver.items import UsageStatement
-from archiver.platforms.page_index_and_selector_compiler import Index
-from archiver.politeness.robots_and_usage_statements import (
+from archiver.platforms.selector_index import Index
+from archiver.politeness.robots import (
     MAX_STATEMENTS,
     parse_robots,
     parse_tdm_file,

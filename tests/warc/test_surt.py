@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.warc.warc_and_cdxj_writer import surt_key
+from archiver.warc.warc_writer import surt_key
 
 surt = pytest.importorskip("surt").surt  # comes with pywb
 

@@ -14,7 +14,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.errors import UnreadableInput
-from archiver.warc.warc_and_cdxj_writer import WarcWriter
 from archiver.warc.warc_records import (
     Exchange,
     Original,
@@ -24,6 +23,7 @@ from archiver.warc.warc_records import (
     serialize_record,
     warc_date,
 )
+from archiver.warc.warc_writer import WarcWriter
 
 AT = datetime(2024, 5, 1, 8, 30, 15, 123456, tzinfo=UTC)
 

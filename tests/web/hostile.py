@@ -8,9 +8,9 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
-from archiver.storage.archive_opening import open_archive
-from archiver.storage.article_tables.captures_redirects_and_import_records import enter_capture
-from archiver.storage.article_tables.field_candidate_evidence import pack_evidence
+from archiver.storage.captures import enter_capture
+from archiver.storage.database import open_archive
+from archiver.storage.field_evidence import pack_evidence
 from archiver.storage.transactions import writing
 from archiver.urls import urlkey
 from tests.proved_archive import Run

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import pytest
 
-from archiver.storage.archive_opening import open_archive
+from archiver.storage.database import open_archive
 from tests.archive_fixture import PARIS
 from tests.proved_archive import QUAY, make
 from tests.web.browsing import Watch, watching

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from lxml import html
 
 from archiver.cli.main import cli
-from archiver.storage.archive_opening import open_archive
+from archiver.storage.database import open_archive
 from archiver.web.article_pages import _name_sources
 from tests.archive_fixture import make_archive
 from tests.web.conftest import Served, serving

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from playwright.sync_api import expect
 
-from archiver.storage.archive_opening import open_archive
+from archiver.storage.database import open_archive
 from tests.archive_fixture import make_archive
 from tests.web.browsing import Watch, watching
 from tests.web.conftest import Served, output_of, serving

@@ -13,9 +13,9 @@ from lxml import etree, html
 from sqlite_utils import Database
 
 from archiver.articles.word_diff import DiffOp, Piece, word_diff
-from archiver.storage.archive_opening import open_archive
-from archiver.storage.article_tables import article_record_reader
-from archiver.web.what_changed_page_and_feed import (
+from archiver.storage import article_records
+from archiver.storage.database import open_archive
+from archiver.web.what_changed import (
     KINDS,
     PAGE_SIZE,
     _edited_details,
@@ -317,7 +317,7 @@ def test_a_text_without_blanks_is_cut_too() -> None:
 
 def test_a_changed_date_is_shown_to_the_minute(served: Served) -> None:
     with closing(open_archive(served.archive)) as db:
-        record = article_record_reader.record(db, 1)
+        record = article_records.record(db, 1)
     before, after = ({**record, "published": at} for at in ("2019-04-11T13:12:00+00:00", "2019-05-21T09:00:00+02:00"))
     [(_, cell)] = _edited_details(before, after, ["published"])
     assert "2019-04-11 13:12 UTC" in cell

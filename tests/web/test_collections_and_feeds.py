@@ -8,8 +8,8 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pytest
 from lxml import etree, html
 
-from archiver.search.atom_and_json_feeds import ATOM
-from archiver.web.collection_export_and_feed_pages import MAX_NOTE
+from archiver.search.search_feeds import ATOM
+from archiver.web.collection_pages import MAX_NOTE
 from tests.web.conftest import Served
 
 A = f"{{{ATOM}}}"

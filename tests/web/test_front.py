@@ -12,12 +12,12 @@ import pytest
 from lxml import html
 
 from archiver.errors import BadConfig
-from archiver.extraction.text_language import ROWS
+from archiver.extraction.language import ROWS
 from archiver.items import Outcome, PageKind
-from archiver.search.index_refresh_searcher_and_check import disable_updates
-from archiver.sites.archiver_toml import Serve, parse_config
-from archiver.storage.archive_opening import open_archive
-from archiver.web.front_page_and_query_examples import pick_examples
+from archiver.search.search_index import disable_updates
+from archiver.sites.config import Serve, parse_config
+from archiver.storage.database import open_archive
+from archiver.web.front_page import pick_examples
 from tests.archive_fixture import make_archive
 from tests.proved_archive import QUAY, START, Run
 from tests.proved_archive import page as post_page
@@ -322,7 +322,7 @@ def test_tags_are_the_first_examples_in_any_script(tmp_path: Path) -> None:
 
 def test_an_archive_without_an_index_has_no_examples(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     archive = make_archive(tmp_path / "small.db")
-    monkeypatch.setattr("archiver.search.index_refresh_searcher_and_check.IN_MEMORY", 3)
+    monkeypatch.setattr("archiver.search.search_index.IN_MEMORY", 3)
     db = open_archive(archive, read_only=True)
     disable_updates(db)
     assert pick_examples(db, ["harbour.example"]) == []

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from archiver.errors import ArchiveNotFound
-from archiver.storage.archive_opening import open_archive
-from archiver.web.web_server_and_datasette_app import application
+from archiver.storage.database import open_archive
+from archiver.web.web_server import application
 from tests.archive_fixture import make_archive
 
 PAGES = (

@@ -181,7 +181,7 @@ def test_malicious_urls_are_refused(served: Served, path: str) -> None:
 
 
 def test_warc_files_outside_the_archive_folder_are_refused(served: Served) -> None:
-    from archiver.storage.archive_opening import open_archive
+    from archiver.storage.database import open_archive
 
     (served.archive.parent.parent / "secret.warc.gz").write_bytes(b"\x1f\x8b secret")
     db = open_archive(served.archive)

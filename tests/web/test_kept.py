@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from archiver.storage.archive_opening import open_archive
-from archiver.web.archive_connections_and_cache import get_cached
+from archiver.storage.database import open_archive
+from archiver.web.archive_connections import get_cached
 from tests.archive_fixture import make_archive
 
 

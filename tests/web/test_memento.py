@@ -18,8 +18,8 @@ from fastwarc import ArchiveIterator
 from lxml import html
 
 from archiver.cli.main import cli
-from archiver.discovery.cdx_and_timemaps import parse_timemap
-from archiver.storage.archive_opening import open_archive
+from archiver.discovery.cdx import parse_timemap
+from archiver.storage.database import open_archive
 from tests.proved_archive import HILL, QUAY, START, Run, make, page, text
 from tests.web.conftest import Got, Served, serving
 

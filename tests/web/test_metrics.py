@@ -7,8 +7,8 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from archiver.storage.archive_opening import open_archive
-from archiver.storage.backup_and_check_records import Damage, record_checked_units
+from archiver.storage.check_records import Damage, record_checked_units
+from archiver.storage.database import open_archive
 from archiver.storage.locks import lock_schedule
 from tests.archive_fixture import make_archive
 from tests.web.conftest import Got, Served, serving

@@ -14,9 +14,9 @@ from lxml import html
 
 from archiver.archive import Archive
 from archiver.errors import BadQuery
-from archiver.storage.archive_opening import open_archive
-from archiver.storage.site_records import ensure_site
-from archiver.web.search_charts_and_map import densest_window
+from archiver.storage.database import open_archive
+from archiver.storage.sites import ensure_site
+from archiver.web.search_charts import densest_window
 from tests.archive_fixture import make_archive
 from tests.web.conftest import Served, serving
 

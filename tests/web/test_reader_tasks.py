@@ -13,7 +13,7 @@ import pytest
 from lxml import etree
 from playwright.sync_api import expect
 
-from archiver.search.atom_and_json_feeds import ATOM
+from archiver.search.search_feeds import ATOM
 from tests.proved_archive import make
 from tests.web.browsing import Watch, watching
 from tests.web.conftest import Served, serving

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from archiver.storage.archive_opening import open_archive
+from archiver.storage.database import open_archive
 from tests.proved_archive import QUAY, make
 from tests.web.browsing import Watch, watching
 from tests.web.conftest import Served, serving

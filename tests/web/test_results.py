@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from lxml import html
 
-from archiver.storage.archive_opening import open_archive
-from archiver.web.search_charts_and_map import PLOT, label_periods, label_values
-from archiver.web.search_facets_filters_and_advice import count_places, describe_period
+from archiver.storage.database import open_archive
+from archiver.web.search_charts import PLOT, label_periods, label_values
+from archiver.web.search_filters import count_places, describe_period
 from archiver.web.template_rendering import first_letter, name_language, name_period
 from tests.archive_fixture import NOW, PARIS, make_archive
 from tests.web.browsing import Watch, watching

@@ -21,12 +21,12 @@ from lxml import etree, html
 import archiver.web
 from archiver.cli.main import cli
 from archiver.errors import ArchiveNotFound
-from archiver.search.index_refresh_searcher_and_check import refresh_index
-from archiver.storage.archive_opening import open_archive
-from archiver.storage.full_text_index_and_saved_searches import index_folder
-from archiver.web.archive_connections_and_cache import ArchivePool
-from archiver.web.web_routes_responses_and_static_files import static_url
-from archiver.web.web_server_and_datasette_app import EXAMPLES
+from archiver.search.search_index import refresh_index
+from archiver.storage.database import open_archive
+from archiver.storage.full_text import index_folder
+from archiver.web.archive_connections import ArchivePool
+from archiver.web.web_routes import static_url
+from archiver.web.web_server import EXAMPLES
 from tests import processes
 from tests.archive_fixture import make_archive
 from tests.runner import Runner, fault
@@ -420,7 +420,7 @@ def test_a_fault_is_reported_without_details(tmp_path: Path) -> None:
     assert answer.status == 500
     assert "sqlite" not in answer.text
     assert "no such table: runs" in log
-    assert "site_and_metrics_pages.py" in log
+    assert "site_pages.py" in log
     assert "quicksand" not in log
     assert "╭" not in log
 

@@ -12,8 +12,8 @@ from click.testing import CliRunner
 from lxml import html
 
 from archiver.cli.main import cli
-from archiver.storage.archive_opening import open_archive
-from archiver.web.web_requests_responses_and_query_urls import without_commands
+from archiver.storage.database import open_archive
+from archiver.web.web_requests import without_commands
 from tests.proved_archive import QUAY, START, Run
 from tests.proved_archive import page as post_page
 from tests.proved_archive import text as paragraphs

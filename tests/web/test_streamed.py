@@ -9,7 +9,7 @@ from typing import IO, Any
 
 import pytest
 
-from archiver.web.web_routes_responses_and_static_files import StreamingResponse
+from archiver.web.web_routes import StreamingResponse
 
 
 @pytest.mark.parametrize("read", [0, 1, 20])

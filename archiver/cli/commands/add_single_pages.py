@@ -12,7 +12,7 @@ import click
 # Scrapy inspects the whole stack when it imports this. That takes a tenth of a second more from a deeper import.
 import scrapy.core.downloader.contextfactory  # noqa: F401
 
-from archiver.cli.commands.search_saved_searches_feed_and_index import update_search_index
+from archiver.cli.commands.search import update_search_index
 from archiver.cli.shared_options import (
     archive_option,
     json_option,
@@ -24,8 +24,8 @@ from archiver.cli.shared_options import (
     workers_option,
 )
 from archiver.cli.terminal_output import count_noun, print_json, print_lines, styled_line
-from archiver.scheduling.single_page_archiving_and_fetching import AddOptions, NamedPage, PageOutcome, add_pages
-from archiver.storage.page_requisite_records import MODES
+from archiver.scheduling.single_pages import AddOptions, NamedPage, PageOutcome, add_pages
+from archiver.storage.requisites import MODES
 
 _STYLES: dict[PageOutcome, str] = {"new": "green", "revised": "green", "unchanged": "dim", "known": "dim"}
 _OTHERS = "yellow"

@@ -54,12 +54,12 @@ def clusters(cluster: str | None, site: str | None, limit: int, rebuild: bool, f
 
     Exit code: 0 done; 1 no such cluster; 2 wrong usage.
     """
-    from archiver.storage.archive_opening import opened
-    from archiver.storage.article_tables.article_record_reader import clusters as list_clusters
-    from archiver.storage.article_tables.article_record_reader import find_cluster
-    from archiver.storage.article_tables.near_duplicate_clusters import missing_minhashes
-    from archiver.storage.article_tables.near_duplicate_clusters import rebuild as rebuild_clusters
-    from archiver.storage.site_records import find_site
+    from archiver.storage.article_records import clusters as list_clusters
+    from archiver.storage.article_records import find_cluster
+    from archiver.storage.clusters import missing_minhashes
+    from archiver.storage.clusters import rebuild as rebuild_clusters
+    from archiver.storage.database import opened
+    from archiver.storage.sites import find_site
 
     if cluster and (rebuild or site):
         raise click.UsageError("--site and --rebuild cannot be combined with a cluster.")

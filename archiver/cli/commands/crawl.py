@@ -23,8 +23,8 @@ import click
 # Scrapy inspects the whole stack when it imports this. That takes a tenth of a second more from a deeper import.
 import scrapy.core.downloader.contextfactory  # noqa: F401
 
-from archiver.cli.commands.search_saved_searches_feed_and_index import update_search_index
-from archiver.cli.crawl_advice_health_and_notification_output import (
+from archiver.cli.commands.search import update_search_index
+from archiver.cli.crawl_output import (
     format_health,
     format_run_summary,
     has_unusable_content,
@@ -47,20 +47,18 @@ from archiver.cli.shared_options import (
     workers_option,
 )
 from archiver.cli.shell_completion import complete
-from archiver.discovery.url_classifier_and_patterns import looks_like_post
+from archiver.discovery.url_patterns import looks_like_post
 from archiver.errors import ArticleNotFound, ArticleRemoved, LooksLikePost, TagNotFound
-from archiver.health.notification_messages_and_channels import notify_after_runs
-from archiver.scheduling.crawl_plans_results_and_notices import CommonOptions, CrawlResult, make_plan, print_notice
-from archiver.scheduling.crawl_process_and_pool import run_plans
-from archiver.similar_words_and_plurals import count_typos
-from archiver.sites.archiver_toml import effective_settings
-from archiver.storage.archive_opening import discard_empty_archive, opened, warn_of_clock
-from archiver.storage.article_tables.article_record_reader import find_article
-from archiver.storage.page_object_uses import page_objects_of_site
-from archiver.storage.page_requisite_records import MODES
-from archiver.storage.site_records import current_site_names, forget_unanswered_site
-from archiver.storage.site_tags import tags_of_sites
+from archiver.health.notification_channels import notify_after_runs
+from archiver.scheduling.crawl_plans import CommonOptions, CrawlResult, make_plan, print_notice
+from archiver.scheduling.crawl_pool import run_plans
+from archiver.sites.config import effective_settings
+from archiver.storage.article_records import find_article
+from archiver.storage.database import discard_empty_archive, opened, warn_of_clock
+from archiver.storage.requisites import MODES
+from archiver.storage.sites import current_site_names, forget_unanswered_site, page_objects_of_site, tags_of_sites
 from archiver.urls import Scope, start_address
+from archiver.words import count_typos
 
 if TYPE_CHECKING:
     from archiver.spiders.crawl_run import Only
@@ -280,13 +278,11 @@ def _check_page_objects(archive: str, urls: Sequence[str], known: Collection[str
     """Prints a message for each file with page objects that cannot be used. Raises BadPageObject if all of the sites to
     crawl need such a file, so that none can be crawled. `known` are the names of the stored sites.
     """
-    from archiver.sites.archiver_toml import load_config
+    from archiver.sites.config import load_config
 
     if not load_config().page_objects:
         return
-    from archiver.sites.page_objects_and_test_cases import (
-        load_page_objects,  # it loads lxml, which this process may not need
-    )
+    from archiver.sites.page_objects import load_page_objects
 
     page_objects = load_page_objects()
     if not page_objects.broken:

@@ -19,10 +19,10 @@ from archiver.cli.shared_options import (
     refuse_unknown_options,
 )
 from archiver.cli.terminal_output import count_noun, open_output
-from archiver.datasets.export_formats_and_parquet_tables import FORMATS
+from archiver.datasets.export_formats import FORMATS
 
 if TYPE_CHECKING:
-    from archiver.search.query_with_filters_and_sort import Query
+    from archiver.search.query import Query
     from archiver.storage import Database
 
 FOLDER_FORMATS = ("markdown", "html", "tei")
@@ -117,8 +117,8 @@ def export(options: ExportOptions) -> None:
 
     Exit code: 0 done; 1 nothing found, so that no file is written, or some captures cannot be read; 2 wrong usage.
     """
-    from archiver.search.search_hits_facets_and_similar_articles import matching_ids
-    from archiver.storage.archive_opening import opened
+    from archiver.search.search_hits import matching_ids
+    from archiver.storage.database import opened
 
     query = options.query
     refuse_unknown_options(query.query)
@@ -168,8 +168,8 @@ def _write_records(db: Database, ids: list[int], form: str, output: str, title: 
     """Writes the articles to the file `output` in one of the formats with one record per article (`form`), and returns
     their number. `title` is the title of an e-book; if it is "", the book is named after its file.
     """
-    from archiver.datasets.tei_epub_markdown_and_html_files import FILE_FORMATS, write_epub, write_folder
-    from archiver.storage.article_tables.article_record_reader import records
+    from archiver.datasets.document_files import FILE_FORMATS, write_epub, write_folder
+    from archiver.storage.article_records import records
 
     if form in FOLDER_FORMATS:
         return write_folder(records(db, ids), Path(output), FILE_FORMATS[form])

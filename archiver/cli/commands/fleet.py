@@ -24,7 +24,7 @@ from archiver.fields import EVIDENCE
 
 if TYPE_CHECKING:
     from archiver.fleet.postgres import QueueDatabase
-    from archiver.fleet.shard_storage_and_manifests import ShardStorage
+    from archiver.fleet.shard_storage import ShardStorage
 
 # Options that the commands share.
 
@@ -102,7 +102,7 @@ def reextract(
       archiver fleet reextract
       archiver fleet reextract blog.example.org --field authors --since 2024-05
     """
-    from archiver.fleet.reextraction_and_import_tasks import REEXTRACT, NewTask, enter_tasks, select_shards
+    from archiver.fleet.fleet_tasks import REEXTRACT, NewTask, enter_tasks, select_shards
 
     options = {
         "fields": [name for name in EVIDENCE if name in fields],
@@ -164,8 +164,8 @@ def import_(files: tuple[str, ...], jobs: str, storage: str | None, as_json: boo
       archiver fleet import s3://dumps/2009/ --until 2012
       archiver fleet import /mnt/dumps/blog.warc.gz --only blog.example.org
     """
-    from archiver.fleet.reextraction_and_import_tasks import SCAN, NewTask, enter_tasks, find_import_files, select_sites
-    from archiver.fleet.shard_storage_and_manifests import ShardStorage
+    from archiver.fleet.fleet_tasks import SCAN, NewTask, enter_tasks, find_import_files, select_sites
+    from archiver.fleet.shard_storage import ShardStorage
 
     queue = open_queue(jobs)
     try:
@@ -286,16 +286,16 @@ def init(
       archiver fleet init --jobs postgresql://db.example/archiver --storage /mnt/shards https://blog.example.org
       archiver fleet init --archive output/archive.db
     """
-    from archiver.fleet.enrolment_and_status import enter_sites, make_sites_of_urls, read_sites_of_archive
-    from archiver.fleet.shard_storage_and_manifests import mark_storage, probe_storage
+    from archiver.fleet.enrolment import enter_sites, make_sites_of_urls, read_sites_of_archive
+    from archiver.fleet.shard_storage import mark_storage, probe_storage
 
     entries = make_sites_of_urls(sites) + (read_sites_of_archive(archive) if archive else [])
     queue = open_queue(jobs)
     try:
         if storage is None and not queue.exists():
             raise click.UsageError("A new fleet needs --storage URL, the place for its shards.")
-        from archiver.fleet.job_queue_and_workers import create_queue_tables
-        from archiver.fleet.shard_storage_and_manifests import ShardStorage
+        from archiver.fleet.job_queue import create_queue_tables
+        from archiver.fleet.shard_storage import ShardStorage
 
         place = ShardStorage(storage) if storage else None
         if place:
@@ -361,10 +361,10 @@ def worker(
 
     Exit code: 0 the fleet was drained; 1 the queue or storage is not usable; 130 or 143 stopped by Ctrl-C or SIGTERM.
     """
-    from archiver.fleet.job_queue_and_workers import Worker
-    from archiver.fleet.shard_transfer_and_collection import lock_work_folder
+    from archiver.fleet.job_queue import Worker
+    from archiver.fleet.shard_transfer import lock_work_folder
     from archiver.fleet.worker_job import WorkerContext
-    from archiver.scheduling.crawl_plans_results_and_notices import count_cores
+    from archiver.scheduling.crawl_plans import count_cores
 
     slots = slots or count_cores()
     logging.basicConfig(
@@ -406,7 +406,7 @@ def status(jobs: str, as_json: bool) -> None:
 
     Exit code: 0 all is well; 1 sites are late, sites or tasks failed, or work is waiting and no worker is alive.
     """
-    from archiver.fleet.enrolment_and_status import read_fleet_status
+    from archiver.fleet.enrolment import read_fleet_status
 
     queue = open_queue(jobs)
     try:
@@ -499,15 +499,10 @@ def collect(storage: str, apart: Path | None, unfinished: bool, quiet: bool, as_
     from dataclasses import asdict
 
     from archiver.cli.terminal_output import show_stage_progress
-    from archiver.fleet.shard_storage_and_manifests import ShardStorage, storage_owner
-    from archiver.fleet.shard_transfer_and_collection import (
-        CollectedShards,
-        FetchedShards,
-        collect_shards,
-        fetch_shards,
-    )
+    from archiver.fleet.shard_storage import ShardStorage, storage_owner
+    from archiver.fleet.shard_transfer import CollectedShards, FetchedShards, collect_shards, fetch_shards
     from archiver.maintenance.takedown import archive_without_writers
-    from archiver.storage.archive_opening import open_archive
+    from archiver.storage.database import open_archive
 
     place = ShardStorage(storage)
     storage_owner(place)  # check the owner first, so that no archive is created if the storage has no shards
@@ -582,7 +577,7 @@ def _open_checked_storage(queue: QueueDatabase, storage: str | None) -> ShardSto
     """Opens the shard storage for a worker, after checking the fleet, this machine's clock and the storage. `storage`
     is the URL from the command line; if it is None, the storage in the fleet's settings is opened.
     """
-    from archiver.fleet.shard_storage_and_manifests import ShardStorage, check_storage
+    from archiver.fleet.shard_storage import ShardStorage, check_storage
 
     made = queue.fleet()
     queue.check_clock(datetime.now(UTC))

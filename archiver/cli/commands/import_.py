@@ -17,12 +17,12 @@ from urllib.parse import urlsplit
 
 import click
 
-from archiver.cli.commands.search_saved_searches_feed_and_index import update_search_index
+from archiver.cli.commands.search import update_search_index
 from archiver.cli.shared_options import archive_option, json_option, pass_options_as
 from archiver.cli.terminal_output import count_noun, print_json, strip_control_characters
 
 if TYPE_CHECKING:
-    from archiver.importers.import_inputs_and_record_filter import RecordFilter
+    from archiver.importers.import_inputs import RecordFilter
     from archiver.importers.import_run import FileResult
     from archiver.importers.wayback_import import WaybackOutcome, WaybackPlan
     from archiver.warc.import_problems import Problem
@@ -166,7 +166,7 @@ def import_wayback(options: ImportOptions) -> None:
     """
     from archiver.extensions.crawl_log import prepare_log_file
     from archiver.importers.wayback_import import WaybackImport
-    from archiver.sites.crawler_identity_and_delay import contact_of, user_agent
+    from archiver.sites.crawler_identity import contact_of, user_agent
 
     site, url = _find_site(options.archive, options.wayback or "")
     settings = json.loads(site["settings"] or "{}") if site else {}
@@ -225,7 +225,7 @@ def _find_site(archive: str, word: str) -> tuple[dict[str, Any] | None, str]:
     """Returns the archive's row of the site named `word` (None if the archive has no such site), and the site's start
     URL.
     """
-    from archiver.storage.archive_opening import opened
+    from archiver.storage.database import opened
     from archiver.urls import start_address
 
     if Path(archive).exists():
@@ -237,7 +237,7 @@ def _find_site(archive: str, word: str) -> tuple[dict[str, Any] | None, str]:
 
 
 def _parse_service(text: str, replay: str) -> Any:
-    from archiver.discovery.cdx_and_timemaps import parse_archive_service
+    from archiver.discovery.cdx import parse_archive_service
 
     try:
         return parse_archive_service(text, replay)
@@ -260,9 +260,9 @@ def _fetch_captures(run: Any, agent: str, log: Path | None, *, shown: bool) -> i
     from archiver.extensions.crawl_log import install_crawl_log, log_as
     from archiver.extensions.crawl_progress_display import Leave, Terminal
     from archiver.importers.wayback_import import WaybackSpider, make_settings
-    from archiver.scheduling.crawl_plans_results_and_notices import GRACE
-    from archiver.scheduling.crawl_process_and_pool import CrawlProcess
-    from archiver.sites.archiver_toml import load_config
+    from archiver.scheduling.crawl_plans import GRACE
+    from archiver.scheduling.crawl_pool import CrawlProcess
+    from archiver.sites.config import load_config
 
     settings = Settings()
     settings.setmodule("archiver.settings", priority="project")
@@ -388,7 +388,7 @@ class Day(click.ParamType[str]):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         from archiver.errors import BadQuery
-        from archiver.search.query_tree_and_predicates import parse_period
+        from archiver.search.query_tree import parse_period
 
         try:
             period = parse_period(value)
@@ -431,7 +431,7 @@ class ImportOptions:
 
     def record_filter(self) -> RecordFilter:
         """Builds the filter that selects the captures to import. Raises BadAddress if a name is not a site or host."""
-        from archiver.importers.import_inputs_and_record_filter import RecordFilter
+        from archiver.importers.import_inputs import RecordFilter
         from archiver.urls import Scope, start_address
 
         names = tuple(Scope.of(start_address(word)).name for word in self.only)
@@ -506,7 +506,7 @@ def import_(options: ImportOptions) -> None:
     Exit code: 0 everything was imported; 1 some records or files had problems (they are listed; the rest was imported),
     or the web archive did not answer; 2 wrong usage; 130 or 143 stopped by Ctrl-C or SIGTERM.
     """
-    from archiver.sites.page_objects_and_test_cases import load_page_objects
+    from archiver.sites.page_objects import load_page_objects
 
     load_page_objects().check()
     if options.wayback:
@@ -542,10 +542,10 @@ def _import_files(options: ImportOptions) -> tuple[list[FileResult], int]:
     """Imports the given files. Returns a result per file and the number of the signal that ended the import (0 for
     none).
     """
-    from archiver.importers.import_inputs_and_record_filter import check_inputs_exist
+    from archiver.importers.import_inputs import check_inputs_exist
     from archiver.importers.import_run import ImportProgress, ImportRun
     from archiver.maintenance.takedown import finish_pending_takedowns
-    from archiver.scheduling.crawl_plans_results_and_notices import print_notice
+    from archiver.scheduling.crawl_plans import print_notice
 
     check_inputs_exist(options.files)
     chosen, archive = options.record_filter(), Path(options.archive)
@@ -594,7 +594,7 @@ def _raise_stopped(signum: int, frame: Any) -> None:
 
 
 def _summarize_files(results: list[FileResult], seconds: float, archive: str) -> dict[str, Any]:
-    from archiver.storage.article_tables.captures_redirects_and_import_records import ImportCounts
+    from archiver.storage.captures import ImportCounts
 
     total, kinds = ImportCounts(), Counter[str]()
     for result in results:

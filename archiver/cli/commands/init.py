@@ -117,7 +117,7 @@ def init(options: InitOptions) -> None:
 
     Exit code: 0 done; 1 a site cannot be crawled, or the first crawl failed; 2 wrong usage.
     """
-    from archiver.sites.archiver_toml import config_file, parse_config
+    from archiver.sites.config import config_file, parse_config
 
     file = config_file()
     if file.exists():
@@ -163,7 +163,7 @@ def _quoted(text: str) -> str:
 
 def _ask(options: InitOptions) -> _Answers:
     """Returns the answers to the five questions. Raises BadAddress and BadSetting."""
-    from archiver.storage.site_settings import read_setting
+    from archiver.storage.sites import read_setting
     from archiver.urls import start_address
 
     contact = options.contact
@@ -233,7 +233,7 @@ def _check_sites(text: str) -> None:
 
 def _check_contact(contact: str) -> None:
     """Raises BadContact if the contact is not valid in archiver.toml."""
-    from archiver.sites.archiver_toml import parse_config
+    from archiver.sites.config import parse_config
 
     try:
         parse_config(f"contact = {_quoted(contact)}", "archiver.toml")
@@ -245,8 +245,8 @@ def _add_sites(answers: _Answers, *, check: bool) -> tuple[list[str], list[str]]
     """Checks the sites and adds them to the archive. Returns the start URLs of those that were added, and of those that
     cannot be crawled.
     """
-    from archiver.storage.archive_opening import opened
-    from archiver.storage.site_records import add_site
+    from archiver.storage.database import opened
+    from archiver.storage.sites import add_site
 
     refused = [url for url in answers.sites if check and _run("sites", "check", url, archive=answers.archive)]
     added = [url for url in answers.sites if url not in refused]

@@ -46,7 +46,7 @@ def merge(others: tuple[str, ...], dry_run: bool, yes: bool, quiet: bool, as_jso
     from archiver.maintenance.merge_archives import list_left_out, refuse_itself
     from archiver.maintenance.merge_archives import merge as merge_archive
     from archiver.maintenance.takedown import archive_without_writers
-    from archiver.storage.archive_opening import open_archive
+    from archiver.storage.database import open_archive
     from archiver.storage.locks import lock_archive_shared
 
     if missing := next((other for other in others if not Path(other).exists()), None):

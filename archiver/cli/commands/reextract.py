@@ -103,8 +103,8 @@ def reextract(options: ReextractOptions) -> None:
     from archiver.maintenance.reextraction_reader import build_reextraction_request, select_articles
     from archiver.maintenance.reextraction_run import count_cores, reextract_all
     from archiver.maintenance.reextraction_run import reextract as run
-    from archiver.sites.page_objects_and_test_cases import load_page_objects
-    from archiver.storage.pages_and_source_hints import stamp
+    from archiver.sites.page_objects import load_page_objects
+    from archiver.storage.pages import stamp
 
     load_page_objects().check()
     file, started = Path(options.archive), time.monotonic()
@@ -146,8 +146,8 @@ def _open_archive(file: Path, dry_run: bool) -> Iterator[Database]:
     """Opens the archive for a re-extraction, read-only if `dry_run` is True. Converts database and disk errors to an
     ArchiverError.
     """
-    from archiver.storage.archive_opening import open_archive
-    from archiver.storage.disk_and_database_errors import environment_error
+    from archiver.storage.database import open_archive
+    from archiver.storage.transactions import environment_error
 
     db = open_archive(file, read_only=dry_run)
     try:
@@ -163,8 +163,8 @@ def parse_time_bounds(since: str | None, until: str | None) -> dict[str, str]:
     times (UTC). Returns a dict with the keys "since" and "until"; the key of an option that is not given is missing.
     Raises BadQuery for an invalid date.
     """
-    from archiver.search.query_tree_and_predicates import Period, parse_period
-    from archiver.storage.pages_and_source_hints import stamp
+    from archiver.search.query_tree import Period, parse_period
+    from archiver.storage.pages import stamp
 
     out = {}
     for name, given in (("since", since), ("until", until)):
@@ -304,7 +304,7 @@ def _print_messages(heading: str, found: list[str]) -> None:
 
 
 def _field_as_json(name: str, article: Article) -> Any:
-    from archiver.storage.article_tables.article_and_revision_rows import article_row
+    from archiver.storage.articles import article_row
 
     value = article_row(article)[name]
     return json.loads(value) if name in STORED_LISTS else value
@@ -345,11 +345,11 @@ def _rejudge_sites(archive: Path, words: Sequence[str], *, dry_run: bool, as_jso
 
     Exits with code 1 if a capture cannot be read. Raises SiteNotFound, and ArchiveInUse if a site is being crawled.
     """
-    from archiver.sites.page_objects_and_test_cases import load_page_objects
-    from archiver.storage.archive_opening import opened
-    from archiver.storage.disk_and_database_errors import environment_error
+    from archiver.sites.page_objects import load_page_objects
+    from archiver.storage.database import opened
     from archiver.storage.locks import lock_site
-    from archiver.storage.site_records import find_site, list_sites
+    from archiver.storage.sites import find_site, list_sites
+    from archiver.storage.transactions import environment_error
 
     load_page_objects().check()
     reports: list[dict[str, Any]] = []
@@ -375,12 +375,12 @@ def _rejudge_sites(archive: Path, words: Sequence[str], *, dry_run: bool, as_jso
 
 def _rejudge_site(db: Any, archive: Path, site: dict[str, Any], *, dry_run: bool) -> dict[str, Any]:
     from archiver import __version__
-    from archiver.articles.post_verdicts_by_page_form import judge_forms
+    from archiver.articles.post_verdicts import judge_forms
     from archiver.items import PageKind
     from archiver.learning.rejudging import Rejudging, RejudgingTally, form_pages, judge_site, rejudge
-    from archiver.storage.page_form_evidence_and_post_verdicts import forms_of_site, pages_without_form
-    from archiver.storage.page_result_writer import StoringRun
-    from archiver.storage.run_records import last_run
+    from archiver.storage.page_forms import forms_of_site, pages_without_form
+    from archiver.storage.page_writer import StoringRun
+    from archiver.storage.runs import last_run
 
     formed, now = RejudgingTally(), datetime.now(UTC)
     if dry_run:

@@ -188,8 +188,8 @@ def _backups_with_removed_posts(archive: Path) -> dict[str, str]:
     """Returns the paths of the recorded backups that may still hold removed posts, and for each the command that
     replaces the backup by one without them.
     """
-    from archiver.storage.archive_opening import opened
-    from archiver.storage.backup_and_check_records import count_posts_removed_since, has_integrity_records, read_backups
+    from archiver.storage.check_records import count_posts_removed_since, has_integrity_records, read_backups
+    from archiver.storage.database import opened
 
     with opened(archive, read_only=True, to_copy=True) as db:
         holding = [
@@ -225,7 +225,7 @@ def _remove_articles(archive: Path, numbers: list[int], takedown: Takedown) -> E
 
 def _preview_erasure(archive: Path, numbers: list[int]) -> Erasure:
     from archiver.maintenance.takedown import preview_erasure
-    from archiver.storage.archive_opening import opened
+    from archiver.storage.database import opened
 
     with opened(archive, read_only=True) as db:
         return preview_erasure(db, archive.parent, numbers)
@@ -237,8 +237,8 @@ def _plan_takedowns(archive: Path, posts: tuple[str, ...]) -> tuple[list[Takedow
     """
     from archiver.errors import ArticleRemoved
     from archiver.maintenance.takedown import takedown_scope
-    from archiver.storage.archive_opening import opened
-    from archiver.storage.article_tables.article_record_reader import find_article
+    from archiver.storage.article_records import find_article
+    from archiver.storage.database import opened
 
     numbers: dict[int, None] = {}
     before = []
@@ -305,7 +305,7 @@ def _finish_takedowns(archive: Path, as_json: bool) -> None:
 def _allow_posts(archive: Path, posts: tuple[str, ...], as_json: bool) -> None:
     from archiver.errors import ArticleNotRemoved
     from archiver.maintenance.takedown import archive_without_writers, finish_takedowns
-    from archiver.storage.pages_and_source_hints import EPOCH, stamp
+    from archiver.storage.pages import EPOCH, stamp
     from archiver.storage.tombstones import allow_again, tombstone_named
     from archiver.storage.transactions import writing
 
@@ -328,7 +328,7 @@ def _allow_posts(archive: Path, posts: tuple[str, ...], as_json: bool) -> None:
 
 
 def _list_tombstones(archive: Path, as_json: bool) -> None:
-    from archiver.storage.archive_opening import opened
+    from archiver.storage.database import opened
     from archiver.storage.tombstones import tombstones
 
     with opened(archive, read_only=True) as db:

@@ -23,7 +23,7 @@ from archiver.cli.shared_options import (
 from archiver.cli.terminal_output import count_noun, format_time, print_table, print_values
 
 if TYPE_CHECKING:
-    from archiver.scheduling.crawl_plans_results_and_notices import CrawlOutcome
+    from archiver.scheduling.crawl_plans import CrawlOutcome
     from archiver.storage.crawl_schedule import Scheduled
 
 
@@ -96,8 +96,8 @@ def schedule(options: ScheduleOptions) -> None:
     if options.dry_run:
         _print_due_times(_read_schedule(options.archive), options.form)
         return
-    from archiver.sites.archiver_toml import load_config
-    from archiver.storage.archive_opening import open_archive
+    from archiver.sites.config import load_config
+    from archiver.storage.database import open_archive
 
     load_config()  # reports mistakes in the file at once
     open_archive(options.archive).close()  # migrates the archive before the first crawl
@@ -107,10 +107,10 @@ def schedule(options: ScheduleOptions) -> None:
 def _run_scheduler(options: ScheduleOptions) -> int:
     """Crawls sites when they are due or, with --once, only those that are due now. Returns the exit code."""
     from archiver.errors import SchedulerAlreadyRunning
-    from archiver.health.notification_messages_and_channels import notify_after_runs
-    from archiver.scheduling.crawl_plans_results_and_notices import CommonOptions, print_notice
-    from archiver.scheduling.scheduler_loop_and_processes import Daemon, DaemonOptions
-    from archiver.storage.archive_opening import opened, warn_of_clock
+    from archiver.health.notification_channels import notify_after_runs
+    from archiver.scheduling.crawl_plans import CommonOptions, print_notice
+    from archiver.scheduling.scheduler_loop import Daemon, DaemonOptions
+    from archiver.storage.database import opened, warn_of_clock
     from archiver.storage.locks import lock_schedule
 
     path, once, quiet = Path(options.archive), options.once, options.quiet
@@ -161,10 +161,10 @@ _NO_SITES = "The archive has no sites to crawl automatically. Add one with 'arch
 
 def _read_schedule(archive: str) -> list[Scheduled]:
     """Returns when each site is due."""
-    from archiver.sites.archiver_toml import effective_settings, load_config
-    from archiver.sites.run_limits_quotas_and_blackouts import read_group_quotas
-    from archiver.storage.archive_opening import opened
+    from archiver.sites.config import effective_settings, load_config
+    from archiver.sites.run_limits import read_group_quotas
     from archiver.storage.crawl_schedule import scheduled_sites
+    from archiver.storage.database import opened
 
     with opened(archive, read_only=True) as db:
         config, now = load_config(), datetime.now(UTC)
@@ -186,8 +186,8 @@ def _check_part_if_due(archive: Path) -> None:
     released.
     """
     from archiver.errors import ArchiverError
-    from archiver.scheduling.crawl_plans_results_and_notices import print_notice
-    from archiver.scheduling.scheduler_loop_and_processes import check_part_and_report, due_partial_check
+    from archiver.scheduling.crawl_plans import print_notice
+    from archiver.scheduling.scheduler_loop import check_part_and_report, due_partial_check
 
     try:
         limits = due_partial_check(archive, datetime.now(UTC))

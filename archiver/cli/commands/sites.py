@@ -10,15 +10,6 @@ from urllib.parse import urlsplit
 import click
 
 from archiver import __version__
-from archiver.cli.bulk_site_commands_and_check import (
-    check,
-    describe_rules_without_match,
-    export,
-    import_,
-    mute,
-    set_,
-    tag,
-)
 from archiver.cli.shared_options import (
     archive_option,
     json_option,
@@ -28,6 +19,7 @@ from archiver.cli.shared_options import (
     tag_option,
 )
 from archiver.cli.shell_completion import complete
+from archiver.cli.site_commands import check, describe_rules_without_match, export, import_, mute, set_, tag
 from archiver.cli.terminal_output import (
     confirm,
     count_noun,
@@ -85,9 +77,9 @@ def add(url: str, as_site: bool, as_json: bool, archive: str) -> None:
     Example:
       archiver sites add https://blog.example.org
     """
-    from archiver.discovery.url_classifier_and_patterns import looks_like_post
-    from archiver.storage.archive_opening import opened
-    from archiver.storage.site_records import add_site
+    from archiver.discovery.url_patterns import looks_like_post
+    from archiver.storage.database import opened
+    from archiver.storage.sites import add_site
     from archiver.urls import start_address
 
     start = start_address(refuse_file(url))  # fails for a bad URL before the archive is created
@@ -119,9 +111,8 @@ def list_(label: str | None, form: str | None, archive: str) -> None:
 
 
 def _print_list(label: str | None, form: str | None, archive: str) -> None:
-    from archiver.storage.archive_opening import opened
-    from archiver.storage.site_records import list_sites
-    from archiver.storage.site_tags import site_ids_with_tag, tags_of_sites
+    from archiver.storage.database import opened
+    from archiver.storage.sites import list_sites, site_ids_with_tag, tags_of_sites
 
     with opened(archive, read_only=True) as db:
         tags = tags_of_sites(db)
@@ -163,12 +154,9 @@ def show(site: str, as_json: bool, archive: str) -> None:
     Example:
       archiver sites show blog.example.org
     """
-    from archiver.sites.archiver_toml import effective_settings, load_config
-    from archiver.storage.archive_opening import opened
-    from archiver.storage.site_records import find_site, read_mute
-    from archiver.storage.site_rule_versions import rule_versions
-    from archiver.storage.site_settings import SETTINGS
-    from archiver.storage.site_tags import tags_of_sites
+    from archiver.sites.config import effective_settings, load_config
+    from archiver.storage.database import opened
+    from archiver.storage.sites import SETTINGS, find_site, read_mute, rule_versions, tags_of_sites
 
     with opened(archive, read_only=True) as db:
         row = find_site(db, site)
@@ -265,11 +253,11 @@ def rules(site: str, file: str | None, forget: bool, learn: bool, as_json: bool,
       archiver sites rules blog.example.org > rules.toml; archiver sites rules blog.example.org --set rules.toml
       archiver sites rules blog.example.org --learn
     """
-    from archiver.extraction.template.site_rules_and_constants import to_toml
-    from archiver.storage.archive_opening import opened
+    from archiver.extraction.template.site_rules import to_toml
+    from archiver.storage.database import opened
     from archiver.storage.held_pages import make_held_due
-    from archiver.storage.site_records import find_site
-    from archiver.storage.site_rule_versions import (
+    from archiver.storage.sites import (
+        find_site,
         forget_rules,
         rule_versions,
         rules_valid_at,
@@ -292,7 +280,7 @@ def rules(site: str, file: str | None, forget: bool, learn: bool, as_json: bool,
             with writing(db):
                 forget_rules(db, row["id"], by_hand=True)
         elif learn:
-            from archiver.learning.captured_samples import relearn_site_rules
+            from archiver.learning.stored_pages import relearn_site_rules
 
             found = relearn_site_rules(db, Path(archive).parent, row, _LEARNING_PAGES)
             if found is None:
@@ -336,8 +324,8 @@ def remove(site: str, with_articles: bool, yes: bool, archive: str) -> None:
 
     Exit code: 0 removed; 1 it has articles, or not confirmed; 2 wrong usage.
     """
-    from archiver.storage.archive_opening import opened
-    from archiver.storage.site_records import find_site, remove_site
+    from archiver.storage.database import opened
+    from archiver.storage.sites import find_site, remove_site
 
     with opened(archive) as db:
         row = find_site(db, site)
@@ -378,9 +366,9 @@ def release(site: str, url: str, accept: bool, reject: bool, as_json: bool, arch
 
     Exit code: 0 done; 1 a page stays held, because its capture cannot be read, or URL is not held.
     """
-    from archiver.maintenance.run_undoing_and_held_page_release import accept_held, reject_held, release_held
-    from archiver.storage.archive_opening import opened
-    from archiver.storage.site_records import find_site
+    from archiver.maintenance.run_undoing import accept_held, reject_held, release_held
+    from archiver.storage.database import opened
+    from archiver.storage.sites import find_site
 
     if accept and reject:
         raise click.UsageError("Use only one of --accept and --reject.")
@@ -450,9 +438,9 @@ def move(old: str, new: str, merge: bool, dry_run: bool, yes: bool, as_json: boo
     Exit code: 0 moved; 1 not moved; 2 wrong usage.
     """
     from archiver.maintenance.site_move import locked_for_move, move_site
-    from archiver.search.index_refresh_searcher_and_check import refresh_after_writing
-    from archiver.storage.archive_opening import opened
-    from archiver.storage.site_records import find_site
+    from archiver.search.search_index import refresh_after_writing
+    from archiver.storage.database import opened
+    from archiver.storage.sites import find_site
 
     now = datetime.now(UTC)
     with opened(archive) as db, locked_for_move(Path(archive), find_site(db, old), new):

@@ -29,7 +29,7 @@ from archiver.items import SOURCE_NAMES
 
 if TYPE_CHECKING:
     from archiver.health.site_health_rules import Health, HealthFinding, Level
-    from archiver.health.site_status_table_and_history import SiteRow
+    from archiver.health.site_status import SiteRow
     from archiver.storage import Database
 
 _RUN_COUNTS = ("new", "revised", "unchanged", "aliased", "gone", "held", "refused", "failed")
@@ -163,15 +163,15 @@ def status(options: StatusOptions) -> None:
     """
     _reject_combinations(options)
     if options.prometheus is not None:
-        from archiver.cli.crawl_advice_health_and_notification_output import write_metrics
+        from archiver.cli.crawl_output import write_metrics
 
         write_metrics(options.archive, options.prometheus)
     elif options.notify or options.try_notify:
-        from archiver.cli.crawl_advice_health_and_notification_output import show_deliveries
+        from archiver.cli.crawl_output import show_deliveries
 
         sys.exit(show_deliveries(options.archive, trial=options.try_notify))
     elif options.health_only:
-        from archiver.cli.crawl_advice_health_and_notification_output import show_health
+        from archiver.cli.crawl_output import show_health
 
         sys.exit(show_health(options.archive, options.site, options.as_json))
     else:
@@ -182,7 +182,7 @@ def _print_with_damage(options: StatusOptions) -> None:
     """Prints what was asked for, as far as a damaged database can be read, and the damage. Exits with code 1 if there
     is any.
     """
-    from archiver.cli.crawl_advice_health_and_notification_output import STYLES, find_damage
+    from archiver.cli.crawl_output import STYLES, find_damage
     from archiver.errors import ArchiveDamaged
 
     damage = find_damage(options.archive)
@@ -241,10 +241,9 @@ def _open_sites(options: StatusOptions) -> Iterator[tuple[Database, list[dict[st
     """Opens the archive read-only for the duration of the `with` block. Yields the archive and the rows of the selected
     sites.
     """
-    from archiver.health.stored_health_inputs_and_accepted_findings import read_healths
-    from archiver.storage.archive_opening import opened
-    from archiver.storage.site_records import find_site, list_sites
-    from archiver.storage.site_tags import site_ids_with_tag
+    from archiver.health.stored_health import read_healths
+    from archiver.storage.database import opened
+    from archiver.storage.sites import find_site, list_sites, site_ids_with_tag
 
     with opened(options.archive, read_only=True) as db:
         sites = [find_site(db, options.site)] if options.site else list_sites(db)
@@ -258,8 +257,8 @@ def _open_sites(options: StatusOptions) -> Iterator[tuple[Database, list[dict[st
 
 
 def _accept_findings(options: StatusOptions) -> None:
-    from archiver.cli.crawl_advice_health_and_notification_output import accept_findings
-    from archiver.health.stored_health_inputs_and_accepted_findings import read_health
+    from archiver.cli.crawl_output import accept_findings
+    from archiver.health.stored_health import read_health
 
     with _open_sites(options) as (db, (site,)):
         health = read_health(db, site, datetime.now(UTC))
@@ -268,15 +267,15 @@ def _accept_findings(options: StatusOptions) -> None:
 
 def _print_table(options: StatusOptions) -> None:
     """Prints the table of the selected sites. Exits with code 1 if a crawled site is not complete."""
-    from archiver.cli.crawl_advice_health_and_notification_output import STYLES, format_findings
-    from archiver.health.backup_and_check_health import find_unsafe
-    from archiver.health.health_report_metrics_and_probe import judge_groups
+    from archiver.cli.crawl_output import STYLES, format_findings
+    from archiver.health.archive_health import find_unsafe
+    from archiver.health.health_report import judge_groups
     from archiver.health.simultaneous_site_failures import judge_common_causes, read_common_causes
     from archiver.health.site_health_rules import Health
-    from archiver.health.site_status_table_and_history import fold_common_causes, read_site_table, sort_rows
-    from archiver.sites.archiver_toml import load_config
-    from archiver.storage.archive_opening import opened
-    from archiver.storage.site_tags import site_ids_with_tag
+    from archiver.health.site_status import fold_common_causes, read_site_table, sort_rows
+    from archiver.sites.config import load_config
+    from archiver.storage.database import opened
+    from archiver.storage.sites import site_ids_with_tag
 
     config, now = load_config(), datetime.now(UTC)
     with opened(options.archive, read_only=True) as db:
@@ -363,15 +362,15 @@ def _describe_no_sites(options: StatusOptions, *, has_sites: bool) -> str:
 
 def _print_sites(options: StatusOptions) -> None:
     """Prints the completeness and health of each selected site. Exits with code 1 if a crawled site is not complete."""
-    from archiver.cli.crawl_advice_health_and_notification_output import format_findings
-    from archiver.health.backup_and_check_health import find_unsafe
-    from archiver.health.health_report_metrics_and_probe import health_as_json
+    from archiver.cli.crawl_output import format_findings
+    from archiver.health.archive_health import find_unsafe
+    from archiver.health.health_report import health_as_json
     from archiver.health.site_health_rules import Health
-    from archiver.health.site_status_table_and_history import describe_next_run, read_history, read_next_run
-    from archiver.health.stored_health_inputs_and_accepted_findings import read_health
-    from archiver.sites.archiver_toml import load_config
+    from archiver.health.site_status import describe_next_run, read_history, read_next_run
+    from archiver.health.stored_health import read_health
+    from archiver.sites.config import load_config
     from archiver.storage.completeness import site_completeness
-    from archiver.storage.site_records import read_mute
+    from archiver.storage.sites import read_mute
 
     config, now = load_config(), datetime.now(UTC)
     with _open_sites(options) as (db, sites):
@@ -402,7 +401,7 @@ def _print_sites(options: StatusOptions) -> None:
 
 
 def _print_site(state: dict[str, Any], health: Health) -> None:
-    from archiver.cli.crawl_advice_health_and_notification_output import format_findings
+    from archiver.cli.crawl_output import format_findings
 
     platform = f" ({state['platform']})" if state["platform"] else ""
     next_run = f"next: {_describe_next(state['next_run'])}"
@@ -578,8 +577,8 @@ def _print_all_missing(options: StatusOptions) -> None:
 
     Pages that look like posts but were not stored are named, too. They are not missing, since they were fetched.
     """
-    from archiver.storage.missing_posts import missing_pages
-    from archiver.storage.page_form_evidence_and_post_verdicts import untaken_pages
+    from archiver.storage.completeness import missing_pages
+    from archiver.storage.page_forms import untaken_pages
 
     with _open_sites(options) as (db, sites):
         has_sites = db.execute("select 1 from sites limit 1").fetchone() is not None

@@ -61,8 +61,8 @@ def why(urls: tuple[str, ...], as_json: bool, archive: str) -> None:
       archiver why 7 12
       archiver why https://blog.example.org/?p=7 --json
     """
-    from archiver.storage.archive_opening import opened
-    from archiver.storage.article_tables.article_record_reader import find_article, record
+    from archiver.storage.article_records import find_article, record
+    from archiver.storage.database import opened
     from archiver.storage.url_history import url_history
 
     with opened(archive, read_only=True) as db:
@@ -201,7 +201,7 @@ def _format_usage_statement(statement: dict[str, Any]) -> str:
 
 def _is_excluded_by_learned_rule(found: dict[str, Any]) -> bool:
     """Returns True if the URL was excluded as a crawl trap by a learned rule. `crawl --set-aside` fetches such URLs."""
-    from archiver.storage.crawl_exclusions import LEARNED_RULES
+    from archiver.storage.pages import LEARNED_RULES
 
     return found["outcome"] == "trap" and (found["rule"] or "").startswith(LEARNED_RULES)
 

@@ -11,9 +11,16 @@ from urllib.parse import urlsplit
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction.authors import author_markup_and_marked_lines as author_markup
-from archiver.extraction.authors.byline_finder import CommentSection, find_signatures, is_in_card, signatures_in_text
-from archiver.extraction.authors.byline_splitting_and_person_names import (
+from archiver.extraction.authors import bylines
+from archiver.extraction.authors.bylines import (
+    BylineBlock,
+    CommentSection,
+    find_signatures,
+    is_in_card,
+    name_beside_date,
+    signatures_in_text,
+)
+from archiver.extraction.authors.person_names import (
     OTHER_PART,
     WEAK_ACCOUNTS,
     downgrade_doubtful_authors,
@@ -26,13 +33,12 @@ from archiver.extraction.authors.byline_splitting_and_person_names import (
     may_sign,
     split_names,
 )
-from archiver.extraction.authors.heading_byline import BylineBlock, name_beside_date
-from archiver.extraction.category_and_tag_links import leads_to_person, leads_to_term, text_before
-from archiver.extraction.page_metadata_and_articles_in_scripts import Node, is_article_item, item_of, types
-from archiver.extraction.page_parsing_and_javascript_check import Page
+from archiver.extraction.categories import leads_to_person, leads_to_term, text_before
+from archiver.extraction.metadata import Node, is_article_item, item_of, types
+from archiver.extraction.normalization import clean_text, element_line, fold_text
+from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post, unshown_article
-from archiver.extraction.text_normalization_and_formulas import clean_text, element_line, fold_text
-from archiver.extraction.title_candidates_and_site_names import site_names
+from archiver.extraction.titles import site_names
 from archiver.items import ORGANIZATIONS, Candidate, Evidence, SourceHint, is_from_api
 from archiver.lazy_regex import lazy_regex
 from archiver.platforms import by_name
@@ -231,7 +237,7 @@ def _is_in_menu(page: Page, names: Iterable[str]) -> bool:
         for a in page.index.tag("a")[:_MAX_LINKS]
         if url_path(a.get("href")).strip("/")
         and not leads_to_person(a.get("href") or "")
-        and any(map(author_markup.is_foreign, author_markup.ancestors_of(a)))
+        and any(map(bylines.is_foreign, bylines.ancestors_of(a)))
     )
 
 
@@ -323,7 +329,7 @@ def _is_not_author(el: Element) -> bool:
     """
     outer = el.getparent()
     classes = f"{el.get('class') or ''} {(outer.get('class') or '') if outer is not None else ''}"
-    return author_markup.author_mark(classes) == author_markup.NOT or leads_to_term(el.get("href") or "")
+    return bylines.author_mark(classes) == bylines.NOT or leads_to_term(el.get("href") or "")
 
 
 def _has_other_part(el: Element) -> bool:
@@ -359,8 +365,8 @@ def _names_before_separator(el: Element) -> list[str]:
     Returns [] if there is no such text.
     """
     text = clean_text(el.text) if len(el) else ""
-    mark = author_markup.author_mark(el.get("class") or "")
-    if mark != author_markup.AUTHOR or not _ENDS_WITH_SEPARATOR.search(text):
+    mark = bylines.author_mark(el.get("class") or "")
+    if mark != bylines.AUTHOR or not _ENDS_WITH_SEPARATOR.search(text):
         return []
     return [name for name in split_names(text) if may_sign(name) and not is_role(name)]
 

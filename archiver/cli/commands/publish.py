@@ -1,0 +1,659 @@
+"""`archiver publish` builds and checks datasets. `archiver withdraw` removes posts from the archive and from
+datasets.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from click.core import ParameterSource
+
+from archiver.cli.commands.remove_posts import Takedown, remove_posts
+from archiver.cli.shared_options import (
+    DEFAULT_ARCHIVE,
+    QueryCommand,
+    QueryOptions,
+    archive_option,
+    json_option,
+    pass_options_as,
+    query_options,
+    refuse_unknown_options,
+)
+from archiver.cli.shell_completion import complete
+from archiver.cli.terminal_output import count_noun, exit_on_sigterm, print_json
+
+if TYPE_CHECKING:
+    from archiver.datasets.publication_rules import PublicationRules
+    from archiver.datasets.snapshot_builder import BuiltSnapshot
+    from archiver.datasets.snapshot_request import SnapshotRequest, SnapshotStatistics
+    from archiver.storage import Database
+
+_COMPATIBLE = {
+    "explain": (
+        {"explain", "rules", "cutoff", "archives", "as_json"},
+        "--explain cannot be combined with {}: it explains one article and writes nothing.",
+    ),
+    "checking": (
+        {"checking", "folder", "archives", "as_json"},
+        "--check cannot be combined with {}: it checks DIR as it is.",
+    ),
+    "compared": (
+        {"compared", "as_json"},
+        "--diff cannot be combined with {}: it compares two datasets and writes nothing.",
+    ),
+    "push": (
+        {"folder", "push", "dry_run", "publish_now", "archives", "as_json"},
+        "--push cannot be combined with {}: it sends DIR as it is.",
+    ),
+    "rebuild": (
+        {"folder", "archives", "key_in", "previous", "replace", "rebuild", "as_json"},
+        "--rebuild cannot be combined with {}: it builds what rebuild.json describes. To change the dataset, "
+        "publish a new version into another folder.",
+    ),
+}
+"""Maps an option to the parameters that may be given together with it, and to the message for any other parameter."""
+
+
+@dataclass(frozen=True, slots=True)
+class PublishOptions:
+    """The options of `archiver publish`. `key_in` is the name of the environment variable that holds the key for
+    pseudonyms.
+    """
+
+    folder: str | None
+    archives: tuple[str, ...]
+    query: QueryOptions
+    version: str | None
+    cutoff: str
+    fold: str
+    formats: str
+    splits: str
+    key_in: str | None
+    drop_contacts: bool
+    wacz: bool
+    rules: str | None
+    previous: str | None
+    rebuild: bool
+    replace: bool
+    checking: bool
+    compared: tuple[str, str] | None
+    explain: str | None
+    push: str | None
+    dry_run: bool
+    publish_now: bool
+    as_json: bool
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetBasis:
+    """What an existing dataset was built from: the request, the earlier version with which the dataset was compared
+    (`since`, "" for none), and the names of its sites.
+    """
+
+    request: SnapshotRequest
+    since: str
+    sites: list[str]
+
+
+def _refuse_partition(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    """Refuses an option of earlier versions, unless its value is what happens anyway."""
+    if value not in (None, "auto", "none"):
+        raise click.UsageError(
+            "--partition is no longer an option: the articles are in one file for each split, and in a further one "
+            "every 500 MB. Select years or sites by the columns published and site."
+        )
+
+
+@click.command(
+    short_help="Publish a versioned dataset that can be cited, checked and rebuilt.",
+    context_settings={"ignore_unknown_options": True},
+)
+@click.argument("folder", metavar="DIR", type=click.Path(), required=False)
+@query_options
+@click.option("--version", "version", metavar="X.Y.Z", help="Version of the dataset (Semantic Versioning).")
+@click.option(
+    "--cutoff",
+    metavar="DATE",
+    default="",
+    help="Use the archive as it was at DATE  [default: the time of its newest entry]",
+)
+@click.option(
+    "--fold",
+    type=click.Choice(("text", "cluster", "none"), case_sensitive=False),
+    default="none",
+    show_default=True,
+    help="Include only one of several articles with the same text (text) or of near-duplicates (cluster).",
+)
+@click.option(
+    "--formats",
+    metavar="LIST",
+    default="parquet",
+    show_default=True,
+    help="Formats in addition to Parquet: csv, jsonl, geojson.",
+)
+@click.option("--partition", hidden=True, expose_value=False, callback=_refuse_partition, help="No longer an option.")
+@click.option(
+    "--splits",
+    metavar="LIST",
+    default="",
+    help="Splits for machine learning: train=80,validation=10,test=10, or by date: time:2023-01,2024-01.",
+)
+@click.option(
+    "--pseudonymise",
+    "key_in",
+    metavar="VARIABLE",
+    help="Replace author names by hashes, keyed with the value of this environment variable.",
+)
+@click.option("--drop-contacts", is_flag=True, help="Remove e-mail addresses and telephone numbers from texts.")
+@click.option(
+    "--wacz", is_flag=True, help="Include the captures as WACZ; only if every article may be published in full."
+)
+@click.option(
+    "--rules",
+    metavar="FILE",
+    type=click.Path(),
+    help="Rules on what may be published, and the name of the dataset (TOML).",
+)
+@click.option(
+    "--previous",
+    metavar="DIR",
+    type=click.Path(),
+    help="The previous version; CHANGES.md lists the differences.",
+)
+@click.option(
+    "--rebuild",
+    is_flag=True,
+    help="Rebuild the dataset in DIR from its rebuild.json, without posts that were withdrawn since.",
+)
+@click.option("--replace", is_flag=True, help="Overwrite another build of the same version.")
+@click.option(
+    "--check",
+    "checking",
+    is_flag=True,
+    help="Check that the dataset in DIR is complete and unchanged; with --archive, also that none of its articles was "
+    "withdrawn since.",
+)
+@click.option(
+    "--diff",
+    "compared",
+    nargs=2,
+    metavar="OLD NEW",
+    type=click.Path(),
+    help="List the differences between two datasets, as CHANGES.md does; with --json, one row a change.",
+)
+@click.option("--explain", metavar="ID|URL", help="Explain what of an article may be published, and why (without DIR).")
+@click.option(
+    "--push",
+    metavar="zenodo",
+    help="Send the dataset in DIR to Zenodo as a draft. The token is in the environment: ZENODO_TOKEN.",
+)
+@click.option("--publish-now", is_flag=True, help="With --push: publish the draft at once.")
+@click.option(
+    "--dry-run",
+    is_flag=True,
+    help="With --push: check the dataset and show what would be sent.",
+)
+@json_option
+@click.option(
+    "--archive",
+    "archives",
+    metavar="PATH",
+    type=click.Path(),
+    multiple=True,
+    default=(DEFAULT_ARCHIVE,),
+    envvar="ARCHIVER_ARCHIVE",
+    show_default=True,
+    show_envvar=True,
+    help="The archive's SQLite file.",
+)
+@pass_options_as(PublishOptions, query=QueryOptions)
+def publish(options: PublishOptions) -> None:
+    """Publish a dataset in the folder DIR: the articles that match QUERY and the options of search, or the whole
+    archive.
+
+    DIR appears when the dataset is complete. Builds are reproducible: the same archive gives the same bytes. How much
+    of an article is published depends on its site's licence, on the page's robots directives, and on --rules; by
+    default only features (such as word counts), not the text. 'archiver publish --explain ID' explains the decision.
+
+    \b
+    Examples:
+      archiver publish datasets/harbour-1.0.0 --site blog.example.org --version 1.0.0
+      archiver publish datasets/storms storm --since 2023 --version 0.1.0 --formats csv,geojson --rules rights.toml
+      archiver publish --check datasets/harbour-1.0.0
+      archiver publish --explain 12 --rules rights.toml
+      archiver publish --push zenodo datasets/harbour-1.0.0 --dry-run
+
+    Exit code: 0 done; 1 the check found problems, or the build failed; 2 wrong usage.
+    """
+    refuse_unknown_options(options.query.query)
+    _reject_combinations(click.get_current_context())
+    if len(options.archives) > 1:
+        raise click.UsageError(
+            "A dataset is published from one archive. Merge them first: archiver merge A B --archive all.db"
+        )
+    archive = Path(options.archives[0])
+    rules = _read_rules(options.rules)
+    if options.explain:
+        _explain_decision(archive, options.explain, rules, options.cutoff, options.as_json)
+        return
+    if options.compared:
+        _print_differences(*map(Path, options.compared), as_json=options.as_json)
+        return
+    if options.dry_run and not options.push:
+        raise click.UsageError(
+            "--dry-run needs --push: it shows what would be sent. What --drop-contacts replaces is counted in the "
+            "README.md of the dataset."
+        )
+    if options.folder is None:
+        raise click.UsageError("Give the folder DIR of the dataset.")
+    folder = Path(options.folder)
+    if options.checking:
+        _check_dataset(folder, archive if _is_given("archives") else None, options.as_json)
+        return
+    if options.push:
+        _push_dataset(folder, options)
+        return
+    if options.publish_now:
+        raise click.UsageError("--publish-now needs --push.")
+    key = _read_pseudonym_key(options.key_in)
+    basis = (
+        _read_dataset_basis(folder)
+        if options.rebuild
+        else DatasetBasis(_build_request(options, rules.text, key), "", [])
+    )
+    built = _build_dataset(options, archive, folder, basis, key)
+    _print_summary(built, options.as_json)
+    for sentence in _warnings(built.facts):
+        click.echo(f"Warning: {sentence}", err=True)
+    if basis.since and not built.facts.is_compared:
+        click.echo(
+            f"CHANGES.md no longer lists the changes since version {basis.since}. To keep them, give the folder of "
+            "that version with --previous.",
+            err=True,
+        )
+
+
+def _read_rules(file: str | None) -> PublicationRules:
+    from archiver.datasets.publication_rules import PublicationRules, parse_publication_rules
+    from archiver.errors import BadPublishRules
+
+    if file is None:
+        return PublicationRules()
+    try:
+        text = Path(file).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadPublishRules(file, getattr(error, "strerror", None) or "it is not UTF-8") from error
+    return parse_publication_rules(text, file)
+
+
+def _read_pseudonym_key(variable: str | None) -> bytes | None:
+    from archiver.datasets.personal_data_removal import SHORTEST_KEY
+
+    if variable is None:
+        return None
+    key = os.environb.get(os.fsencode(variable), b"")
+    if len(key) < SHORTEST_KEY:
+        raise click.UsageError(f"The environment variable {variable} must have a key of at least {SHORTEST_KEY} bytes.")
+    return key
+
+
+def _build_request(options: PublishOptions, rules: str, key: bytes | None) -> SnapshotRequest:
+    """Builds the request for a dataset from the options; `rules` is the text of the publication rules, and `key` the
+    key for pseudonyms, None if names are not replaced. Raises UsageError, BadQuery and BadSplits.
+    """
+    from archiver.datasets.personal_data_removal import key_fingerprint
+    from archiver.datasets.snapshot_request import (
+        VERSION,
+        SnapshotRequest,
+        parse_split_dates,
+        parse_splits,
+        query_values,
+    )
+
+    if not options.version:
+        raise click.UsageError("Give the version of the dataset with --version, such as 1.0.0.")
+    if not VERSION.fullmatch(options.version):
+        raise click.UsageError(
+            f"Invalid value for --version: {options.version!r}. Use three numbers, such as 2.0.0 (Semantic Versioning)."
+        )
+    formats = _parse_formats(options.formats)
+    if options.query.offset:
+        raise click.UsageError("--offset is not supported: a dataset contains all results.")
+    query = options.query.as_query(limit=None, duplicates=True, fold=options.fold)
+    return SnapshotRequest(
+        options.version,
+        query_values(query),
+        _parse_past_cutoff(options.cutoff) if options.cutoff else "",
+        formats,
+        parse_splits(options.splits) if options.splits else (),
+        parse_split_dates(options.splits),
+        key_fingerprint(key) if key else "",
+        options.drop_contacts,
+        rules,
+        options.wacz,
+    )
+
+
+def _parse_past_cutoff(text: str) -> str:
+    """Parses a cut-off. Raises UsageError if it is no date or time, or is in the future, because the archive may change
+    until then.
+    """
+    cutoff = _parse_given_cutoff(text)
+    if cutoff > datetime.now(UTC).isoformat():
+        raise click.UsageError(f"--cutoff {text} ends in the future, and the archive may change until then.")
+    return cutoff
+
+
+def _parse_given_cutoff(text: str) -> str:
+    from archiver.datasets.snapshot_request import parse_cutoff
+    from archiver.errors import BadQuery
+
+    try:
+        return parse_cutoff(text)
+    except BadQuery as error:
+        raise click.UsageError(f"Invalid value for --cutoff: {text!r}; {error.why}.") from error
+
+
+def _parse_formats(names: str) -> tuple[str, ...]:
+    """Parses a comma-separated list of dataset formats; Parquet is always included and comes first. Raises UsageError
+    for an unknown format.
+    """
+    from archiver.datasets.export_formats import DATASET_FORMATS
+
+    formats = tuple(dict.fromkeys(("parquet", *(name.strip() for name in names.split(",") if name.strip()))))
+    if unknown := [name for name in formats if name not in DATASET_FORMATS]:
+        raise click.UsageError(f"Unknown format {unknown[0]!r}. Formats are {', '.join(DATASET_FORMATS)}.")
+    return formats
+
+
+def _reject_combinations(context: click.Context) -> None:
+    """Raises UsageError for options of `archiver publish` that cannot be combined."""
+    given = [
+        parameter
+        for parameter in context.command.get_params(context)
+        if context.get_parameter_source(parameter.name or "") is ParameterSource.COMMANDLINE
+    ]
+    for name, (compatible, message) in _COMPATIBLE.items():
+        if not context.params.get(name):
+            continue
+        for parameter in given:
+            if parameter.name not in compatible:
+                raise click.UsageError(
+                    message.format(
+                        parameter.opts[0]
+                        if isinstance(parameter, click.Option)
+                        else "a query"
+                        if parameter.name == "query"
+                        else "DIR"
+                    )
+                )
+
+
+def _read_dataset_basis(folder: Path) -> DatasetBasis:
+    from archiver.datasets.snapshot_builder import read_rebuild
+
+    version = read_rebuild(folder)
+    return DatasetBasis(version["request"], version["since"], version["sites"])
+
+
+def _build_dataset(
+    options: PublishOptions, archive: Path, folder: Path, basis: DatasetBasis, key: bytes | None
+) -> BuiltSnapshot:
+    from archiver import __version__
+    from archiver.datasets.snapshot_builder import BuildOptions, build_snapshot
+
+    terminal = sys.stderr.isatty()
+
+    def report(stage: str, number: int) -> None:
+        if terminal:
+            click.echo(f"\r\x1b[K{stage}: {number:,}", nl=False, err=True)
+
+    how = BuildOptions(
+        f"archiver/{__version__}",
+        report,
+        key,
+        Path(options.previous) if options.previous else None,
+        basis.since,
+        [] if options.replace else basis.sites,
+        options.replace or options.rebuild,
+        options.rebuild,
+    )
+    with exit_on_sigterm():
+        built = build_snapshot(archive, folder, basis.request, how)
+    if terminal:
+        click.echo("\r\x1b[K", nl=False, err=True)
+    return built
+
+
+def _warnings(facts: SnapshotStatistics) -> Iterator[str]:
+    """Yields a sentence about each property of a written dataset that its user may not expect."""
+    from archiver.datasets.publication_rules import DISAGREEMENT, licence_url
+
+    for what in facts.unmatched:
+        yield f"{what} fits no article of this dataset."
+    for name in facts.empty_splits:
+        yield f"the split {name} has no article and no file."
+    if facts.paid:
+        yield (
+            f"{count_noun(facts.paid, 'article')} of which the page says that it is paid "
+            f"{'is' if facts.paid == 1 else 'are'} published in full; 'access:paid' finds them."
+        )
+    for licence, number in sorted(facts.licences.items()):
+        if licence not in ("", DISAGREEMENT) and not licence_url(licence):
+            yield f"the licence {licence!r} of {count_noun(number, 'article')} is no SPDX identifier and no URL."
+    for rule in facts.revealing:
+        yield (
+            f"the permission of {rule} names an author whose name is replaced. tier_reason and rebuild.json have its "
+            "text; write it without the name."
+        )
+
+
+def _print_summary(built: BuiltSnapshot, as_json: bool) -> None:
+    facts = built.facts
+    if as_json:
+        print_json(
+            {
+                "folder": str(built.folder),
+                "version": facts.request.version,
+                "cutoff": f"{facts.cutoff}Z",
+                "unchanged": built.same,
+                "bytes": built.bytes,
+                "rows": dict(sorted(facts.rows.items())),
+                "tiers": dict(sorted(facts.tiers.items())),
+                "unmatched": facts.unmatched,
+                "warnings": list(_warnings(facts)),
+                "content": facts.digest,
+            }
+        )
+        return
+    tiers = ", ".join(f"{number:,} {tier}" for tier, number in facts.tiers.most_common())
+    state = "unchanged" if built.same else "written"
+    click.echo(
+        f"{built.folder} {state}: version {facts.request.version}, {count_noun(facts.rows['articles'], 'article')} "
+        f"({tiers}), {built.bytes / 1e6:,.1f} MB",
+        err=True,
+    )
+
+
+def _print_differences(old: Path, new: Path, *, as_json: bool) -> None:
+    from archiver.datasets.snapshot_builder import read_rebuild
+    from archiver.datasets.snapshot_changes import compare_snapshots, differences_text, hiding_difference
+
+    before, now = (read_rebuild(folder)["request"] for folder in (old, new))
+    changes = compare_snapshots(new, old, hiding=hiding_difference(before, now))
+    if as_json:
+        print_json(list(changes))
+    else:
+        click.echo(differences_text(changes), nl=False)
+
+
+def _is_given(name: str) -> bool:
+    """Returns True if a parameter of the command is given on the command line or in the environment."""
+    source = click.get_current_context().get_parameter_source(name)
+    return source in (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)
+
+
+def _check_dataset(folder: Path, archive: Path | None, as_json: bool) -> None:
+    from archiver.datasets.snapshot_builder import check_snapshot, read_rebuild
+
+    found = check_snapshot(folder, archive)
+    version = read_rebuild(folder)
+    if as_json:
+        print_json(
+            {
+                "folder": str(folder),
+                "version": version["request"].version,
+                "rows": version.get("rows"),
+                "findings": list(found),
+            }
+        )
+    elif found:
+        for sentence in found:
+            click.echo(sentence)
+    else:
+        click.echo(f"{folder} is version {version['request'].version}, complete and unchanged since its publication.")
+    if found:
+        click.get_current_context().exit(1)
+
+
+def _push_dataset(folder: Path, options: PublishOptions) -> None:
+    from archiver.datasets.dataset_push import TITLE, plan_push, send_push, service_address
+
+    plan = plan_push(folder, options.push or "")
+    document = {
+        "service": TITLE,
+        "address": service_address(),
+        "draft": not options.publish_now,
+        "files": plan.sent,
+        "metadata": plan.metadata,
+    }
+    if options.dry_run:
+        if options.as_json:
+            print_json({**document, "sent": False, "url": None})
+            return
+        kind = "published" if options.publish_now else "a draft"
+        click.echo(f"Would send to {TITLE} ({service_address()}) as {kind}:")
+        for name, size in plan.sent.items():
+            click.echo(f"  {size / 1e6:12,.1f} MB  {name}")
+        print_json(plan.metadata)
+        return
+    with exit_on_sigterm():
+        url = send_push(plan, lambda name: click.echo(name, err=True), publish=options.publish_now)
+    if options.as_json:
+        print_json({**document, "sent": True, "url": url})
+        return
+    click.echo(f"{folder} is {'published' if options.publish_now else 'a draft'} at {url}")
+
+
+def _explain_decision(archive: Path, what: str, rules: PublicationRules, cutoff: str, as_json: bool) -> None:
+    from archiver.datasets.publication_rules import DOCS
+    from archiver.datasets.snapshot_request import explain_decision
+    from archiver.storage.article_records import find_article
+    from archiver.storage.database import opened
+
+    with opened(archive, read_only=True) as db:
+        number = find_article(db, what)
+        decision = explain_decision(db, number, rules, _parse_given_cutoff(cutoff) if cutoff else "")
+    if as_json:
+        print_json(
+            {
+                "article_id": number,
+                "tier": decision.tier.label,
+                "licence": decision.licence or None,
+                "geo": decision.geo,
+                "reasons": [
+                    {"tier": one.tier.label, "why": one.why, "permits": one.permits} for one in decision.reasons
+                ],
+                "ignored": decision.ignored,
+            }
+        )
+        return
+    click.echo(f"Article {number} is published as {decision.tier.label}: {DOCS[decision.tier]}.")
+    for one in decision.reasons:
+        mark = "*" if one in decision.deciding else " "
+        click.echo(f" {mark} {'permits' if one.permits else 'limits to'} {one.tier.label}: {one.why}")
+    for licence in decision.ignored:
+        click.echo(f"   does not count: {licence}")
+    if not decision.geo:
+        click.echo("   its places are not published")
+
+
+# `archiver withdraw`.
+
+
+@click.command(
+    short_help="Remove posts from the archive and from all future dataset builds.",
+    context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]},
+    cls=QueryCommand,
+)
+@click.argument("what", nargs=-1, required=True, metavar="ID|URL|QUERY...", shell_complete=complete("article"))
+@click.option("--reason", metavar="TEXT", required=True, help="The reason; datasets list only this and the identifier.")
+@click.option("--by", "requested_by", default="", metavar="TEXT", help="Who requested it; kept in the archive.")
+@click.option("--dry-run", is_flag=True, help="Show what would be removed, but change nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@json_option
+@archive_option
+def withdraw(
+    what: tuple[str, ...], reason: str, requested_by: str, dry_run: bool, yes: bool, as_json: bool, archive: str
+) -> None:
+    """Withdraw posts: remove them from database, search index and captures, like 'archiver remove', and so from every
+    dataset that is built afterwards, whatever its version.
+
+    Posts are given as IDs, URLs or dataset identifiers; anything else is a search query, and all its results are
+    withdrawn. To update a published dataset, run 'archiver publish DIR --rebuild'; the dataset then lists only the
+    identifier of each withdrawn post and the reason.
+
+    \b
+    Examples:
+      archiver withdraw 12 --reason "its author asked for it"
+      archiver withdraw site:blog.example.org author:"Ada Berg" --reason "right to erasure" --dry-run
+      archiver publish datasets/harbour-1.0.0 --rebuild
+
+    Exit code: 0 done; 1 refused, not confirmed, or nothing found; 2 wrong usage.
+    """
+    text = " ".join(reason.split())
+    if not text:
+        raise click.UsageError("Give a reason with --reason; it is kept in place of the post.")
+    refuse_unknown_options(what)
+    remove_posts(
+        Path(archive), Takedown(_resolve_posts(Path(archive), what), text, requested_by, dry_run, yes, as_json)
+    )
+
+
+def _resolve_posts(archive: Path, what: tuple[str, ...]) -> tuple[str, ...]:
+    """Returns the IDs or URLs of the posts to withdraw. The arguments are IDs, URLs or dataset identifiers; anything
+    else is a search query that selects all its results. Raises ArticleNotFound and BadQuery.
+    """
+    from archiver.errors import ArticleNotFound, NothingFound
+    from archiver.search.query import Query
+    from archiver.search.search_hits import matching_ids
+    from archiver.storage.database import opened
+
+    if all((word.isascii() and word.isdigit() and len(word) < 19) or "://" in word for word in what):
+        return what
+    with opened(archive, read_only=True) as db:
+        if all(re.fullmatch(r"[0-9a-f]{20}", word) for word in what):
+            found = dict(_find_by_record_id(db, frozenset(what)))
+            if unknown := next((word for word in what if word not in found), None):
+                raise ArticleNotFound(unknown)
+            return tuple(str(found[word]) for word in what)
+        ids = sorted(matching_ids(db, Query(" ".join(what), limit=None, duplicates=True)))
+    if not ids:
+        raise NothingFound(" ".join(what))
+    return tuple(map(str, ids))
+
+
+def _find_by_record_id(db: Database, names: frozenset[str]) -> Iterator[tuple[str, int]]:
+    from archiver.storage.article_records import FIRST_ADDRESS, record_id_of_first
+
+    for number, first in db.execute(f"select a.id, {FIRST_ADDRESS} from articles a"):
+        if (name := record_id_of_first(first)) in names:
+            yield name, number

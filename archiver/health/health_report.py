@@ -1,0 +1,568 @@
+"""Health reports of the archive, of all its sites and of a trial crawl; the Prometheus metrics; and the probe, which
+tells whether the archive works at all.
+
+The probe is so cheap that containers, load balancers and monitors can call it every few seconds. It ignores findings
+about sites.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from archiver.fields import MEASURED
+from archiver.health.archive_health import ArchiveSafety, judge_safety, read_safety
+from archiver.health.notification_policy import SEEN_RUNS, Look, SeenFinding, hours_as_runs
+from archiver.health.notification_records import FailingChannel, find_failing_channels
+from archiver.health.simultaneous_site_failures import (
+    FOLDED_CODES,
+    CommonCause,
+    judge_common_causes,
+    read_common_causes,
+)
+from archiver.health.site_health_rules import LEVELS, Health, HealthFinding, Level, worst_level
+from archiver.health.stored_health import finding_as_json, is_crawled, measure_growth, read_health
+from archiver.politeness.robots import parse_robots
+from archiver.sites.config import Config, load_config, unused_groups
+from archiver.sites.run_limits import read_group_quotas
+from archiver.storage import Database
+from archiver.storage.articles import count_articles
+from archiver.storage.check_records import has_integrity_records, read_damages
+from archiver.storage.completeness import site_completeness
+from archiver.storage.crawl_schedule import Scheduled, Settings, scheduled_sites
+from archiver.storage.locks import last_heartbeat
+from archiver.storage.pages import find_host_file, moment
+from archiver.storage.runs import MeasuredRun, last_ended_runs, last_run
+from archiver.storage.sites import Mute, page_object_uses, read_mute, rules_valid_at, rules_without_match, tags_in_use
+from archiver.storage.transactions import free_bytes, path_of
+from archiver.words import count_noun
+
+# The health of the archive itself: disk space, and whether due sites are crawled. Pure.
+
+RESERVE = 256_000_000
+"""The scheduler does not start crawls while the archive's disk has fewer free bytes than this."""
+_SOON, _LATER = timedelta(days=3), timedelta(days=14)
+_LATE = timedelta(hours=1)
+_NEW = timedelta(days=1)
+
+
+def judge_archive(
+    archive: str,
+    free: int,
+    daily: float,
+    sites: Sequence[Scheduled],
+    scheduler: str | None,
+    now: datetime,
+    more: Iterable[HealthFinding] = (),
+) -> Health:
+    """Returns the health of the archive itself: whether its disk has enough space, and whether due sites are crawled.
+
+    - `free`: bytes left on the archive's disk.
+    - `daily`: bytes by which the archive grows each day.
+    - `sites`: when each site is due.
+    - `scheduler`: the ID of the scheduler's process; "" if it is not running; None if it was never started. If it is
+      None, no site counts as late.
+    - `more`: findings of other checks, which are added to the result.
+    """
+    findings = [
+        *_check_disk(archive, free, daily),
+        *(_check_late_sites(sites, scheduler, now) if scheduler is not None else ()),
+        *more,
+    ]
+    findings.sort(key=lambda one: -LEVELS.index(one.level))
+    return Health(worst_level([one.level for one in findings]), tuple(findings))
+
+
+def _check_disk(archive: str, free: int, daily: float) -> Iterator[HealthFinding]:
+    left = timedelta(days=min(free / daily, 10_000)) if daily > 0 else timedelta.max
+    if free < RESERVE or left < _LATER:
+        soon = (
+            f", and the archive grows by {_size(daily)} a day: the disk is full in "
+            f"{count_noun(max(left.days, 1), 'day')}"
+            if left < _LATER
+            else ""
+        )
+        yield HealthFinding(
+            "disk",
+            "red" if free < RESERVE or left < _SOON else "amber",
+            f"{_size(free)} are free on the disk of {archive}{soon}: free some space, move the archive to a larger "
+            "disk, or shrink it with 'archiver vacuum'.",
+        )
+
+
+def _check_late_sites(sites: Sequence[Scheduled], scheduler: str, now: datetime) -> Iterator[HealthFinding]:
+    late = [behind for one in sites if (behind := _time_overdue(one, now)) is not None]
+    if late:
+        many = f"{len(late):,} sites are" if len(late) > 1 else "A site is"
+        advice = (
+            (
+                "the scheduler's log shows why; if it has too much to do, give it more --workers or the sites longer "
+                "cadences"
+            )
+            if scheduler
+            else ("no scheduler is running: start 'archiver schedule' or the service that runs it")
+        )
+        yield HealthFinding(
+            "late", "amber" if scheduler else "red", f"{many} late by up to {_format_duration(max(late))}: {advice}."
+        )
+
+
+def _time_overdue(one: Scheduled, now: datetime) -> timedelta | None:
+    """Returns how late a site is, or None if the delay is too short to report. A site that was never crawled is due
+    from the time it was added, but is reported only after a day, because many sites may have been added at once.
+    """
+    if one.last:
+        behind = now - one.turn.at
+        return behind if behind > max(one.turn.period / 2, _LATE) else None
+    added = moment(one.site.get("added_at"))
+    return now - added if added and now - added > _NEW else None
+
+
+def judge_channels(failing: Iterable[FailingChannel]) -> Iterator[HealthFinding]:
+    """Yields a finding for each notification channel that cannot send."""
+    for one in failing:
+        many = "notification" if one.notifications == 1 else f"{one.notifications} notifications"
+        yield HealthFinding(
+            "notify",
+            "amber",
+            f"The last {many} through {one.channel} could not be sent: {one.reason}. 'archiver status --try-notify' "
+            "sends a test message.",
+            one.channel,
+            one.since,
+        )
+
+
+def judge_groups(db: Database, config: Config) -> Iterator[HealthFinding]:
+    """Yields a finding for each group of archiver.toml whose tag no site has: its settings are never used."""
+    for name, sentence in unused_groups(config, tags_in_use(db)).items():
+        yield HealthFinding("group", "amber", sentence, name)
+
+
+def _format_duration(span: timedelta) -> str:
+    """Formats a duration of at least an hour in whole hours or days."""
+    hours = round(span / timedelta(hours=1))
+    return f"{hours // 24:,} days" if hours >= 48 else f"{hours} hours" if hours > 1 else "an hour"
+
+
+def _size(number: float) -> str:
+    return f"{number / 1e9:,.1f} GB" if number >= 1e9 else f"{number / 1e6:,.0f} MB"
+
+
+# The health of the archive and all its sites at one moment.
+
+
+@dataclass(frozen=True, slots=True)
+class OverallHealth:
+    """The health of the archive and all its sites at the time `at`.
+
+    - `archive_health`: the health of the archive itself.
+    - `sites`: rows of `sites`, each with its health.
+    - `next_crawls`: when each site is due.
+    - `free`: bytes left on the archive's disk.
+    - `safety`: what is recorded about backups and checks, None if the archive has no such records.
+    - `failing_channels`: notification channels that cannot send.
+    - `common_causes`: failures that many sites share.
+    """
+
+    at: datetime
+    archive_health: Health
+    sites: tuple[tuple[dict[str, Any], Health], ...]
+    next_crawls: tuple[Scheduled, ...]
+    free: int
+    safety: ArchiveSafety | None = None
+    failing_channels: tuple[FailingChannel, ...] = ()
+    common_causes: tuple[CommonCause, ...] = ()
+
+    @property
+    def state(self) -> Level:
+        """Returns the worst level of the archive and its sites; sites that were never crawled do not count."""
+        levels = [self.archive_health.state, *(health.state for _, health in self.sites)]
+        return worst_level([level for level in levels if level != "unknown"])
+
+    @property
+    def folded_sites(self) -> frozenset[str]:
+        """Returns the sites whose failure is reported as a common cause of the archive, and therefore not for each
+        site.
+        """
+        return frozenset(name for cause in self.common_causes for name in cause.sites)
+
+    def listed_findings(self) -> Iterator[tuple[str, HealthFinding]]:
+        """Yields the findings about sites, each with the name of its site, except findings that a common cause
+        explains.
+        """
+        folded = self.folded_sites
+        for site, health in self.sites:
+            for one in health.findings:
+                if site["name"] not in folded or one.code not in FOLDED_CODES:
+                    yield site["name"], one
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "state": self.state,
+            "archive": health_as_json(self.archive_health),
+            "common_causes": [one.as_json() for one in self.common_causes],
+            "sites": {site["name"]: health_as_json(health, read_mute(site, self.at)) for site, health in self.sites},
+        }
+
+
+def judge_all(
+    db: Database,
+    archive: Path,
+    scheduler: str | None,
+    now: datetime,
+    settings: Settings,
+    only: Collection[str] | None = None,
+) -> OverallHealth:
+    """Determines the current health of the archive and its sites. Raises BadConfig if archiver.toml is invalid.
+
+    - `scheduler`: the ID of the scheduler's process; "" if it is not running; None if it was never started.
+    - `settings`: a function that returns the effective settings of a row of `sites`.
+    - `only`: the names of the sites to include; None means all.
+    """
+    config = load_config()
+    safety = read_safety(db)
+    unsafe = list(judge_safety(safety, config.maintenance, now)) if safety else []
+    channels = find_failing_channels(db, config.notify.channels)
+    causes = read_common_causes(db, now)
+    quotas = read_group_quotas(db, config, now)
+    next_crawls = tuple(quotas.postpone(one) for one in scheduled_sites(db, now, settings))
+    free = free_bytes(archive)
+    sites = tuple(
+        (site, read_health(db, site, now))
+        for row in list(db.query("select * from sites order by name"))
+        if only is None or row["name"] in only
+        for site in ({**row, "settings": settings(row)},)
+    )
+    more = (*judge_common_causes(causes), *unsafe, *judge_channels(channels), *judge_groups(db, config))
+    return OverallHealth(
+        now,
+        judge_archive(str(archive), free, measure_growth(db, now), next_crawls, scheduler, now, more),
+        sites,
+        next_crawls,
+        free,
+        safety,
+        tuple(channels),
+        tuple(causes),
+    )
+
+
+def read_looks(db: Database, found: OverallHealth) -> dict[str, Look]:
+    """Returns the health of each site, by name, in the form from which notifications are decided (`Look`). Findings
+    explained by a common cause are left out, since the archive has a finding for that cause.
+    """
+    folded = found.folded_sites
+    return {
+        site["name"]: _look_at_site(db, site, health, found.at, FOLDED_CODES if site["name"] in folded else frozenset())
+        for site, health in found.sites
+    }
+
+
+def _look_at_site(db: Database, site: dict[str, Any], health: Health, now: datetime, without: frozenset[str]) -> Look:
+    runs = last_ended_runs(db, site["id"], SEEN_RUNS)
+    return Look(
+        site["name"],
+        now,
+        tuple(one for one in _seen_findings(health) if one.finding.code not in without),
+        tuple((run.id, run.started) for run in runs),
+        is_conclusive=bool(runs) and runs[0].outcome == "finished",
+        muted=read_mute(site, now) is not None,
+        is_closed=not is_crawled(site),
+    )
+
+
+def look_at_archive(found: OverallHealth, *, catching_up: bool = False) -> Look:
+    """Returns the health of the archive itself in the form from which notifications are decided (`Look`). `catching_up`
+    means that the scheduler has just started and is still crawling what it missed: the finding that sites are late is
+    then left out, and no earlier finding counts as ended.
+    """
+    seen = _seen_findings(found.archive_health)
+    if catching_up:
+        seen = tuple(one for one in seen if one.finding.code != "late")
+    return Look("", found.at, seen, hours_as_runs(found.at), is_conclusive=not catching_up)
+
+
+def _seen_findings(health: Health) -> tuple[SeenFinding, ...]:
+    return (
+        *(SeenFinding(one) for one in health.findings),
+        *(SeenFinding(one, accepted=True) for one in health.accepted),
+    )
+
+
+def health_as_json(health: Health, mute: Mute | None = None) -> dict[str, Any]:
+    """Returns the health of a site or the archive as JSON values. `mute` says until when nobody is notified about the
+    site; None if it is not muted. The keys `accepted` and `muted` are included only if they are not empty.
+    """
+    out: dict[str, Any] = {"state": health.state, "findings": [finding_as_json(one) for one in health.findings]}
+    if health.accepted:
+        out["accepted"] = [finding_as_json(one) for one in health.accepted]
+    if mute:
+        out["muted"] = mute.as_json()
+    return out
+
+
+# Metrics in the Prometheus text format (version 0.0.4), for a scrape or node_exporter.
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+VALUES: dict[Level, int] = {"green": 0, "amber": 1, "red": 2, "unknown": 3}
+_METRICS = {
+    "archiver_info": "The program that reports these metrics.",
+    "archiver_health": "The archive and all its sites: 0 green, 1 amber, 2 red.",
+    "archiver_disk_free_bytes": "Bytes free on the archive's disk.",
+    "archiver_sites": "Sites of the archive.",
+    "archiver_scheduler_heartbeat_timestamp_seconds": "When the loop of the scheduler last ran.",
+    "archiver_finding": "Findings: 0 information, 1 amber, 2 red; those without a site concern the archive.",
+    "archiver_site_health": "0 green, 1 amber, 2 red, 3 never crawled.",
+    "archiver_site_articles": "Articles of the site.",
+    "archiver_site_new_articles": "Articles of the site that were first seen in the last seven days.",
+    "archiver_site_due_timestamp_seconds": "When the site is due next.",
+    "archiver_site_run_timestamp_seconds": "When the site's last run ended, with its outcome.",
+    "archiver_site_run_failed": "Pages failed in the site's last run.",
+}
+"""The metrics, all of them gauges, with their descriptions. Times are Unix seconds in UTC."""
+_ESCAPED = str.maketrans({"\\": "\\\\", '"': '\\"', "\n": "\\n"})
+
+
+def format_metrics(db: Database, found: OverallHealth, version: str) -> str:
+    """Returns all metrics in the Prometheus text format. `version` is the version of this program."""
+    values = list(_measure(db, found, version))
+    lines = []
+    for name, doc in _METRICS.items():
+        mine = [(labels, value) for metric, labels, value in values if metric == name]
+        lines += [f"# HELP {name} {doc}", f"# TYPE {name} gauge"] if mine else []
+        for labels, value in mine:
+            pairs = ",".join(f'{label}="{text.translate(_ESCAPED)}"' for label, text in labels.items())
+            lines.append(f"{name}{f'{{{pairs}}}' if pairs else ''} {value:.10g}")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _measure(db: Database, found: OverallHealth, version: str) -> Iterator[tuple[str, dict[str, str], float]]:
+    """Yields each measured value as the name of its metric, its labels, and the value."""
+    articles = count_articles(db, found.at)
+    yield "archiver_info", {"version": version}, 1
+    yield "archiver_health", {}, VALUES[found.state]
+    yield "archiver_disk_free_bytes", {}, found.free
+    yield "archiver_sites", {}, len(found.sites)
+    if heartbeat := last_heartbeat(path_of(db)):
+        yield "archiver_scheduler_heartbeat_timestamp_seconds", {}, heartbeat.timestamp()
+    for name, health in (("", found.archive_health), *((site["name"], health) for site, health in found.sites)):
+        for one in health.findings:
+            yield "archiver_finding", {"site": name, "code": one.code, "about": one.about}, VALUES[one.level]
+    for due in found.next_crawls:
+        yield "archiver_site_due_timestamp_seconds", {"site": due.site["name"]}, due.turn.at.timestamp()
+    for site, health in found.sites:
+        labels = {"site": site["name"]}
+        yield "archiver_site_health", labels, VALUES[health.state]
+        yield "archiver_site_articles", labels, articles[site["name"]].all
+        yield "archiver_site_new_articles", labels, articles[site["name"]].new
+        if run := last_run(db, site["id"]):
+            yield "archiver_site_run_failed", labels, run["failed"] or 0
+            if ended := moment(run["finished_at"]):
+                outcome = {**labels, "outcome": run["outcome"]}
+                yield "archiver_site_run_timestamp_seconds", outcome, ended.timestamp()
+
+
+# The report of a trial crawl: what to expect of a complete crawl. The archive is only read.
+
+_KINDS = {"feed": "feed", "sitemap": "sitemap", "api": "API"}
+
+
+def make_trial_report(db: Database, site: dict[str, Any], delay: float) -> dict[str, Any]:
+    """Returns, as JSON values, what a trial crawl of a few posts showed about a site. `delay`: seconds between
+    requests. The keys are:
+
+    - `site`, `start_url`, `platform`.
+    - `robots`: status, crawl_delay, sitemaps, forbids_home.
+    - `sources`: kind, url, outcome and reason of each feed, sitemap and API.
+    - `posts`: number of posts found, and of URLs that may be posts. If `posts_at_least` is true, some sources were not
+      read yet.
+    - `sampled`: number of articles read.
+    - `fields`: by field, the share of these articles that have the field.
+    - `missing`: fields that no article has.
+    - `learned`: fields with a learned site rule.
+    - `days`: first and last day of publication.
+    - `hours`: estimated duration of a complete crawl.
+    - `rules_without_match`: the result of the function of that name in `storage.sites`.
+    - `page_objects`: name, file, URLs, number of sampled articles and fields of each page object for the site's host.
+      `fields` contains, by field, the number of articles for which it returned a value, the number for which it failed,
+      and the error.
+    - `outcome`, `reason`: those of the run.
+    """
+    run = last_run(db, site["id"]) or {}
+    measured = MeasuredRun.from_json(run.get("statistics"))
+    state = site_completeness(db, site)
+    rules = rules_valid_at(db, site["id"])
+    shares = measured.coverage()
+    days = db.execute(
+        "select min(substr(published, 1, 10)), max(substr(published, 1, 10)) from articles where site = ?",
+        [site["name"]],
+    ).fetchone()
+    # If the site could not be read at all, the only known URL is the home page, which is not a post.
+    unread = run.get("outcome") in ("failed", "waiting") and not (measured.articles or measured.sources)
+    posts = 0 if unread else state["posts"]["found"] + state["unread"]
+    robots = _robots(db, site["start_url"])
+    pace = max(delay, robots["crawl_delay"] or 0.0, measured.latency or 0.0)
+    return {
+        "site": site["name"],
+        "start_url": site["start_url"],
+        "platform": site["platform"],
+        "robots": robots,
+        "sources": _sources(db, site["id"]),
+        "posts": posts,
+        "posts_at_least": _has_unread_sources(db, site["id"]),
+        "sampled": measured.articles,
+        "fields": {name: round(share, 2) for name, share in shares.items()},
+        "learned": sorted(rules.fields) if rules else [],
+        "missing": [name for name in MEASURED if shares and not shares[name]],
+        "days": list(days) if days[0] else None,
+        "hours": round(posts * pace / 3600, 2),
+        "rules_without_match": rules_without_match(db, site["name"]),
+        "page_objects": list(_page_objects(db, site)),
+        "outcome": run.get("outcome"),
+        "reason": run.get("reason") or "",
+    }
+
+
+def _page_objects(db: Database, site: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    from archiver.sites.page_objects import load_page_objects
+
+    uses = page_object_uses(db, site["name"])
+    for one in load_page_objects().loaded:
+        if any(pattern.has_host(site["start_url"]) for pattern in one.patterns):
+            yield {
+                "name": one.name,
+                "file": one.file,
+                "urls": [str(pattern) for pattern in one.patterns],
+                "articles": db.execute(
+                    "select count(*) from articles where site = ? and instr(extractor, ?) > 0",
+                    [site["name"], one.version],
+                ).fetchone()[0],
+                "fields": {
+                    use.field: {"returned": use.returned, "failed": use.failed, "error": use.error}
+                    for use in uses
+                    if (use.page_object, use.file) == (one.name, one.file)
+                },
+            }
+
+
+def _robots(db: Database, start_url: str) -> dict[str, Any]:
+    parts = urlsplit(start_url)
+    bare = parts.netloc.removeprefix("www.")
+    for origin in (
+        f"{scheme}://{host}/"
+        for scheme in (parts.scheme, "https", "http")
+        for host in (parts.netloc, bare, f"www.{bare}")
+    ):
+        if file := find_host_file(db, origin, "robots.txt"):
+            rules = parse_robots(file.body) if file.status == 200 else parse_robots(b"")
+            return {
+                "status": file.status,
+                "crawl_delay": rules.crawl_delay,
+                "sitemaps": len(rules.sitemaps),
+                "forbids_home": rules.refusal(start_url) or None,
+            }
+    return {"status": None, "crawl_delay": None, "sitemaps": 0, "forbids_home": None}
+
+
+def _sources(db: Database, site_id: int) -> list[dict[str, Any]]:
+    """Returns the feeds, sitemaps and APIs of a site that could be read. If none of a kind could be read, the first URL
+    of that kind that was tried is added at the end.
+    """
+    rows = list(
+        db.query(
+            "select kind, url, outcome, reason, status from pages where site_id = ? "
+            "and kind in ('feed', 'sitemap', 'api') and fetched_at is not null order by priority, id",
+            [site_id],
+        )
+    )
+    alive = [row for row in rows if row["outcome"] == "not-article"]
+    kinds = Counter(row["kind"] for row in alive)
+    lost = {row["kind"]: row for row in reversed(rows) if not kinds[row["kind"]]}
+    return [{**row, "kind": _KINDS[row["kind"]]} for row in (*alive, *lost.values())]
+
+
+def _has_unread_sources(db: Database, site_id: int) -> bool:
+    """Returns True if the site has feeds, sitemaps, API pages or listings that have not been read yet."""
+    return (
+        db.execute(
+            "select 1 from pages where site_id = ? and outcome = 'due' and kind in "
+            "('feed', 'sitemap', 'api', 'listing') limit 1",
+            [site_id],
+        ).fetchone()
+        is not None
+    )
+
+
+_SILENT = timedelta(hours=1)
+"""A scheduler counts as stopped if it has shown no activity for longer than this. If a timer starts the scheduler, it
+runs only every ten minutes.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A reason why an archive does not work: `code` is archive, damage, disk or scheduler."""
+
+    code: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeResult:
+    """The result of a probe. `scheduler_seen_at` is when the loop of the scheduler last ran; None if it never ran."""
+
+    failures: tuple[Failure, ...]
+    scheduler_seen_at: datetime | None = None
+
+    @property
+    def ok(self) -> bool:
+        return not self.failures
+
+    def as_json(self) -> dict[str, Any]:
+        seen = self.scheduler_seen_at
+        return {
+            "ok": self.ok,
+            "reasons": [asdict(one) for one in self.failures],
+            "scheduler_seen_at": seen.isoformat(timespec="seconds") if seen else None,
+        }
+
+
+def probe(db: Database, now: datetime, *, only_reading: bool = False) -> ProbeResult:
+    """Checks an open archive. With `only_reading`, checks only what readers need: that the database can be read and is
+    not known to be damaged. Raises sqlite3.Error if it cannot be read.
+    """
+    seen = last_heartbeat(path_of(db))
+    found = [*_check_database(db)]
+    if not only_reading:
+        found += [*_probe_disk(db), *_check_scheduler(seen, now)]
+    return ProbeResult(tuple(found), seen)
+
+
+def _check_database(db: Database) -> Iterator[Failure]:
+    db.execute("select id from articles limit 1").fetchone()
+    if has_integrity_records(db):
+        damaged = [one for one in read_damages(db) if one.kind == "database-damaged"]
+        if damaged:
+            yield Failure("damage", "A check found the database damaged: 'archiver status --health' says what to do.")
+
+
+def _probe_disk(db: Database) -> Iterator[Failure]:
+    free = free_bytes(path_of(db))
+    if free < RESERVE:
+        yield Failure(
+            "disk",
+            f"{free / 1e6:,.0f} MB are free on the archive's disk; below {RESERVE / 1e6:,.0f} MB, no crawl starts.",
+        )
+
+
+def _check_scheduler(seen: datetime | None, now: datetime) -> Iterator[Failure]:
+    if seen and now - seen > _SILENT:
+        yield Failure(
+            "scheduler",
+            f"The scheduler was last active on {seen:%Y-%m-%d %H:%M} UTC: start 'archiver schedule' or its service. If "
+            "the archive is no longer crawled, delete the hidden file next to it whose name ends in '.scheduler'.",
+        )

@@ -1,0 +1,578 @@
+"""The loop of `archiver schedule`: starts the crawls that are due, collects their results, and stops on a signal.
+
+Each site is crawled in its own process, in the same way as by `archiver crawl`. The process sends the result to the
+scheduler over a link. It stops when the scheduler dies, because that closes the link.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+from archiver.errors import ArchiveLocked, ArchiverError, BadConfig, UnreadableInput
+from archiver.frontier.cadence import start_interval
+from archiver.health.health_report import RESERVE
+from archiver.maintenance.partial_check import is_part_due
+from archiver.scheduling.crawl_plans import (
+    GRACE,
+    CommonOptions,
+    CrawlOutcome,
+    CrawlPlan,
+    CrawlResult,
+    host_of,
+    make_plan,
+    print_notice,
+)
+from archiver.scheduling.fork_server import fork, fork_crawl, unblock_end_signals
+from archiver.scheduling.service import ServiceManager
+from archiver.sites.config import Maintenance, effective_settings, load_config
+from archiver.sites.crawler_identity import delay_for
+from archiver.sites.run_limits import read_group_quotas
+from archiver.storage.crawl_schedule import DueSites, Scheduled
+from archiver.storage.database import open_archive, opened
+from archiver.storage.locks import check_is_running, record_heartbeat
+from archiver.storage.runs import Counts
+from archiver.storage.transactions import environment_error, free_bytes
+
+_EXIT_SECONDS = 5.0
+_NICE = 10
+"""A check runs with a nice value that is higher by this number (nice(2)), so that crawls take precedence."""
+
+
+@dataclass(frozen=True, slots=True)
+class SiteCrawl:
+    """A site that the scheduler is to crawl, with its settings. `delay` and `contact` come from the command line; None
+    if they were not given.
+    """
+
+    name: str
+    url: str
+    settings: dict[str, Any]
+    delay: float | None
+    contact: str | None
+
+    @property
+    def host(self) -> str:
+        """Returns the host of the site. Only one crawl per host runs at a time (see `host_of`)."""
+        own = self.settings.get("delay")
+        return host_of(CrawlPlan(self.url, delay_for(self.url, own if self.delay is None else self.delay), ""))
+
+
+@dataclass(eq=False)
+class CrawlProcessHandle:
+    """The scheduler's handle of a process that crawls a site. `started` is the time of its start, by the monotonic
+    clock. While the process runs, no other crawl uses the host of the site.
+    """
+
+    crawl: SiteCrawl
+    process: ForkServerProcess
+    link: Connection
+    started: float
+
+    result: CrawlOutcome | None = None
+    lost: bool = False
+    """True if the process ended without sending a result."""
+
+    def receive(self) -> bool:
+        """Receives what the process sent: its result, or the end of the link. Returns True at the end of the link; the
+        process has then ended, and `result` is set.
+        """
+        try:
+            self.result = self.link.recv()
+        except (EOFError, OSError):
+            self._finish()
+            return True
+        return False
+
+    def _finish(self) -> None:
+        self.process.join(_EXIT_SECONDS)
+        if self.process.exitcode is None:
+            self.process.kill()
+            self.process.join()
+        self.link.close()
+        if self.result is None:
+            self.lost = True
+            self.result = CrawlResult(
+                self.crawl.name,
+                self.crawl.url,
+                "failed",
+                self._death_reason(),
+                monotonic() - self.started,
+                Counts(),
+                (),
+            )
+
+    def _death_reason(self) -> str:
+        code = self.process.exitcode
+        how = (
+            f"was killed by signal {-code} ({signal.strsignal(-code)})"
+            if code and code < 0
+            else (f"exited with code {code} (see log/crawl.log next to the archive)")
+        )
+        return f"The crawl of {self.crawl.url} is incomplete: its process {how}. The next run continues from there."
+
+
+def begin_crawl(crawl: SiteCrawl, order: CommonOptions) -> CrawlProcessHandle:
+    """Starts a process that crawls a site. Raises OSError if no process can be started."""
+    process, link = fork_crawl(crawl.name, order.archive, _run_crawl, crawl, order)
+    return CrawlProcessHandle(crawl, process, link, monotonic())
+
+
+def _run_crawl(link: Connection, crawl: SiteCrawl, order: CommonOptions) -> None:
+    """Crawls the site. Runs in the new process, which ignores Ctrl-C because the scheduler stops it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    unblock_end_signals()
+    threading.Thread(target=_stop_without_scheduler, args=(link,), daemon=True).start()
+    from archiver.scheduling.crawl_pool import run_plans
+    from archiver.search.search_index import refresh_after_writing
+
+    try:
+        plan = make_plan(crawl.url, crawl.settings, crawl.delay, crawl.contact, known=True)
+        (result,), _ = run_plans([plan], order, 1)
+    except ArchiverError as error:
+        send(link, error)
+        return
+    send(link, result)
+    counts = result.counts
+    changed = counts.new or counts.revised or counts.gone or counts.aliased
+    if result.outcome != "interrupted" and changed and (sentence := refresh_after_writing(order.archive)):
+        print_notice(sentence)
+
+
+def notify_changes(archive: Path, sites: tuple[str, ...] | None, *, catching_up: bool) -> ForkServerProcess:
+    """Starts a separate process that sends notifications about the sites (None for all) and about the archive. Thus a
+    slow mail server does not delay crawls. With `catching_up`, late sites are not reported. Raises OSError if the
+    process cannot be started.
+    """
+    return fork("notifications", _notify, archive, sites, catching_up)
+
+
+def _notify(archive: Path, sites: tuple[str, ...] | None, catching_up: bool) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    unblock_end_signals()
+    from archiver.health.notification_channels import notify_after_runs
+
+    notify_after_runs(archive, sites, print_notice, catching_up=catching_up)
+
+
+def begin_partial_check(archive: Path, days: int, seconds: float) -> ForkServerProcess:
+    """Starts a process that checks a part of the archive with low priority: at least 1/`days` of its bytes, and more as
+    long as fewer than `seconds` have passed. Raises OSError if the process cannot be started.
+    """
+    return fork("check", _check_part, archive, days, seconds)
+
+
+def _check_part(archive: Path, days: int, seconds: float) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    unblock_end_signals()
+    os.nice(_NICE)
+    check_part_and_report(archive, days, seconds, print_notice)
+
+
+def check_part_and_report(archive: Path, days: int, seconds: float, say: Callable[[str], None]) -> None:
+    """Checks a part of the archive: at least 1/`days` of its bytes, and more as long as fewer than `seconds` have
+    passed. Passes a sentence about each damage to `say`; and a sentence with the reason, if the check could not be
+    completed.
+    """
+    from archiver.maintenance.partial_check import CheckBudget, check_part
+
+    try:
+        for damage in check_part(archive, CheckBudget(days, seconds)).damages:
+            say(f"Found by the nightly check: {damage.sentence}. {damage.remedy}")
+    except ArchiverError as error:
+        say(f"The nightly check of the archive is not complete: {error}")
+
+
+def send(link: Connection, result: CrawlOutcome) -> None:
+    with suppress(OSError):  # the scheduler is gone
+        link.send(result)
+
+
+def _stop_without_scheduler(link: Connection) -> None:
+    """Sends SIGTERM to this process when the scheduler is gone. The scheduler sends nothing over the link, so reading
+    from it ends only when it is closed.
+    """
+    try:
+        link.recv()
+    except (EOFError, OSError):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+# Notifications are sent in batches after crawls, and hourly for changes that only depend on time.
+
+_NOTIFY_EVERY = 60.0
+"""Notifications are sent at most once in this many seconds, so that several changes become one message."""
+_CHECK_ALL_EVERY = 3600.0
+_MAX_SECONDS = 180.0
+_CATCH_UP = 600.0
+"""For this many seconds after its start, the scheduler does not report late sites, because it is crawling what it
+missed.
+"""
+
+
+class NotificationRunner:
+    """Sends notifications about changes in health, in one process at a time. A process that hangs is killed, and the
+    next process sends the messages that it has not sent.
+    """
+
+    def __init__(self, archive: Path, show: Callable[[str], None]) -> None:
+        self._archive = archive
+        self._show = show
+        self._sites: set[str] = set()
+        self._process: ForkServerProcess | None = None
+        self._next = self._next_all = 0.0
+        self._caught_up = monotonic() + _CATCH_UP
+        self._started_at = 0.0
+
+    def run_ended(self, site: str) -> None:
+        """Records that a run of this site has ended, so that the next process judges the site."""
+        self._sites.add(site)
+
+    def poll(self) -> None:
+        """Starts a process that sends notifications, if they are due and none is running. This must be called
+        regularly.
+        """
+        now = monotonic()
+        if self._process is not None:
+            if self._process.is_alive():
+                if now - self._started_at > _MAX_SECONDS:
+                    self._process.kill()
+                return
+            self._process.close()
+            self._process = None
+        everything, catching_up = now >= self._next_all, now < self._caught_up
+        if not everything and (not self._sites or now < self._next):
+            return
+        try:
+            self._process = notify_changes(
+                self._archive, None if everything else tuple(self._sites), catching_up=catching_up
+            )
+        except OSError as error:
+            self._show(f"Notifications cannot be sent now ({error.strerror}) and will be retried.")
+        else:
+            self._sites.clear()
+            if everything:
+                self._next_all = self._caught_up if catching_up else now + _CHECK_ALL_EVERY
+        self._started_at, self._next = now, now + _NOTIFY_EVERY
+
+    def close(self) -> None:
+        """Gives a running process half a second to finish, then kills it. The next scheduler sends what it has not
+        sent.
+        """
+        if self._process is not None:
+            self._process.join(0.5)
+            if self._process.exitcode is None:
+                self._process.kill()
+                self._process.join()
+
+
+class NightlyCheck:
+    """Checks a part of the archive each night, in a separate process, at the time given in archiver.toml."""
+
+    def __init__(self, archive: Path, show: Callable[[str], None]) -> None:
+        self._archive = archive
+        self._show = show
+        self._process: ForkServerProcess | None = None
+        self._next = 0.0
+
+    def poll(self) -> None:
+        """Starts the check if it is due and not running. This must be called regularly."""
+        if self._process is not None and not self._process.is_alive():
+            self._process.close()
+            self._process = None
+        if self._process is not None or monotonic() < self._next:
+            return
+        self._next = monotonic() + _LOOK_EVERY
+        try:
+            limits = due_partial_check(self._archive, datetime.now(UTC))
+            if limits is not None:
+                self._next = monotonic() + _CHECK_AGAIN_AFTER
+                self._process = begin_partial_check(self._archive, limits.check_days, limits.check_minutes * 60)
+        except ArchiverError:
+            return  # `_find_due_sites` reports the error
+        except OSError as error:
+            self._show(f"The nightly check of the archive cannot be started now ({error.strerror}).")
+
+    def close(self) -> None:
+        """Stops a running check. The parts that it has read count as checked."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.join()
+
+
+def due_partial_check(archive: Path, now: datetime) -> Maintenance | None:
+    """Returns the settings of the nightly check if it is due; otherwise None. Raises BadConfig if archiver.toml is
+    invalid, and the errors of `open_archive`.
+    """
+    limits = load_config().maintenance
+    if not limits.check_at:
+        return None
+    try:
+        with opened(archive, read_only=True) as db:
+            is_due = is_part_due(db, limits.check_at, now, is_running=check_is_running(archive))
+            return limits if is_due else None
+    except sqlite3.Error as error:
+        raise environment_error(error, archive) from error
+
+
+_LOOK_EVERY = 60.0
+"""Seconds between two tests of whether the nightly check is due."""
+_CHECK_AGAIN_AFTER = 3600.0
+"""Seconds before retrying a nightly check that could not begin, for example because the archive was locked."""
+_CHECK_EVERY = 20.0
+"""Seconds between two searches for due sites. A fixed interval is used because sites, settings and the clock can
+change.
+"""
+_CLOSING = 12.0
+"""When a crawl is stopped, it gets this many seconds after the grace period to write its results. Then it is killed."""
+_RETRY_AFTER, _MAX_RETRY_AFTER = 60.0, 3600.0
+"""Seconds before retrying a site whose crawl could not start (its host is busy, there is no contact) or died before its
+run was recorded. The time doubles up to the maximum.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class DaemonOptions:
+    """The options of `archiver schedule`. `on_result` is called with the name of each crawled site and its result.
+    `show` is called with notices for the user.
+    """
+
+    order: CommonOptions
+    workers: int
+    once: bool
+    delay: float | None
+    contact: str | None
+    on_result: Callable[[str, CrawlOutcome], None]
+    show: Callable[[str], None]
+
+
+class Daemon:
+    """The scheduler: runs the crawl of each site when it is due. Waits by the monotonic clock, so that changes of the
+    system time do not stop it.
+    """
+
+    def __init__(self, options: DaemonOptions) -> None:
+        self._options = options
+        self._children: list[CrawlProcessHandle] = []
+        self._not_before: dict[str, float] = {}
+        self._failed_starts: dict[str, int] = {}
+        self._last_reasons: dict[str, str] = {}
+        self._notifications = NotificationRunner(options.order.archive, options.show)
+        self._nightly_check = NightlyCheck(options.order.archive, options.show)
+        self._next_start = 0.0
+        self._signum = 0
+        self._kill_at = float("inf")
+        self._due_sites = DueSites()
+        self._manager = ServiceManager()
+        self._space_notice = self._archive_notice = ""
+        self.unclean = 0
+
+    def run(self) -> int:
+        """Runs until a signal arrives or, if `once` is set in the options, until no site is due. Returns the signal
+        that ended it (0 for none).
+
+        If the archive cannot be opened, waits for running crawls and raises the error.
+        """
+        with self._signals() as woken:
+            try:
+                self._manager.send("READY=1")
+                self._loop(woken)
+            except BaseException:
+                self._stop_children()
+                while self._children:
+                    self._wait(woken, 1.0)
+                raise
+            finally:
+                self._notifications.close()
+                self._nightly_check.close()
+        return self._signum
+
+    def _loop(self, woken: socket.socket) -> None:
+        check_at = 0.0
+        due: list[Scheduled] = []
+        while True:
+            if not self._signum and monotonic() >= check_at:
+                if not self._options.once or not check_at:
+                    due = self._find_due_sites()
+                check_at = monotonic() + _CHECK_EVERY
+                with suppress(OSError):  # the disk is full or read-only, or the archive is being moved
+                    record_heartbeat(self._options.order.archive)
+            timeout = self._start_due(due) if not self._signum else _CHECK_EVERY
+            if not self._options.once and not self._signum:
+                self._notifications.poll()
+                self._nightly_check.poll()
+            if not self._children and (self._signum or (self._options.once and not due)):
+                return
+            self._manager.alive(self._describe(len(due)))
+            self._wait(woken, min(timeout, max(0.0, check_at - monotonic())))
+
+    def _describe(self, due: int) -> str:
+        """Returns a phrase for the service manager about what the scheduler is doing. `due` is the number of sites that
+        are due.
+        """
+        if self._signum:
+            return f"Stopping: {len(self._children)} crawls are ending"
+        return self._archive_notice or self._space_notice or f"{len(self._children)} crawls running, {due} sites due"
+
+    def _find_due_sites(self) -> list[Scheduled]:
+        """Returns the sites that are due now. Returns [] if the archive is locked by another program or cannot be read,
+        or if archiver.toml is invalid; a notice says why.
+        """
+        now, archive = datetime.now(UTC), self._options.order.archive
+        try:
+            db = open_archive(archive, read_only=True)
+            try:
+                config = load_config()
+                due = self._due_sites.due(db, now, effective_settings(db, config))
+                quotas = read_group_quotas(db, config, now)
+                due = [one for one in due if not quotas.exhausted_group(one.site["id"])]
+                self._archive_notice = ""
+                return due
+            except sqlite3.Error as error:
+                raise environment_error(error, archive) from error
+            finally:
+                db.close()
+        except (ArchiveLocked, BadConfig, UnreadableInput) as error:
+            # Another program is working on the archive; running crawls continue meanwhile.
+            if str(error) != self._archive_notice:
+                self._archive_notice = str(error)
+                self._options.show(f"No crawls are started for now: {error}")
+            return []
+
+    def _start_due(self, due: list[Scheduled]) -> float:
+        """Starts crawls of due sites, and removes these sites from `due`. Returns the seconds until more crawls can be
+        started.
+        """
+        if due and not self._has_room():
+            if self._options.once:
+                due.clear()
+                self.unclean += 1
+            return _CHECK_EVERY
+        now = monotonic()
+        running = {child.crawl.name for child in self._children}
+        due[:] = [one for one in due if one.site["name"] not in running]
+        timeout = _CHECK_EVERY
+        for one in list(due):
+            if len(self._children) >= self._options.workers:
+                break
+            if now < self._next_start:
+                return self._next_start - now
+            ready = self._not_before.get(one.site["name"], 0.0)
+            if ready > now:
+                timeout = min(timeout, ready - now)
+                continue
+            if self._start(one):
+                self._next_start = now + start_interval(len(due))
+                due.remove(one)
+        return timeout
+
+    def _start(self, one: Scheduled) -> bool:
+        """Starts the crawl of a site, unless another crawl uses its host. Returns True if the crawl was started."""
+        options, site = self._options, one.site
+        crawl = SiteCrawl(site["name"], site["start_url"], site["settings"], options.delay, options.contact)
+        if any(child.crawl.host == crawl.host for child in self._children):
+            return False
+        try:
+            self._children.append(begin_crawl(crawl, options.order))
+        except OSError as error:
+            self._options.show(f"No more crawls can be started now ({error.strerror}); this will be retried.")
+            self._next_start = monotonic() + _CHECK_EVERY
+            return False
+        return True
+
+    def _postpone(self, name: str, result: CrawlOutcome, reason: str) -> None:
+        """Delays the next attempt to crawl a site whose run was not recorded, because the site would otherwise be due
+        again at once. Reports the result, unless its reason is the same as after the last attempt.
+        """
+        times = self._failed_starts[name] = self._failed_starts.get(name, 0) + 1
+        self._not_before[name] = monotonic() + min(_RETRY_AFTER * 2 ** min(times - 1, 10), _MAX_RETRY_AFTER)
+        self.unclean += 1
+        if self._last_reasons.get(name) != reason:
+            self._last_reasons[name] = reason
+            self._options.on_result(name, result)
+
+    def _has_room(self) -> bool:
+        free = free_bytes(self._options.order.archive)
+        if free >= RESERVE:
+            self._space_notice = ""
+            return True
+        if not self._space_notice:
+            self._space_notice = (
+                f"Only {free / 1e6:,.0f} MB are free on the disk of {self._options.order.archive}. No crawls are "
+                f"started until {RESERVE / 1e6:,.0f} MB are free."
+            )
+            self._options.show(self._space_notice)
+        return False
+
+    def _wait(self, woken: socket.socket, timeout: float) -> None:
+        """Waits for the end of a crawl, a signal or the timeout (in seconds), and handles the results of crawls that
+        have ended. A signal makes the socket `woken` readable.
+        """
+        ready = wait(
+            [woken, *(child.link for child in self._children)], max(0.0, min(timeout, self._kill_at - monotonic()))
+        )
+        if woken in ready:
+            woken.recv(64)
+        for child in [child for child in self._children if child.link in ready]:
+            if child.receive():
+                self._children.remove(child)
+                self._handle_result(child)
+        if monotonic() >= self._kill_at:
+            for child in self._children:
+                child.process.kill()
+
+    def _handle_result(self, child: CrawlProcessHandle) -> None:
+        match child.result:
+            case ArchiverError() as error:
+                self._postpone(child.crawl.name, error, str(error))
+            case CrawlResult() as result if child.lost and not self._signum:
+                self._postpone(child.crawl.name, result, result.reason)
+                self._notifications.run_ended(child.crawl.name)
+            case CrawlResult() as result:
+                if self._signum and not result.clean:
+                    result = replace(result, outcome="interrupted", reason="")
+                self.unclean += not result.clean
+                self._failed_starts.pop(child.crawl.name, None)
+                self._last_reasons.pop(child.crawl.name, None)
+                self._options.on_result(child.crawl.name, result)
+                self._notifications.run_ended(child.crawl.name)
+
+    @contextmanager
+    def _signals(self) -> Iterator[socket.socket]:
+        woken, waker = socket.socketpair()
+        woken.setblocking(False)
+        waker.setblocking(False)
+        before = {signum: signal.signal(signum, self._on_signal) for signum in (signal.SIGINT, signal.SIGTERM)}
+        fd = signal.set_wakeup_fd(waker.fileno(), warn_on_full_buffer=False)
+        try:
+            yield woken
+        finally:
+            signal.set_wakeup_fd(fd)
+            for signum, handler in before.items():
+                signal.signal(signum, handler)
+            woken.close()
+            waker.close()
+
+    def _on_signal(self, signum: int, frame: object) -> None:
+        """Stops all crawls: after the first signal, running requests may finish; after a second one, they may not."""
+        is_second = bool(self._signum)
+        self._manager.send("STOPPING=1")
+        self._signum = self._signum or signum
+        self._stop_children(at_once=is_second)
+
+    def _stop_children(self, *, at_once: bool = False) -> None:
+        self._kill_at = monotonic() + (0.0 if at_once else GRACE) + _CLOSING
+        for child in self._children:
+            child.process.terminate()

@@ -1,1 +1,0 @@
-"""The tables of articles: revisions, captures, evidence, near-duplicate clusters."""
