@@ -18,7 +18,7 @@ from sqlite_utils import Database  # noqa: E402
 
 from archiver.cli.main import COMMANDS, cli  # noqa: E402
 from archiver.fields import CAPTURE_KEYS, FIELDS, GEOTAG_KEYS  # noqa: E402
-from archiver.storage.schema import migrations
+from archiver.storage.schema import migrations  # noqa: E402
 
 WIDTH = 100
 NOTE = "<!-- Written by docs/generate.py; change the code it is taken from, then run `make docs`. -->\n"
