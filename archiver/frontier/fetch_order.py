@@ -6,7 +6,7 @@ few pages that are being fetched are kept in memory, so a killed crawl loses not
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
@@ -75,36 +75,31 @@ def priority(kind: PageKind, source: DiscoverySource, url: str = "", folder: str
     return SIDE_LISTING_PRIORITY if side else PRIORITY[kind]
 
 
-Believes = Callable[[str], bool]
-"""A function that returns True if a claim of change is believed. It takes the name of the claim (see `dates_claim` and
-`details_claim`)."""
-
-
 def refetch_reason(
     known: KnownPage,
     target: DiscoveredURL,
     before: HintDigest | None = None,
     now: HintDigest | None = None,
     *,
-    believes: Believes = lambda claim: True,
+    distrusted: Collection[str] = (),
 ) -> str:
     """Returns the reason why a known page must be fetched again now that a source has listed it; "" if it need not be
     fetched.
 
     The reason is that the source gives a later date, that its hint has changed (from the digest `before` to the digest
-    `now`), or that the page was gone. It is not enough that a source lists the page or gives its first hint. `believes`
-    returns True for claims that are believed, which are those that have not proved false.
+    `now`), or that the page was gone. It is not enough that a source lists the page or gives its first hint. Claims
+    that proved false (`distrusted`) say nothing.
     """
     if known.fetched_at is None:
         return ""
-    source, is_dated = target.source, believes(dates_claim(target.source))
+    source, is_dated = target.source, dates_claim(target.source) not in distrusted
     if known.outcome in (Outcome.GONE, Outcome.NOT_FOUND) and source in VOUCHING_SOURCES:
         return "listed again after it was gone"
     if before and now and now.text and now.text != before.text:
         return f"{source} has another text for it"
     if is_dated and target.lastmod and target.lastmod > (known.lastmod or known.fetched_at):
         return f"{source} says it changed at {target.lastmod.isoformat()}"
-    if before and now and now.details != before.details and believes(details_claim(source)):
+    if before and now and now.details != before.details and details_claim(source) not in distrusted:
         return f"{source} has other details for it"
     if before and now and now.date and now.date != before.date and is_dated:
         return f"{source} has another date for it"

@@ -45,7 +45,7 @@ from archiver.spiders.requisite_queue import Requisites
 from archiver.spiders.run_ending import RunEnding, RunResult, internal_error
 from archiver.spiders.trap_detector import TrapDetector
 from archiver.storage import Database, completeness, pages
-from archiver.storage.capture_recovery import ArchiveFileGuard, recover, warc_prefix
+from archiver.storage.capture_recovery import ArchiveFiles, recover, warc_prefix
 from archiver.storage.database import open_archive
 from archiver.storage.edit_samples import (
     count_unseen_posts,
@@ -187,7 +187,6 @@ class CrawlRun:
         self.quiet_until = self._quiet_until()
         self.seed_key = pages.resolve_redirects(self.db, urlkey(self.start_url))
         self._record_start()
-        self._place = ArchiveFileGuard(self.archive)
         self._removed = RemovedURLs(self.db, self.site_name)
         self.warc = WarcWriter(
             self.archive.parent,
@@ -196,6 +195,7 @@ class CrawlRun:
             f"crawl of {self.site_name}",
             self._continuation(),
         )
+        self.files = ArchiveFiles(self.archive, self.warc)
         # An API may replace the listings only once a complete crawl has read all posts from it.
         counted = not order.full and has_finished(self.db, site_id) and pages.has_api(self.db, site_id)
         storing = StoringRun(
@@ -210,7 +210,7 @@ class CrawlRun:
             counted,
             self.samples.revisit_period(self.revisit),
         )
-        self.writer = PageWriter(storing, self.before_commit)
+        self.writer = PageWriter(storing, self.files.sync)
         self.writer.counts.found += self._is_start_new
         self._storing = storing
         self.redirect_forms = RedirectForms()
@@ -385,12 +385,6 @@ class CrawlRun:
         """
         codings = (value for name, value in exchange.response_headers if name.lower() == b"content-encoding")
         return self._removed.is_in(exchange.body, next(codings, b"").decode("latin-1"))
-
-    def before_commit(self) -> None:
-        """Checks that the archive has not been moved, and syncs the WARC file to disk. Raises ArchiverError."""
-        with archive_faults(self.archive):
-            self._place.check()
-            self.warc.sync()
 
     def close(self, ending: RunEnding, *, at_fault: bool = False) -> None:
         """Writes pending results, closes the run and the archive, and sets `result`. Does nothing if the run was closed

@@ -276,7 +276,7 @@ def fetched_page(response: Response) -> FetchedPage:
     """
     fields = [(name.decode("latin-1"), values) for name, values in response.headers.items()]
     headers = {name.lower(): b", ".join(values).decode("latin-1") for name, values in fields}
-    pairs = ((name, value.decode("latin-1")) for name, values in fields for value in values)
+    pairs = [(name, value.decode("latin-1")) for name, values in fields for value in values]
     notes = notes_of(response.request) if response.request is not None else FetchNotes()
     return FetchedPage(
         url=response.url,

@@ -144,11 +144,11 @@ class Requisites:
         if not self._waiting:
             return
         counts, run = Counts(), self._run
-        run.before_commit()
+        run.files.sync()
         with run.writing(patience):
             for fetched in self._waiting:
                 requisites.record_requisite(run.db, run.site["id"], run.run_id, fetched, counts, run.revisit)
-        run.counts.add(counts)
+        run.writer.counts.add(counts)
         self._waiting.clear()
 
 

@@ -13,8 +13,9 @@ from slugify import slugify
 from archiver.errors import ArchiveMoved
 from archiver.storage import Database, pages
 from archiver.storage.requisites import refetch_lost_requisite
-from archiver.storage.transactions import writing
+from archiver.storage.transactions import archive_faults, writing
 from archiver.warc.warc_file_maintenance import RepairedFile, find_unfinished_files, repair_warc
+from archiver.warc.warc_writer import WarcWriter
 
 _REASON = "its capture was lost with the end of a WARC file"
 
@@ -71,19 +72,23 @@ def warc_prefix(site: str) -> str:
     return slugify(site)
 
 
-class ArchiveFileGuard:
-    """Detects that the archive's file was replaced or deleted since the run began. Anything written to it after that
-    would be lost.
-    """
+class ArchiveFiles:
+    """The files that a run writes: the archive's database, and a WARC file."""
 
-    def __init__(self, archive: Path) -> None:
+    def __init__(self, archive: Path, warc: WarcWriter) -> None:
         self._archive = archive
+        self._warc = warc
         self._file = self._inode()
 
-    def check(self) -> None:
-        """Raises ArchiveMoved if the archive's file was replaced, OSError if it no longer exists."""
-        if self._inode() != self._file:
-            raise ArchiveMoved(str(self._archive))
+    def sync(self) -> None:
+        """Writes the WARC file to the disk, before the rows that name its records are committed. Raises ArchiveMoved if
+        the archive's file was replaced since the run began, because anything written to it would be lost, and
+        ArchiverError if the disk fails.
+        """
+        with archive_faults(self._archive):
+            if self._inode() != self._file:
+                raise ArchiveMoved(str(self._archive))
+            self._warc.sync()
 
     def _inode(self) -> tuple[int, int]:
         found = self._archive.stat()

@@ -224,12 +224,14 @@ def store_verdicts(db: Database, site_id: int, verdicts: SiteVerdicts, at: datet
 def stored_verdicts(db: Database, site_id: int) -> SiteVerdicts:
     """Returns the verdicts on the forms of a site, as `store_verdicts` stored them last."""
     return SiteVerdicts.of(
-        FormVerdict(number, PageKind(kind), reason, address, _unpack(tokens), _unpack(marks or b""), bool(is_dated))
-        for number, kind, reason, address, tokens, marks, is_dated in db.execute(
-            "select id, kind, reason, address, tokens, marks, is_dated from forms "
-            "where site_id = ? and kind is not null order by id",
-            [site_id],
-        )
+        [
+            FormVerdict(number, PageKind(kind), reason, address, _unpack(tokens), _unpack(marks or b""), bool(is_dated))
+            for number, kind, reason, address, tokens, marks, is_dated in db.execute(
+                "select id, kind, reason, address, tokens, marks, is_dated from forms "
+                "where site_id = ? and kind is not null order by id",
+                [site_id],
+            )
+        ]
     )
 
 

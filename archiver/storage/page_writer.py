@@ -203,7 +203,7 @@ def enter(run: StoringRun, storing: Storing) -> None:
     db, result, counts = run.db, storing.result, storing.counts
     later = result.at + run.revisit if run.listings_wait else None
     storing.found = record_discovered_urls(
-        db, run.site_id, result.targets, result.at, later, run.site["path"], run.trust.in_claim
+        db, run.site_id, result.targets, result.at, later, run.site["path"], run.trust.distrusted
     )
     counts.found += len(storing.found)
     counts.trapped += sum(bool(target.trap) for target in storing.found)
@@ -693,16 +693,16 @@ class PageWriter:
     - `kept`: returns a context manager around each batch that undoes the effects of `on_written` if the batch is rolled
       back.
 
-    `before_commit` is called before each batch is committed. It writes the WARC files that the rows name to the disk.
+    `sync` is called before each batch is committed. It writes the WARC files that the rows name to the disk.
     """
 
-    def __init__(self, run: StoringRun, before_commit: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, run: StoringRun, sync: Callable[[], None] = lambda: None) -> None:
         self.counts = Counts()
         self.measuring = RunStatistics()
         self.on_written: Callable[[PageResult, int | None, list[DiscoveredURL]], None] | None = None
         self.kept: Callable[[], AbstractContextManager[None]] = nullcontext
         self._run = run
-        self._before_commit = before_commit
+        self._sync = sync
         self._waiting: list[PageResult] = []
         self._held: set[str] = set()  # the urlkeys of the pages that the run has held, each of which counts once
 
@@ -723,7 +723,7 @@ class PageWriter:
         """
         if not self._waiting:
             return False
-        self._before_commit()
+        self._sync()
         try:
             self._commit(self._waiting, patience)
         except Exception as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from bisect import bisect_right
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
@@ -33,7 +33,6 @@ from archiver.discovery.url_patterns import FILE, SCOPE, outcome_of_trap_rule, p
 from archiver.extraction.page_classifier import is_declared
 from archiver.frontier.fetch_order import (
     VOUCHING_SOURCES,
-    Believes,
     KnownPage,
     next_fetch_time,
     priority,
@@ -137,16 +136,16 @@ def record_discovered_urls(
     now: datetime,
     listings_due: datetime | None = None,
     folder: str = "/",
-    believes: Believes = lambda claim: True,
+    distrusted: Collection[str] = (),
 ) -> list[DiscoveredURL]:
     """Records discovered URLs in the pages table; returns the new ones.
 
     A new page is due at once, but a new listing is due at `listings_due` if that is given. A known page becomes due
     again only if the source reports a change (see `refetch_reason`). `folder` is the path of the site's scope;
-    `believes` returns True if a claim of a source is trusted.
+    `distrusted` are the claims of sources that proved false.
     """
     later = stamp(listings_due) if listings_due else EPOCH
-    report = _Report(db, site_id, stamp(now), later, folder, believes)
+    report = _Report(db, site_id, stamp(now), later, folder, distrusted)
     return [target for some in _without_repeats(targets) for target in report.record(some)]
 
 
@@ -172,7 +171,7 @@ class _Report:
     - `now`: when they were found.
     - `later`: when new listings are due.
     - `folder`: the path of the site's scope.
-    - `believes`: a function that returns True if a claim of a source is trusted.
+    - `distrusted`: the claims of sources that proved false.
     """
 
     db: Database
@@ -180,7 +179,7 @@ class _Report:
     now: str
     later: str
     folder: str
-    believes: Believes
+    distrusted: Collection[str]
 
     @property
     def latest(self) -> str:
@@ -288,7 +287,7 @@ class _Report:
                 target,
                 before,
                 digest,
-                believes=self.believes if known.kind is not PageKind.SITEMAP else lambda claim: True,
+                distrusted=self.distrusted if known.kind is not PageKind.SITEMAP else (),
             )
         )
         if news and known.kind is PageKind.PART:
@@ -500,6 +499,11 @@ class Trust:
         `dates_claim` or `details_claim`).
         """
         return are_claims_believed(moment(self._since.get(claim)), self._now)
+
+    @property
+    def distrusted(self) -> frozenset[str]:
+        """The claims that do not make a page due, because they proved false."""
+        return frozenset(claim for claim in self._since if not self.in_claim(claim))
 
     def judge_claim(self, reason: str, *, changed: bool) -> None:
         """Tests a source's claim that a page changed. The claim was the `reason` why the page was due; `changed` is

@@ -222,14 +222,14 @@ def crawl(options: CrawlOptions) -> None:
         discard_empty_archive(Path(options.archive))
     else:
         _index_and_notify(options, [one for one in results if one.site not in forgotten], signum)
-    found = read_health_after_crawl(options.archive, (result.site for result in results))
+    found = read_health_after_crawl(options.archive, [result.site for result in results])
     if options.as_json:
         click.echo(
             json.dumps([{**r.as_json(), "health": found.get(r.site)} for r in results], ensure_ascii=False, indent=2)
         )
     elif not options.quiet:
         _print_results(options.archive, [one for one in results if one.site not in forgotten], found)
-    advice = read_advice_after_crawl(options.archive, (one.site for one in results if one.outcome == "failed"))
+    advice = read_advice_after_crawl(options.archive, [one.site for one in results if one.outcome == "failed"])
     for result in results:
         if result.outcome in ("failed", "waiting"):
             more = _NOT_ADDED if result.site in forgotten else advice.get(result.site, "")

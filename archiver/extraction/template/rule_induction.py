@@ -482,7 +482,7 @@ def learn_rules(samples: Sequence[Sample], others: Iterable[Page] = ()) -> SiteR
         fields["authors"] = rule
     taught = sum(s.taught for s in samples)
     by_api = 2 * sum(s.by_api for s in samples) >= taught
-    places = publisher_places((s.article.geotags for s in samples), len(samples))
+    places = publisher_places([s.article.geotags for s in samples], len(samples))
     return SiteRules(
         fields,
         Counter(s.article.platform for s in samples).most_common(1)[0][0] or "generic",

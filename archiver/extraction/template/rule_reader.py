@@ -181,7 +181,7 @@ def body_container(page: Page, rule: Rule, select: Select = select_by_parsel) ->
 
 def _terms_by_rule(page: Page, found: Sequence[Found]) -> tuple[str, ...]:
     return unique_terms(
-        t for one in found for t in (terms_in_lists([one]) if isinstance(one, str) else texts_of_links(one))
+        [t for one in found for t in (terms_in_lists([one]) if isinstance(one, str) else texts_of_links(one))]
     )
 
 
