@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "archiver"
-ROOTS = ("items", "fields", "errors", "words", "urls", "lazy_regex")
+ROOTS = ("items", "fields", "errors", "page_rules", "words", "urls", "lazy_regex")
 """The shared files at the package's root. They import only one another."""
 ROOMS = (
     ("markup",),

@@ -34,10 +34,10 @@ from archiver.articles.edits import (
     missing_end,
     text_digest,
 )
-from archiver.articles.post_verdicts import OTHER_FORM_RULE
 from archiver.frontier.edit_estimates import chance_of_at_most
 from archiver.items import Article, Outcome, PageResult, SourceHint
 from archiver.lazy_regex import lazy_regex
+from archiver.page_rules import OTHER_FORM_RULE
 from archiver.urls import urlkey
 
 LOOK_EVERY = timedelta(hours=20)

@@ -48,10 +48,11 @@ from archiver.extraction.template.rule_reader import (
     read_terms,
     read_times,
 )
-from archiver.extraction.template.site_rules import BY_HAND, DATED_BY_HAND, Rule, SiteRules
+from archiver.extraction.template.site_rules import Rule, SiteRules
 from archiver.fields import WEIGHED
 from archiver.items import CONSTANT, UNDATED, Article, Evidence, PageKind, SourceHint
 from archiver.markup.text_marks import captions_of
+from archiver.page_rules import BY_HAND, DATED_BY_HAND
 from archiver.platforms import by_name
 from archiver.platforms.selector_index import is_below
 

@@ -16,7 +16,6 @@ from archiver.extraction.authors.person_names import WEAK_ACCOUNTS
 from archiver.extraction.candidates import MAX_SHOWN
 from archiver.extraction.normalization import fold_text
 from archiver.extraction.post_locator import title_in_url
-from archiver.extraction.template.site_rules import BY_HAND
 from archiver.fields import BY_NAME, PAGE_TIMES, WEIGHED, fields_with_choice
 from archiver.items import (
     IN_FUTURE,
@@ -28,6 +27,7 @@ from archiver.items import (
     REFUSED,
     Evidence,
 )
+from archiver.page_rules import BY_HAND
 
 FIELDS = (
     *WEIGHED,

@@ -25,6 +25,7 @@ from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post, locate_post, unshown_article
 from archiver.items import LISTED_DATE, UNDATED, Candidate, PageKind, SourceHint, reports_post
 from archiver.lazy_regex import lazy_regex
+from archiver.page_rules import BY_SOURCE
 from archiver.platforms.selector_index import is_below
 from archiver.urls import may_name_post
 
@@ -320,43 +321,6 @@ def _is_typed_article(page: Page) -> bool:
 
 
 Answer = tuple[PageKind, str]
-BY_SOURCE = "kind given by its source"
-GUESSES = frozenset(
-    (
-        "byline",
-        "date address",
-        "dated",
-        "dated address",
-        "dated in a list",
-        "documentation",
-        "form of the site's posts",
-        BY_SOURCE,
-        "learned",
-        "list of links",
-        "listing address",
-        "log",
-        "not the form of the site's posts",
-        "not-found",
-        "one post",
-        "page address",
-        "search form",
-        "several headings",
-        "several posts",
-        "teasers",
-        "undated",
-        "wall",
-    )
-)
-"""The rules that only guess the kind of a page, from its appearance, its address or the pages that link to it. The
-site's other pages may correct such a guess: pages of one form (with nearly the same markup) are mostly of one kind. All
-other rules read what the page, its platform or its source declares, which is final."""
-
-
-def is_declared(rule: str) -> bool:
-    """Returns True if a classification rule, given by its name, reads what a page declares, so that its result is
-    final. Returns False for a rule that only guesses; the site's other pages may overrule it.
-    """
-    return bool(rule) and rule not in GUESSES
 
 
 _SINGLE_BUT_NO_KIND = ("single-format", "single-attachment", "single-author", "single-sidebar", "single-column")

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from archiver.articles.impossible_values import drop_impossible_values
-from archiver.articles.post_verdicts import POST_FORM_RULE
 from archiver.articles.revision_order import (
     differing_fields,
     edits_after_reextraction,
@@ -30,6 +29,7 @@ from archiver.extraction.template.site_rules import SiteRules
 from archiver.fields import EVIDENCE, LATEST
 from archiver.items import Article, MarkedText, PageKind, SourceHint
 from archiver.learning.stored_pages import RulesByTime, hint_then_or_latest, read_response, read_verified_response
+from archiver.page_rules import POST_FORM_RULE
 from archiver.sites.page_objects import load_page_objects
 from archiver.storage import Database
 from archiver.storage.article_parts import (

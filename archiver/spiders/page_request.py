@@ -16,6 +16,7 @@ from scrapy.http import Response
 
 from archiver.discovery.source_hints import is_refetch_reason
 from archiver.items import Capture, PageKind, PageResult, RequisiteKind, SourceHint, UsageStatement
+from archiver.page_rules import BY_SOURCE
 from archiver.politeness.robots import TDMFile, statements_of_headers
 from archiver.storage.article_parts import StoredPart
 from archiver.storage.pages import hint_from_json, moment
@@ -31,7 +32,6 @@ all posts. All steps belong to one row of the pages table.
 """
 # Rules by which the address alone made a page a listing. Such a page is judged again by its content.
 _BY_ADDRESS = frozenset({"home", "listing address", "date address"})
-_BY_SOURCE = "kind given by its source"
 _EXISTING = frozenset({"archived", "unchanged", "duplicate", "not-article", "refused", "out-of-scope"})
 _MAX_VALIDATOR = 1_000
 
@@ -340,7 +340,7 @@ def page_request(
 def _is_judged(row: dict[str, Any], kind: PageKind) -> bool:
     if row["outcome"] != "not-article":
         return False
-    return row["rule"] in _BY_ADDRESS if kind is PageKind.LISTING else row["rule"] != _BY_SOURCE
+    return row["rule"] in _BY_ADDRESS if kind is PageKind.LISTING else row["rule"] != BY_SOURCE
 
 
 def requisite_request(row: dict[str, Any]) -> RequisiteRequest:

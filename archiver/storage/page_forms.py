@@ -18,8 +18,6 @@ from typing import Any
 from archiver.articles.post_verdicts import (
     ALIKE,
     DECLARED_TIME,
-    OTHER_FORM_RULE,
-    POST_FORM_RULE,
     WEAK_POSTS,
     FormEvidence,
     FormMember,
@@ -28,9 +26,8 @@ from archiver.articles.post_verdicts import (
     patterns_of_posts,
     similarity,
 )
-from archiver.extraction.page_classifier import GUESSES
-from archiver.extraction.template.site_rules import BY_HAND, DATED_BY_HAND
 from archiver.items import UNDONE, Outcome, PageForm, PageKind
+from archiver.page_rules import BY_HAND, BY_SOURCE, DATED_BY_HAND, GUESSES, OTHER_FORM_RULE, POST_FORM_RULE
 from archiver.storage import Database
 from archiver.storage.pages import LATEST_HINT, last_rowid, stamp
 
@@ -352,7 +349,7 @@ class UntakenPages:
 
 
 _BY_ADDRESS = frozenset(("date address", "listing address", "page address"))
-_BY_APPEARANCE = GUESSES - _BY_ADDRESS - {"documentation", "kind given by its source", "search form", OTHER_FORM_RULE}
+_BY_APPEARANCE = GUESSES - _BY_ADDRESS - {"documentation", BY_SOURCE, "search form", OTHER_FORM_RULE}
 """The rules by which only the appearance of a page decides, and neither its address nor the site's other pages."""
 _MIN_POSTS, _MIN_ENTRIES, _MOST_ENTRIES = 3, 2, 500
 _IS_ENTRY = "exists (select 1 from page_discoveries d where d.page_id = p.id and d.source = 'listing')"

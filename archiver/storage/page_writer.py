@@ -16,7 +16,6 @@ from typing import Any
 
 from archiver.articles.decision import LOOP_RULE, decide
 from archiver.articles.guard import GONE_RULES, REASONS, HoldRule
-from archiver.articles.post_verdicts import OTHER_FORM_RULE
 from archiver.frontier.edit_estimates import SAMPLE_REASON
 from archiver.frontier.fetch_order import (
     DEFAULT_REVISIT,
@@ -37,6 +36,7 @@ from archiver.items import (
     PageKind,
     PageResult,
 )
+from archiver.page_rules import OTHER_FORM_RULE
 from archiver.storage import Database, article_parts, pages, requisites, sources, tombstones
 from archiver.storage.articles import (
     Change,

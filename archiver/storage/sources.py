@@ -30,7 +30,6 @@ from archiver.discovery.source_hints import (
     source_key,
 )
 from archiver.discovery.url_patterns import FILE, SCOPE, outcome_of_trap_rule, page_number, trap_reason
-from archiver.extraction.page_classifier import is_declared
 from archiver.frontier.fetch_order import (
     VOUCHING_SOURCES,
     KnownPage,
@@ -55,6 +54,7 @@ from archiver.items import (
     PageKind,
     SourceHint,
 )
+from archiver.page_rules import is_declared
 from archiver.storage import Database
 from archiver.storage.pages import (
     EPOCH,

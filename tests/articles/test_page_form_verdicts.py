@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from archiver.articles.post_verdicts import (
     MIN_PAGES,
-    OTHER_FORM_RULE,
     FormEvidence,
     FormMember,
     FormVerdict,
@@ -23,6 +22,7 @@ from archiver.articles.post_verdicts import (
 )
 from archiver.extraction.template.page_form import HEAD_SLOT
 from archiver.items import LISTED_DATE, Article, Evidence, PageForm, PageKind
+from archiver.page_rules import OTHER_FORM_RULE
 
 SHELL = frozenset(range(1, 21))
 POSTS = SHELL | frozenset(range(100, 140))

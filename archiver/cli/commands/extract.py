@@ -315,7 +315,7 @@ def _save_case(folder: Path, used: LoadedPageObject | None, case: _Case, article
 
 def _warn_of_unmatched(page: Page, article: Article, rules: SiteRules) -> None:
     """Prints on standard error which rules found nothing on the page, and whether the page is not a post."""
-    from archiver.extraction.template.site_rules import BY_HAND
+    from archiver.page_rules import BY_HAND
     from archiver.items import PageKind
 
     for mark in (mark for mark in rules.post if not page.ask(mark)):

@@ -27,9 +27,10 @@ from archiver.extraction.normalization import clean_text, element_line, fold_tex
 from archiver.extraction.page import Page
 from archiver.extraction.page_classifier import Answer, PostLocator
 from archiver.extraction.post_locator import Post, post_with_title
-from archiver.extraction.template.site_rules import BY_HAND, BYLINE, JSON_LD, NAME_BESIDE_DATE, Rule, SiteRules
+from archiver.extraction.template.site_rules import BYLINE, JSON_LD, NAME_BESIDE_DATE, Rule, SiteRules
 from archiver.extraction.titles import heading_text, site_names, without_site
 from archiver.items import Candidate, Evidence, SourceHint, is_from_api
+from archiver.page_rules import BY_HAND
 from archiver.platforms.selector_index import Found, element_selector
 
 # Reading one field with one rule. Both the learning of rules and the reading of pages use this.

@@ -271,11 +271,6 @@ NAME_BESIDE_DATE = "name beside the date"
 _OF_FIELD = {"body": ("drop", "lines"), "published": ("shown",)}
 _FIGURES = ("coverage", "agreement")
 _NUMBERS = (*_FIGURES, "learned_from")
-BY_HAND = "rule by hand"
-"""The source of evidence from a hand-written rule. Also the `kind_rule` of a page that is a post because the
-hand-written selectors for posts match it."""
-DATED_BY_HAND = f"dated by {BY_HAND}"
-"""The `kind_rule` of a page that is a post because a hand-written rule finds its date."""
 _HEADER = lazy_regex(r"""\s*\[\s*["']?(\w+)["']?\s*\]""")
 
 
