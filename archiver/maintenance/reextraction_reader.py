@@ -41,18 +41,16 @@ from archiver.storage.article_parts import (
     with_body,
 )
 from archiver.storage.article_records import find_article
-from archiver.storage.articles import article_from_revision, article_from_row, extractor_of, revision_rows
-from archiver.storage.field_evidence import (
-    Entry,
-    decode_evidence,
+from archiver.storage.articles import (
+    article_from_revision,
+    article_from_row,
     entries,
-    kept_values,
+    extractor_of,
     mark_kept,
     merge_evidence,
-    pack_evidence,
-    readers,
-    unpack_evidence,
+    revision_rows,
 )
+from archiver.storage.field_evidence import Entry, decode_evidence, kept_values, pack_evidence, readers, unpack_evidence
 from archiver.storage.historical_revisions import ExtractWithoutHints
 from archiver.storage.pages import hint_of_capture, moment
 from archiver.storage.sites import SiteLookup, find_site, rules_valid_at

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict, astuple, dataclass, fields, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -35,23 +35,21 @@ from archiver.articles.guard import GONE_RULES
 from archiver.articles.revision_order import MOST_REVERTS, Revert, lost_page_object_values, with_page_object_values
 from archiver.discovery.url_patterns import path_and_query
 from archiver.fields import EVIDENCE, LATEST, LINKS, PAGE_FIELDS, PAGE_LISTS, PAGE_TIMES, PROSE, STORED_LISTS
-from archiver.items import Article, GeoTag
+from archiver.items import ORGANIZATIONS, PAGE_OBJECT_KEPT, Article, Evidence, GeoTag
 from archiver.markup.text_marks import pack_marks, unpack_marks
 from archiver.storage import Database, clusters
 from archiver.storage.captures import set_missing_capture
 from archiver.storage.clusters import ArticleText
-from archiver.storage.columns import IS_LIVE, stored_time
+from archiver.storage.columns import IS_LIVE, LISTS, TEXTS, _revision_json, stored_time, with_missing_fields
 from archiver.storage.field_evidence import (
+    EXTRACTION,
     Entry,
     compact_json,
     decode_evidence,
     encode_evidence,
-    entries,
     has_unconfirmed,
     kept_values,
-    mark_kept,
     mark_unconfirmed,
-    merge_evidence,
     pack_evidence,
     unpack_evidence,
 )
@@ -61,25 +59,6 @@ from archiver.urls import names_post, names_second_form, normalize, urlkey
 
 # -- SQL for revisions: the row of the current revision has only the fields that differ from `articles`, so that no text
 # is stored twice
-
-TEXTS = tuple(name for name in PAGE_FIELDS if name not in STORED_LISTS)
-LISTS = tuple(name for name in PAGE_FIELDS if name in STORED_LISTS)
-
-
-def _revision_json(article: str, name: str) -> str:
-    """Returns the SQL expression by which a JSON function gets the column `name` of the row with the alias `article`. A
-    list column with invalid JSON is passed as text, so that the statement does not fail.
-    """
-    column = f"{article}.{name}"
-    return f"case when json_valid({column}) then json({column}) else {column} end" if name in LISTS else column
-
-
-def with_missing_fields(content: str, article: str, names: tuple[str, ...]) -> str:
-    """Returns an SQL expression: the JSON object `content` (itself an SQL expression), completed with those of the
-    fields `names` that it lacks. Their values come from the row of `articles` with the alias `article`.
-    """
-    values = ", ".join(f"'$.{name}', {_revision_json(article, name)}" for name in names)
-    return f"json_insert({content}, {values})"
 
 
 FULL_CONTENT = (
@@ -1549,3 +1528,96 @@ def count_articles(db: Database, now: datetime, site: str = "") -> defaultdict[s
         ):
             numbers[one][name] = number
     return defaultdict(ArticleCounts, {one: ArticleCounts(**counts) for one, counts in numbers.items()})
+
+
+def _entry(one: Evidence) -> Entry:
+    return {
+        "field": one.field,
+        "value": one.value,
+        "source": one.source,
+        "locator": one.locator,
+        "confidence": one.confidence,
+    }
+
+
+def entries(article: Article) -> list[Entry]:
+    """Returns the evidence of an extracted article as dicts, with the chosen candidates marked as `won`."""
+    values = {name: getattr(article, name) for name in (*EVIDENCE, "url")}
+    found = [_entry(one) for one in article.evidence]
+    by_field: dict[str, list[int]] = {}
+    for n, one in enumerate(article.evidence):
+        by_field.setdefault(one.field, []).append(n)
+    weighed = {name for name, places in by_field.items() if len(places) > 1}
+    from archiver.extraction.explanations import explain
+
+    explained = (
+        {e.field: e for e in explain(values, [e for e in article.evidence if e.field in weighed], weighed)}
+        if weighed
+        else {}
+    )
+    for name in EVIDENCE:
+        if not values[name]:
+            continue
+        # A single candidate is chosen without calling `explain`, which would double the time for a page that is
+        # extracted by site rules.
+        places = by_field.get(name, [])
+        won = [True] if len(places) == 1 else list(explained[name].won) if name in weighed else []
+        for place, wins in zip(places, won, strict=True):
+            if wins:
+                found[place]["won"] = 1
+        if not any(won):
+            found.append(
+                {
+                    "field": name,
+                    "value": _as_text(values[name])[:80],
+                    "source": "",
+                    "locator": "",
+                    "confidence": None,
+                    "won": 1,
+                }
+            )
+    return found
+
+
+def merge_evidence(
+    stored: Iterable[Entry],
+    extraction: Article,
+    fields: Collection[str],
+    *,
+    own: tuple[Any, ...] | None = None,
+    other: tuple[Any, ...] | None = None,
+) -> list[Entry]:
+    """Returns the stored candidates, with those for `fields` replaced by the candidates of `extraction`, another
+    extraction of the article.
+
+    The columns of a row (extractor, capture, time) name only one extraction. A chosen candidate that comes from another
+    one therefore carries its own `EXTRACTION` values: `own` is set on the stored candidates that stay, `other` on the
+    new ones. None means that the columns name this extraction.
+    """
+    replaced = {*fields, *((ORGANIZATIONS,) if "authors" in fields else ())}
+    kept = [_with_extraction(one, own) for one in stored if one["field"] not in replaced]
+    return kept + [_with_extraction(one, other) for one in entries(extraction) if one["field"] in replaced]
+
+
+def mark_kept(stored: Iterable[Entry], marks: Iterable[Evidence], fields: Collection[str] = EVIDENCE) -> list[Entry]:
+    """Returns the stored evidence in which the `PAGE_OBJECT_KEPT` entries for `fields` are replaced by those of
+    `marks`. Such an entry says that a field keeps the value of a page object that no longer returns one.
+    """
+    others = [one for one in stored if one["source"] != PAGE_OBJECT_KEPT or one["field"] not in fields]
+    return others + [_entry(one) for one in marks if one.field in fields]
+
+
+def _as_text(value: Any) -> str:
+    if not isinstance(value, tuple):
+        return value.isoformat() if isinstance(value, datetime) else str(value)
+    return ", ".join(value) if isinstance(value[0], str) else f"{len(value)} places"
+
+
+def _with_extraction(one: Entry, extraction: tuple[Any, ...] | None) -> Entry:
+    """Returns the candidate with the values of `extraction` (None: unchanged) if it was chosen and does not carry such
+    values yet; otherwise returns it unchanged. Unknown values are stored as "", since missing ones would be taken from
+    the row's columns.
+    """
+    if extraction is None or not one.get("won") or "read_at" in one:
+        return one
+    return one | {key: value or "" for key, value in zip(EXTRACTION, extraction, strict=True)}

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from math import isfinite
 from typing import Any
 
-from archiver.fields import GEOTAG_KEYS, LINKS, Shape
+from archiver.fields import GEOTAG_KEYS, LINKS, PAGE_FIELDS, STORED_LISTS, Shape
 from archiver.markup.text_marks import Packed, pack_marks, unpack_marks
 from archiver.storage import Database
 from archiver.words import count_noun
@@ -154,3 +154,25 @@ def values_beginning_with(db: Database, kind: str, prefix: str) -> list[tuple[st
     pattern = re.sub(r"([%_\\])", r"\\\1", prefix) + "%"
     found = db.execute(f"{statement.format(begins)} limit {_OFFERED}", [pattern])
     return [(str(value), count_noun(note, noun) if noun else note or "") for value, note in found]
+
+
+TEXTS = tuple(name for name in PAGE_FIELDS if name not in STORED_LISTS)
+
+
+LISTS = tuple(name for name in PAGE_FIELDS if name in STORED_LISTS)
+
+
+def _revision_json(article: str, name: str) -> str:
+    """Returns the SQL expression by which a JSON function gets the column `name` of the row with the alias `article`. A
+    list column with invalid JSON is passed as text, so that the statement does not fail.
+    """
+    column = f"{article}.{name}"
+    return f"case when json_valid({column}) then json({column}) else {column} end" if name in LISTS else column
+
+
+def with_missing_fields(content: str, article: str, names: tuple[str, ...]) -> str:
+    """Returns an SQL expression: the JSON object `content` (itself an SQL expression), completed with those of the
+    fields `names` that it lacks. Their values come from the row of `articles` with the alias `article`.
+    """
+    values = ", ".join(f"'$.{name}', {_revision_json(article, name)}" for name in names)
+    return f"json_insert({content}, {values})"

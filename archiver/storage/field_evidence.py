@@ -16,12 +16,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping
-from datetime import datetime
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from archiver.fields import BY_NAME, EVIDENCE
-from archiver.items import ORGANIZATIONS, PAGE_OBJECT_KEPT, UNCONFIRMED, Article, Evidence
+from archiver.items import PAGE_OBJECT_KEPT, UNCONFIRMED, Article, Evidence
 from archiver.storage import Database
 
 # -- the form of `revisions.evidence`
@@ -235,78 +234,9 @@ def _kind_column(name: str) -> str:
 _EVIDENCE = ("field", "value", "source", "locator", "confidence")
 
 
-def _entry(one: Evidence) -> Entry:
-    return {
-        "field": one.field,
-        "value": one.value,
-        "source": one.source,
-        "locator": one.locator,
-        "confidence": one.confidence,
-    }
-
-
-def entries(article: Article) -> list[Entry]:
-    """Returns the evidence of an extracted article as dicts, with the chosen candidates marked as `won`."""
-    values = {name: getattr(article, name) for name in (*EVIDENCE, "url")}
-    found = [_entry(one) for one in article.evidence]
-    by_field: dict[str, list[int]] = {}
-    for n, one in enumerate(article.evidence):
-        by_field.setdefault(one.field, []).append(n)
-    weighed = {name for name, places in by_field.items() if len(places) > 1}
-    from archiver.extraction.explanations import explain
-
-    explained = (
-        {e.field: e for e in explain(values, [e for e in article.evidence if e.field in weighed], weighed)}
-        if weighed
-        else {}
-    )
-    for name in EVIDENCE:
-        if not values[name]:
-            continue
-        # A single candidate is chosen without calling `explain`, which would double the time for a page that is
-        # extracted by site rules.
-        places = by_field.get(name, [])
-        won = [True] if len(places) == 1 else list(explained[name].won) if name in weighed else []
-        for place, wins in zip(places, won, strict=True):
-            if wins:
-                found[place]["won"] = 1
-        if not any(won):
-            found.append(
-                {
-                    "field": name,
-                    "value": _as_text(values[name])[:80],
-                    "source": "",
-                    "locator": "",
-                    "confidence": None,
-                    "won": 1,
-                }
-            )
-    return found
-
-
 def evidence_from(stored: Iterable[Entry]) -> tuple[Evidence, ...]:
     """Returns stored candidates as `Evidence` values, as the extraction produced them."""
     return tuple(Evidence(**{k: one[k] for k in _EVIDENCE}) for one in stored if one["source"])
-
-
-def merge_evidence(
-    stored: Iterable[Entry],
-    extraction: Article,
-    fields: Collection[str],
-    *,
-    own: tuple[Any, ...] | None = None,
-    other: tuple[Any, ...] | None = None,
-) -> list[Entry]:
-    """Returns the stored candidates, with those for `fields` replaced by the candidates of `extraction`, another
-    extraction of the article.
-
-    The columns of a row (extractor, capture, time) name only one extraction. A chosen candidate that comes from another
-    one therefore carries its own `EXTRACTION` values: `own` is set on the stored candidates that stay, `other` on the
-    new ones. None means that the columns name this extraction.
-    """
-    replaced = {*fields, *((ORGANIZATIONS,) if "authors" in fields else ())}
-    kept = [_with_extraction(one, own) for one in stored if one["field"] not in replaced]
-    return kept + [_with_extraction(one, other) for one in entries(extraction) if one["field"] in replaced]
 
 
 def mark_unconfirmed(stored: Iterable[Entry], fields: Collection[str], since: str) -> list[Entry]:
@@ -318,14 +248,6 @@ def mark_unconfirmed(stored: Iterable[Entry], fields: Collection[str], since: st
     kept = [one for one in stored if one["source"] != UNCONFIRMED]
     mark: Entry = {"source": UNCONFIRMED, "locator": "", "confidence": 0.0, "value": since}
     return kept + [before.get(name, {"field": name, **mark}) for name in fields]
-
-
-def mark_kept(stored: Iterable[Entry], marks: Iterable[Evidence], fields: Collection[str] = EVIDENCE) -> list[Entry]:
-    """Returns the stored evidence in which the `PAGE_OBJECT_KEPT` entries for `fields` are replaced by those of
-    `marks`. Such an entry says that a field keeps the value of a page object that no longer returns one.
-    """
-    others = [one for one in stored if one["source"] != PAGE_OBJECT_KEPT or one["field"] not in fields]
-    return others + [_entry(one) for one in marks if one.field in fields]
 
 
 def kept_values(article: Article) -> tuple[Evidence, ...]:
@@ -351,19 +273,3 @@ def readers(stored: Iterable[Entry], row: tuple[Any, ...]) -> dict[str, tuple[An
         for one in stored
         if one.get("won")
     }
-
-
-def _as_text(value: Any) -> str:
-    if not isinstance(value, tuple):
-        return value.isoformat() if isinstance(value, datetime) else str(value)
-    return ", ".join(value) if isinstance(value[0], str) else f"{len(value)} places"
-
-
-def _with_extraction(one: Entry, extraction: tuple[Any, ...] | None) -> Entry:
-    """Returns the candidate with the values of `extraction` (None: unchanged) if it was chosen and does not carry such
-    values yet; otherwise returns it unchanged. Unknown values are stored as "", since missing ones would be taken from
-    the row's columns.
-    """
-    if extraction is None or not one.get("won") or "read_at" in one:
-        return one
-    return one | {key: value or "" for key, value in zip(EXTRACTION, extraction, strict=True)}

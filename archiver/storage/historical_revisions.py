@@ -39,9 +39,11 @@ from archiver.storage.articles import (
     count_revert,
     count_reverts,
     edited_fields,
+    entries,
     find_article_of,
     latest_values,
     mark_seen,
+    merge_evidence,
     overwrite,
     revision_rows,
     rewrite_revision,
@@ -51,7 +53,7 @@ from archiver.storage.articles import (
     write_revision,
 )
 from archiver.storage.captures import redirects_to
-from archiver.storage.field_evidence import decode_evidence, entries, merge_evidence, pack_evidence
+from archiver.storage.field_evidence import decode_evidence, pack_evidence
 from archiver.storage.pages import moment, stamp
 from archiver.urls import urlkey
 

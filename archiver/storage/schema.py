@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 from archiver import fields
 from archiver.fields import INDEXED, LATEST, fields_with_choice
 from archiver.storage import Database
-from archiver.storage.articles import LISTS, TEXTS, with_missing_fields
+from archiver.storage.columns import LISTS, TEXTS, with_missing_fields
 from archiver.storage.field_evidence import FORM, FROM_ENTRIES, entry_column
 from archiver.storage.full_text import COLUMNS, TOKENIZER, drop_fts
 

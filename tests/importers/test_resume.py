@@ -173,7 +173,7 @@ def test_record_that_kills_its_reader_is_reported(tmp_path: Path) -> None:
 def test_readers_end_with_the_process_that_started_them(files: tuple[Path, Path], tmp_path: Path) -> None:
     code = (
         "import sys; from archiver.importers import import_run; "
-        "from archiver.importers import record_batches as record_batch_reader; "
+        "from archiver.importers import record_batches; "
         "import_run._SMALL = 0; record_batches._PAGES = 2; "
         "from archiver.cli.main import cli; cli(sys.argv[1:])"
     )
@@ -204,7 +204,7 @@ def test_readers_end_with_the_process_that_started_them(files: tuple[Path, Path]
 
 def test_sigterm_ends_an_import_cleanly(files: tuple[Path, Path], tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
-    code = "import sys; from archiver.importers import record_batches as record_batch_reader; "
+    code = "import sys; from archiver.importers import record_batches; "
     code += "record_batch_reader._PAGES = 2; "
     code += "from archiver.cli.main import cli; cli(sys.argv[1:])"
     process = Running("-c", code, "import", str(files[0]), "--archive", str(archive), "--workers", "1")

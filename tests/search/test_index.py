@@ -174,10 +174,10 @@ def test_a_killed_refresh_is_repeated(file: Path, step: str, rebuild: bool) -> N
         code = f"""
 import os, signal, sys
 from pathlib import Path
-from archiver.search import search_index as search_index
-from archiver.search import index_state as index_state
+from archiver.search import search_index
+from archiver.search import index_state
 from archiver.storage.database import open_archive
-module = index_refresh if {step!r} == "fill_index" else index_state
+module = search_index if {step!r} == "fill_index" else index_state
 step = getattr(module, {step!r})
 def die(*args, **kw):
     if {after}: step(*args, **kw)

@@ -23,6 +23,7 @@ from archiver.search import saved_searches
 from archiver.search.query import Query, query_as_options
 from archiver.search.saved_searches import atom_feed
 from archiver.search.search_feeds import ATOM
+from archiver.storage import full_text
 from archiver.storage.database import open_archive
 from tests.archive_fixture import NOW, make_archive
 from tests.processes import SERVER
@@ -156,8 +157,8 @@ def test_concurrent_runs_report_each_article_once(db: Database, tmp_path: Path) 
 
 def run_and_die(file: Path, name: str, after: bool) -> None:
     """Run the search, and kill this process before or after this step."""
-    real = getattr(saved_searches.stored, name, None) or getattr(saved_searches, name)
-    place = saved_searches.stored if hasattr(saved_searches.stored, name) else saved_searches
+    real = getattr(full_text, name, None) or getattr(saved_searches, name)
+    place = full_text if hasattr(full_text, name) else saved_searches
 
     def killed(*words: Any, **more: Any) -> Any:
         if after:
@@ -225,7 +226,7 @@ QUERIES = st.builds(
 
 @given(QUERIES)
 def test_a_saved_query_is_unchanged(query: Query) -> None:
-    row = saved_searches.stored.SavedSearchRow(1, "n", "n", "u", saved_searches._query_as_json(query), NOW, NOW, 0, 0)
+    row = full_text.SavedSearchRow(1, "n", "n", "u", saved_searches._query_as_json(query), NOW, NOW, 0, 0)
     assert saved_searches._saved(row).query == query
 
 

@@ -33,7 +33,7 @@ from archiver.sites.page_objects import (
     read_case,
     read_expected,
 )
-from archiver.storage.field_evidence import entries
+from archiver.storage.articles import entries
 from tests.runner import in_process
 
 CASES = Path(__file__).parents[1] / "cases" / "page_objects"

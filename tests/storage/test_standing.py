@@ -17,15 +17,8 @@ from sqlite_utils import Database
 from archiver.fields import PAGE_FIELDS
 from archiver.items import Article, GeoTag
 from archiver.storage.article_records import revision_record
-from archiver.storage.articles import (
-    LISTS,
-    TEXTS,
-    Observation,
-    article_from_revision,
-    article_row,
-    revision_rows,
-    store_article,
-)
+from archiver.storage.articles import Observation, article_from_revision, article_row, revision_rows, store_article
+from archiver.storage.columns import LISTS, TEXTS
 from archiver.storage.database import open_archive
 from archiver.storage.schema import migrations
 

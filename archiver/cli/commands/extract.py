@@ -315,8 +315,8 @@ def _save_case(folder: Path, used: LoadedPageObject | None, case: _Case, article
 
 def _warn_of_unmatched(page: Page, article: Article, rules: SiteRules) -> None:
     """Prints on standard error which rules found nothing on the page, and whether the page is not a post."""
-    from archiver.page_rules import BY_HAND
     from archiver.items import PageKind
+    from archiver.page_rules import BY_HAND
 
     for mark in (mark for mark in rules.post if not page.ask(mark)):
         click.echo(f"[site] post: {mark} matches nothing on this page.", err=True)
