@@ -4,35 +4,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
 from lxml import etree
 
 from archiver.discovery.feeds import looks_like_feed, parse_feed, title_text
 from archiver.discovery.safe_parsing import MAX_TARGETS, decode, inflate, parse_document, plain_text
 from archiver.discovery.timestamp_parser import parse_time, parse_timestamp
-from archiver.discovery.url_patterns import kind_by_address
+from archiver.discovery.url_patterns import kind_by_address, kind_of_sitemap
 from archiver.items import DiscoveredURL, DiscoverySource, GeoTag, PageKind, SourceHint
 from archiver.lazy_regex import lazy_regex
 from archiver.urls import normalize
 
 _ROOT = lazy_regex(rb"<(?:\w+:)?(urlset|sitemapindex)\b", re.IGNORECASE)
 _ENTRIES = tuple(f"{{*}}{form(name)}" for name in ("url", "sitemap") for form in (str, str.title, str.upper))
-# File names of sitemaps, as Yoast, Rank Math, WordPress core, Jetpack, Ghost, Squarespace and news sites write them.
-# The first row that matches decides.
-_KINDS: tuple[tuple[re.Pattern[str], PageKind], ...] = tuple(
-    (lazy_regex(pattern), kind)
-    for pattern, kind in (
-        (
-            r"taxonom|categor|(?:^|[-_.])tags?(?:[-_.\d]|$)|post_tag|product_|author|(?:^|[-_.])users?(?:[-_.\d]|$)|"
-            r"archive|rubri|sections?(?:[-_.]|$)|topics?(?:[-_.]|$)",
-            PageKind.LISTING,
-        ),
-        (r"image|video", PageKind.UNKNOWN),
-        (r"posts?-page|(?:^|[-_.])pages?(?:[-_.\d]|$)|static|misc", PageKind.PAGE),
-        (r"posts?-post|(?:^|[-_.])posts?(?:[-_.\d]|$)|news|article|blog|stories|story", PageKind.POST),
-    )
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,22 +34,6 @@ class Sitemap:
     children: tuple[DiscoveredURL, ...] = ()
     is_sitemap: bool = False
     is_cut: bool = False
-
-
-def kind_of_sitemap(url: str) -> PageKind:
-    """Returns the kind of the pages that a sitemap lists, judging by the sitemap's file name: POST for
-    "post-sitemap2.xml", LISTING for "wp-sitemap-users-1.xml".
-    """
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return PageKind.UNKNOWN
-    name = unquote(parts.path).rsplit("/", 1)[-1].lower()
-    name = re.sub(r"\.(?:xml|txt|php)?(?:\.gz)?$", "", re.sub(r"\.(?:xml|txt|php)", "", name))
-    for pattern, kind in _KINDS:
-        if pattern.search(name.replace("sitemap", "-")):
-            return kind
-    return PageKind.UNKNOWN
 
 
 def looks_like_sitemap(body: bytes) -> bool:

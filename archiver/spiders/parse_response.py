@@ -11,7 +11,7 @@ from urllib.parse import urljoin, urlsplit
 
 from lxml.etree import _Element as Element
 
-from archiver.discovery import cdx, feeds, page_links, page_requisites, sitemaps, wordpress_api
+from archiver.discovery import cdx, feeds, page_links, page_requisites, sitemaps, url_patterns, wordpress_api
 from archiver.discovery.soft_404 import SoftNotFoundProfile, detect_wall, fingerprint_of
 from archiver.discovery.url_patterns import FILE, NO_PATTERN, SCOPE, may_be_post, page_number, pattern_of, series_of
 from archiver.extraction.categories import (
@@ -102,7 +102,7 @@ def parse_sitemap_page(
     if not parsed.is_sitemap:
         return None
     targets = tuple(replace(t, found_on=request.url) for t in (*parsed.children, *parsed.targets))
-    kind = sitemaps.kind_of_sitemap(fetched.url)
+    kind = url_patterns.kind_of_sitemap(fetched.url)
     rule = f"sitemap of {kind}" if kind in (PageKind.LISTING, PageKind.PAGE) else "sitemap"
     if not parsed.targets and not parsed.children:
         rule = EMPTY_SITEMAP

@@ -15,7 +15,6 @@ from datetime import date, datetime, timedelta
 from itertools import islice
 from typing import Any, TypeVar
 
-from archiver.discovery.sitemaps import kind_of_sitemap
 from archiver.discovery.source_hints import (
     VALIDATORS,
     ClaimTally,
@@ -29,7 +28,7 @@ from archiver.discovery.source_hints import (
     reasons_of_claim,
     source_key,
 )
-from archiver.discovery.url_patterns import FILE, SCOPE, outcome_of_trap_rule, page_number, trap_reason
+from archiver.discovery.url_patterns import FILE, SCOPE, kind_of_sitemap, outcome_of_trap_rule, page_number, trap_reason
 from archiver.frontier.fetch_order import (
     VOUCHING_SOURCES,
     KnownPage,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import lxml.html
 import pytest
 
-from archiver.discovery import sitemaps, url_patterns, wordpress_api
+from archiver.discovery import url_patterns, wordpress_api
 from archiver.discovery.url_patterns import matching_trap_rule
 from archiver.items import PageKind
 
@@ -209,7 +209,7 @@ def test_urls_get_the_host_form_of_the_site() -> None:
     ],
 )
 def test_the_kind_of_a_sitemap_follows_from_its_name(name: str, kind: PageKind) -> None:
-    assert sitemaps.kind_of_sitemap("https://example.org/" + name) is kind
+    assert url_patterns.kind_of_sitemap("https://example.org/" + name) is kind
 
 
 @pytest.mark.parametrize(

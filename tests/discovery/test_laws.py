@@ -185,7 +185,7 @@ def test_times_and_addresses_never_raise(text: str) -> None:
     address = normalize(text, "https://example.org/a/")
     if address:
         url_patterns.classify_link(text, "https://example.org/a/", "https://example.org/", SCOPE, 2100)
-    sitemaps.kind_of_sitemap(text)
+    url_patterns.kind_of_sitemap(text)
     parse_json(text.encode("utf-8", "surrogatepass"))
     safe_parsing.plain_text(text)
 
