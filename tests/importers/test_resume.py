@@ -205,7 +205,7 @@ def test_readers_end_with_the_process_that_started_them(files: tuple[Path, Path]
 def test_sigterm_ends_an_import_cleanly(files: tuple[Path, Path], tmp_path: Path) -> None:
     archive = tmp_path / "a.db"
     code = "import sys; from archiver.importers import record_batches; "
-    code += "record_batch_reader._PAGES = 2; "
+    code += "record_batches._PAGES = 2; "
     code += "from archiver.cli.main import cli; cli(sys.argv[1:])"
     process = Running("-c", code, "import", str(files[0]), "--archive", str(archive), "--workers", "1")
     while process.lives and not any(f.stat().st_size > 9_000 for f in (tmp_path / "warc").glob("*.warc.gz")):
