@@ -55,6 +55,12 @@ def test_every_public_post_and_nothing_else_is_an_article(crawled: tuple[Demo, P
     assert records(archive).keys() == {demo.blog.url(p) for p in demo.blog.posts if p.has_public_text}
 
 
+def test_every_answered_page_counts_as_fetched(crawled: tuple[Demo, Path]) -> None:
+    answered = rows(crawled[1], "select count(*) from pages where status is not null")
+    assert rows(crawled[1], "select fetched from runs") == answered
+    assert answered[0][0] > 30
+
+
 def test_the_fields_are_those_of_the_posts(crawled: tuple[Demo, Path]) -> None:
     demo, archive = crawled
     found = records(archive)

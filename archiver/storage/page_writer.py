@@ -227,6 +227,7 @@ def look_up(run: StoringRun, storing: Storing) -> None:
     """
     db, result = run.db, storing.result
     is_extracted = result.article is not None
+    storing.counts.fetched += result.status is not None
     known = pages.page_state(db, storing.key, result.hint_id)
     is_claim = result.rule == article_parts.CLAIMED_PART_RULE
     if result.article and is_claim and article_parts.is_own_post(db, result):

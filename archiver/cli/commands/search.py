@@ -527,7 +527,7 @@ _BAR_FROM = 2_000
 
 @click.command(short_help="Update or rebuild the search index.")
 @click.option("--rebuild", is_flag=True, help="Rebuild the index from scratch.")
-@click.option("--fts", is_flag=True, help="Also make the FTS5 table articles_fts anew, for SQL in other programs.")
+@click.option("--fts", is_flag=True, help="Also make the FTS5 table articles_fts, for SQL in other programs.")
 @json_option
 @archive_option
 def index(archive: str, rebuild: bool, fts: bool, as_json: bool) -> None:
