@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from archiver.extraction.explanations import FieldExplanation, explain
 from archiver.fields import OPTIONS
+from archiver.search.export_formats import arrow_table, import_library
 from archiver.search.histogram import Histogram, histogram
 from archiver.search.query import Query
 from archiver.search.search_hits import Results, count_facets, matching_ids, run
@@ -123,8 +124,6 @@ class Archive:
         authors: list<item: string>
           child 0, item: string
         """
-        from archiver.datasets.export_formats import arrow_table
-
         return arrow_table(self.articles(query, **filters))
 
     def to_pandas(self, query: str = "", **filters: Any) -> pandas.DataFrame:
@@ -136,8 +135,6 @@ class Archive:
         0   1  Tide tables for the café quay 2024-03-05 08:30:00+00:00
         1   2                            Fog 2024-04-10 22:00:00+00:00
         """
-        from archiver.dataset import import_library
-
         import_library("pandas")
         return self.to_arrow(query, **filters).to_pandas()
 

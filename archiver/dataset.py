@@ -18,11 +18,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, overload
 
-from archiver.errors import LibraryMissing, NoSuchSplit, NotASnapshot
+from archiver.errors import NoSuchSplit, NotASnapshot
+from archiver.search.export_formats import arrow_schema, import_arrow, import_library
 
 if TYPE_CHECKING:
     import pandas
@@ -150,8 +150,6 @@ class Table:
         id: string
         reason: string
         """
-        from archiver.datasets.export_formats import arrow_schema, import_arrow
-
         if not self.files:
             return arrow_schema((column.name, column.kind) for column in self._table.columns)
         _, parquet = import_arrow()
@@ -183,8 +181,6 @@ class Table:
         >>> load("datasets/harbour-1.0.0").articles.count
         9
         """
-        from archiver.datasets.export_formats import import_arrow
-
         if self._without_copies:
             return int(self.to_arrow(["is_copy"]).num_rows)
         return sum(import_arrow()[1].read_metadata(file).num_rows for file in self.files)
@@ -243,8 +239,6 @@ class Table:
         id: string
         words: int64
         """
-        from archiver.datasets.export_formats import import_arrow
-
         arrow, parquet = import_arrow()
         names = list(self.columns if columns is None else columns)
         schema = arrow.schema([self.schema.field(name) for name in names])
@@ -287,17 +281,8 @@ class Table:
 
 
 def _split_of_file(file: Path) -> str:
-    from archiver.datasets.export_formats import import_arrow
-
     metadata = import_arrow()[1].read_metadata(file)
     if not metadata.num_row_groups:
         return ""
     statistics = metadata.row_group(0).column(metadata.schema.names.index("split")).statistics
     return str(statistics.max) if statistics is not None and statistics.has_min_max else ""
-
-
-def import_library(library: str) -> Any:
-    try:
-        return import_module(library)
-    except ImportError as error:
-        raise LibraryMissing(library) from error

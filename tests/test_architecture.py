@@ -100,6 +100,26 @@ def test_pure_rooms_touch_no_network_database_or_screen(path: Path) -> None:
     assert {name.split(".")[0] for name in imports(path)} & SHELL_LIBRARIES == set()
 
 
+PACKAGES = {"web", "datasets", "importers", "fleet", "demo"}
+"""The packages that stand on the core. `dataset`, at the root, belongs to `datasets`."""
+BETWEEN_PACKAGES = {("fleet", "importers")}
+"""A package that another may still import: tasks of a fleet import files of records."""
+
+
+def package(room_: str) -> str:
+    return {"dataset": "datasets"}.get(room_, room_)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_the_core_imports_no_package_and_a_package_no_other(path: Path) -> None:
+    """Only the command line imports packages, and the root has `dataset` as a name that is imported on first use."""
+    own = package(room(path))
+    if own in {"cli", "__init__"}:
+        return
+    others = {package(name) for name in rooms_imported(path)} & PACKAGES - {own}
+    assert {name for name in others if (own, name) not in BETWEEN_PACKAGES} == set()
+
+
 def test_every_room_is_known() -> None:
     rooms = {p.name for p in PACKAGE.iterdir() if p.is_dir() and p.name != "__pycache__"}
     assert rooms <= {*(name for row in ROOMS for name in row), "demo"}

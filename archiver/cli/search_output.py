@@ -50,7 +50,7 @@ _MAX_SUGGESTIONS = 3
 
 
 def print_csv(values: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
-    from archiver.datasets.export_formats import write_csv
+    from archiver.search.export_formats import write_csv
 
     write_csv(values, sys.stdout.buffer, columns)
 

@@ -1,1 +1,1 @@
-"""Datasets and exports: selects what may be published from an archive, and writes it in various formats."""
+"""Datasets: selects what may be published from an archive, and writes it."""

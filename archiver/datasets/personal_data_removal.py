@@ -999,5 +999,5 @@ def _library() -> Any:
     try:
         import phonenumbers
     except ImportError as error:
-        raise ExtraMissing("Removing telephone numbers", "publish") from error
+        raise ExtraMissing("Removing telephone numbers", "datasets") from error
     return phonenumbers

@@ -34,7 +34,6 @@ from archiver.datasets.dataset_metadata_files import (
     dataset_about,
     list_files,
 )
-from archiver.datasets.export_formats import import_arrow
 from archiver.datasets.personal_data_removal import Pseudonymizer, has_name, key_fingerprint
 from archiver.datasets.publication_rules import PublicationRules, parse_publication_rules
 from archiver.datasets.snapshot_changes import changes_text
@@ -63,6 +62,7 @@ from archiver.datasets.snapshot_writer import (
 )
 from archiver.datasets.wacz_package import pack_wacz
 from archiver.errors import NotASnapshot, NothingToPublish, SnapshotRefused
+from archiver.search.export_formats import import_arrow
 from archiver.search.search_hits import matching_ids
 from archiver.storage import Database
 from archiver.storage.database import opened

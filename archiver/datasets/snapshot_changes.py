@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from archiver.datasets.export_formats import import_arrow
 from archiver.datasets.snapshot_request import SnapshotRequest, SnapshotStatistics
 from archiver.datasets.snapshot_tables import (
     ARTICLES,
@@ -25,6 +24,7 @@ from archiver.datasets.withheld_text import PASSAGE_WORDS
 from archiver.datasets.word_counts import words_of_text
 from archiver.errors import NotASnapshot, SnapshotRefused
 from archiver.fields import MEANING
+from archiver.search.export_formats import import_arrow
 
 _SHOWN = tuple(
     sorted(

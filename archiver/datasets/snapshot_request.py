@@ -26,7 +26,6 @@ from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
 from archiver.articles.near_duplicates import UnionFind
-from archiver.datasets.export_formats import DATASET_FORMATS
 from archiver.datasets.publication_rules import (
     DISAGREEMENT,
     TIERS,
@@ -41,6 +40,7 @@ from archiver.datasets.publication_rules import (
 )
 from archiver.errors import BadQuery, BadSplits, NotASnapshot
 from archiver.items import UsageStatement
+from archiver.search.export_formats import DATASET_FORMATS
 from archiver.search.query import Query, query_as_options
 from archiver.search.query_tree import parse_period, utc_seconds
 from archiver.storage import Database

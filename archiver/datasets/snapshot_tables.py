@@ -17,7 +17,6 @@ from itertools import groupby, zip_longest
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from archiver.datasets.export_formats import import_arrow, moment_of
 from archiver.datasets.personal_data_removal import count_replacements
 from archiver.datasets.publication_rules import Tier
 from archiver.datasets.snapshot_request import NEWEST
@@ -29,6 +28,7 @@ from archiver.fields import ADDRESSES, BY_NAME, GEOTAG_KEYS, PAGE_FIELDS, PUBLIS
 from archiver.items import ORGANIZATIONS
 from archiver.markup.markdown_writer import to_markdown
 from archiver.markup.text_marks import carry_marks, is_contact, links_of, unpack_marks, without_texts
+from archiver.search.export_formats import import_arrow, moment_of
 from archiver.storage import Database
 from archiver.storage.article_records import FIRST_ADDRESS, record_id, record_id_of_first
 from archiver.storage.field_evidence import FROM_ENTRIES, entry_column

@@ -14,8 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from archiver import datasets
-from archiver.datasets import export_formats, snapshot_tables, withheld_text
-from archiver.datasets.export_formats import ParquetTable
+from archiver.datasets import snapshot_tables, withheld_text
 from archiver.datasets.publication_rules import Tier
 from archiver.datasets.snapshot_changes import compare_snapshots, hiding_difference, without_old_headline
 from archiver.datasets.snapshot_request import SnapshotStatistics, first_copies, parse_rebuild
@@ -35,6 +34,8 @@ from archiver.datasets.snapshot_tables import (
     table_files,
 )
 from archiver.datasets.withheld_text import LeakedPassages
+from archiver.search import export_formats
+from archiver.search.export_formats import ParquetTable
 from archiver.storage import Database
 
 Progress = Callable[[str, int], None]

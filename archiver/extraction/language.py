@@ -588,7 +588,7 @@ class _Recognizer:
             import numpy
             from py3langid.langid import MODEL_FILE, LanguageIdentifier
         except ImportError as error:
-            raise ExtraMissing("Recognizing languages", "publish") from error
+            raise ExtraMissing("Recognizing languages", "datasets") from error
         self._np: Any = numpy
         self._model = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
         self._moves = numpy.asarray(self._model.tk_nextmove)

@@ -1,1 +1,1 @@
-"""Searches an archive: query language, index, ranking, facets, citations, saved searches."""
+"""Searches an archive: query language, index, ranking, facets, citations, saved searches, exports."""

@@ -313,7 +313,7 @@ class ExportFormat:
 
 def _format_writer(name: str) -> Write:
     def write(db: Database, ids: Sequence[int], out: IO[bytes]) -> None:
-        from archiver.datasets.export_formats import FORMATS
+        from archiver.search.export_formats import FORMATS
 
         FORMATS[name].write(records(db, ids), out)
 
@@ -322,7 +322,7 @@ def _format_writer(name: str) -> Write:
 
 def _write_csv(db: Database, ids: Sequence[int], out: IO[bytes], columns: tuple[str, ...] = ()) -> None:
     """Writes articles as CSV that a spreadsheet can open without running anything; with all columns by default."""
-    from archiver.datasets.export_formats import write_csv
+    from archiver.search.export_formats import write_csv
 
     write_csv(records(db, ids), out, columns or CSV_COLUMNS, harmless=True)
 

@@ -34,8 +34,8 @@ from datasette.plugins import pm
 from datasette.utils.asgi import Forbidden, Request, Response
 from jinja2 import ChoiceLoader, FileSystemLoader
 
-from archiver.datasets.export_formats import harmless_text
 from archiver.errors import BadPublicURL, CannotListen
+from archiver.search.export_formats import harmless_text
 from archiver.search.geo_areas import distance_km
 from archiver.search.index_documents import fold_name
 from archiver.sites.config import Serve

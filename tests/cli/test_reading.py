@@ -17,10 +17,10 @@ from typing import Any
 import click
 import pytest
 
-from archiver.datasets.export_formats import FORMATS
 from archiver.errors import ExtraMissing
 from archiver.fields import FIELDS
 from archiver.items import Evidence
+from archiver.search.export_formats import FORMATS
 from archiver.storage.database import open_archive
 from archiver.storage.field_evidence import pack_evidence
 from tests.cli.conftest import Run

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 import archiver
-from archiver.datasets.export_formats import import_arrow
 from archiver.datasets.snapshot_tables import TABLES
 from archiver.errors import LibraryMissing, NoSuchSplit, NotASnapshot
+from archiver.search.export_formats import import_arrow
 from tests.datasets.published import FREE, POSTS, make, publish, rows
 from tests.datasets.test_validators import MADE, ROOT, VALIDATORS
 

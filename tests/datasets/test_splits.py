@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.datasets import export_formats, snapshot_writer
+from archiver.datasets import snapshot_writer
 from archiver.datasets.snapshot_request import parse_split_dates, parse_splits, split_of
 from archiver.errors import BadSplits
+from archiver.search import export_formats
 from tests.datasets.published import NEAR, Post, contents, make, publish, rows, text
 
 SPLITS = "train=80,validation=10,test=10"

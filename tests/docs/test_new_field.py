@@ -17,7 +17,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from archiver.datasets.export_formats import FORMATS
+from archiver.search.export_formats import FORMATS
 from tests.docs.test_extend import block
 from tests.processes import run, without_proxies
 from tests.spiders.site_server import home, page, serving

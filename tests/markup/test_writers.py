@@ -8,10 +8,10 @@ from lxml import etree
 from markdown_it import MarkdownIt
 
 from archiver import extract
-from archiver.datasets.document_files import TEI_NAMESPACE, to_tei
 from archiver.markup.html_writer import to_html
 from archiver.markup.markdown_writer import to_markdown
 from archiver.markup.text_marks import BLOCKS, INLINE, pack_marks
+from archiver.search.document_files import TEI_NAMESPACE, to_tei
 from tests.markup.read_again import URL, read_html
 
 TAGS = {*BLOCKS, *INLINE, "figure", "figcaption", "img", "br", "div", "hr", "span", "rp", "rt"} - {"math"}

@@ -12,9 +12,9 @@ import pytest
 from sqlite_utils import Database
 
 from archiver import __version__
-from archiver.datasets.export_formats import FORMATS
 from archiver.health.health_report import format_metrics, judge_all
 from archiver.search.citations import STYLES, build_citation
+from archiver.search.export_formats import FORMATS
 from archiver.sites.config import effective_settings
 from archiver.storage.article_records import records, revision_record, revisions
 from archiver.storage.completeness import site_completeness

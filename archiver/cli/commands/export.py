@@ -19,7 +19,7 @@ from archiver.cli.shared_options import (
     refuse_unknown_options,
 )
 from archiver.cli.terminal_output import count_noun, open_output
-from archiver.datasets.export_formats import FORMATS
+from archiver.search.export_formats import FORMATS
 
 if TYPE_CHECKING:
     from archiver.search.query import Query
@@ -168,7 +168,7 @@ def _write_records(db: Database, ids: list[int], form: str, output: str, title: 
     """Writes the articles to the file `output` in one of the formats with one record per article (`form`), and returns
     their number. `title` is the title of an e-book; if it is "", the book is named after its file.
     """
-    from archiver.datasets.document_files import FILE_FORMATS, write_epub, write_folder
+    from archiver.search.document_files import FILE_FORMATS, write_epub, write_folder
     from archiver.storage.article_records import records
 
     if form in FOLDER_FORMATS:

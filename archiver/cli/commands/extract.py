@@ -162,7 +162,7 @@ def extract(options: ExtractOptions) -> None:
     if form != "json":
         if evidence:
             raise click.UsageError(f"--evidence needs -f json or -f text, not -f {form}.")
-        from archiver.datasets.document_files import FILE_FORMATS, article_record
+        from archiver.search.document_files import FILE_FORMATS, article_record
 
         click.echo(FILE_FORMATS[form].write(article_record(found)), nl=False)
         return

@@ -366,7 +366,7 @@ def _parse_formats(names: str) -> tuple[str, ...]:
     """Parses a comma-separated list of dataset formats; Parquet is always included and comes first. Raises UsageError
     for an unknown format.
     """
-    from archiver.datasets.export_formats import DATASET_FORMATS
+    from archiver.search.export_formats import DATASET_FORMATS
 
     formats = tuple(dict.fromkeys(("parquet", *(name.strip() for name in names.split(",") if name.strip()))))
     if unknown := [name for name in formats if name not in DATASET_FORMATS]:

@@ -86,7 +86,7 @@ def show(options: ShowOptions) -> None:
     with Archive(options.archive) as opened:
         found = [opened.article(one, options.revision) for one in options.articles]
         if options.form:
-            from archiver.datasets.document_files import FILE_FORMATS
+            from archiver.search.document_files import FILE_FORMATS
 
             click.echo("".join(FILE_FORMATS[options.form].write(one) for one in found), nl=False)
             return

@@ -23,7 +23,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import IO, Any
 
-from archiver.errors import ExtraMissing
+from archiver.errors import ExtraMissing, LibraryMissing
 from archiver.fields import FIELDS, MARK_KEYS, fields_varying
 
 # CSV (RFC 4180, with line feeds): a header and one row per record; lists and objects as JSON.
@@ -147,60 +147,6 @@ def write_json(records: Iterable[dict[str, Any]], out: IO[bytes]) -> int:
     return count
 
 
-# The table of formats.
-
-Writer = Callable[[Iterable[dict[str, Any]], IO[bytes]], int]
-
-
-@dataclass(frozen=True, slots=True)
-class Format:
-    """An export format of records.
-
-    - `function`: the function that writes records, as MODULE.NAME within `archiver.datasets`. The module is imported on
-      use.
-    - `in_datasets`: True if `snapshot_writer` can write a dataset in this format.
-    """
-
-    name: str
-    function: str
-    doc: str
-    in_datasets: bool = False
-
-    @property
-    def write(self) -> Writer:
-        module, name = self.function.split(".")
-        writer: Writer = getattr(importlib.import_module(f"archiver.datasets.{module}"), name)
-        return writer
-
-
-FORMATS: dict[str, Format] = {
-    f.name: f
-    for f in (
-        Format("jsonl", "export_formats.write_jsonl", "one JSON object per line", True),
-        Format("json", "export_formats.write_json", "one JSON array"),
-        Format(
-            "csv",
-            "export_formats.write_csv",
-            "a header and one row per record; lists and objects as JSON",
-            True,
-        ),
-        Format(
-            "geojson",
-            "export_formats.write_geojson",
-            "one Feature per article that has a position; other articles are left out",
-            True,
-        ),
-        Format(
-            "parquet",
-            "export_formats.write_parquet",
-            "columns with their types, Zstandard; needs the extra archiver[parquet]",
-            True,
-        ),
-    )
-}
-DATASET_FORMATS = tuple(f.name for f in FORMATS.values() if f.in_datasets)
-
-
 _ROWS = 10_000
 _CHUNK_ROWS = 200
 """This many rows are converted to columns at a time, few enough to stay in the processor's cache."""
@@ -231,8 +177,16 @@ def import_arrow() -> tuple[Any, Any]:
         import pyarrow.compute
         import pyarrow.parquet
     except ImportError as error:
-        raise ExtraMissing("A dataset", "publish") from error
+        raise ExtraMissing("A dataset", "datasets") from error
     return pyarrow, pyarrow.parquet
+
+
+def import_library(library: str) -> Any:
+    """Imports a library that no extra installs, and returns it. Raises LibraryMissing if it is not installed."""
+    try:
+        return importlib.import_module(library)
+    except ImportError as error:
+        raise LibraryMissing(library) from error
 
 
 def arrow_schema(columns: Iterable[tuple[str, str]]) -> Any:
@@ -466,3 +420,39 @@ def arrow_table(records: Iterable[dict[str, Any]]) -> Any:
     import pyarrow as pa
 
     return pa.Table.from_pylist(list(map(typed_record, records)), schema=schema)
+
+
+# The table of formats.
+
+Writer = Callable[[Iterable[dict[str, Any]], IO[bytes]], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """An export format of records.
+
+    - `write`: writes records to a file and returns their number.
+    - `in_datasets`: True if `snapshot_writer` can write a dataset in this format.
+    """
+
+    name: str
+    write: Writer
+    doc: str
+    in_datasets: bool = False
+
+
+FORMATS: dict[str, Format] = {
+    f.name: f
+    for f in (
+        Format("jsonl", write_jsonl, "one JSON object per line", True),
+        Format("json", write_json, "one JSON array"),
+        Format("csv", write_csv, "a header and one row per record; lists and objects as JSON", True),
+        Format(
+            "geojson", write_geojson, "one Feature per article that has a position; other articles are left out", True
+        ),
+        Format(
+            "parquet", write_parquet, "columns with their types, Zstandard; needs the extra archiver[parquet]", True
+        ),
+    )
+}
+DATASET_FORMATS = tuple(f.name for f in FORMATS.values() if f.in_datasets)
