@@ -1,33 +1,20 @@
-"""The front page (which archive this is, its sites, what is new, what changed), and the examples of queries that it
-shows.
-"""
+"""The front page: which archive this is, its sites, what is new, what changed, and how to search."""
 
 from __future__ import annotations
 
-import json
-import math
-import unicodedata
-from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
-from itertools import pairwise
 from typing import Any
 
-from archiver.errors import IndexMissing
-from archiver.extraction.language import ROWS
 from archiver.fields import OPTIONS
 from archiver.health.stored_health import read_healths
-from archiver.search.query import Query
-from archiver.search.search_hits import distinctive_words, run
-from archiver.search.search_index import open_searcher
-from archiver.search.word_splitting import split_into_words
 from archiver.storage import Database
 from archiver.storage.articles import count_articles
 from archiver.storage.columns import IS_LIVE, stored_texts
 from archiver.storage.completeness import PostCounts, count_posts_of_sites
 from archiver.web.archive_connections import get_cached
+from archiver.web.search_filters import example_terms
 from archiver.web.search_pages import search_page
 from archiver.web.site_names import HomePage, find_home_page, find_icon
 from archiver.web.web_requests import PARSERS, ArchiveRequest, PageResponse
@@ -125,7 +112,7 @@ class Overview:
     - `crawled_at`: when its last crawl started; None if there was none.
     - `shown`: the sites with the most articles.
     - `newest`: the newest articles by their date.
-    - `examples`: searches that find several articles.
+    - `examples`: tags whose search finds several articles.
     """
 
     articles: int
@@ -162,7 +149,7 @@ def read_overview(request: ArchiveRequest, now: datetime) -> Overview:
         crawled_at,
         tuple(_summarize_sites(request, now, sites, charted)),
         tuple(_newest_articles(db, now)),
-        tuple(pick_examples(db, largest[:_SAMPLED_SITES])) if total else (),
+        example_terms(db) if total else (),
     )
 
 
@@ -271,176 +258,6 @@ def _describe_past_day(moment: str, today: date) -> str:
     return f"{age} days ago" if age <= _MONTH else f"on {day.day} {day:%B %Y}"
 
 
-# Example searches, made from the archive itself.
-
-_EXAMPLES, _MOST_TRIED = 3, 20
-_SAMPLE, _BEGINNING = 60, 600
-"""The examples are chosen from this many of the newest articles of each site. Of the text of each article, this many
-characters are read."""
-_LAST_RESORT = 10
-"""If tags and headlines give too few examples, words are taken from this many texts of each site."""
-_SAMPLED_SITES = 5
-_MAX_SHARE, _RARE, _FEW = 0.25, 3, 10
-"""A word says little if it is in more than the share `_MAX_SHARE` of the headlines of a site, or of its texts in a
-language, and in more than `_RARE` of them. A search is no example if it finds more than this share of the archive, and
-more than `_FEW` articles."""
-_MIN_LETTERS, _MOST_RATED = 4, 80
-_STOP_WORDS = frozenset(word for row in ROWS for word in split_into_words(row.words))
-_MAX_WORDS = 3
-_OPERATORS = frozenset({"OR", "AND", "NOT", "NEAR"})
-
-
-def pick_examples(db: Database, sites: Iterable[str]) -> list[str]:
-    """Returns up to three searches that are characteristic of the archive and find several of its articles, but not
-    most of them: tags, or else words that several headlines have, each of another site if possible. `sites` are its
-    largest sites. Returns [] if there is no search index.
-    """
-    try:
-        return _pick_examples(db, sites)
-    except IndexMissing:
-        return []
-
-
-def _pick_examples(db: Database, sites: Iterable[str]) -> list[str]:
-    total = db.execute("select count(*) from articles").fetchone()[0]
-    found: list[str] = []
-    tried = 0
-    for text in _take_turns([_candidates(db, site) for site in sites]):
-        words = set(split_into_words(text))
-        if tried == _MOST_TRIED or len(found) == _EXAMPLES:
-            break
-        if words <= _STOP_WORDS or any(words & set(split_into_words(other)) for other in found):
-            continue
-        tried += 1
-        hits = run(db, Query(text, limit=1)).total
-        if 2 <= hits <= max(total * _MAX_SHARE, _FEW):
-            found.append(text)
-    return found
-
-
-def _take_turns(sources: list[Iterator[str]]) -> Iterator[str]:
-    """Yields the first text of each iterator, then the second of each, and so on. An iterator is not started before its
-    turn.
-    """
-    while sources:
-        for source in list(sources):
-            text = next(source, None)
-            if text is None:
-                sources.remove(source)
-            else:
-                yield text
-
-
-def _candidates(db: Database, site: str) -> Iterator[str]:
-    """Yields texts that may be examples, the most characteristic of a site first."""
-    sample = list(
-        db.query(
-            f"select id, title, language, substr(body, 1, {_BEGINNING}) as body from articles where site = ? "
-            "and duplicate_of is null and typeof(title) = 'text' and typeof(body) = 'text' "
-            "order by published desc limit ?",
-            [site, _SAMPLE],
-        )
-    )
-    yield from _frequent_tags(db, sample)
-    yield from _headline_words(sample)
-    searcher = open_searcher(db)
-    for row in sample[:_LAST_RESORT]:
-        for form in distinctive_words(searcher, row["title"], row["body"])[:2]:
-            if len(form.word) >= _MIN_LETTERS and _says(form.word):
-                yield form.word
-
-
-def _frequent_tags(db: Database, sample: list[dict[str, Any]]) -> list[str]:
-    """Returns the tags that several of these articles have and that consist of a few words: first those that the most
-    articles have as a tag or in their headline.
-    """
-    rows = db.execute(
-        "select t.name, count(*) from article_tags x join tags t on t.id = x.tag_id "
-        "where x.article_id in (select value from json_each(?)) group by t.id having count(*) > 1 "
-        "order by 2 desc, t.name limit 50",
-        [json.dumps([row["id"] for row in sample])],
-    ).fetchall()
-    titles = [f" {' '.join(split_into_words(row['title']))} " for row in sample]
-    number = {
-        name: articles + sum(f" {' '.join(split_into_words(name))} " in title for title in titles)
-        for name, articles in rows
-        if len(name.split()) <= _MAX_WORDS and all(map(_is_word, name.split()))
-    }
-    return sorted(number, key=lambda name: (-number[name], name))
-
-
-def _is_word(text: str) -> bool:
-    """Returns True if a text has only letters and digits, some letters among them, and is no operator of queries."""
-    kinds = {unicodedata.category(letter)[0] for letter in text}
-    return kinds <= {"L", "M", "N"} and "L" in kinds and text not in _OPERATORS
-
-
-def _headline_words(sample: list[dict[str, Any]]) -> list[str]:
-    """Returns the words, and pairs of words, that are both in the headline and in the text of several articles, but in
-    few other texts of the language, the most characteristic first. Stock phrases of headlines ("All you need to know")
-    are left out in this way, because the texts do not repeat them.
-    """
-    together: Counter[str] = Counter()
-    in_titles: Counter[str] = Counter()
-    shown: dict[str, str] = {}
-    texts: dict[str, list[str]] = {}
-    language_of: dict[str, str] = {}
-    for row in sample:
-        language, body = (row["language"] or "").split("-")[0], f" {' '.join(split_into_words(row['body']))} "
-        texts.setdefault(language, []).append(body)
-        for text in {*_headline_terms(row["title"]), *_headline_pairs(row["title"])}:
-            folded = " ".join(map(_fold, text.split()))
-            in_titles[folded] += 1
-            together[folded] += f" {folded} " in body
-            shown.setdefault(folded, " ".join(word.lower() if word.istitle() else word for word in text.split()))
-            language_of.setdefault(folded, language)
-    scores = {}
-    most = max(len(sample) * _MAX_SHARE, _RARE)
-    for text, number in together.most_common(_MOST_RATED):
-        among = texts[language_of[text]]
-        articles = sum(f" {text} " in one for one in among)
-        if number > 1 and in_titles[text] <= most and articles <= max(len(among) * _MAX_SHARE, _RARE):
-            scores[text] = number * math.log((len(among) + 2) / (articles + 1)) ** 2
-    return [shown[text] for text in sorted(scores, key=lambda one: (-scores[one], one))]
-
-
-def _headline_terms(title: str) -> Iterator[str]:
-    """Yields the words of a headline that say something: no short words, no stop words. Yields nothing for a script
-    without spaces between words.
-    """
-    yield from (word for word in map(_strip_punctuation, title.split()) if len(word) >= _MIN_LETTERS and _says(word))
-
-
-def _headline_pairs(title: str) -> Iterator[str]:
-    """Yields the pairs of neighbouring words of a headline that say something. In Vietnamese, most words are written as
-    two.
-    """
-    words = title.split()
-    for one, other in pairwise(words):
-        pair = one, _strip_punctuation(other)
-        if all(len(word) > 1 and _says(word) for word in pair) and sum(map(len, pair)) > _MIN_LETTERS:
-            yield " ".join(pair)
-
-
-def _says(word: str) -> bool:
-    folded = _fold(word)
-    return bool(folded) and " " not in folded and folded not in _STOP_WORDS and _is_word(word)
-
-
-@lru_cache(10_000)
-def _fold(word: str) -> str:
-    return " ".join(split_into_words(word))
-
-
-def _strip_punctuation(word: str) -> str:
-    start, end = 0, len(word)
-    while start < end and unicodedata.category(word[start])[0] not in "LMN":
-        start += 1
-    while end > start and unicodedata.category(word[end - 1])[0] not in "LMN":
-        end -= 1
-    return word[start:end]
-
-
 # How to search: the query language by examples. Those that are links find something in the archive.
 
 
@@ -450,18 +267,11 @@ class QueryExample:
 
     query: str
     meaning: str
-    is_link: bool = True
+    is_link: bool = False
 
 
 def explain_queries(db: Database, overview: Overview) -> list[QueryExample]:
-    """Returns the most useful forms of queries, with words from the headlines of the archive where it has suitable
-    ones.
-    """
-    titles = [list(dict.fromkeys(map(str.lower, _headline_terms(one.title)))) for one in overview.newest]
-    pair = next((words[:2] for words in titles if len(words) > 1), None)
-    phrase = next((" ".join(one.title.split()[:3]) for one in overview.newest if _is_phrase(one.title)), None)
-    first, second = pair or ("harbour", "ferry")
-    one, other = (*overview.examples, *(("storm", "ferry") if len(overview.examples) < 2 else ()))[:2]
+    """Returns the most useful forms of queries."""
     year = overview.years[1] if overview.years else None
     has = {
         name: db.execute(f"select exists (select 1 {rows})").fetchone()[0]
@@ -472,20 +282,14 @@ def explain_queries(db: Database, overview: Overview) -> list[QueryExample]:
         )
     }
     return [
-        QueryExample(f"{first} {second}", "both words, anywhere in the article", pair is not None),
-        QueryExample(f'"{phrase or "harbour master"}"', "these words as a phrase", phrase is not None),
-        QueryExample(f"{one} OR {other}", "either of them", bool(overview.examples)),
-        QueryExample(f"{one} -{other}", "the first without the second", len(overview.examples) > 1),
-        QueryExample(f"title:{first}", "in the headline; likewise author:, category:, tag:", pair is not None),
-        QueryExample(f"{first} NEAR {second}", "with at most ten words between them", pair is not None),
+        QueryExample("harbour ferry", "both words, anywhere in the article"),
+        QueryExample('"harbour master"', "these words as a phrase"),
+        QueryExample("storm OR ferry", "either of them"),
+        QueryExample("storm -ferry", "the first without the second"),
+        QueryExample("title:harbour", "in the headline; likewise author:, category:, tag:"),
+        QueryExample("harbour NEAR ferry", "with at most ten words between them"),
         QueryExample(f"date:{year or 2024}", "published then; date:2023-07..2023-08 is a period", year is not None),
         QueryExample("changed:title", "whose headline was edited; changed:body: whose text", has["edits"]),
         QueryExample("is:gone", "that their site has deleted since", has["gone"]),
         QueryExample("has:geo", "that name a place; near:38.7,-9.1~50km is around one", has["places"]),
     ]
-
-
-def _is_phrase(title: str) -> bool:
-    """Returns True if the first three words of a headline are plain words, two of which say something."""
-    words = title.split()[:3]
-    return len(words) == 3 and all(map(_is_word, words)) and sum(map(_says, words)) > 1

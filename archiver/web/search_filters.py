@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from math import cos, radians
 from typing import Any, TypeVar
 
+from archiver.errors import IndexMissing
+from archiver.extraction.language import ROWS
 from archiver.fields import OPTIONS
 from archiver.items import format_degrees
 from archiver.search.advice import Advice, advise
@@ -16,7 +19,8 @@ from archiver.search.index_documents import fold_name
 from archiver.search.query import Query, query_as_options
 from archiver.search.query_parser import list_repairs
 from archiver.search.query_tree import Key
-from archiver.search.search_hits import FACETS, count_facets, plan_query
+from archiver.search.search_hits import FACETS, count_facets, plan_query, run
+from archiver.search.word_splitting import split_into_words
 from archiver.storage import Database
 from archiver.web.archive_connections import get_cached, strip_paging
 from archiver.web.site_names import identify_sites
@@ -412,21 +416,38 @@ def give_advice(request: ArchiveRequest, query: Query, total: int, known: Sequen
     )
 
 
-# Examples for empty pages.
+# Example searches, for the front page and for empty pages.
 
-_SAMPLED_SITES = 5
+_EXAMPLES, _MOST_TRIED = 3, 20
+_FEW, _MAX_SHARE = 10, 0.25
+"""A search is no example if it finds more articles than `_FEW`, and more than this share of the archive."""
+_STOP_WORDS = frozenset(word for row in ROWS for word in split_into_words(row.words))
 
 
 def example_terms(db: Database) -> tuple[str, ...]:
-    """Returns words of the archive that are good examples of searches, as on the front page."""
-    # Imported here because the front page imports the results, whose filters are made here.
-    from archiver.web.front_page import pick_examples
+    """Returns up to three tags of the archive that find several articles, but not most of them, the most frequent
+    first. Returns () if there is no search index.
+    """
+    return get_cached(db, "examples", None, lambda: tuple(islice(_examples(db), _EXAMPLES)))
 
-    def make() -> tuple[str, ...]:
-        sites = db.execute("select site from articles group by site order by count(*) desc limit ?", [_SAMPLED_SITES])
-        return tuple(pick_examples(db, [name for (name,) in sites.fetchall()]))
 
-    return get_cached(db, "examples", None, make)
+def _examples(db: Database) -> Iterator[str]:
+    total = db.execute("select count(*) from articles").fetchone()[0]
+    rows = db.execute(
+        "select t.name from article_tags x join tags t on t.id = x.tag_id group by t.id having count(*) > 1 "
+        "order by count(*) desc, t.name limit ?",
+        [_MOST_TRIED],
+    ).fetchall()
+    for (name,) in rows:
+        # Other signs, and words in capital letters, may be operators of the query language.
+        if not name.isalnum() or name.isupper() or _STOP_WORDS.issuperset(split_into_words(name)):
+            continue
+        try:
+            hits = run(db, Query(name, limit=1)).total
+        except IndexMissing:
+            return
+        if 2 <= hits <= max(total * _MAX_SHARE, _FEW):
+            yield name
 
 
 assert set(LABELS) == set(FACETS)
