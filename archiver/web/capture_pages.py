@@ -6,14 +6,12 @@ WARC files are only opened inside the archive's own folder, because an archive t
 
 from __future__ import annotations
 
-import calendar
 import codecs
 import json
 import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -559,7 +557,6 @@ def view_page(request: ArchiveRequest) -> PageResponse | RawResponse:
             "listed": safe_replay.build_memento_url(request, "captures/", row["url"]),
             "parts": _count_parts(request, found) if kind in HTML and not to else None,
             "timeline": _build_timeline(rows, n) if len(rows) > 1 else (),
-            "months": _build_calendar(rows, n) if len(rows) > 1 else (),
             **_find_shown_article(request, row),
         },
         headers=safe_replay.memento_headers(request, where.url, rows),
@@ -667,41 +664,3 @@ def _build_timeline(rows: Sequence[Row], shown: int) -> tuple[Tick, ...]:
         Tick(place * 1000 // TICKS, rows[shown if shown in found else found[-1]], len(found), shown in found)
         for place, found in places.items()
     )
-
-
-MONTHS = 24
-"""A calendar shows at most this many months with captures: those nearest to the shown capture."""
-
-
-@dataclass(frozen=True, slots=True)
-class Month:
-    """A month of a calendar. Each of the `weeks` contains seven days, from Monday, as tuples: (day, number of captures,
-    last capture, True if that is the shown capture). The day is 0 before the first and after the last day of the month.
-    """
-
-    label: str
-    weeks: tuple[tuple[tuple[int, int, Row | None, bool], ...], ...]
-
-
-def _build_calendar(rows: Sequence[Row], shown: int) -> tuple[Month, ...]:
-    """Builds the months in which a URL was captured, in UTC."""
-    days: dict[tuple[int, int], dict[int, list[int]]] = {}
-    for n, row in enumerate(rows):
-        at = time_of(row).astimezone(UTC)
-        days.setdefault((at.year, at.month), {}).setdefault(at.day, []).append(n)
-    months = list(days)
-    here = next(n for n, month in enumerate(months) if any(shown in found for found in days[month].values()))
-    start = max(0, min(here - MONTHS // 2, len(months) - MONTHS))
-    return tuple(_build_month(rows, month, days[month], shown) for month in months[start : start + MONTHS])
-
-
-def _build_month(rows: Sequence[Row], month: tuple[int, int], days: dict[int, list[int]], shown: int) -> Month:
-    weeks = tuple(
-        tuple(
-            (day, len(found), rows[shown if shown in found else found[-1]] if found else None, shown in found)
-            for day in week
-            for found in [days.get(day, [])]
-        )
-        for week in calendar.monthcalendar(*month)
-    )
-    return Month(f"{calendar.month_name[month[1]]} {month[0]}", weeks)

@@ -243,10 +243,8 @@ def test_the_captures_of_an_address_lead_to_its_article_and_name_the_versions(se
 def test_the_bar_of_a_capture_leads_to_the_others(served: Served) -> None:
     page = html.document_fromstring(served.get(f"/view/20240502080001/{QUAY}1").body)
     ticks = page.xpath("//nav[@aria-label='Timeline']//a")
-    days = page.xpath("//details[@class='calendar']//a")
-    for links in (ticks, days):
-        assert [urlsplit(one.get("href")).path[:12] for one in links] == ["/view/202405"] * 2
-        assert [one.get("aria-current") for one in links] == [None, "true"]
+    assert [urlsplit(one.get("href")).path[:12] for one in ticks] == ["/view/202405"] * 2
+    assert [one.get("aria-current") for one in ticks] == [None, "true"]
     assert page.xpath("//a[@rel='prev']/@href") == [ticks[0].get("href")]
     assert not page.xpath("//a[@rel='next']")
     (form,) = page.xpath("//form[contains(@class, 'compare')]")
@@ -256,7 +254,7 @@ def test_the_bar_of_a_capture_leads_to_the_others(served: Served) -> None:
 
 def test_a_page_captured_once_has_no_timeline(served: Served) -> None:
     page = html.document_fromstring(follow(served, f"/view/2024/{QUAY}7").body)
-    assert not page.xpath("//nav[@aria-label='Timeline'] | //details[@class='calendar']")
+    assert not page.xpath("//nav[@aria-label='Timeline']")
 
 
 def test_missing_parts_are_counted_with_their_reasons(tmp_path: Path) -> None:
