@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from archiver import dataset
     from archiver.archive import Archive
     from archiver.extraction import extract
-    from archiver.items import Article
+    from archiver.model.items import Article
     from archiver.sites.page_objects import EMPTY, PageObject, field, handle_urls
 
 __version__ = "0.3.0"
@@ -32,7 +32,7 @@ __all__ = ["EMPTY", "Archive", "Article", "PageObject", "__version__", "dataset"
 
 _MODULES = {
     "Archive": "archiver.archive",
-    "Article": "archiver.items",
+    "Article": "archiver.model.items",
     "extract": "archiver.extraction",
     "EMPTY": "archiver.sites.page_objects",
     "PageObject": "archiver.sites.page_objects",

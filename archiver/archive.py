@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from archiver.extraction.explanations import FieldExplanation, explain
-from archiver.fields import OPTIONS
+from archiver.model.fields import OPTIONS
 from archiver.search.export_formats import arrow_table, import_library
 from archiver.search.histogram import Histogram, histogram
 from archiver.search.query import Query
@@ -71,7 +71,7 @@ class Archive:
         """Returns the records of the articles that match a query, most relevant first, at most `limit` (20 by default).
         Each record has two additional keys: `score` and `snippet`.
 
-        `query` is in the language of `archiver.search.query_parser`; `filters` are the other attributes of
+        `query` is in the language of `archiver.search.query`; `filters` are the other attributes of
         `archiver.search.query.Query` (site, author, category, tag and language take one name or
         several). Raises BadQuery, SiteNotFound, and TypeError for an unknown filter.
 

@@ -21,7 +21,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
-from archiver.errors import NoSuchSplit, NotASnapshot
+from archiver.model.errors import NoSuchSplit, NotASnapshot
 from archiver.search.export_formats import arrow_schema, import_arrow, import_library
 
 if TYPE_CHECKING:

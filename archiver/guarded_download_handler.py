@@ -38,7 +38,7 @@ from twisted.web.client import Agent, _RetryingHTTP11ClientProtocol
 from twisted.web.iweb import IResponse
 from zope.interface import implementer
 
-from archiver.items import Outcome
+from archiver.model.items import Outcome
 from archiver.politeness.network_address_policy import (
     Address,
     Permission,

@@ -39,9 +39,8 @@ from scrapy.http import Request, Response
 from scrapy.http.request import NO_CALLBACK
 from scrapy.utils.httpobj import urlparse_cached
 
-from archiver.discovery.page_requisites import type_mismatch
+from archiver.discovery.page_links import type_mismatch
 from archiver.discovery.url_patterns import origin_of
-from archiver.errors import ArchiveLocked, ArchiverError
 from archiver.extensions.download_slot_throttle import ThrottleExtension, host_of
 from archiver.extensions.shared_crawl_state import ArchiveExtension
 from archiver.guarded_download_handler import (
@@ -54,7 +53,8 @@ from archiver.guarded_download_handler import (
     refuse_private_address,
     tls_problem,
 )
-from archiver.items import Capture, Outcome, PageKind
+from archiver.model.errors import ArchiveLocked, ArchiverError
+from archiver.model.items import Capture, Outcome, PageKind
 from archiver.politeness.network_address_policy import objection_to_url
 from archiver.politeness.robots import (
     FRESH_FOR,

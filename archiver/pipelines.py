@@ -9,7 +9,7 @@ from scrapy.crawler import Crawler
 
 from archiver.articles.impossible_values import drop_impossible_values
 from archiver.extensions.shared_crawl_state import ArchiveExtension
-from archiver.items import PageResult
+from archiver.model.items import PageResult
 
 
 class ValidatePipeline:

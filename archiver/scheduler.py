@@ -11,7 +11,7 @@ from scrapy import Request, Spider
 from scrapy.core.scheduler import Scheduler
 
 from archiver.extensions.shared_crawl_state import ArchiveExtension
-from archiver.items import PageKind
+from archiver.model.items import PageKind
 from archiver.spiders.page_request import PageRequest, RequisiteRequest, purpose_of, request_for
 from archiver.spiders.parse_response import api_address
 from archiver.spiders.requisite_fetcher import RequisiteFetcher

@@ -14,7 +14,7 @@ from typing import Any
 from sqlite_utils import Database
 
 from archiver import __version__
-from archiver.fields import LINKS, STORED
+from archiver.model.fields import LINKS, STORED
 from archiver.storage.database import open_archive
 
 FREQUENT = "report"

@@ -13,7 +13,16 @@ from functools import cached_property
 
 from generated_copies import Language, languages
 
-from archiver.items import Article, Capture, DiscoveredURL, DiscoverySource, Evidence, Outcome, PageKind, PageResult
+from archiver.model.items import (
+    Article,
+    Capture,
+    DiscoveredURL,
+    DiscoverySource,
+    Evidence,
+    Outcome,
+    PageKind,
+    PageResult,
+)
 
 A_SITE, A_SITEMAP, LETTERS = 5_000, 1_000, 3_000
 AT = datetime(2024, 6, 1, tzinfo=UTC)

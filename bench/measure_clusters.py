@@ -17,11 +17,11 @@ from table import Column, hundredths, rate, whole
 
 from archiver.articles.article_comparison import content_digest
 from archiver.articles.near_duplicates import SKETCH_VERSION, SLOTS, minhash, wording_of
+from archiver.model.urls import urlkey
 from archiver.storage import clusters
 from archiver.storage.clusters import COMMON, lsh_candidates
 from archiver.storage.database import open_archive
 from archiver.storage.pages import stamp
-from archiver.urls import urlkey
 
 QUALITY = (
     Column("posts", "posts"),

@@ -25,9 +25,9 @@ from table import Column, Slack, hundredths, rate
 
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
-from archiver.extraction.template.rule_induction import Sample, learn_rules
-from archiver.extraction.template.site_rules import SiteRules
-from archiver.items import Article, PageKind
+from archiver.extraction.site_rules import SiteRules
+from archiver.learning.rule_induction import Sample, learn_rules
+from archiver.model.items import Article, PageKind
 
 LEARNED_FROM = 25
 OTHERS = 15

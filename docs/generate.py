@@ -17,7 +17,7 @@ import click  # noqa: E402
 from sqlite_utils import Database  # noqa: E402
 
 from archiver.cli.main import COMMANDS, cli  # noqa: E402
-from archiver.fields import CAPTURE_KEYS, FIELDS, GEOTAG_KEYS  # noqa: E402
+from archiver.model.fields import CAPTURE_KEYS, FIELDS, GEOTAG_KEYS  # noqa: E402
 from archiver.storage.schema import migrations  # noqa: E402
 
 WIDTH = 100

@@ -12,8 +12,8 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from archiver.model.urls import urlkey
 from archiver.storage.database import open_archive
-from archiver.urls import urlkey
 from tests.article_columns import CONTENT_COLUMNS
 
 NOW = "2024-06-01T12:00:00.000000+00:00"

@@ -9,7 +9,7 @@ import pkgutil
 import archiver
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
-from archiver.lazy_regex import compile_lazy_regexes
+from archiver.model.lazy_regex import compile_lazy_regexes
 
 for found in pkgutil.walk_packages(archiver.__path__, "archiver."):
     if not found.name.endswith("__main__"):  # importing it would run the program

@@ -13,7 +13,7 @@ from typing import Any
 
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
-from archiver.items import Article, Capture, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
+from archiver.model.items import Article, Capture, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.storage.capture_recovery import warc_prefix
 from archiver.storage.database import open_archive
 from archiver.storage.page_writer import PageWriter, StoringRun

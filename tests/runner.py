@@ -12,7 +12,7 @@ import click
 from click.testing import CliRunner, Result
 
 from archiver.cli.main import cli
-from archiver.errors import ArchiverError
+from archiver.model.errors import ArchiverError
 
 
 class Runner(CliRunner):

@@ -12,8 +12,8 @@ from random import Random
 
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import Page, parse_page
-from archiver.extraction.template.rule_induction import Sample
-from archiver.items import PageKind, SourceHint
+from archiver.learning.rule_induction import Sample
+from archiver.model.items import PageKind, SourceHint
 
 WORDS = (
     "quay",

@@ -101,8 +101,8 @@ def test_every_dependency_is_explained() -> None:
 def test_the_rules_shown_in_the_docs_are_rules_and_have_every_key() -> None:
     from dataclasses import fields
 
-    from archiver.extraction.template.site_rules import Rule, from_toml
-    from archiver.fields import LEARNABLE
+    from archiver.extraction.site_rules import Rule, from_toml
+    from archiver.model.fields import LEARNABLE
 
     text = (ROOT / "docs" / "extend.md").read_text(encoding="utf-8").partition("## Rules by hand")[2]
     shown = re.findall(r"```toml\n(.*?)```", text, re.DOTALL)[0]

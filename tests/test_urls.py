@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from archiver.errors import BadAddress
-from archiver.urls import IN_FOLDER, Scope, folder_of, normalize, start_address, urlkey
+from archiver.model.errors import BadAddress
+from archiver.model.urls import IN_FOLDER, Scope, folder_of, normalize, start_address, urlkey
 
 
 @pytest.mark.parametrize(

@@ -19,10 +19,10 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from archiver.fields import ADDED, MEANING, with_following
-from archiver.items import REFUSED, Article, GeoTag
-from archiver.lazy_regex import lazy_regex
 from archiver.markup.text_marks import meaning_of_marks
+from archiver.model.fields import ADDED, MEANING, with_following
+from archiver.model.items import REFUSED, Article, GeoTag
+from archiver.model.lazy_regex import lazy_regex
 
 # Texts in comparable form: with plain typography, and without lines that programs insert.
 

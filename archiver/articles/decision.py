@@ -20,8 +20,8 @@ from archiver.articles.guard import (
     is_confirmed,
     is_removal_notice,
 )
-from archiver.items import Outcome, PageKind, PageResult
-from archiver.page_rules import BY_SOURCE
+from archiver.model.items import Outcome, PageKind, PageResult
+from archiver.model.page_rules import BY_SOURCE
 
 REMOVED_RULE = "removed"
 """The rule of pages whose URLs belong to posts that were removed from the archive."""

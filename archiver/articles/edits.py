@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 from archiver.articles.article_comparison import fold_words, letter_sequences, shares_text
-from archiver.items import Article
-from archiver.lazy_regex import lazy_regex
+from archiver.model.items import Article
+from archiver.model.lazy_regex import lazy_regex
 
 SHORT_SHARE = 0.5
 """A text that keeps less than this share of its letters has lost most of them."""

@@ -35,10 +35,10 @@ from archiver.articles.edits import (
     text_digest,
 )
 from archiver.frontier.edit_estimates import chance_of_at_most
-from archiver.items import Article, Outcome, PageResult, SourceHint
-from archiver.lazy_regex import lazy_regex
-from archiver.page_rules import OTHER_FORM_RULE
-from archiver.urls import urlkey
+from archiver.model.items import Article, Outcome, PageResult, SourceHint
+from archiver.model.lazy_regex import lazy_regex
+from archiver.model.page_rules import OTHER_FORM_RULE
+from archiver.model.urls import urlkey
 
 LOOK_EVERY = timedelta(hours=20)
 """A fetch of a held page is only counted if it is at least this much later than the last counted one."""

@@ -8,10 +8,10 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from archiver.fields import LINES, PAGE_LISTS, PAGE_TIMES, PROSE
-from archiver.items import Article, GeoTag, Mark
-from archiver.lazy_regex import lazy_regex
 from archiver.markup.text_marks import carry_marks
+from archiver.model.fields import LINES, PAGE_LISTS, PAGE_TIMES, PROSE
+from archiver.model.items import Article, GeoTag, Mark
+from archiver.model.lazy_regex import lazy_regex
 
 _TOMORROW = timedelta(days=1)
 

@@ -23,8 +23,8 @@ from urllib.parse import urlsplit
 from rensa import RMinHash
 
 from archiver.articles.article_comparison import fold_words, split_ascii_words
-from archiver.lazy_regex import lazy_regex
-from archiver.urls import names_second_form
+from archiver.model.lazy_regex import lazy_regex
+from archiver.model.urls import names_second_form
 
 # Texts in the form in which they are compared: the words in order, and short sequences of them (shingles).
 

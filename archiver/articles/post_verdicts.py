@@ -12,11 +12,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Self
 
-from archiver.extraction.page_classifier import Answer
-from archiver.extraction.template.page_form import HEAD_SLOT, date_slot, shows_one_date
-from archiver.items import LISTED_DATE, Article, PageForm, PageKind
-from archiver.lazy_regex import lazy_regex
-from archiver.page_rules import OTHER_FORM_RULE, POST_FORM_RULE, is_declared
+from archiver.extraction.page_classifier import HEAD_SLOT, Answer, date_slot, shows_one_date
+from archiver.model.items import LISTED_DATE, Article, PageForm, PageKind
+from archiver.model.lazy_regex import lazy_regex
+from archiver.model.page_rules import OTHER_FORM_RULE, POST_FORM_RULE, is_declared
 
 MIN_PAGES = 8
 """A form with fewer pages than this is not judged by what its pages have in common, since that may be chance."""

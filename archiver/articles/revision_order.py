@@ -15,8 +15,8 @@ from enum import Enum, auto
 from typing import Any
 
 from archiver.articles.article_comparison import changed_fields, fold_words, is_stub
-from archiver.fields import EVIDENCE, HINTED, MEANING, leading_field, with_following
-from archiver.items import (
+from archiver.model.fields import EVIDENCE, HINTED, MEANING, leading_field, with_following
+from archiver.model.items import (
     CONSTANT,
     NO_LONGER_READS,
     PAGE_OBJECT,

@@ -17,19 +17,17 @@ import click
 from archiver import __version__
 from archiver.cli.shared_options import DEFAULT_ARCHIVE
 from archiver.cli.terminal_output import count_noun, format_time, open_output, print_json, print_lines, styled_line
-from archiver.errors import ArchiverError
 from archiver.health.health_report import OverallHealth, format_metrics, health_as_json, judge_all
+from archiver.health.health_rules import CONTENT_CODES, Health, HealthFinding, Level
 from archiver.health.notification_channels import make_channels, notify, send_test_messages
-from archiver.health.site_health_rules import CONTENT_CODES, Health, HealthFinding, Level
 from archiver.health.stored_health import accept_findings_of, read_health, read_move_advice
 from archiver.maintenance.partial_check import find_current_damage
+from archiver.model.errors import ArchiverError
 from archiver.sites.config import config_file, effective_settings, load_config
-from archiver.storage.check_records import BackupRecord, read_backups
 from archiver.storage.database import opened
-from archiver.storage.locks import scheduler_process
-from archiver.storage.runs import Counts
+from archiver.storage.runs import BackupRecord, Counts, read_backups
 from archiver.storage.sites import Mute, find_site, list_sites, read_mute
-from archiver.storage.transactions import environment_error, writing
+from archiver.storage.transactions import environment_error, scheduler_process, writing
 
 # Health, also as exit codes for monitoring.
 

@@ -27,7 +27,7 @@ from click.shell_completion import CompletionItem
 
 import archiver
 from archiver.cli.former_spellings import advise_on_former
-from archiver.errors import (
+from archiver.model.errors import (
     ArchiverError,
     BadAddress,
     BadConfig,
@@ -44,7 +44,7 @@ from archiver.errors import (
     LooksLikePost,
     TagNotFound,
 )
-from archiver.words import count_typos
+from archiver.model.words import count_typos
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 USAGE_ERRORS = (

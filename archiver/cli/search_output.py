@@ -23,7 +23,7 @@ from archiver.cli.terminal_output import (
     strip_control_characters,
     styled_line,
 )
-from archiver.items import format_published
+from archiver.model.items import format_published
 from archiver.search.advice import advise
 from archiver.search.federated_search import (
     FederatedHit,

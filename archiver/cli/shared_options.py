@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 import click
 
 from archiver.cli.shell_completion import complete, complete_query
-from archiver.errors import ArchiveNotFound, ArchiverError, FileForAddress, UnreadableInput
-from archiver.fields import EVIDENCE
+from archiver.model.errors import ArchiveNotFound, ArchiverError, FileForAddress, UnreadableInput
+from archiver.model.fields import EVIDENCE
 
 if TYPE_CHECKING:
     from archiver.search.query import Query
@@ -221,7 +221,7 @@ def _check_period(_: click.Context, __: click.Parameter, value: str | None) -> s
     Raises BadParameter, whose message names the option.
     """
     if value:
-        from archiver.errors import BadQuery
+        from archiver.model.errors import BadQuery
         from archiver.search.query_tree import parse_period
 
         try:

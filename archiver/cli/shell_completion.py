@@ -19,7 +19,7 @@ from click.shell_completion import (
 )
 
 from archiver.cli.terminal_output import strip_control_characters
-from archiver.errors import ArchiverError
+from archiver.model.errors import ArchiverError
 
 _NOTE_LETTERS = 60
 Completer = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
@@ -63,8 +63,8 @@ _NAMED_IN_QUERY = ("site", "author", "category", "tag", "language")
 
 def complete_query(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Completes a word of a query: the name of a field or predicate, or its value ("is:go" to "is:gone")."""
-    from archiver.fields import ACCESS, MEANING
-    from archiver.search.query_parser import COLUMN_OF
+    from archiver.model.fields import ACCESS, MEANING
+    from archiver.search.query import COLUMN_OF
     from archiver.search.query_tree import HAS, IS, PREDICATES
 
     fixed = {"is": IS, "has": HAS, "access": ACCESS, "changed": ("any", *MEANING)}

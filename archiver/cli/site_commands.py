@@ -29,11 +29,10 @@ from archiver.cli.shared_options import (
 )
 from archiver.cli.shell_completion import complete, complete_setting
 from archiver.cli.terminal_output import count_noun, open_output, print_json, print_lines, styled_line
-from archiver.errors import ArchiverError
+from archiver.model.errors import ArchiverError
+from archiver.model.urls import Scope
 from archiver.scheduling.crawl_plans import CommonOptions, CrawlPlan, host_of, make_plan
-from archiver.storage.locks import lock_host
-from archiver.storage.transactions import writing
-from archiver.urls import Scope
+from archiver.storage.transactions import lock_host, writing
 
 if TYPE_CHECKING:
     pass
@@ -451,7 +450,7 @@ def _plan_checks(
 
 def _read_rules(file: str) -> str:
     """Returns the text of a file with site rules (TOML). Raises BadRules if the rules are invalid."""
-    from archiver.extraction.template.site_rules import from_toml
+    from archiver.extraction.site_rules import from_toml
 
     text = read_bytes(file).decode("utf-8", errors="replace")
     from_toml(text, file, by_hand=True)
@@ -502,10 +501,10 @@ def _select_sites(archive: str, names: tuple[str, ...], tag: str | None) -> dict
     """Returns the sites to check, as a dict from start URL to effective settings. If neither names nor a tag are given,
     these are the sites that were never crawled.
     """
+    from archiver.model.urls import start_address
     from archiver.sites.config import effective_settings
     from archiver.storage.database import opened
     from archiver.storage.sites import tags_of_sites
-    from archiver.urls import start_address
 
     addresses = [start_address(refuse_file(name)) for name in names]
     if not Path(archive).exists() and names and not tag:

@@ -21,8 +21,8 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from archiver.errors import OutputNotWritable
-from archiver.words import count_noun as count_noun
+from archiver.model.errors import OutputNotWritable
+from archiver.model.words import count_noun as count_noun
 
 if TYPE_CHECKING:
     from rich.console import Console

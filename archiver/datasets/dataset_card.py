@@ -27,7 +27,7 @@ from archiver.datasets.snapshot_tables import (
     months_between,
     read_table,
 )
-from archiver.words import count_noun
+from archiver.model.words import count_noun
 
 
 def _clean_language_tag(text: str) -> str:

@@ -28,7 +28,7 @@ from archiver.datasets.dataset_metadata_files import DEFAULT_PUBLISHER, UNKNOWN_
 from archiver.datasets.publication_rules import parse_publication_rules
 from archiver.datasets.snapshot_builder import check_snapshot, read_rebuild, read_snapshot_file, snapshot_files
 from archiver.datasets.snapshot_tables import ARTICLES, read_table, table_files
-from archiver.errors import PushFailed, PushRefused
+from archiver.model.errors import PushFailed, PushRefused
 
 Report = Callable[[str], None]
 """A function that is called with the name of each file before it is sent."""

@@ -21,10 +21,10 @@ from urllib.parse import urlsplit
 from archiver.articles.article_comparison import fold_words
 from archiver.datasets.withheld_text import AUTHOR_FIELDS
 from archiver.datasets.word_counts import SEPARATORS, UNSPACED
-from archiver.errors import ExtraMissing
-from archiver.fields import PERSONS, WRITTEN
-from archiver.lazy_regex import lazy_regex
 from archiver.markup.text_marks import is_contact, unpack_marks
+from archiver.model.errors import ExtraMissing
+from archiver.model.fields import PERSONS, WRITTEN
+from archiver.model.lazy_regex import lazy_regex
 
 SHORTEST_KEY = 16
 """The minimum length of a key in bytes. Shorter keys could be found by brute force."""

@@ -21,8 +21,8 @@ from urllib.parse import quote, urlsplit
 
 from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 
-from archiver.errors import BadPublishRules
-from archiver.items import UsageStatement
+from archiver.model.errors import BadPublishRules
+from archiver.model.items import UsageStatement
 from archiver.politeness.licence_place import PLACES_OF_OTHERS
 from archiver.politeness.robots import tdm_reservation
 

@@ -61,12 +61,12 @@ from archiver.datasets.snapshot_writer import (
     write_tables,
 )
 from archiver.datasets.wacz_package import pack_wacz
-from archiver.errors import NotASnapshot, NothingToPublish, SnapshotRefused
+from archiver.model.errors import NotASnapshot, NothingToPublish, SnapshotRefused
+from archiver.model.words import count_noun
 from archiver.search.export_formats import import_arrow
 from archiver.search.search_hits import matching_ids
 from archiver.storage import Database
 from archiver.storage.database import opened
-from archiver.words import count_noun
 
 # Building next to the target folder, so that a snapshot replaces the folder either completely or not at all.
 

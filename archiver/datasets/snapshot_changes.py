@@ -22,8 +22,8 @@ from archiver.datasets.snapshot_tables import (
 )
 from archiver.datasets.withheld_text import PASSAGE_WORDS
 from archiver.datasets.word_counts import words_of_text
-from archiver.errors import NotASnapshot, SnapshotRefused
-from archiver.fields import MEANING
+from archiver.model.errors import NotASnapshot, SnapshotRefused
+from archiver.model.fields import MEANING
 from archiver.search.export_formats import import_arrow
 
 _SHOWN = tuple(

@@ -38,8 +38,8 @@ from archiver.datasets.publication_rules import (
     decide_tier,
     limit_decision,
 )
-from archiver.errors import BadQuery, BadSplits, NotASnapshot
-from archiver.items import UsageStatement
+from archiver.model.errors import BadQuery, BadSplits, NotASnapshot
+from archiver.model.items import UsageStatement
 from archiver.search.export_formats import DATASET_FORMATS
 from archiver.search.query import Query, query_as_options
 from archiver.search.query_tree import parse_period, utc_seconds

@@ -18,7 +18,7 @@ from itertools import groupby, islice
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
-from archiver.items import Capture
+from archiver.model.items import Capture
 from archiver.storage import Database
 from archiver.storage.articles import FULL_CONTENT
 from archiver.storage.requisites import NEEDED_CAPTURES_QUERY

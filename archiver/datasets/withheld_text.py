@@ -29,7 +29,7 @@ from archiver.datasets.word_counts import (
     spaced_words,
     words_of_text,
 )
-from archiver.fields import BY_NAME, QUOTING, published_from
+from archiver.model.fields import BY_NAME, QUOTING, published_from
 
 PASSAGE_WORDS = 8
 """The number of words of a passage, large enough that two texts do not share a passage by chance."""

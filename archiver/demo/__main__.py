@@ -7,7 +7,7 @@ import threading
 import click
 
 from archiver.demo.demo_blog import PORT, serve
-from archiver.errors import ArchiverError
+from archiver.model.errors import ArchiverError
 
 
 @click.command()

@@ -27,7 +27,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from slugify import slugify
 
-from archiver.errors import ArchiverError
+from archiver.model.errors import ArchiverError
 
 # The posts: one TOML file each, read into frozen values for an edition.
 

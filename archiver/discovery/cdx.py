@@ -15,9 +15,9 @@ from urllib.parse import quote, urlencode, urljoin, urlsplit
 
 from archiver.discovery.safe_parsing import MAX_TARGETS, decode, inflate, plain_text
 from archiver.discovery.url_patterns import FILE, ClassifiedLink, classify_link, pattern_of
-from archiver.items import DiscoveredURL, DiscoverySource, PageKind
-from archiver.lazy_regex import lazy_regex
-from archiver.urls import Scope, normalize, urlkey
+from archiver.model.items import DiscoveredURL, DiscoverySource, PageKind
+from archiver.model.lazy_regex import lazy_regex
+from archiver.model.urls import Scope, normalize, urlkey
 
 HTML = ("text/html", "application/xhtml+xml")
 _MAX_ROW_LENGTH = 8_192

@@ -31,9 +31,9 @@ from archiver.discovery.safe_parsing import (
 )
 from archiver.discovery.timestamp_parser import Timestamp, is_unreadable_time, parse_timestamp
 from archiver.discovery.url_patterns import is_comment_feed
-from archiver.items import DiscoveredURL, DiscoverySource, GeoTag, PageKind, SourceHint
-from archiver.lazy_regex import lazy_regex
-from archiver.urls import normalize
+from archiver.model.items import DiscoveredURL, DiscoverySource, GeoTag, PageKind, SourceHint
+from archiver.model.lazy_regex import lazy_regex
+from archiver.model.urls import normalize
 
 # One item of a feed, with the same interface for RSS, Atom and JSON.
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from lxml import etree
 
-from archiver.lazy_regex import lazy_regex
+from archiver.model.lazy_regex import lazy_regex
 
 # The source of an XML document before parsing.
 

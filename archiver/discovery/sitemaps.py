@@ -12,9 +12,9 @@ from archiver.discovery.feeds import looks_like_feed, parse_feed, title_text
 from archiver.discovery.safe_parsing import MAX_TARGETS, decode, inflate, parse_document, plain_text
 from archiver.discovery.timestamp_parser import parse_time, parse_timestamp
 from archiver.discovery.url_patterns import kind_by_address, kind_of_sitemap
-from archiver.items import DiscoveredURL, DiscoverySource, GeoTag, PageKind, SourceHint
-from archiver.lazy_regex import lazy_regex
-from archiver.urls import normalize
+from archiver.model.items import DiscoveredURL, DiscoverySource, GeoTag, PageKind, SourceHint
+from archiver.model.lazy_regex import lazy_regex
+from archiver.model.urls import normalize
 
 _ROOT = lazy_regex(rb"<(?:\w+:)?(urlset|sitemapindex)\b", re.IGNORECASE)
 _ENTRIES = tuple(f"{{*}}{form(name)}" for name in ("url", "sitemap") for form in (str, str.title, str.upper))

@@ -18,8 +18,8 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 from lxml import etree
 
-from archiver.lazy_regex import lazy_regex
-from archiver.urls import Scope, urlkey
+from archiver.model.lazy_regex import lazy_regex
+from archiver.model.urls import Scope, urlkey
 
 _SHINGLE = 3
 _MAX_WORDS = 4_000

@@ -10,9 +10,9 @@ from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
-from archiver.items import NO_LONGER_LISTED, DiscoverySource, SourceHint
-from archiver.lazy_regex import lazy_regex
-from archiver.urls import urlkey
+from archiver.model.items import NO_LONGER_LISTED, DiscoverySource, SourceHint
+from archiver.model.lazy_regex import lazy_regex
+from archiver.model.urls import urlkey
 
 _TEXT_SIZE, _PART_SIZE, _FEED_SIZE = 10, 4, 3
 """The number of bytes in the digests of the text, of the other parts, and of a feed's address."""

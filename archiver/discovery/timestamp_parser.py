@@ -11,8 +11,8 @@ import unicodedata
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, timezone
 
-from archiver.lazy_regex import lazy_regex
-from archiver.words import month_number
+from archiver.model.lazy_regex import lazy_regex
+from archiver.model.words import month_number
 
 
 @dataclass(frozen=True, slots=True)

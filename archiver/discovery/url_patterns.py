@@ -13,9 +13,9 @@ from functools import lru_cache
 from typing import Literal, NamedTuple
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from archiver.items import Outcome, PageKind
-from archiver.lazy_regex import lazy_regex
-from archiver.urls import PATH_VALUE, Scope, folder_path, may_name_post, names_post, normalize
+from archiver.model.items import Outcome, PageKind
+from archiver.model.lazy_regex import lazy_regex
+from archiver.model.urls import PATH_VALUE, Scope, folder_path, may_name_post, names_post, normalize
 
 # Crawl traps and addresses that are not worth fetching: one table, each rule with its name and its reason.
 

@@ -19,9 +19,9 @@ from lxml import etree
 from archiver.discovery.feeds import person_name, title_text
 from archiver.discovery.safe_parsing import parse_json, plain_text
 from archiver.discovery.timestamp_parser import parse_time
-from archiver.items import DiscoveredURL, DiscoverySource, GeoTag, PageKind, SourceHint
-from archiver.lazy_regex import lazy_regex
-from archiver.urls import normalize
+from archiver.model.items import DiscoveredURL, DiscoverySource, GeoTag, PageKind, SourceHint
+from archiver.model.lazy_regex import lazy_regex
+from archiver.model.urls import normalize
 
 PER_PAGE = 100
 """The number of posts per response. It is the maximum that the API allows."""

@@ -21,11 +21,11 @@ from scrapy.exceptions import NotConfigured
 from scrapy.http import Response
 from twisted.internet.task import LoopingCall
 
-from archiver.errors import ArchiverError
 from archiver.extensions.crawl_log import SUMMARY
 from archiver.extensions.download_slot_throttle import HOST_GIVEN_UP, SharedThrottle, ThrottleExtension
 from archiver.guarded_download_handler import REQUEST_SENT
-from archiver.items import Outcome, PageKind, PageResult
+from archiver.model.errors import ArchiverError
+from archiver.model.items import Outcome, PageKind, PageResult
 from archiver.politeness.network_address_policy import permission_for
 from archiver.sites.crawler_identity import names_contact
 from archiver.spiders.crawl_run import CrawlOrder, CrawlRun

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from archiver.items import Article
+from archiver.model.items import Article
 
 
 def extract(html: bytes | str, url: str, captured_at: datetime | None = None) -> Article:

@@ -20,29 +20,27 @@ from typing import NamedTuple
 from lxml import etree
 from lxml.etree import _Element as Element
 
-from archiver.extraction.authors.bylines import BylineBlock
-from archiver.extraction.body_blocks import (
+from archiver.extraction.blocks import (
+    COMMENT_LISTS,
+    LONG,
     BlockLayout,
     TextBlock,
     covered_total,
-    lay_out,
-    media_of,
-    text_width,
-    written_text,
-)
-from archiver.extraction.body_markup import find_markup
-from archiver.extraction.boilerplate import (
-    COMMENT_LISTS,
-    LONG,
     ends_the_post,
     heads_other_pages,
     heads_related_posts,
     is_footer_name,
     is_notice,
     is_picture_name,
+    lay_out,
+    media_of,
     names_neighbour,
     points_to_other_page,
+    text_width,
+    written_text,
 )
+from archiver.extraction.body_markup import find_markup
+from archiver.extraction.bylines import BylineBlock
 from archiver.extraction.categories import kind_of_address
 from archiver.extraction.date_parser import text_around_date
 from archiver.extraction.metadata import article_html
@@ -56,9 +54,9 @@ from archiver.extraction.post_locator import (
     meta_blocks_in,
     other_articles,
 )
-from archiver.items import Mark, SourceHint, is_from_api
-from archiver.lazy_regex import lazy_regex
 from archiver.markup.text_marks import carry_marks
+from archiver.model.items import Mark, SourceHint, is_from_api
+from archiver.model.lazy_regex import lazy_regex
 from archiver.platforms import by_name, platform_tables
 from archiver.platforms.selector_index import is_below
 

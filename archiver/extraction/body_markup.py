@@ -11,7 +11,7 @@ from urllib.parse import unquote
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction.body_blocks import (
+from archiver.extraction.blocks import (
     EMBEDS,
     MEDIA,
     RULE,
@@ -28,8 +28,6 @@ from archiver.extraction.body_blocks import (
 )
 from archiver.extraction.normalization import clean_text, element_line, tidy_body
 from archiver.extraction.page import Page
-from archiver.items import Mark
-from archiver.lazy_regex import lazy_regex
 from archiver.markup.html_writer import ANCHOR_PREFIX
 from archiver.markup.text_marks import (
     ALIGNMENTS,
@@ -41,7 +39,9 @@ from archiver.markup.text_marks import (
     is_safe_url,
     is_web_url,
 )
-from archiver.urls import asset_address, widest_in_srcset
+from archiver.model.items import Mark
+from archiver.model.lazy_regex import lazy_regex
+from archiver.model.urls import asset_address, widest_in_srcset
 
 _INLINE_KINDS = {
     "a": "a", "b": "strong", "strong": "strong", "i": "em", "em": "em", "cite": "em", "dfn": "em", "var": "em",

@@ -15,15 +15,16 @@ from typing import Any, TypeVar
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction.authors.person_names import WEAK_ACCOUNTS, is_organization, is_person
 from archiver.extraction.body_markup import image_url
 from archiver.extraction.date_parser import AddressDate, Moment
 from archiver.extraction.language import choose_language
 from archiver.extraction.normalization import clean_text, fold_text
 from archiver.extraction.page import Page, language_tag
+from archiver.extraction.person_names import WEAK_ACCOUNTS, is_organization, is_person
 from archiver.extraction.post_locator import title_in_url, title_similarity
-from archiver.fields import BY_NAME, fields_with_choice
-from archiver.items import (
+from archiver.markup.text_marks import IMAGES
+from archiver.model.fields import BY_NAME, fields_with_choice
+from archiver.model.items import (
     IN_FUTURE,
     LISTING,
     OTHER_HEADING,
@@ -34,8 +35,7 @@ from archiver.items import (
     SourceHint,
     is_from_api,
 )
-from archiver.lazy_regex import lazy_regex
-from archiver.markup.text_marks import IMAGES
+from archiver.model.lazy_regex import lazy_regex
 
 T = TypeVar("T")
 Names = tuple[str, ...]

@@ -14,14 +14,14 @@ from urllib.parse import quote, unquote, urlsplit
 from lxml.etree import _Element as Element
 from slugify import slugify
 
-from archiver.extraction.boilerplate import boilerplate_word
+from archiver.extraction.blocks import boilerplate_word
 from archiver.extraction.candidates import resolve_terms
 from archiver.extraction.date_parser import names_a_date
 from archiver.extraction.normalization import CaselessPattern, clean_text, element_line, fold_text
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post, is_outside_posts, unshown_article
-from archiver.items import LISTING, Candidate, SourceHint, is_from_api
-from archiver.lazy_regex import lazy_regex
+from archiver.model.items import LISTING, Candidate, SourceHint, is_from_api
+from archiver.model.lazy_regex import lazy_regex
 from archiver.platforms import by_name
 from archiver.platforms.selector_index import Index, is_below
 

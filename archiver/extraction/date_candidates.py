@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction.authors.bylines import CHANGED_BESIDE_HEADING, BylineBlock
+from archiver.extraction.bylines import CHANGED_BESIDE_HEADING, BylineBlock
 from archiver.extraction.date_parser import (
     MODIFIED,
     AddressDate,
@@ -28,8 +28,8 @@ from archiver.extraction.normalization import element_line
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post, script_article
 from archiver.extraction.visible_dates import RefusedDate, VisibleDate, dates_at_second_look, visible_dates
-from archiver.items import LISTING, REFUSED, Candidate, Evidence, SourceHint, is_from_api
-from archiver.lazy_regex import lazy_regex
+from archiver.model.items import LISTING, REFUSED, Candidate, Evidence, SourceHint, is_from_api
+from archiver.model.lazy_regex import lazy_regex
 from archiver.platforms import by_name
 
 # Dates in the data of a page's scripts, such as the state of a framework. The data are JSON, or JSON in JSON strings.

@@ -16,8 +16,8 @@ from datetime import UTC, date, datetime, timedelta, timezone
 from functools import lru_cache
 
 from archiver.extraction.normalization import clean_text
-from archiver.lazy_regex import lazy_regex
-from archiver.words import MONTHS, month_number, solar_month_number, vietnamese_month_number
+from archiver.model.lazy_regex import lazy_regex
+from archiver.model.words import MONTHS, month_number, solar_month_number, vietnamese_month_number
 
 # Thai abbreviations of months. They contain dots, so they are replaced before a date is parsed.
 THAI_SHORT = {

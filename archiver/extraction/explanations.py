@@ -12,12 +12,12 @@ from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from archiver.extraction.authors.person_names import WEAK_ACCOUNTS
 from archiver.extraction.candidates import MAX_SHOWN
 from archiver.extraction.normalization import fold_text
+from archiver.extraction.person_names import WEAK_ACCOUNTS
 from archiver.extraction.post_locator import title_in_url
-from archiver.fields import BY_NAME, PAGE_TIMES, WEIGHED, fields_with_choice
-from archiver.items import (
+from archiver.model.fields import BY_NAME, PAGE_TIMES, WEIGHED, fields_with_choice
+from archiver.model.items import (
     IN_FUTURE,
     ORGANIZATIONS,
     OTHER_HEADING,
@@ -27,7 +27,7 @@ from archiver.items import (
     REFUSED,
     Evidence,
 )
-from archiver.page_rules import BY_HAND
+from archiver.model.page_rules import BY_HAND
 
 FIELDS = (
     *WEIGHED,

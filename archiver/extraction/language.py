@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any
 
-from archiver.errors import ExtraMissing
-from archiver.lazy_regex import lazy_regex
+from archiver.model.errors import ExtraMissing
+from archiver.model.lazy_regex import lazy_regex
 
 KANA, HAN, HANGUL, LATIN = "KANA", "HAN", "HANGUL", "LATIN"
 SCRIPTS = {

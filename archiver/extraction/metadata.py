@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from lxml.etree import _Element as Element
 
 from archiver.extraction.normalization import clean_text, element_line, fold_text
-from archiver.lazy_regex import lazy_regex
+from archiver.model.lazy_regex import lazy_regex
 from archiver.platforms.selector_index import Index
 
 # JSON-LD. Most of it is well formed. The rest is repaired if its meaning is clear, and ignored otherwise.

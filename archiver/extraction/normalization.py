@@ -12,8 +12,8 @@ from html import unescape
 from lxml import etree
 from lxml.etree import _Element as Element
 
-from archiver.lazy_regex import lazy_regex
 from archiver.markup.text_marks import CELLS
+from archiver.model.lazy_regex import lazy_regex
 from archiver.platforms.selector_index import Index
 
 _INVISIBLE = lazy_regex("[\u200b\u2060\ufeff\u00ad\u200e\u200f\u202a-\u202e\u2066-\u2069]")

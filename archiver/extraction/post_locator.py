@@ -19,10 +19,10 @@ from archiver.extraction.date_parser import text_around_date
 from archiver.extraction.metadata import Node
 from archiver.extraction.normalization import element_line, fold_text, has_longer_line, has_text
 from archiver.extraction.page import Page
-from archiver.lazy_regex import lazy_regex
+from archiver.model.lazy_regex import lazy_regex
+from archiver.model.urls import folder_path
 from archiver.platforms import by_name
 from archiver.platforms.selector_index import is_below
-from archiver.urls import folder_path
 
 # The similarity of two titles.
 

@@ -27,8 +27,8 @@ from archiver.extraction.post_locator import (
     without_name_before,
     without_name_behind,
 )
-from archiver.items import OTHER_HEADING, Candidate, SourceHint, is_from_api
-from archiver.lazy_regex import lazy_regex
+from archiver.model.items import OTHER_HEADING, Candidate, SourceHint, is_from_api
+from archiver.model.lazy_regex import lazy_regex
 
 _SEPARATOR = lazy_regex(r"\s+[|·•»«›‹–—:~/\\-]+\s+|\s*[｜|»«]\s*|(?<=\S)_(?=\S)|\s+::\s+|(?<=\S):\s+|\s*—\s*")
 _BAR = lazy_regex(r"\s+[|·•»]\s+|\s*｜\s*")

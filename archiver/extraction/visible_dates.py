@@ -13,7 +13,7 @@ from itertools import islice, pairwise
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction.boilerplate import is_footer_name
+from archiver.extraction.blocks import is_footer_name
 from archiver.extraction.categories import Entries, is_beside_list, owners_of_elements
 from archiver.extraction.date_parser import (
     FIRST,
@@ -35,7 +35,7 @@ from archiver.extraction.date_parser import (
 from archiver.extraction.normalization import clean_text, element_line, line_up_to
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post
-from archiver.lazy_regex import lazy_regex
+from archiver.model.lazy_regex import lazy_regex
 
 # Lines with dates: deciding which one is the day of publication, and which one is the day of the last change.
 

@@ -22,7 +22,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from archiver import __version__
-from archiver.errors import ArchiverError, UnreadableInput
 from archiver.fleet.enrolment import enter_hosts
 from archiver.fleet.leases import (
     LeasedProcess,
@@ -40,13 +39,13 @@ from archiver.fleet.shard_storage import ShardStorage
 from archiver.fleet.shard_transfer import ARCHIVE, SCANS
 from archiver.fleet.worker_job import WorkerContext, attempt_job, prepare_shard, work_on_shard
 from archiver.importers.import_inputs import RecordFilter, RecordSelector, is_archive_name, open_inputs
+from archiver.model.errors import ArchiverError, UnreadableInput
+from archiver.model.urls import Scope, normalize
 from archiver.scheduling.fork_server import fork_crawl, unblock_end_signals
 from archiver.storage.database import open_archive
 from archiver.storage.runs import Counts
 from archiver.storage.transactions import environment_error
-from archiver.urls import Scope, normalize
-from archiver.warc.foreign_captures import CAPTURE_KINDS
-from archiver.warc.foreign_reader import ByteStream, ForeignRecords, StreamPosition
+from archiver.warc.foreign_reader import CAPTURE_KINDS, ByteStream, ForeignRecords, StreamPosition
 from archiver.warc.http_response_parser import may_be_page
 from archiver.warc.import_problems import Problem, ProblemKind
 

@@ -24,9 +24,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archiver import __version__
-from archiver.errors import ArchiverError, QueueUnavailable
 from archiver.fleet.postgres import QueueDatabase, Row
 from archiver.fleet.shard_storage import Manifest
+from archiver.model.errors import ArchiverError, QueueUnavailable
 from archiver.politeness.network_address_policy import check_before_requests
 from archiver.scheduling.crawl_plans import CommonOptions, CrawlOutcome, CrawlResult, make_plan
 from archiver.scheduling.fork_server import fork_crawl, unblock_end_signals

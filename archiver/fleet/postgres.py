@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from archiver import __version__
-from archiver.errors import (
+from archiver.model.errors import (
     BadQueueAddress,
     ClockSkew,
     ExtraMissing,

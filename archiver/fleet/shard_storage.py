@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 
 from slugify import slugify
 
-from archiver.errors import ExtraMissing, ForeignFleet, StorageRefused
+from archiver.model.errors import ExtraMissing, ForeignFleet, StorageRefused
 from archiver.warc.warc_writer import sync_folder
 
 _CHUNK = 1 << 20

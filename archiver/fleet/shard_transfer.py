@@ -24,7 +24,6 @@ from typing import Any, BinaryIO
 from isal import igzip
 
 from archiver import __version__
-from archiver.errors import ArchiverError, Fenced, ShardDamaged
 from archiver.fleet.shard_storage import (
     Manifest,
     ObjectPart,
@@ -38,6 +37,7 @@ from archiver.fleet.shard_storage import (
 from archiver.maintenance.backup import copy_database, find_known_ends, size_of
 from archiver.maintenance.merge_archives import MergeResult, merge
 from archiver.maintenance.verify_captures import find_warc_files
+from archiver.model.errors import ArchiverError, Fenced, ShardDamaged
 from archiver.storage import Database
 from archiver.warc.warc_writer import held_finished, index_of
 

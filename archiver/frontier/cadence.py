@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
 
-from archiver.lazy_regex import lazy_regex
+from archiver.model.lazy_regex import lazy_regex
 from archiver.politeness.throttle import MAX_RETRY_AFTER
 
 # Cadences as people write them: `6h`, `cron:0 */4 * * *`, `adaptive:1h..7d`.

@@ -12,7 +12,7 @@ from datetime import datetime, time, timedelta
 
 from archiver.discovery.source_hints import HintDigest, dates_claim, details_claim
 from archiver.discovery.url_patterns import is_secondary_listing
-from archiver.items import NEEDS_JAVASCRIPT, DiscoveredURL, DiscoverySource, Outcome, PageKind
+from archiver.model.items import NEEDS_JAVASCRIPT, DiscoveredURL, DiscoverySource, Outcome, PageKind
 
 # Discovery sources come before posts, so that the hints of a feed or an API are known when a post's page is read. The
 # list of a web archive has no hints and may take minutes, so it is read together with the first posts.

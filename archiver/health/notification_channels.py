@@ -28,25 +28,28 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 
 from w3lib.url import safe_url_string
 
-from archiver.errors import ArchiveDamaged, ArchiverError
 from archiver.health.health_report import judge_all, look_at_archive, read_looks
-from archiver.health.notification_policy import HealthChange, Look, SeenFinding, hours_as_runs, observe
-from archiver.health.notification_records import (
+from archiver.health.health_rules import LEVELS, HealthFinding, Level
+from archiver.health.notification import (
+    HealthChange,
+    Look,
+    SeenFinding,
     drop_faults_of_removed_sites,
     enter_notification,
+    hours_as_runs,
     last_notification,
+    observe,
     read_due_notifications,
     read_faults,
     record_delivery,
     write_faults,
 )
-from archiver.health.site_health_rules import LEVELS, HealthFinding, Level
 from archiver.health.stored_health import drop_obsolete_acceptances, has_accepted_findings, record_health
+from archiver.model.errors import ArchiveDamaged, ArchiverError
 from archiver.sites.config import Mail, Notify, effective_settings, load_config
 from archiver.storage import Database
 from archiver.storage.database import open_archive
-from archiver.storage.locks import lock_notifications, scheduler_process
-from archiver.storage.transactions import environment_error, writing
+from archiver.storage.transactions import environment_error, lock_notifications, scheduler_process, writing
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,10 +18,17 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
-from archiver.errors import UnreadableInput
-from archiver.urls import normalize
-from archiver.warc.foreign_captures import CAPTURE_KINDS, warc_date
-from archiver.warc.foreign_reader import MAGIC, RECORDS, MemberStream, WACZMember, read_wacz_members
+from archiver.model.errors import UnreadableInput
+from archiver.model.urls import normalize
+from archiver.warc.foreign_reader import (
+    CAPTURE_KINDS,
+    MAGIC,
+    RECORDS,
+    MemberStream,
+    WACZMember,
+    read_wacz_members,
+    warc_date,
+)
 from archiver.warc.http_response_parser import may_be_page
 from archiver.warc.import_problems import Problem, ProblemKind
 

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from archiver import __version__
-from archiver.errors import ArchiverError
 from archiver.importers.record_batches import ReadRecord, RecordKind
 from archiver.maintenance.reextraction_reader import make_reader_without_hints
-from archiver.storage import Database, captures, tombstones
+from archiver.model.errors import ArchiverError
+from archiver.model.urls import urlkey
+from archiver.storage import Database, captures
 from archiver.storage.articles import Change, Stored, add_aliases
 from archiver.storage.capture_recovery import forget_lost
 from archiver.storage.captures import (
@@ -36,12 +37,10 @@ from archiver.storage.historical_revisions import (
     enter_historical_article,
     merge_articles,
 )
-from archiver.storage.locks import lock_site
 from archiver.storage.pages import moment, stamp
 from archiver.storage.sites import SiteLookup, SiteScope
-from archiver.storage.transactions import is_environment_error, writing
-from archiver.urls import urlkey
-from archiver.warc.foreign_captures import ForeignCapture
+from archiver.storage.transactions import is_environment_error, lock_site, writing
+from archiver.warc.foreign_reader import ForeignCapture
 from archiver.warc.import_problems import Problem, ProblemKind
 from archiver.warc.warc_file_maintenance import RepairedFile, find_unfinished_files, repair_warc
 from archiver.warc.warc_records import Exchange, ForeignOrigin, Original, copied_records
@@ -83,7 +82,7 @@ class ImportWriter:
         self.db, self.warc = db, warc
         self._folder, self._now, self._known_sites = folder, now, known_sites
         self.sites = SiteLookup(db)
-        self._removed: dict[str, tombstones.RemovedURLs] = {}
+        self._removed: dict[str, captures.RemovedURLs] = {}
         self._bare = make_reader_without_hints(db, folder, self.sites, now)
 
     def write(self, read: ReadRecord, source: ImportSource, tally: ImportCounts) -> Problem | None:
@@ -149,22 +148,22 @@ class ImportWriter:
         again.
         """
         url, site = read.found.url, self.sites.of(read.found.url) if read.article or read.exchange else None
-        if tombstones.tombstone_at(self.db, urlkey(url)) or (
-            read.digest and tombstones.is_payload_removed(self.db, read.digest)
+        if captures.tombstone_at(self.db, urlkey(url)) or (
+            read.digest and captures.is_payload_removed(self.db, read.digest)
         ):
             return True
         if site and read.article is None and read.exchange is not None:
             if site.name not in self._removed:
-                self._removed[site.name] = tombstones.RemovedURLs(self.db, site.name)
+                self._removed[site.name] = captures.RemovedURLs(self.db, site.name)
             headers = read.exchange.response_headers
             coding = next((value for name, value in headers if name.lower() == b"content-encoding"), b"")
             if not self._removed[site.name].is_in(read.exchange.body, coding.decode("latin-1")):
                 return False
             captures.store_page_kind(self.db, url, read.digest, "removed")  # so that revisits of it are no damage
             return True
-        removal = tombstones.tombstone_of(self.db, site.name, read.article) if site and read.article else None
+        removal = captures.tombstone_of(self.db, site.name, read.article) if site and read.article else None
         if removal is not None:
-            tombstones.keep_url_out(self.db, removal, url, captured=False)
+            captures.keep_url_out(self.db, removal, url, captured=False)
         return removal is not None
 
     def _store_post(self, read: ReadRecord, capture_id: int | None, source: ImportSource, tally: ImportCounts) -> None:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from http import HTTPStatus
 
 from archiver.discovery.cdx import ArchiveService, original_url, parse_http_date
-from archiver.urls import normalize, urlkey
+from archiver.model.urls import normalize, urlkey
 from archiver.warc.foreign_reader import ForeignRecord, StreamPosition
 from archiver.warc.import_problems import Problem, ProblemKind
 from archiver.warc.payload import Decoding, decode_content, matches_digest, parse_digest

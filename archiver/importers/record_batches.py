@@ -23,9 +23,10 @@ from urllib.parse import urljoin, urlsplit
 from archiver.articles.impossible_values import drop_impossible_values
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
-from archiver.extraction.template.site_rules import SiteRules
+from archiver.extraction.site_rules import SiteRules
 from archiver.importers.import_inputs import RecordSelector
-from archiver.items import REDIRECTS, Article, PageKind, UsageStatement
+from archiver.model.items import REDIRECTS, Article, PageKind, UsageStatement
+from archiver.model.urls import normalize, urlkey
 from archiver.politeness.robots import statements_of_headers, statements_of_page
 from archiver.sites.page_objects import NONE, PageObjects, load_page_objects
 from archiver.storage import Database
@@ -33,15 +34,16 @@ from archiver.storage.articles import extractor_of
 from archiver.storage.captures import ImportCounts, is_capture_processed, kind_read, known_capture
 from archiver.storage.database import open_archive
 from archiver.storage.sites import SiteLookup, rules_valid_at
-from archiver.urls import normalize, urlkey
-from archiver.warc.foreign_captures import (
+from archiver.warc.foreign_reader import (
+    ByteStream,
     ForeignCapture,
+    ForeignRecords,
     RecordPair,
     RecordPairs,
+    StreamPosition,
     foreign_capture_in,
     normalize_sha1,
 )
-from archiver.warc.foreign_reader import ByteStream, ForeignRecords, StreamPosition
 from archiver.warc.http_response_parser import HTTPResponse
 from archiver.warc.import_problems import Problem, ProblemKind
 from archiver.warc.warc_records import Exchange

@@ -62,19 +62,18 @@ from archiver.importers.memento_records import (
     memento_record,
 )
 from archiver.importers.record_batches import ReadRecord, RecordKind, RecordReader
-from archiver.items import REDIRECTS
+from archiver.model.items import REDIRECTS
+from archiver.model.urls import Scope, normalize, urlkey
 from archiver.politeness.network_address_policy import AddressZone, permission_for, zone_of_host
 from archiver.politeness.throttle import BUSY, Throttle
 from archiver.sites.page_objects import load_page_objects
 from archiver.spiders.run_ending import FailureStreak, outcome_of_failure
-from archiver.storage import Database, captures, tombstones
+from archiver.storage import Database, captures
 from archiver.storage.captures import MOST_PROBLEMS, ImportCounts
 from archiver.storage.database import open_archive
 from archiver.storage.transactions import environment_error, is_environment_error, writing
-from archiver.urls import Scope, normalize, urlkey
-from archiver.warc.foreign_captures import ForeignCapture, RecordPair, normalize_sha1
-from archiver.warc.foreign_captures import warc_date as parse_warc_date
-from archiver.warc.foreign_reader import ForeignRecord
+from archiver.warc.foreign_reader import ForeignCapture, ForeignRecord, RecordPair, normalize_sha1
+from archiver.warc.foreign_reader import warc_date as parse_warc_date
 from archiver.warc.import_problems import Problem, ProblemKind
 
 # The plan of an import from a web archive, and its outcome.
@@ -574,7 +573,7 @@ class WaybackImport:
 
     def _drop_removed(self, db: Database) -> None:
         for row in self.listing.rows(*CaptureAction):
-            if tombstones.tombstone_at(db, urlkey(row.listed.url)):
+            if captures.tombstone_at(db, urlkey(row.listed.url)):
                 self.result.tally.removed += 1
                 self.listing.drop(row)
 

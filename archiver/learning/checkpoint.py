@@ -16,19 +16,20 @@ from typing import Any
 from archiver.articles.impossible_values import drop_impossible_values
 from archiver.extraction.article import extract_page, garbage_collection_paused
 from archiver.extraction.page import Page
-from archiver.extraction.template.page_form import page_form
-from archiver.extraction.template.rule_induction import (
+from archiver.extraction.page_classifier import page_form
+from archiver.extraction.site_rules import SiteConstants, SiteRules
+from archiver.learning.rejudging import ReadPost, RuleWatch, judge_site
+from archiver.learning.rule_induction import (
     MIN_POSTS,
     Sample,
     learn_with_constants,
     read_without_constants,
     reports_whole_post,
 )
-from archiver.extraction.template.site_rules import SiteConstants, SiteRules
-from archiver.items import LISTED_DATE, UNDATED, Article, Outcome, PageKind, PageResult, SourceHint
-from archiver.learning.rejudging import ReadPost, RuleWatch, judge_site
 from archiver.learning.site_model import SiteModel, is_split
 from archiver.learning.stored_pages import pages_without_post, parse_captured_page, read_lists
+from archiver.model.items import LISTED_DATE, UNDATED, Article, Outcome, PageKind, PageResult, SourceHint
+from archiver.model.urls import urlkey
 from archiver.storage import Database
 from archiver.storage.articles import extractor_of, replace_extraction
 from archiver.storage.held_pages import hold_of
@@ -38,7 +39,6 @@ from archiver.storage.runs import has_finished, last_run
 from archiver.storage.sites import add_constants, retire_template, store_learned_rules
 from archiver.storage.sources import lists_fetched_since
 from archiver.storage.transactions import writing
-from archiver.urls import urlkey
 
 ENOUGH = 25
 """Rules are learned from this many posts. At the end of a run, MIN_POSTS are enough."""

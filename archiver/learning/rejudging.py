@@ -17,12 +17,11 @@ from archiver.articles.impossible_values import drop_impossible_values
 from archiver.articles.post_verdicts import SiteVerdicts, judge_article, judge_forms
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
-from archiver.extraction.page_classifier import Answer
-from archiver.extraction.template.page_form import date_slot, page_form
-from archiver.extraction.template.rule_induction import text_f1
-from archiver.extraction.template.site_rules import SiteRules
-from archiver.items import Article, Outcome, PageForm, PageKind, PageResult, SourceHint
+from archiver.extraction.page_classifier import Answer, date_slot, page_form
+from archiver.extraction.site_rules import SiteRules
+from archiver.learning.rule_induction import text_f1
 from archiver.learning.stored_pages import RulesByTime, read_response
+from archiver.model.items import Article, Outcome, PageForm, PageKind, PageResult, SourceHint
 from archiver.sites.page_objects import load_page_objects
 from archiver.storage import Database
 from archiver.storage.page_forms import (

@@ -10,12 +10,11 @@ from archiver.articles.post_verdicts import SiteVerdicts, judge_article
 from archiver.discovery.soft_404 import SoftNotFoundProfile
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import Page, parse_page
-from archiver.extraction.page_classifier import Answer
-from archiver.extraction.template.page_form import page_form
-from archiver.extraction.template.site_rules import SiteRules
-from archiver.items import Article, PageKind, SourceHint, reports_post
+from archiver.extraction.page_classifier import Answer, page_form
+from archiver.extraction.site_rules import SiteRules
+from archiver.model.items import Article, PageKind, SourceHint, reports_post
+from archiver.model.urls import Scope
 from archiver.sites.page_objects import PageObjects
-from archiver.urls import Scope
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,11 @@ from typing import Any
 
 from archiver.discovery import page_links
 from archiver.discovery.url_patterns import page_number
-from archiver.errors import UnreadableInput
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import Page, parse_page
-from archiver.extraction.template.rule_induction import (
+from archiver.extraction.site_rules import SiteConstants, SiteRules
+from archiver.extraction.visible_dates import dates_of_entries
+from archiver.learning.rule_induction import (
     MIN_POSTS,
     Sample,
     learn_with_constants,
@@ -22,16 +23,15 @@ from archiver.extraction.template.rule_induction import (
     reports_whole_post,
     text_f1,
 )
-from archiver.extraction.template.site_rules import SiteConstants, SiteRules
-from archiver.extraction.visible_dates import dates_of_entries
-from archiver.items import Article, ListedDate, PageKind, SourceHint
+from archiver.model.errors import UnreadableInput
+from archiver.model.items import Article, ListedDate, PageKind, SourceHint
+from archiver.model.urls import Scope, urlkey
 from archiver.storage import Database
 from archiver.storage.articles import article_from_row
 from archiver.storage.pages import hint_of_capture, late_hint, latest_hint, moment
 from archiver.storage.sites import end_of_last_template, rules_valid_at
 from archiver.storage.sources import store_listed_dates
 from archiver.storage.transactions import writing
-from archiver.urls import Scope, urlkey
 from archiver.warc.warc_records import StoredResponse, compute_payload_digest, read_record
 
 

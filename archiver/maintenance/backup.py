@@ -22,12 +22,16 @@ from pathlib import Path
 from typing import BinaryIO
 
 from archiver.articles.article_comparison import content_digest
-from archiver.errors import ArchiverError, BackupDamaged, BackupDiskFull, BackupRefused, DiskFull, NotAnArchive
 from archiver.maintenance.database_damage import DatabaseDamage, find_damage, find_database_damage, stored_tables
 from archiver.maintenance.verify_captures import find_flaws, find_warc_files
 from archiver.maintenance.verify_database import check_schema, counted_noun
+from archiver.model.errors import ArchiverError, BackupDamaged, BackupDiskFull, BackupRefused, DiskFull, NotAnArchive
 from archiver.storage import Database
-from archiver.storage.check_records import (
+from archiver.storage.columns import IS_LIVE
+from archiver.storage.database import is_writable, open_archive, opened
+from archiver.storage.full_text import FTS
+from archiver.storage.pages import stamp
+from archiver.storage.runs import (
     BackupRecord,
     count_posts_removed_since,
     has_integrity_records,
@@ -35,10 +39,6 @@ from archiver.storage.check_records import (
     record_backup,
     record_failed_backup,
 )
-from archiver.storage.columns import IS_LIVE
-from archiver.storage.database import is_writable, open_archive, opened
-from archiver.storage.full_text import FTS
-from archiver.storage.pages import stamp
 from archiver.storage.transactions import FULL_ERRORS, environment_error, free_bytes, writing
 from archiver.warc.warc_file_maintenance import delete_warc, repair_warc
 from archiver.warc.warc_records import parse_capture, read_record_at

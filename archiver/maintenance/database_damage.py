@@ -12,14 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
 
-from archiver.errors import ArchiveBusy, NotEnoughSpace
-from archiver.lazy_regex import lazy_regex
+from archiver.model.errors import ArchiveBusy, NotEnoughSpace
+from archiver.model.lazy_regex import lazy_regex
 from archiver.storage import Database
 from archiver.storage.database import open_archive
 from archiver.storage.full_text import FTS
-from archiver.storage.locks import lock_holder
 from archiver.storage.pages import delete_unused_hints
-from archiver.storage.transactions import environment_error, free_bytes, writing
+from archiver.storage.transactions import environment_error, free_bytes, lock_holder, writing
 
 _MOST_MESSAGES = 20
 _MOST_NAMED = 5

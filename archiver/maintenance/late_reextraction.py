@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from archiver.extraction.normalization import fold_text
-from archiver.extraction.template.site_rules import (
+from archiver.extraction.site_rules import (
     DECLARED_IN_HEAD,
     MAX_BODY_LENGTH,
     MIN_POSTS,
@@ -29,8 +29,6 @@ from archiver.extraction.template.site_rules import (
     hides_others,
     titles_everywhere,
 )
-from archiver.fields import MEASURED, OWN_TEXTS
-from archiver.items import Article, Evidence, SourceHint, reports_post
 from archiver.learning.rejudging import Rejudging, RejudgingTally
 from archiver.maintenance.reextraction_reader import (
     ReextractedArticle,
@@ -39,6 +37,8 @@ from archiver.maintenance.reextraction_reader import (
     extract_from_capture,
 )
 from archiver.maintenance.reextraction_run import begin_reextraction, reextract, reextract_all
+from archiver.model.fields import MEASURED, OWN_TEXTS
+from archiver.model.items import Article, Evidence, SourceHint, reports_post
 from archiver.storage import Database
 from archiver.storage.articles import article_from_row
 from archiver.storage.field_evidence import decode_evidence

@@ -18,7 +18,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from archiver.errors import MergeRefused
 from archiver.maintenance.merge_rows import (
     CaptureMerge,
     Progress,
@@ -40,15 +39,16 @@ from archiver.maintenance.takedown import (
     finish_takedowns,
     read_texts,
 )
+from archiver.model.errors import MergeRefused
+from archiver.model.urls import urlkey
 from archiver.storage import Database, full_text
+from archiver.storage.captures import Tombstone, allow_again, keep_url_out, pending_takedowns, tombstones
 from archiver.storage.database import open_archive, opened
 from archiver.storage.pages import EPOCH, insert_row, last_rowid
 from archiver.storage.schema import pending_migrations
 from archiver.storage.sites import SiteLookup, current_site_names, moved_site
 from archiver.storage.sources import discovery_place
-from archiver.storage.tombstones import Tombstone, allow_again, keep_url_out, pending_takedowns, tombstones
 from archiver.storage.transactions import read_transaction, writing
-from archiver.urls import urlkey
 
 # Opening the other archive unchanged, at the current schema.
 

@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from archiver.articles.article_comparison import meaning_digest
-from archiver.fields import LATEST
-from archiver.items import Article
-from archiver.lazy_regex import lazy_regex
+from archiver.model.fields import LATEST
+from archiver.model.items import Article
+from archiver.model.lazy_regex import lazy_regex
+from archiver.model.urls import urlkey
 from archiver.storage import Database, captures, clusters, field_evidence
 from archiver.storage.articles import (
     Change,
@@ -27,6 +28,7 @@ from archiver.storage.articles import (
     withdrawal_of,
     write_facets,
 )
+from archiver.storage.captures import Tombstone, is_payload_removed, next_article_id, tombstone_at, tombstone_of
 from archiver.storage.field_evidence import Entry, encode_evidence, evidence_from, pack_evidence, unpack_evidence
 from archiver.storage.field_evidence import decode_evidence as entries_of
 from archiver.storage.historical_revisions import (
@@ -36,8 +38,6 @@ from archiver.storage.historical_revisions import (
     revision_runs_of,
 )
 from archiver.storage.pages import last_rowid, moment
-from archiver.storage.tombstones import Tombstone, is_payload_removed, next_article_id, tombstone_at, tombstone_of
-from archiver.urls import urlkey
 from archiver.warc.warc_file_maintenance import compute_file_digest, finish_transfer, transfer_warc
 from archiver.warc.warc_writer import index_of
 

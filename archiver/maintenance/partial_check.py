@@ -23,15 +23,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import monotonic
 
-from archiver.errors import ArchiveDamaged, ArchiveLocked, ArchiverError
 from archiver.maintenance import verification, verify_captures, verify_database
 from archiver.maintenance.backup import is_backup, read_warc_ends, time_of_whole_backup
 from archiver.maintenance.database_damage import find_damage, find_database_damage, stored_tables, time_limit
 from archiver.maintenance.verification import VerifyResult, check_files, unreadable
 from archiver.maintenance.verify_captures import examine_warc, find_flaws
 from archiver.maintenance.verify_database import VerifyFinding, counted_noun
+from archiver.model.errors import ArchiveDamaged, ArchiveLocked, ArchiverError
 from archiver.storage import Database
-from archiver.storage.check_records import (
+from archiver.storage.database import is_writable, opened
+from archiver.storage.runs import (
     DATABASE,
     TABLE_UNIT,
     BackupRecord,
@@ -50,9 +51,7 @@ from archiver.storage.check_records import (
     record_checked_units,
     record_full_check,
 )
-from archiver.storage.database import is_writable, opened
-from archiver.storage.locks import lock_check
-from archiver.storage.transactions import environment_error, read_transaction, writing
+from archiver.storage.transactions import environment_error, lock_check, read_transaction, writing
 
 _DAMAGED = "database-damaged"
 _SEARCH_INDEX = "search-index-"

@@ -21,40 +21,38 @@ from archiver.articles.revision_order import (
     source_only_fields,
     with_page_object_values,
 )
-from archiver.errors import ArticleNotFound, SiteNotFound, UnreadableInput
 from archiver.extraction.article import extract_page, garbage_collection_paused
 from archiver.extraction.page import Page, parse_page
 from archiver.extraction.page_classifier import Answer
-from archiver.extraction.template.site_rules import SiteRules
-from archiver.fields import EVIDENCE, LATEST
-from archiver.items import Article, MarkedText, PageKind, SourceHint
+from archiver.extraction.site_rules import SiteRules
 from archiver.learning.stored_pages import RulesByTime, hint_then_or_latest, read_response, read_verified_response
-from archiver.page_rules import POST_FORM_RULE
+from archiver.model.errors import ArticleNotFound, SiteNotFound, UnreadableInput
+from archiver.model.fields import EVIDENCE, LATEST
+from archiver.model.items import Article, MarkedText, PageKind, SourceHint
+from archiver.model.page_rules import POST_FORM_RULE
+from archiver.model.urls import urlkey
 from archiver.sites.page_objects import load_page_objects
 from archiver.storage import Database
-from archiver.storage.article_parts import (
-    StoredPart,
-    is_further_part,
-    join_stored_parts,
-    marked_body,
-    parts_of,
-    with_body,
-)
 from archiver.storage.article_records import find_article
 from archiver.storage.articles import (
+    StoredPart,
     article_from_revision,
     article_from_row,
     entries,
     extractor_of,
+    is_further_part,
+    join_stored_parts,
     mark_kept,
+    marked_body,
     merge_evidence,
+    parts_of,
     revision_rows,
+    with_body,
 )
 from archiver.storage.field_evidence import Entry, decode_evidence, kept_values, pack_evidence, readers, unpack_evidence
 from archiver.storage.historical_revisions import ExtractWithoutHints
 from archiver.storage.pages import hint_of_capture, moment
 from archiver.storage.sites import SiteLookup, find_site, rules_valid_at
-from archiver.urls import urlkey
 
 # Reading captured pages.
 

@@ -27,8 +27,7 @@ from archiver.maintenance.reextraction_reader import (
     seen_values,
 )
 from archiver.storage import Database
-from archiver.storage.article_parts import update_part
-from archiver.storage.articles import overwrite, rewrite_revision
+from archiver.storage.articles import overwrite, rewrite_revision, update_part
 from archiver.storage.database import open_archive
 from archiver.storage.field_evidence import encode_evidence, unpack_evidence
 from archiver.storage.pages import last_rowid, stamp

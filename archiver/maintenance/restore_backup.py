@@ -16,7 +16,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from archiver.errors import ArchiveNotFound, ArchiverError, DiskFull, NotAnArchive, RestoreRefused
 from archiver.maintenance.backup import (
     SIDES,
     archive_id,
@@ -30,13 +29,20 @@ from archiver.maintenance.backup import (
 from archiver.maintenance.merge_archives import merge_tombstones
 from archiver.maintenance.takedown import finish_takedowns
 from archiver.maintenance.verify_captures import find_flaws, find_warc_files, make_index_lines
+from archiver.model.errors import ArchiveNotFound, ArchiverError, DiskFull, NotAnArchive, RestoreRefused
 from archiver.storage import Database
-from archiver.storage.check_records import has_integrity_records, read_backups, record_backup, record_checked_units
 from archiver.storage.columns import IS_LIVE
 from archiver.storage.database import open_archive, opened
 from archiver.storage.full_text import delete_search_index
-from archiver.storage.locks import lock_archive_exclusively, lock_schedule, scheduler_process
-from archiver.storage.transactions import archive_faults, free_bytes, writing
+from archiver.storage.runs import has_integrity_records, read_backups, record_backup, record_checked_units
+from archiver.storage.transactions import (
+    archive_faults,
+    free_bytes,
+    lock_archive_exclusively,
+    lock_schedule,
+    scheduler_process,
+    writing,
+)
 from archiver.warc.warc_writer import index_of, seal, sync_folder
 
 _PAGES = 2_000

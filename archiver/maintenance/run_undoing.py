@@ -19,22 +19,21 @@ from archiver.articles.article_comparison import is_other_page, no_longer_shows
 from archiver.articles.decision import REMOVED
 from archiver.articles.guard import GONE_RULES, REASONS, HoldRule
 from archiver.articles.impossible_values import drop_impossible_values
-from archiver.errors import PageNotHeld, RunNotFound
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
-from archiver.items import UNDONE, Article, Outcome, PageKind, PageResult
 from archiver.learning.stored_pages import RulesByTime, read_response
+from archiver.model.errors import PageNotHeld, RunNotFound
+from archiver.model.items import UNDONE, Article, Outcome, PageKind, PageResult
+from archiver.model.urls import urlkey
 from archiver.sites.page_objects import load_page_objects
 from archiver.storage import Database
-from archiver.storage.article_parts import parts_of
-from archiver.storage.articles import article_from_row, undo_gone, undo_revision, withdraw_article
+from archiver.storage.articles import article_from_row, parts_of, undo_gone, undo_revision, withdraw_article
 from archiver.storage.field_evidence import forget_evidence_kinds
 from archiver.storage.held_pages import release_page, remember_accepted_gains
 from archiver.storage.page_writer import Storing, StoringRun, store_again
 from archiver.storage.pages import EPOCH, hint_of_capture, moment, stamp
 from archiver.storage.runs import Counts, forget_run_health
 from archiver.storage.transactions import writing
-from archiver.urls import urlkey
 
 # Undoing a run.
 

@@ -12,16 +12,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from archiver.errors import CannotMoveSite
-from archiver.items import Outcome
+from archiver.model.errors import CannotMoveSite
+from archiver.model.items import Outcome
+from archiver.model.urls import Scope, start_address, urlkey
 from archiver.storage import Database
-from archiver.storage.locks import lock_host, lock_site
 from archiver.storage.pages import EPOCH, stamp
 from archiver.storage.runs import forget_run_health
 from archiver.storage.sites import find_site, remove_site
 from archiver.storage.sources import replace_page_references
-from archiver.storage.transactions import writing
-from archiver.urls import Scope, start_address, urlkey
+from archiver.storage.transactions import lock_host, lock_site, writing
 
 _MOVED = "the site has moved to this address"
 _UNREAD = (Outcome.DUE, Outcome.FAILED, Outcome.REFUSED, Outcome.OUT_OF_SCOPE)

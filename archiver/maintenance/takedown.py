@@ -24,21 +24,20 @@ from typing import Any
 from slugify import slugify
 
 from archiver.articles.article_comparison import fold_words
-from archiver.errors import ArchiveLocked, ArchiverError, UnreadableInput
-from archiver.fields import LINKS
-from archiver.lazy_regex import lazy_regex
 from archiver.maintenance.verify_captures import is_being_written
+from archiver.model.errors import ArchiveLocked, ArchiverError, UnreadableInput
+from archiver.model.fields import LINKS
+from archiver.model.lazy_regex import lazy_regex
+from archiver.model.urls import urlkey, urlkey_or_empty
 from archiver.storage import Database, clusters
 from archiver.storage.article_records import record_id_of
 from archiver.storage.articles import article_from_revision, revision_rows, settle_duplicates
 from archiver.storage.capture_recovery import forget_lost
+from archiver.storage.captures import Tombstone, pending_takedowns, tombstones
 from archiver.storage.database import open_archive, opened
 from archiver.storage.full_text import delete_search_index, drop_fts
-from archiver.storage.locks import lock_archive_exclusively
 from archiver.storage.pages import last_rowid, stamp
-from archiver.storage.tombstones import Tombstone, pending_takedowns, tombstones
-from archiver.storage.transactions import environment_error, is_environment_error, writing
-from archiver.urls import urlkey, urlkey_or_empty
+from archiver.storage.transactions import environment_error, is_environment_error, lock_archive_exclusively, writing
 from archiver.warc.warc_file_maintenance import (
     MovedRecord,
     delete_warc,

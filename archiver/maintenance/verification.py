@@ -22,8 +22,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from archiver.articles.article_comparison import content_digest, meaning_digest
-from archiver.fields import LATEST, LINKS, PAGE_FIELDS
-from archiver.items import Article
 from archiver.maintenance import verify_captures, verify_database
 from archiver.maintenance.database_damage import find_database_damage
 from archiver.maintenance.verify_captures import ExaminedWARC, WARCJob, examine_warc, make_index_lines
@@ -35,12 +33,14 @@ from archiver.maintenance.verify_database import (
     normalize_sql,
     read_schema_objects,
 )
+from archiver.model.fields import LATEST, LINKS, PAGE_FIELDS
+from archiver.model.items import Article
+from archiver.model.urls import urlkey_or_empty
 from archiver.storage import Database, clusters, pages
 from archiver.storage.articles import article_from_revision, article_from_row, revision_rows, write_facets
 from archiver.storage.database import open_archive, opened
 from archiver.storage.full_text import FTS
 from archiver.storage.transactions import environment_error, read_transaction, writing
-from archiver.urls import urlkey_or_empty
 from archiver.warc.warc_writer import seal
 
 _COMPARE = "Compare it with 'archiver show {0} --revision {1}' and its capture, and restore the original values."

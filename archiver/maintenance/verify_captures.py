@@ -18,12 +18,12 @@ from itertools import groupby
 from pathlib import Path
 from typing import BinaryIO
 
-from archiver.items import Capture
 from archiver.maintenance.verify_database import VerifyFinding, counted_noun
+from archiver.model.items import Capture
 from archiver.storage import Database
+from archiver.storage.captures import pending_takedowns
 from archiver.storage.pages import stamp
 from archiver.storage.requisites import requisite_captures
-from archiver.storage.tombstones import pending_takedowns
 from archiver.storage.transactions import path_of
 from archiver.warc.warc_file_maintenance import CheckedRecord, check_record_at, check_records
 from archiver.warc.warc_writer import index_of, make_cdxj_line, open_index_of

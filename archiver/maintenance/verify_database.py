@@ -9,15 +9,15 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from archiver.fields import STORED_LISTS, STORED_TIMES
 from archiver.maintenance.database_damage import find_database_damage, find_unreadable_articles
+from archiver.model.fields import STORED_LISTS, STORED_TIMES
+from archiver.model.urls import urlkey_or_empty
 from archiver.storage import Database, field_evidence
-from archiver.storage.check_records import TABLE_UNIT
 from archiver.storage.columns import IS_LIVE, stored_time
 from archiver.storage.pages import PAGE_COUNTS_QUERY
+from archiver.storage.runs import TABLE_UNIT
 from archiver.storage.schema import migrations, pending_migrations
 from archiver.storage.transactions import path_of
-from archiver.urls import urlkey_or_empty
 
 
 @dataclass(frozen=True, slots=True)

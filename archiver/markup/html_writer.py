@@ -10,7 +10,6 @@ from html import escape
 from itertools import starmap
 from urllib.parse import unquote
 
-from archiver.items import Mark
 from archiver.markup.text_marks import (
     ANCHOR,
     CELLS,
@@ -32,6 +31,7 @@ from archiver.markup.text_marks import (
     space_after,
     spans_of,
 )
+from archiver.model.items import Mark
 
 ANCHOR_PREFIX = "text-"
 """Precedes the names of a text's anchors, so that they differ from all names in the page around the text."""

@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from archiver.items import Mark
-from archiver.lazy_regex import lazy_regex
 from archiver.markup.text_marks import (
     ANCHOR,
     CELLS,
@@ -28,6 +26,8 @@ from archiver.markup.text_marks import (
     numbers_of,
     space_after,
 )
+from archiver.model.items import Mark
+from archiver.model.lazy_regex import lazy_regex
 
 _SPECIAL = lazy_regex(r"([\\`*\[\]]|<(?=[a-zA-Z/!?])|&(?=#?\w+;)|~(?=~)|(?<!\w)_|_(?!\w))")
 _SPECIAL_SIGNS = "\\`*[]<&~_"

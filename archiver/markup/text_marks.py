@@ -23,8 +23,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from urllib.parse import unquote, urlsplit
 
-from archiver.items import Image, Link, Mark, MarkedText
-from archiver.lazy_regex import lazy_regex
+from archiver.model.items import Image, Link, Mark, MarkedText
+from archiver.model.lazy_regex import lazy_regex
 
 HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 LISTS = frozenset({"ul", "ol", "dl"})

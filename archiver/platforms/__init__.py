@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import chain
 
-from archiver.items import PageKind
+from archiver.model.items import PageKind
 from archiver.platforms.selector_index import Index
 
 __all__ = ["Index", "Platform", "by_name", "detect_platform", "platform_tables"]

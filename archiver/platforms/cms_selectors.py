@@ -4,7 +4,7 @@ Squarespace and Substack.
 
 from __future__ import annotations
 
-from archiver.items import PageKind
+from archiver.model.items import PageKind
 from archiver.platforms import Platform
 
 DRUPAL = Platform(

@@ -20,7 +20,7 @@ from lxml.etree import _Element as Element
 from parsel import Selector
 from parsel.csstranslator import css2xpath
 
-from archiver.lazy_regex import lazy_regex
+from archiver.model.lazy_regex import lazy_regex
 
 # CSS selectors that the index can evaluate, compiled from cssselect's parse tree.
 

@@ -4,7 +4,7 @@ generate documentation (ABlog, MkDocs and others), because such documentation ma
 
 from __future__ import annotations
 
-from archiver.items import PageKind
+from archiver.model.items import PageKind
 from archiver.platforms import Platform
 
 HEXO = Platform(

@@ -4,7 +4,7 @@ themes.
 
 from __future__ import annotations
 
-from archiver.items import PageKind
+from archiver.model.items import PageKind
 from archiver.platforms import Platform
 
 WORDPRESS = Platform(

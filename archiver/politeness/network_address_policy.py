@@ -12,8 +12,8 @@ from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_network
 from urllib.parse import unquote, urlsplit
 
-from archiver.lazy_regex import lazy_regex
-from archiver.urls import Scope
+from archiver.model.lazy_regex import lazy_regex
+from archiver.model.urls import Scope
 
 Address = IPv4Address | IPv6Address
 

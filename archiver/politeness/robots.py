@@ -24,8 +24,8 @@ from urllib.parse import urljoin
 
 from protego import Protego
 
-from archiver.items import UsageStatement
-from archiver.lazy_regex import lazy_regex
+from archiver.model.items import UsageStatement
+from archiver.model.lazy_regex import lazy_regex
 from archiver.politeness.licence_place import LicencePlaces
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from archiver.errors import ArchiverError
 from archiver.frontier.edit_estimates import EditEstimate
+from archiver.model.errors import ArchiverError
 from archiver.sites.crawler_identity import contact_of, delay_for
 from archiver.storage.runs import Counts
 

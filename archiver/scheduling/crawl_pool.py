@@ -28,11 +28,12 @@ from scrapy.logformatter import LogFormatter
 from scrapy.settings import Settings
 from twisted.internet.defer import Deferred, succeed
 
-from archiver.errors import ArchiveInUse, ArchiverError, BadPageObject, HostInUse
 from archiver.extensions.crawl_log import install_crawl_log, log_as, prepare_log_file
 from archiver.extensions.crawl_progress_display import Leave, Line, Screen, Terminal
 from archiver.extensions.shared_crawl_state import ArchiveExtension
 from archiver.maintenance.takedown import finish_pending_takedowns
+from archiver.model.errors import ArchiveInUse, ArchiverError, BadPageObject, HostInUse
+from archiver.model.urls import Scope
 from archiver.scheduling.crawl_plans import (
     GRACE,
     CommonOptions,
@@ -53,7 +54,6 @@ from archiver.spiders.run_ending import internal_error
 from archiver.spiders.site_spider import SiteSpider
 from archiver.storage.runs import Counts
 from archiver.storage.transactions import environment_error, stop_waiting_for_locks
-from archiver.urls import Scope
 
 # Scrapy's process, changed so that it ends within seconds of a signal.
 

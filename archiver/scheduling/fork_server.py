@@ -18,8 +18,8 @@ from multiprocessing.forkserver import ensure_running
 from pathlib import Path
 from typing import Any
 
-from archiver.errors import ArchiverError
 from archiver.extensions.crawl_log import prepare_log_file
+from archiver.model.errors import ArchiverError
 
 END_SIGNALS = {signal.SIGINT, signal.SIGTERM}
 """Signals that end a crawl. They are blocked in a new process until it calls `unblock_end_signals`."""
@@ -99,7 +99,7 @@ def _crawl(
     except ArchiverError as error:
         remote.send(error)
         sys.exit(1)
-    from archiver.storage.locks import set_lock_holder
+    from archiver.storage.transactions import set_lock_holder
 
     set_lock_holder(command_pid)
     work(remote, *words)

@@ -11,7 +11,7 @@ import platform
 from scrapy.settings import Settings
 from scrapy.utils.misc import load_object
 
-from archiver.lazy_regex import compile_lazy_regexes
+from archiver.model.lazy_regex import compile_lazy_regexes
 from archiver.sites.page_objects import installed_page_objects
 
 for name in (

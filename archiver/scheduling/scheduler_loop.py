@@ -21,10 +21,10 @@ from pathlib import Path
 from time import monotonic
 from typing import Any
 
-from archiver.errors import ArchiveLocked, ArchiverError, BadConfig, UnreadableInput
 from archiver.frontier.cadence import start_interval
 from archiver.health.health_report import RESERVE
 from archiver.maintenance.partial_check import is_part_due
+from archiver.model.errors import ArchiveLocked, ArchiverError, BadConfig, UnreadableInput
 from archiver.scheduling.crawl_plans import (
     GRACE,
     CommonOptions,
@@ -40,11 +40,10 @@ from archiver.scheduling.service import ServiceManager
 from archiver.sites.config import Maintenance, effective_settings, load_config
 from archiver.sites.crawler_identity import delay_for
 from archiver.sites.run_limits import read_group_quotas
-from archiver.storage.crawl_schedule import DueSites, Scheduled
 from archiver.storage.database import open_archive, opened
-from archiver.storage.locks import check_is_running, record_heartbeat
 from archiver.storage.runs import Counts
-from archiver.storage.transactions import environment_error, free_bytes
+from archiver.storage.sites import DueSites, Scheduled
+from archiver.storage.transactions import check_is_running, environment_error, free_bytes, record_heartbeat
 
 _EXIT_SECONDS = 5.0
 _NICE = 10

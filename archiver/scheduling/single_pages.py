@@ -17,21 +17,21 @@ from typing import Any, Literal
 from urllib.parse import urljoin
 
 from archiver.discovery.url_patterns import origin_of
-from archiver.errors import ArticleRemoved, BadAddress, HostNotFound, PageNotFetched, URLNotFound
-from archiver.items import Outcome, PageKind
 from archiver.learning.stored_pages import read_response
+from archiver.model.errors import ArticleRemoved, BadAddress, HostNotFound, PageNotFetched, URLNotFound
+from archiver.model.items import Outcome, PageKind
+from archiver.model.urls import normalize, start_address, urlkey
 from archiver.scheduling.crawl_plans import CommonOptions, CrawlPlan, CrawlResult, make_plan
 from archiver.scheduling.crawl_pool import run_plans
 from archiver.sites.config import effective_settings
 from archiver.storage import Database
+from archiver.storage.captures import tombstone_at
 from archiver.storage.database import discard_empty_archive, opened
 from archiver.storage.full_text import archive_mark
 from archiver.storage.pages import capture_of_page, forget_missing_pages, moment, page_row
 from archiver.storage.sites import SiteLookup, find_site, forget_unanswered_site, remove_site
-from archiver.storage.tombstones import tombstone_at
 from archiver.storage.transactions import writing
 from archiver.storage.url_history import url_history
-from archiver.urls import normalize, start_address, urlkey
 
 PageOutcome = Literal[
     "new",

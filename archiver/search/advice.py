@@ -12,15 +12,14 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
-from archiver.errors import BadQuery
-from archiver.fields import LIST_FIELDS_BY_QUERY_NAME, WEIGHTS
+from archiver.model.errors import BadQuery
+from archiver.model.fields import LIST_FIELDS_BY_QUERY_NAME, WEIGHTS
+from archiver.model.words import similar_words
 from archiver.search.index_documents import fold_name
-from archiver.search.query import Query, query_as_options
-from archiver.search.query_parser import COLUMN_OF, list_unknown_fields, parse_query
+from archiver.search.query import COLUMN_OF, Query, list_unknown_fields, parse_query, query_as_options
 from archiver.search.query_tree import PREDICATES, And, Key, Near, Node, Or, Term
 from archiver.search.search_hits import Plan, plan_query, usual_spelling
 from archiver.search.word_splitting import is_run_letter, lookup_words, words_with_places
-from archiver.words import similar_words
 
 _MOST_WORDS, _LONGEST, _ALPHABET = 10, 30, 0x80
 """At most this many words are corrected, of at most so many letters. A letter may be mistyped for any in its block of

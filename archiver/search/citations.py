@@ -22,8 +22,8 @@ from urllib.parse import urlencode, urlsplit
 
 from slugify import slugify
 
-from archiver.extraction.authors.person_names import KNOWN_AGENCIES, is_full_name, is_organization, word_set
-from archiver.lazy_regex import lazy_regex
+from archiver.extraction.person_names import KNOWN_AGENCIES, is_full_name, is_organization, word_set
+from archiver.model.lazy_regex import lazy_regex
 from archiver.search.index_documents import fold_name
 from archiver.search.word_splitting import is_run_letter
 

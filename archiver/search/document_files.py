@@ -20,9 +20,6 @@ from lxml import etree
 from lxml import html as lxml_html
 from slugify import slugify
 
-from archiver.errors import OutputNotWritable
-from archiver.fields import FIELDS, names
-from archiver.items import Article, Mark
 from archiver.markup.html_writer import to_html
 from archiver.markup.markdown_writer import to_markdown
 from archiver.markup.text_marks import (
@@ -41,6 +38,9 @@ from archiver.markup.text_marks import (
     spans_of,
     unpack_marks,
 )
+from archiver.model.errors import OutputNotWritable
+from archiver.model.fields import FIELDS, names
+from archiver.model.items import Article, Mark
 from archiver.storage.articles import article_row
 from archiver.storage.columns import SHAPED
 

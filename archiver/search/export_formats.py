@@ -23,8 +23,8 @@ from operator import itemgetter
 from pathlib import Path
 from typing import IO, Any
 
-from archiver.errors import ExtraMissing, LibraryMissing
-from archiver.fields import FIELDS, MARK_KEYS, fields_varying
+from archiver.model.errors import ExtraMissing, LibraryMissing
+from archiver.model.fields import FIELDS, MARK_KEYS, fields_varying
 
 # CSV (RFC 4180, with line feeds): a header and one row per record; lists and objects as JSON.
 

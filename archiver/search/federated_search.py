@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from tantivy import Occur
 from tantivy import Query as TantivyQuery
 
-from archiver.errors import BadQuery, SiteNotFound
+from archiver.model.errors import BadQuery, SiteNotFound
 from archiver.search.query import Query
 from archiver.search.search_hits import Hit, Plan, load_hits, ordered_matches, plan_query, result_range, sort_order
 from archiver.search.search_index import hold_searchers

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from archiver.errors import BadQuery
+from archiver.model.errors import BadQuery
 
 DEFAULT_KM = 25.0
 EARTH_KM = 6371.0088

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 import tantivy
 
-from archiver.errors import BadQuery
+from archiver.model.errors import BadQuery
 from archiver.search.index_documents import site_and_parents
 from archiver.search.query import Query, filter_terms
 from archiver.search.query_tree import And, Key, Node, Or, Span

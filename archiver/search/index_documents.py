@@ -16,7 +16,7 @@ from typing import Any
 
 import tantivy
 
-from archiver.fields import (
+from archiver.model.fields import (
     BY_NAME,
     HAS_FIELDS,
     INDEXED,

@@ -13,7 +13,7 @@ from typing import Any
 import tantivy
 from tantivy import Occur, Query
 
-from archiver.fields import LIST_FIELDS_BY_QUERY_NAME, WEIGHTS
+from archiver.model.fields import LIST_FIELDS_BY_QUERY_NAME, WEIGHTS
 from archiver.search.index_documents import KEYS, NUMBERS, TEXTS, fold_name, index_schema
 from archiver.search.query_tree import (
     And,

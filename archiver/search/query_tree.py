@@ -23,11 +23,11 @@ from dataclasses import dataclass
 from datetime import MAXYEAR, UTC, date, datetime, timedelta
 from typing import Any
 
-from archiver.errors import BadQuery
-from archiver.fields import ACCESS, HAS_FIELDS, LINKS, MEANING
+from archiver.model.errors import BadQuery
+from archiver.model.fields import ACCESS, HAS_FIELDS, LINKS, MEANING
+from archiver.model.words import did_you_mean
 from archiver.search.geo_areas import DEFAULT_KM, circle_bounds, distance_km, parse_box, parse_point, point_key
 from archiver.storage import Database
-from archiver.words import did_you_mean
 
 # The nodes of the tree.
 
@@ -42,8 +42,8 @@ class Form:
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """Matches a word, or a phrase of adjacent words. If `column` is "", searches all fields of `archiver.fields` that
-    have a search weight.
+    """Matches a word, or a phrase of adjacent words. If `column` is "", searches all fields of `archiver.model.fields`
+    that have a search weight.
 
     If `stem` is True, each word matches in all its forms. `archiver.search.search_hits`
     looks these up in an index and stores them in `forms`, one tuple for each word.

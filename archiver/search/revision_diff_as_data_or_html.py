@@ -16,9 +16,9 @@ from html import escape
 from typing import Any
 
 from archiver.articles.word_diff import DiffOp, Piece, set_diff, word_diff
-from archiver.fields import BY_NAME, COMPARED, PROSE
-from archiver.items import format_degrees
 from archiver.markup.text_marks import IMAGES, unpack_marks
+from archiver.model.fields import BY_NAME, COMPARED, PROSE
+from archiver.model.items import format_degrees
 
 # The differences as data.
 

@@ -15,9 +15,10 @@ from typing import Any
 
 import tantivy
 
-from archiver.errors import ArticleNotFound, BadQuery
-from archiver.fields import BY_NAME, HIT_FIELDS, WEIGHTS
-from archiver.fields import FACETS as FACETED
+from archiver.model.errors import ArticleNotFound, BadQuery
+from archiver.model.fields import BY_NAME, HIT_FIELDS, WEIGHTS
+from archiver.model.fields import FACETS as FACETED
+from archiver.model.words import did_you_mean
 from archiver.search.geo_areas import distance_km
 from archiver.search.index_documents import (
     FOLDED_NAMES,
@@ -46,7 +47,6 @@ from archiver.search.sorting import (
 )
 from archiver.search.word_splitting import lookup_words, split_into_words
 from archiver.storage import Database
-from archiver.words import did_you_mean
 
 # Similar articles: articles on the same topic, found by the words that distinguish an article from others.
 

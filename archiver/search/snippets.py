@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import islice, product
 
-from archiver.lazy_regex import lazy_regex
+from archiver.model.lazy_regex import lazy_regex
 from archiver.search.query_tree import And, Near, Node, Or, SimilarTo, Term
 from archiver.search.word_splitting import (
     MAX_WORD,

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from operator import add
 
-from archiver.lazy_regex import lazy_regex
+from archiver.model.lazy_regex import lazy_regex
 
 # Marks each letter of a run in a translated text, so that one split yields words and runs.
 _IN_RUN = "\x01"

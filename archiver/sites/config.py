@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from archiver.errors import BadConfig, BadSetting, UnreadableInput
-from archiver.lazy_regex import lazy_regex
+from archiver.model.errors import BadConfig, BadSetting, UnreadableInput
+from archiver.model.lazy_regex import lazy_regex
+from archiver.model.words import did_you_mean
 from archiver.storage import Database
 from archiver.storage.columns import settings_of
 from archiver.storage.sites import SETTINGS, read_setting, read_tag, tags_of_sites
-from archiver.words import did_you_mean
 
 # Positions in a TOML text. Python's parser gives the position of a syntax error, but not of a value.
 

@@ -14,7 +14,7 @@ from urllib.request import getproxies, proxy_bypass
 import click
 
 from archiver import __version__
-from archiver.errors import BadContact, ContactMissing, HostNotFound
+from archiver.model.errors import BadContact, ContactMissing, HostNotFound
 from archiver.sites.config import load_config
 
 POLITE_DELAY = 0.5

@@ -35,18 +35,19 @@ from lxml.etree import _Element as Element
 from lxml.html import HTMLParser
 from parsel import Selector, SelectorList
 
-from archiver.errors import BadPageObject, UnreadableInput
 from archiver.extraction.article import extract_page
-from archiver.extraction.authors.bylines import BylineBlock
 from archiver.extraction.body import body_of_html, render_container
+from archiver.extraction.bylines import BylineBlock
 from archiver.extraction.date_candidates import date_of_element
 from archiver.extraction.date_parser import Moment, machine_date, visible_date
 from archiver.extraction.normalization import clean_text, element_line, fold_text, tidy_body
 from archiver.extraction.page import Page, language_tag, parse_page
 from archiver.extraction.post_locator import Post
-from archiver.extraction.template.site_rules import SiteRules, from_toml
-from archiver.fields import ACCESS, BY_NAME, EVIDENCE, PAGE_FIELDS, leading_field
-from archiver.items import (
+from archiver.extraction.site_rules import SiteRules, from_toml
+from archiver.markup.text_marks import captions_of, pack_marks
+from archiver.model.errors import BadPageObject, UnreadableInput
+from archiver.model.fields import ACCESS, BY_NAME, EVIDENCE, PAGE_FIELDS, leading_field
+from archiver.model.items import (
     PAGE_OBJECT,
     PAGE_OBJECT_FAILED,
     Article,
@@ -56,10 +57,9 @@ from archiver.items import (
     SourceHint,
     format_degrees,
 )
-from archiver.lazy_regex import lazy_regex
-from archiver.markup.text_marks import captions_of, pack_marks
+from archiver.model.lazy_regex import lazy_regex
+from archiver.model.words import did_you_mean
 from archiver.sites.config import load_config
-from archiver.words import did_you_mean
 
 GROUP = "archiver.page_objects"
 """The group of entry points by which installed packages offer page objects."""

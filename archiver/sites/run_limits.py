@@ -10,12 +10,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from archiver.frontier.cadence import RecrawlTime
+from archiver.model.words import count_noun
 from archiver.sites.config import Config, Quota
 from archiver.storage import Database
-from archiver.storage.crawl_schedule import Scheduled, blackout_of
 from archiver.storage.runs import usage_since
-from archiver.storage.sites import tags_of_sites
-from archiver.words import count_noun
+from archiver.storage.sites import Scheduled, blackout_of, tags_of_sites
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
 

@@ -12,9 +12,9 @@ from urllib.parse import urljoin
 
 from lxml import etree
 
-from archiver.errors import ArchiverError, BadSetting, UnreadableInput
+from archiver.model.errors import ArchiverError, BadSetting, UnreadableInput
+from archiver.model.urls import start_address
 from archiver.storage.sites import SETTINGS, read_setting, read_tag
-from archiver.urls import start_address
 
 _ADDRESS = ("url", "site", "address", "website", "homepage", "start_url", "htmlurl", "link")
 """Names of the URL column, in lower case."""

@@ -20,22 +20,18 @@ from archiver import __version__
 from archiver.discovery import soft_404
 from archiver.discovery.cdx import query_url, service_address, site_prefix
 from archiver.discovery.soft_404 import SoftNotFoundProfile
-from archiver.errors import ArchiverError, SiteMoved, SiteRemoved
 from archiver.extensions.crawl_log import log_as
 from archiver.frontier.edit_estimates import DEFAULT_SAMPLE
-from archiver.frontier.url_spellings import RedirectForms
+from archiver.frontier.trap_budgets import RedirectForms
 from archiver.health.stored_health import record_run_health
-from archiver.items import (
-    Capture,
-    DiscoveredURL,
-    DiscoverySource,
-    PageKind,
-)
 from archiver.learning.checkpoint import Learning
 from archiver.learning.rejudging import Rejudging, RejudgingTally, rejudge
 from archiver.learning.site_model import SiteModel
 from archiver.maintenance.late_reextraction import LateHintTally, find_late_hints, read_late_hints, refuse_constants
 from archiver.maintenance.reextraction_reader import extract_from_capture
+from archiver.model.errors import ArchiverError, SiteMoved, SiteRemoved
+from archiver.model.items import Capture, DiscoveredURL, DiscoverySource, PageKind
+from archiver.model.urls import Scope, urlkey
 from archiver.politeness.throttle import MAX_RETRY_AFTER
 from archiver.sites.config import effective_settings, load_config
 from archiver.sites.crawler_identity import needs_contact
@@ -46,6 +42,7 @@ from archiver.spiders.run_ending import RunEnding, RunResult, internal_error
 from archiver.spiders.trap_detector import TrapDetector
 from archiver.storage import Database, completeness, pages
 from archiver.storage.capture_recovery import ArchiveFiles, recover, warc_prefix
+from archiver.storage.captures import RemovedURLs
 from archiver.storage.database import open_archive
 from archiver.storage.edit_samples import (
     count_unseen_posts,
@@ -55,7 +52,6 @@ from archiver.storage.edit_samples import (
     schedule_posts_of_unended_days,
 )
 from archiver.storage.held_pages import count_held, count_taken_back
-from archiver.storage.locks import HeldLock, lock_host, lock_site
 from archiver.storage.page_forms import stored_verdicts
 from archiver.storage.page_writer import PageWriter, StoringRun, withdraw_copies
 from archiver.storage.pages import make_seed_due
@@ -82,9 +78,15 @@ from archiver.storage.sources import (
     record_cdx_list,
     record_discovered_urls,
 )
-from archiver.storage.tombstones import RemovedURLs
-from archiver.storage.transactions import PATIENCE, archive_faults, is_environment_error, writing
-from archiver.urls import Scope, urlkey
+from archiver.storage.transactions import (
+    PATIENCE,
+    HeldLock,
+    archive_faults,
+    is_environment_error,
+    lock_host,
+    lock_site,
+    writing,
+)
 from archiver.warc.warc_records import Exchange, Original
 from archiver.warc.warc_writer import Continuation, WarcWriter
 

@@ -16,7 +16,8 @@ from archiver.articles.article_comparison import is_other_post
 from archiver.articles.guard import HoldRule
 from archiver.discovery import soft_404
 from archiver.frontier.fetch_order import SIDE_LISTING_PRIORITY, VOUCHING_SOURCES
-from archiver.items import Article, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
+from archiver.model.items import Article, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
+from archiver.model.urls import urlkey
 from archiver.spiders.crawl_run import CrawlRun
 from archiver.spiders.page_request import (
     LOOK_BACK,
@@ -24,14 +25,13 @@ from archiver.spiders.page_request import (
     PageRequest,
     page_request,
 )
-from archiver.storage import article_parts, completeness, sources
+from archiver.storage import articles, completeness, sources
 from archiver.storage import pages as crawl_exclusions
 from archiver.storage import pages as page_table
 from archiver.storage.held_pages import last_run_before_hold
 from archiver.storage.pages import REDIRECTING, redirected_from
 from archiver.storage.runs import check_run
 from archiver.storage.sources import count_listed_pages_online, find_known_sources, has_set_back_posts
-from archiver.urls import urlkey
 
 SOURCES_FIRST = 500
 """This many sources are read before the first post. After that, sources and posts take turns, since a site may have
@@ -204,9 +204,7 @@ class PageQueue:
     def _hand_out(self, row: dict[str, Any]) -> PageRequest:
         run = self._run
         known_parts = (
-            article_parts.parts_of(run.db, row["urlkey"])
-            if (row["kind"] == PageKind.POST and row["fetched_at"])
-            else ()
+            articles.parts_of(run.db, row["urlkey"]) if (row["kind"] == PageKind.POST and row["fetched_at"]) else ()
         )
         reports = run.traps.reports(row["id"])
         leads = any(one.source in REDIRECTING and one.found_on for one in reports)
@@ -256,7 +254,7 @@ class PageQueue:
         """
         self._run.writer.flush()
         key = urlkey(url)
-        row, text = page_table.page_row(self._run.db, key), article_parts.text_of_part(self._run.db, key)
+        row, text = page_table.page_row(self._run.db, key), articles.text_of_part(self._run.db, key)
         if row is None or text is None:
             return PageRequest(page_id=row["id"] if row else 0, url=url, urlkey=key, kind=PageKind.PART, part_of=post)
         return replace(self._request(row), url=url, kind=PageKind.PART, text=text, part_of=post)
@@ -316,7 +314,7 @@ class PageQueue:
     def stored_article(self, page: PageRequest) -> Article | None:
         """Writes pending results, then returns the stored article of a page, or None."""
         self._run.writer.flush()
-        return article_parts.article_at(self._run.db, page.urlkey)
+        return articles.article_at(self._run.db, page.urlkey)
 
     def was_read_as_other_post(self, url: str, first: Article) -> bool:
         """Returns True if this run has read the page at `url` as a post, and that post is certainly not the one whose
@@ -326,7 +324,7 @@ class PageQueue:
         known = page_table.known_page(self._run.db, urlkey(url))
         if known is None or known.fetched_at is None or known.fetched_at < self._run.started:
             return False
-        own = article_parts.article_at(self._run.db, known.urlkey) if known.kind is PageKind.POST else None
+        own = articles.article_at(self._run.db, known.urlkey) if known.kind is PageKind.POST else None
         return own is not None and is_other_post(first, own)
 
     def sources_known(self) -> tuple[set[str], set[str], set[str]]:

@@ -15,10 +15,10 @@ from scrapy import Request
 from scrapy.http import Response
 
 from archiver.discovery.source_hints import is_refetch_reason
-from archiver.items import Capture, PageKind, PageResult, RequisiteKind, SourceHint, UsageStatement
-from archiver.page_rules import BY_SOURCE
+from archiver.model.items import Capture, PageKind, PageResult, RequisiteKind, SourceHint, UsageStatement
+from archiver.model.page_rules import BY_SOURCE
 from archiver.politeness.robots import TDMFile, statements_of_headers
-from archiver.storage.article_parts import StoredPart
+from archiver.storage.articles import StoredPart
 from archiver.storage.pages import hint_from_json, moment
 from archiver.warc.warc_records import Original
 

@@ -11,22 +11,23 @@ from urllib.parse import urljoin, urlsplit
 
 from lxml.etree import _Element as Element
 
-from archiver.discovery import cdx, feeds, page_links, page_requisites, sitemaps, url_patterns, wordpress_api
+from archiver.discovery import cdx, feeds, page_links, sitemaps, url_patterns, wordpress_api
 from archiver.discovery.soft_404 import SoftNotFoundProfile, detect_wall, fingerprint_of
 from archiver.discovery.url_patterns import FILE, NO_PATTERN, SCOPE, may_be_post, page_number, pattern_of, series_of
+from archiver.extraction.article import MAX_PARTS, part_urls
 from archiver.extraction.categories import (
     categories_of_entries,
     category_of_listing,
     entries_of_listing,
     is_beside_list,
 )
-from archiver.extraction.decoding import unpack_undeclared
-from archiver.extraction.page import JAVASCRIPT_REASON, Page, needs_javascript
+from archiver.extraction.page import JAVASCRIPT_REASON, Page, needs_javascript, unpack_undeclared
 from archiver.extraction.page import parse_page as parse_html
-from archiver.extraction.pagination import MAX_PARTS, part_urls
-from archiver.extraction.template.page_form import date_slot, page_form
+from archiver.extraction.page_classifier import date_slot, page_form
 from archiver.frontier.fetch_order import SIDE_LISTING_PRIORITY, SOURCE_KINDS
-from archiver.items import (
+from archiver.learning.site_model import SiteModel, read_article
+from archiver.learning.stored_pages import _listed_dates
+from archiver.model.items import (
     EMPTY_SITEMAP,
     FOREIGN_API,
     FOREIGN_FEED,
@@ -44,14 +45,12 @@ from archiver.items import (
     PageResult,
     Requisite,
 )
-from archiver.learning.site_model import SiteModel, read_article
-from archiver.learning.stored_pages import _listed_dates
+from archiver.model.urls import Scope, normalize, urlkey
+from archiver.model.words import count_noun
 from archiver.politeness.robots import statements_of_page
 from archiver.politeness.throttle import BUSY
 from archiver.spiders.page_request import MOST_REDIRECTS, FetchedPage, PageRequest, ParsedPage
-from archiver.storage.article_parts import CLAIMED_PART_RULE, part_reason
-from archiver.urls import Scope, normalize, urlkey
-from archiver.words import count_noun
+from archiver.storage.articles import CLAIMED_PART_RULE, part_reason
 
 # Documents that list pages: feeds, sitemaps, the WordPress API, a web archive's CDX list.
 
@@ -356,7 +355,7 @@ def _article_page(
     """
     known_kind = PageKind.UNKNOWN if request.judged else _KNOWN_KINDS.get(request.kind, PageKind.UNKNOWN)
     needed = (
-        page_requisites.requisites_of_page(page.root, result.final_url)
+        page_links.requisites_of_page(page.root, result.final_url)
         if site.with_requisites and page.root is not None
         else ()
     )

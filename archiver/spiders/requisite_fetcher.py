@@ -7,11 +7,11 @@ from scrapy.crawler import Crawler
 from scrapy.http import Response
 from twisted.python.failure import Failure
 
-from archiver.discovery.page_requisites import ACCEPT
-from archiver.errors import ArchiverError
+from archiver.discovery.page_links import ACCEPT
 from archiver.extensions.download_slot_throttle import ThrottleExtension
 from archiver.extensions.shared_crawl_state import ArchiveExtension
 from archiver.guarded_download_handler import HostBusy, RunEnded
+from archiver.model.errors import ArchiverError
 from archiver.spiders.page_request import FetchNotes, RequisiteRequest, fetched_page, notes_of, requisite_of
 from archiver.spiders.requisite_queue import failed_requisite, parse_requisite
 from archiver.spiders.run_ending import outcome_of_failure

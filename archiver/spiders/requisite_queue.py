@@ -10,16 +10,16 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
-from archiver.discovery.page_requisites import KEPT_STATUSES, image_size, requisites_of_stylesheet
+from archiver.discovery.page_links import KEPT_STATUSES, image_size, requisites_of_stylesheet
 from archiver.discovery.safe_parsing import decode
-from archiver.items import REDIRECTS, Capture, Outcome, Requisite, RequisiteKind
+from archiver.model.items import REDIRECTS, Capture, Outcome, Requisite, RequisiteKind
+from archiver.model.urls import asset_address
 from archiver.spiders.page_request import FetchedPage, RequisiteRequest, requisite_request
 from archiver.storage import requisites
 from archiver.storage.pages import moment
 from archiver.storage.requisites import FetchedRequisite, Mode
 from archiver.storage.runs import Counts
 from archiver.storage.transactions import PATIENCE, writing
-from archiver.urls import asset_address
 from archiver.warc.warc_records import Exchange, Original
 
 if TYPE_CHECKING:

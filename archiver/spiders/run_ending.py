@@ -24,7 +24,7 @@ from scrapy.exceptions import (
 
 from archiver.frontier.edit_estimates import EditEstimate
 from archiver.guarded_download_handler import ForbiddenByRobots, HostBusy, Refusal, RobotsUnreadable, tls_problem
-from archiver.items import Outcome, PageResult
+from archiver.model.items import Outcome, PageResult
 from archiver.spiders.page_request import PageRequest
 
 if TYPE_CHECKING:

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from dataclasses import replace
+import re
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any, Self, TypeVar
@@ -23,15 +24,17 @@ from scrapy.exceptions import CloseSpider
 from scrapy.http import Response
 from twisted.python.failure import Failure
 
-from archiver.discovery.page_links import is_redirector
+from archiver.discovery.page_links import is_redirector, well_known_urls
 from archiver.discovery.soft_404 import SoftNotFoundProfile, profile_from_json
 from archiver.discovery.url_patterns import FILE, SCOPE, is_asset, origin_of, with_origin
-from archiver.errors import ArchiverError, BadArgument
 from archiver.extensions.shared_crawl_state import ArchiveExtension
+from archiver.extraction.article import MAX_PARTS, part_urls
 from archiver.frontier.fetch_order import SOURCE_KINDS, VOUCHING_SOURCES
 from archiver.guarded_download_handler import RobotsUnreadable, RunEnded
-from archiver.items import REDIRECTS, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.learning.site_model import SiteModel
+from archiver.model.errors import ArchiverError, BadArgument
+from archiver.model.items import REDIRECTS, Article, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
+from archiver.model.urls import Scope, normalize, start_address, urlkey
 from archiver.politeness.network_address_policy import Permission
 from archiver.sites.crawler_identity import contact_of, names_contact, user_agent
 from archiver.spiders.crawl_run import CrawlOrder, Only
@@ -45,8 +48,6 @@ from archiver.spiders.page_request import (
     request_for,
 )
 from archiver.spiders.parse_response import all_posts_again, parse_page, soft_not_found_of
-from archiver.spiders.part_collection import PartCollection, add_part, begin_collection
-from archiver.spiders.probing import Probing, SourceGuesses, lists_posts
 from archiver.spiders.run_ending import (
     UNREACHABLE,
     cannot_crawl,
@@ -56,8 +57,272 @@ from archiver.spiders.run_ending import (
     wall_sentence,
 )
 from archiver.spiders.trap_detector import WALLS
+from archiver.storage.articles import is_further_part, part_reason, repeats_part
 from archiver.storage.requisites import MODES, Mode
-from archiver.urls import Scope, normalize, start_address, urlkey
+
+_MISSING = frozenset({Outcome.FAILED, Outcome.GONE})
+
+
+@dataclass(frozen=True, slots=True)
+class PartCollection:
+    """The parts of one post that have been read, and those still to be read.
+
+    - `request`, `result`: the request for the post itself, and its result.
+    - `first`: the article on its first page.
+    - `waiting`: the addresses still to fetch.
+    - `whole`: the address of a view that shows all parts on one page; it counts as part 0.
+    - `texts`: the texts of the parts that were read.
+    - `taken`: the numbers and addresses of the parts that were read.
+    - `asked`: the urlkeys that were requested.
+    """
+
+    request: PageRequest
+    result: PageResult
+    first: Article
+    waiting: tuple[str, ...]
+    whole: str
+    texts: tuple[str, ...]
+    taken: tuple[tuple[int, str], ...] = ()
+    asked: frozenset[str] = frozenset()
+
+    @property
+    def following(self) -> str:
+        """Returns the address of the part to request next; "" if all parts are read, or as many as are allowed."""
+        return self.waiting[0] if self.waiting and len(self.asked) <= MAX_PARTS else ""
+
+    @property
+    def without_following(self) -> PartCollection:
+        """Returns the collection without the part to request next, which is known to be another post."""
+        return replace(self, waiting=self.waiting[1:])
+
+    @property
+    def with_parts(self) -> PageResult:
+        """Returns the post's result, with the numbers and addresses of the parts that were read."""
+        return replace(self.result, parts=self.taken)
+
+
+def begin_collection(
+    result: PageResult, request: PageRequest, scope: Scope, stored: Callable[[PageRequest], Article | None]
+) -> PartCollection | None:
+    """Returns a collection of the parts that must be read before this result is complete. Returns None if the page is
+    not split, which is the usual case.
+
+    `stored` returns the stored article of a page, for a first page that is unchanged.
+    """
+    if result.outcome is Outcome.ARCHIVED and result.article is not None:
+        first, whole = result.article, result.article.whole_at
+        if whole == first.url:
+            return None
+        addresses, text = [whole, *first.parts], first.body
+    elif result.outcome is Outcome.UNCHANGED and request.parts:
+        known, own = stored(request), next((p.text for p in request.parts if p.number == 1), None)
+        if known is None or own is None:
+            return None
+        first, text = known, own
+        whole = next((p.url for p in request.parts if p.number == 0), "")
+        addresses = [p.url for p in request.parts if p.number != 1]
+    else:
+        return None
+    waiting = tuple(url for url in addresses if url and scope.contains(url) and urlkey(url) != request.urlkey)
+    if not waiting:
+        return None
+    return PartCollection(request, result, first, waiting, whole, (text,), asked=frozenset({request.urlkey}))
+
+
+def add_part(collection: PartCollection, parsed: ParsedPage, request: PageRequest) -> tuple[PageResult, PartCollection]:
+    """Adds the response for the part that `request` asked for. Returns that part's result, and the new collection."""
+    result, url = parsed.result, collection.following
+    number = 0 if url == collection.whole else len([n for n, _ in collection.taken if n]) + 2
+    left = replace(collection, waiting=collection.waiting[1:], asked=collection.asked | {urlkey(url)})
+    target = DiscoveredURL(url, DiscoverySource.LINK, PageKind.PART, found_on=collection.request.url)
+    result = replace(
+        result, targets=(target, *result.targets), next_pages=(), part=number, part_of=collection.request.url
+    )
+    reason = part_reason(number, collection.request.url)
+    if result.outcome in _MISSING:
+        failed = replace(result, outcome=Outcome.FAILED, kind=PageKind.PART, reason=f"{result.reason} ({reason})")
+        return failed, _with_part(left, number, url)
+    if result.outcome is Outcome.REFUSED:
+        return replace(result, kind=PageKind.PART, reason=f"{result.reason} ({reason})"), _with_part(left, number, url)
+    part = replace(result, outcome=Outcome.PART, kind=PageKind.PART, rule="part", reason=reason)
+    if result.outcome is Outcome.UNCHANGED and request.text is not None:
+        return part, _with_part(left, number, url, request.text)
+    if result.outcome is Outcome.DUPLICATE and _number(result.final_url) > 1:
+        return result, _with_waiting(left, (result.final_url,))
+    shown = result.article if result.outcome is Outcome.ARCHIVED else None
+    if shown is None or not is_further_part(collection.first, shown):
+        if request.text is None or urlkey(result.final_url) == collection.request.urlkey:
+            return result, left
+        # The post still lists this page as a part, so the response is a wall, an error or a stale copy. The stored
+        # text is kept.
+        failed = replace(
+            result,
+            outcome=Outcome.FAILED,
+            kind=PageKind.PART,
+            article=None,
+            rule="part that was lost",
+            final_url=result.url,
+            reason=f"it no longer shows {reason}",
+        )
+        return failed, _with_part(left, number, url, request.text)
+    text = shown.body
+    if repeats_part(text, collection.texts) or (number == 0 and len(text) < len(collection.texts[0])):
+        what = "the same as another part" if number else "less than the first page"
+        return replace(
+            part,
+            outcome=Outcome.DUPLICATE,
+            final_url=collection.request.url,
+            rule="part that repeats",
+            article=None,
+            reason=f"it shows {what} of {collection.request.url}",
+        ), left
+    return part, _with_waiting(_with_part(left, number, url, text), shown.parts)
+
+
+def _with_part(collection: PartCollection, number: int, url: str, text: str | None = None) -> PartCollection:
+    """Returns the collection with one more part that was read, and with its text (None if it has none). If the part is
+    the view of all parts (number 0) and has a text, no other parts are fetched.
+    """
+    done = number == 0 and text is not None
+    texts = collection.texts if text is None else (*collection.texts, text)
+    return replace(
+        collection, taken=(*collection.taken, (number, url)), texts=texts, waiting=() if done else collection.waiting
+    )
+
+
+def _with_waiting(collection: PartCollection, urls: tuple[str, ...]) -> PartCollection:
+    """Returns the collection with further parts to fetch, found as links in a part. The first page of a long post may
+    link only to the next few parts.
+    """
+    if any(number == 0 for number, _ in collection.taken) and not collection.waiting:
+        return collection
+    known = collection.asked | {urlkey(url) for url in collection.waiting}
+    new = tuple(url for url in urls if url and urlkey(url) not in known)
+    return replace(collection, waiting=tuple(sorted((*collection.waiting, *new), key=_number))) if new else collection
+
+
+def _number(url: str) -> int:
+    return next((split.number for split in part_urls(url)), 0)
+
+
+_POST_NAME = re.compile(r"/[^/]+[-_][^/]+[-_][^/]+/?$|/\d{4}/\d\d?/")
+"""Matches the path of a link that probably leads to a post: three words, or a date."""
+
+
+_FEW_POSTS = 3
+
+
+def lists_posts(targets: Iterable[DiscoveredURL]) -> bool:
+    """Returns True if at least three of the links of a page probably lead to posts."""
+    return sum(bool(_POST_NAME.search(urlsplit(t.url).path)) for t in targets if not t.trap) >= _FEW_POSTS
+
+
+class Probing:
+    """Decides when a run requests once more an address that does not exist: if the site may have been replaced by a
+    parked domain or a maintenance page, which gives every address the same answer.
+
+    This request is called a probe. While one is in progress, no post is requested, because the answer could be stored
+    as its new content.
+    """
+
+    def __init__(self) -> None:
+        self._is_doubtful = self._probed = self._has_source = False
+
+    def observe_source(self, request: PageRequest, result: PageResult) -> None:
+        """Updates the suspicion that the site was replaced, from the result of a feed, sitemap or API.
+
+        If a source that worked before is now a web page, the site is suspect. If a source still works, the site does
+        not show the same page everywhere. The list of a web archive shows nothing about the site.
+        """
+        if request.kind not in SOURCE_KINDS or request.kind is PageKind.CDX:
+            return
+        if result.kind in SOURCE_KINDS and result.outcome in (Outcome.NOT_ARTICLE, Outcome.UNCHANGED):
+            self._has_source = True
+        elif request.worked:  # an API response without posts has the outcome REFUSED
+            self._is_doubtful |= result.status == 200 and result.outcome in (Outcome.NOT_ARTICLE, Outcome.REFUSED)
+
+    def observe_home(self, result: PageResult, *, is_isolated: bool) -> None:
+        """Updates the suspicion that the site was replaced, from the result of its home page, if earlier runs fetched
+        it.
+
+        The site is suspect if the page has no links and no feed or sitemap is known (`is_isolated`).
+        """
+        if is_isolated:
+            self._is_doubtful |= result.status == 200 and result.outcome is Outcome.NOT_ARTICLE
+
+    @property
+    def is_due(self) -> bool:
+        """Returns True if there are signs that the site was replaced by a parked domain, so that an address that cannot
+        exist should be requested now as a test. Reading this property counts as making the test, so it is True at most
+        once per run.
+        """
+        if not self._is_doubtful or self._probed:
+            return False
+        self._probed = True
+        return True
+
+    def objection(self, found: SoftNotFoundProfile, home: SoftNotFoundProfile, stored: str | None) -> str:
+        """Returns why the crawl must stop: the site shows the same page, without links, for every address. Returns ""
+        if it need not stop.
+
+        `found` is the profile of the response for a missing address, and `home` is that of the home page. `stored` is
+        the profile from earlier runs in JSON. If the site showed this page for missing addresses in earlier runs, too,
+        the crawl goes on, because scripts fill the pages of such a site.
+        """
+        before = profile_from_json(stored)
+        if not self._is_doubtful or self._has_source or before is None or found.look is None:
+            return ""
+        if home.look is None or not found.is_like(home.look):
+            return ""
+        if before.resembles(found.look):
+            return ""
+        return (
+            f"it shows the same page for every address ({found.look.title[:80]!r}), like a domain for sale or a site "
+            "under maintenance; what is stored is kept"
+        )
+
+
+class SourceGuesses:
+    """Tries the well-known addresses of feeds and sitemaps during one run, for a site that declares none. One address
+    of each kind is tried at a time.
+    """
+
+    def __init__(self) -> None:
+        self._queues: dict[PageKind, list[DiscoveredURL]] = {}
+
+    def first(
+        self,
+        base: str,
+        scope: Scope,
+        platform: str,
+        *,
+        declared: Collection[PageKind],
+        waiting: Collection[str],
+        asked: Collection[str],
+    ) -> list[DiscoveredURL]:
+        """Returns the first address to try for each kind of source (feed, sitemap) that is not `declared`, relative to
+        `base`, the address of the home page.
+
+        If the site's `platform` is known, the addresses that are usual on it are tried. Skips addresses whose urlkeys
+        are in `asked`. Also skips the kinds in `waiting`, because their previous guess has no response yet.
+        """
+        for guess in well_known_urls(base, scope, platform):
+            if guess.kind not in declared and urlkey(guess.url) not in asked:
+                self._queues.setdefault(guess.kind, []).append(guess)
+        return [queue.pop(0) for kind, queue in self._queues.items() if queue and kind not in waiting]
+
+    def next(self, page: PageRequest, parsed: ParsedPage) -> list[DiscoveredURL]:
+        """Returns the next address to try after the guess `page` has been parsed; [] if the guess was right, or if no
+        addresses are left.
+        """
+        queue = self._queues.get(page.kind)
+        if not queue or page.is_seed or parsed.result.outcome in (Outcome.DUE, Outcome.DUPLICATE):
+            return []
+        if (parsed.is_feed and page.kind is PageKind.FEED) or (parsed.is_sitemap and page.kind is PageKind.SITEMAP):
+            queue.clear()
+            return []
+        return [queue.pop(0)]
+
 
 _ON_PAGES = frozenset({DiscoverySource.LINK, DiscoverySource.LISTING, DiscoverySource.CDX})
 

@@ -28,6 +28,7 @@ from archiver.frontier.fetch_order import SIDE_LISTING_PRIORITY, SOURCE_KINDS, V
 from archiver.frontier.trap_budgets import (
     BELOW_POST,
     ENOUGH_VIEWS,
+    EQUIVALENT_URL_RULE,
     FEW_VIEWS,
     LISTED_REASON,
     PART_FEEDS,
@@ -35,24 +36,21 @@ from archiver.frontier.trap_budgets import (
     SAMPLE_ROUNDS,
     SHOWN_REASON,
     SIDE_LISTS,
+    EquivalentURLs,
     PatternBudgets,
     SetAsidePages,
     ShownAddresses,
     SourceCoverage,
+    equivalent_url_reason,
     is_exempt_from_budget,
     pattern_budget_reason,
-)
-from archiver.frontier.url_spellings import (
-    EQUIVALENT_URL_RULE,
-    EquivalentURLs,
-    equivalent_url_reason,
     plainer_urls,
     variant_family,
 )
-from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
+from archiver.model.items import DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
+from archiver.model.urls import Scope, urlkey
 from archiver.storage import Database, pages
 from archiver.storage.pages import EPOCH, AddressState, DiscoveryReport, stamp
-from archiver.urls import Scope, urlkey
 
 REPEATED = "repeated listing"
 ATTACHMENT = "attachment"

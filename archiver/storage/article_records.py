@@ -11,17 +11,17 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
-from archiver.errors import ArticleNotFound, ArticleRemoved, BadAddress, ClusterNotFound, RevisionNotFound
-from archiver.fields import CAPTURE_KEYS, FIELDS, STORED
-from archiver.items import Evidence
+from archiver.model.errors import ArticleNotFound, ArticleRemoved, BadAddress, ClusterNotFound, RevisionNotFound
+from archiver.model.fields import CAPTURE_KEYS, FIELDS, STORED
+from archiver.model.items import Evidence
+from archiver.model.urls import start_address, urlkey
 from archiver.storage import Database
 from archiver.storage.articles import FULL_CONTENT
+from archiver.storage.captures import tombstone_named
 from archiver.storage.columns import SHAPED, stored_object, stored_texts
 from archiver.storage.field_evidence import EXTRACTION, Entry, decode_evidence, evidence_from, unpack_evidence
 from archiver.storage.field_evidence import readers as readers_of
 from archiver.storage.sites import find_site
-from archiver.storage.tombstones import tombstone_named
-from archiver.urls import start_address, urlkey
 
 # -- the ID of a post that does not depend on the archive's own IDs and does not change when the post moves
 

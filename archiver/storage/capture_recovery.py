@@ -10,7 +10,7 @@ from typing import Any
 
 from slugify import slugify
 
-from archiver.errors import ArchiveMoved
+from archiver.model.errors import ArchiveMoved
 from archiver.storage import Database, pages
 from archiver.storage.requisites import refetch_lost_requisite
 from archiver.storage.transactions import archive_faults, writing

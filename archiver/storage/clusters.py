@@ -37,10 +37,10 @@ from archiver.articles.near_duplicates import (
     near_duplicate,
     wording_of,
 )
+from archiver.model.urls import names_second_form, urlkey_or_empty
 from archiver.storage import Database
 from archiver.storage.pages import last_rowid, moment
 from archiver.storage.transactions import writing
-from archiver.urls import names_second_form, urlkey_or_empty
 
 # -- LSH bands, which show which articles may be near-duplicates of an article
 

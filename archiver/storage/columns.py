@@ -14,10 +14,10 @@ from datetime import UTC, datetime
 from math import isfinite
 from typing import Any
 
-from archiver.fields import GEOTAG_KEYS, LINKS, PAGE_FIELDS, STORED_LISTS, Shape
 from archiver.markup.text_marks import Packed, pack_marks, unpack_marks
+from archiver.model.fields import GEOTAG_KEYS, LINKS, PAGE_FIELDS, STORED_LISTS, Shape
+from archiver.model.words import count_noun
 from archiver.storage import Database
-from archiver.words import count_noun
 
 IS_LIVE = "(id not in (select article_id from withdrawn_articles))"
 """SQL: an article that has not been withdrawn."""

@@ -15,9 +15,10 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from archiver.items import DiscoverySource, Outcome, PageKind
+from archiver.model.items import DiscoverySource, Outcome, PageKind
 from archiver.storage import Database, pages, requisites
 from archiver.storage.articles import ArticleCounts, count_articles, count_withdrawals
+from archiver.storage.captures import tombstones
 from archiver.storage.columns import IS_LIVE, stored_object
 from archiver.storage.edit_samples import edit_estimate
 from archiver.storage.held_pages import held_pages
@@ -25,7 +26,6 @@ from archiver.storage.page_forms import untaken_pages
 from archiver.storage.pages import EPOCH, PAGE_REQUEST_QUERY, Count, page_counts, page_counts_of_sites, stamp
 from archiver.storage.runs import as_shown, latest_samples, unrecorded_links
 from archiver.storage.sources import delisted_posts, unlisted_posts
-from archiver.storage.tombstones import tombstones
 
 # -- discovery sources
 

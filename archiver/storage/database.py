@@ -9,7 +9,8 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from archiver.errors import (
+from archiver.frontier.cadence import CLOCK_TOLERANCE
+from archiver.model.errors import (
     ArchiveDamaged,
     ArchiveNotFound,
     ArchiveNotWritable,
@@ -19,10 +20,8 @@ from archiver.errors import (
     FileInTheWay,
     NotAnArchive,
 )
-from archiver.frontier.cadence import CLOCK_TOLERANCE
 from archiver.storage import Database
 from archiver.storage.columns import stored_time
-from archiver.storage.locks import was_archive
 from archiver.storage.schema import (
     MIGRATION_SET,
     MIGRATIONS_TABLE,
@@ -41,6 +40,7 @@ from archiver.storage.transactions import (
     file_in_the_way,
     notice,
     path_of,
+    was_archive,
 )
 
 # -- opening

@@ -23,7 +23,7 @@ from archiver.frontier.edit_estimates import (
     choose_sample,
 )
 from archiver.frontier.fetch_order import DAY_ENDS, VOUCHING_SOURCES, next_day_end
-from archiver.items import DiscoverySource
+from archiver.model.items import DiscoverySource
 from archiver.storage import Database
 from archiver.storage.pages import make_pages_due, moment, stamp
 from archiver.storage.runs import MeasuredRun

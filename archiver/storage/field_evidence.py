@@ -19,8 +19,8 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from archiver.fields import BY_NAME, EVIDENCE
-from archiver.items import PAGE_OBJECT_KEPT, UNCONFIRMED, Article, Evidence
+from archiver.model.fields import BY_NAME, EVIDENCE
+from archiver.model.items import PAGE_OBJECT_KEPT, UNCONFIRMED, Article, Evidence
 from archiver.storage import Database
 
 # -- the form of `revisions.evidence`

@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from archiver.fields import WEIGHTS
+from archiver.model.fields import WEIGHTS
 from archiver.storage import Database
 
 # -- articles_fts: a table for SQL, made on request

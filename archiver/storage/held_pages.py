@@ -35,7 +35,8 @@ from archiver.articles.guard import (
 )
 from archiver.discovery.source_hints import is_announced
 from archiver.frontier.fetch_order import DEFAULT_REVISIT, next_day_end, next_try_of_new_page
-from archiver.items import Article, Outcome, SourceHint
+from archiver.model.items import Article, Outcome, SourceHint
+from archiver.model.urls import urlkey
 from archiver.storage import Database
 from archiver.storage.articles import (
     answering_address,
@@ -47,10 +48,9 @@ from archiver.storage.articles import (
     undo_revision,
     withdrawal_of,
 )
+from archiver.storage.captures import Tombstone
 from archiver.storage.pages import EPOCH, PageState, latest_hint, moment, stamp
 from archiver.storage.sources import is_listed_since
-from archiver.storage.tombstones import Tombstone
-from archiver.urls import urlkey
 
 _FEW = 20
 """If a site has at most this many held pages, all of them are fetched again each day. If it has more held pages, about

@@ -24,10 +24,10 @@ from archiver.articles.revision_order import (
     insert_into_runs,
     with_source_values,
 )
-from archiver.fields import EVIDENCE, LATEST, LINKS
-from archiver.items import Article, MarkedText
+from archiver.model.fields import EVIDENCE, LATEST, LINKS
+from archiver.model.items import Article, MarkedText
+from archiver.model.urls import urlkey
 from archiver.storage import Database, clusters
-from archiver.storage.article_parts import parts_of, with_body
 from archiver.storage.articles import (
     Change,
     NewRevision,
@@ -45,17 +45,18 @@ from archiver.storage.articles import (
     mark_seen,
     merge_evidence,
     overwrite,
+    parts_of,
     revision_rows,
     rewrite_revision,
     shorten_current,
     store_article,
     store_superseded,
+    with_body,
     write_revision,
 )
 from archiver.storage.captures import redirects_to
 from archiver.storage.field_evidence import decode_evidence, pack_evidence
 from archiver.storage.pages import moment, stamp
-from archiver.urls import urlkey
 
 # -- the revisions of an article, each as a run: the consecutive captures that show it
 

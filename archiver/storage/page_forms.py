@@ -26,8 +26,8 @@ from archiver.articles.post_verdicts import (
     patterns_of_posts,
     similarity,
 )
-from archiver.items import UNDONE, Outcome, PageForm, PageKind
-from archiver.page_rules import BY_HAND, BY_SOURCE, DATED_BY_HAND, GUESSES, OTHER_FORM_RULE, POST_FORM_RULE
+from archiver.model.items import UNDONE, Outcome, PageForm, PageKind
+from archiver.model.page_rules import BY_HAND, BY_SOURCE, DATED_BY_HAND, GUESSES, OTHER_FORM_RULE, POST_FORM_RULE
 from archiver.storage import Database
 from archiver.storage.pages import LATEST_HINT, last_rowid, stamp
 

@@ -24,7 +24,7 @@ from archiver.frontier.fetch_order import (
     next_fetch_time,
     next_try_of_new_page,
 )
-from archiver.items import (
+from archiver.model.items import (
     NO_LONGER_LISTED,
     STILL_ONLINE,
     UNDONE,
@@ -36,8 +36,9 @@ from archiver.items import (
     PageKind,
     PageResult,
 )
-from archiver.page_rules import OTHER_FORM_RULE
-from archiver.storage import Database, article_parts, pages, requisites, sources, tombstones
+from archiver.model.page_rules import OTHER_FORM_RULE
+from archiver.model.urls import urlkey
+from archiver.storage import Database, articles, captures, pages, requisites, sources
 from archiver.storage.articles import (
     Change,
     NewArticle,
@@ -91,7 +92,6 @@ from archiver.storage.sources import (
     store_listed_dates,
 )
 from archiver.storage.transactions import PATIENCE, is_environment_error, writing
-from archiver.urls import urlkey
 
 
 @dataclass(slots=True)
@@ -229,11 +229,11 @@ def look_up(run: StoringRun, storing: Storing) -> None:
     is_extracted = result.article is not None
     storing.counts.fetched += result.status is not None
     known = pages.page_state(db, storing.key, result.hint_id)
-    is_claim = result.rule == article_parts.CLAIMED_PART_RULE
-    if result.article and is_claim and article_parts.is_own_post(db, result):
+    is_claim = result.rule == articles.CLAIMED_PART_RULE
+    if result.article and is_claim and articles.is_own_post(db, result):
         result = replace(result, outcome=Outcome.ARCHIVED, kind=PageKind.POST, rule=result.article.kind_rule, reason="")
     if result.outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED):
-        result = article_parts.join_parts_of(db, result, has_parts=known.has_parts)
+        result = articles.join_parts_of(db, result, has_parts=known.has_parts)
     article, site = result.article, run.site["name"]
     post = FetchedPost(db, run.site, run.run_id, run.crawl_started, storing.key, known, new=article)
     if result.outcome is Outcome.DUPLICATE:
@@ -242,7 +242,7 @@ def look_up(run: StoringRun, storing: Storing) -> None:
     if article is not None:
         post.is_unknown = is_unknown(db, site, article, result.redirects)
         if not post.is_unknown:
-            post.tombstone = tombstones.tombstone_of(db, site, article)
+            post.tombstone = captures.tombstone_of(db, site, article)
         if not post.is_unknown and post.tombstone is None and result.outcome is Outcome.ARCHIVED:
             row = find_article_of(db, site, article, result.redirects)
             post.row = None if row and release_borrowed_address(db, row, article) else row
@@ -297,7 +297,7 @@ def record(run: StoringRun, storing: Storing) -> None:
     storing.counts.failed += effect.outcome is Outcome.FAILED
     reason = effect.reason
     if result.kind is not PageKind.PART:
-        phrase = article_parts.link_parts_to_article(db, run.site_id, result, effect.article_id, storing.known)
+        phrase = articles.link_parts_to_article(db, run.site_id, result, effect.article_id, storing.known)
         reason = "; ".join(filter(None, (reason, phrase)))
     if _is_delisted(run, storing, effect):
         reason = "; ".join(filter(None, (reason, f"{storing.known.reason}, {STILL_ONLINE}")))
@@ -375,10 +375,10 @@ def _store_archived(run: StoringRun, storing: Storing) -> Effect:
             result.article,
             observed,
             reread=run.reread,
-            completes=article_parts.is_incomplete(storing.known.reason),
+            completes=articles.is_incomplete(storing.known.reason),
         )
     if result.parts and stored.change is not Change.GONE:
-        article_parts.set_capture_of_parts(db, stored.article_id, storing.key)
+        articles.set_capture_of_parts(db, stored.article_id, storing.key)
     undone = undone_withdrawal(db, stored.article_id, run.run_id) if stored.change is not Change.NEW else None
     if undone and stored.change in _SHOWN_AS_STORED:
         storing.result = replace(result, rule=UNDONE)
@@ -455,7 +455,7 @@ def _reason_for_page(run: StoringRun, result: PageResult, stored: Stored, extrac
 
 
 def _store_part(run: StoringRun, storing: Storing) -> Effect:
-    return Effect(Outcome.PART, storing.result.reason, article_parts.enter_part(run.db, storing.result))
+    return Effect(Outcome.PART, storing.result.reason, articles.enter_part(run.db, storing.result))
 
 
 def _store_gone(run: StoringRun, storing: Storing) -> Effect:
@@ -540,7 +540,7 @@ def _store_held(run: StoringRun, storing: Storing) -> Effect:
 def _store_refused(run: StoringRun, storing: Storing) -> Effect:
     """Keeps out the address of a removed post. Its new capture is erased before the next crawl begins."""
     if storing.stored.tombstone is not None:
-        tombstones.keep_url_out(run.db, storing.stored.tombstone, storing.result.url)
+        captures.keep_url_out(run.db, storing.stored.tombstone, storing.result.url)
     return _store_nothing(run, storing)
 
 

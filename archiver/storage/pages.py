@@ -14,14 +14,13 @@ from functools import lru_cache
 from typing import Any
 
 from archiver.articles.decision import LOOP, LOOP_RULE
-from archiver.fields import HINTED_LISTS, HINTED_TIMES
 from archiver.frontier.fetch_order import VOUCHING_SOURCES, KnownPage
-from archiver.frontier.trap_budgets import PATTERN_BUDGET_RULE, SourceCoverage
-from archiver.frontier.url_spellings import EQUIVALENT_URL_RULE
-from archiver.items import DiscoverySource, GeoTag, Outcome, PageKind, PageResult, SourceHint
+from archiver.frontier.trap_budgets import EQUIVALENT_URL_RULE, PATTERN_BUDGET_RULE, SourceCoverage
+from archiver.model.fields import HINTED_LISTS, HINTED_TIMES
+from archiver.model.items import DiscoverySource, GeoTag, Outcome, PageKind, PageResult, SourceHint
+from archiver.model.urls import urlkey
 from archiver.politeness.robots import HostFile, Robots
 from archiver.storage import Database
-from archiver.urls import urlkey
 
 # -- source hints, stored with a page
 

@@ -14,12 +14,12 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from archiver.items import Capture, Outcome, Requisite, RequisiteKind, UsageStatement
+from archiver.model.items import Capture, Outcome, Requisite, RequisiteKind, UsageStatement
+from archiver.model.urls import asset_address
 from archiver.storage import Database
 from archiver.storage.captures import enter_capture, store_usage_statements
 from archiver.storage.pages import EPOCH, stamp
 from archiver.storage.runs import Counts
-from archiver.urls import asset_address
 
 Mode = Literal["none", "lead", "all"]
 MODES: tuple[Mode, ...] = ("none", "lead", "all")

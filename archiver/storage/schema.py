@@ -19,8 +19,8 @@ from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from archiver import fields
-from archiver.fields import INDEXED, LATEST, fields_with_choice
+from archiver.model import fields
+from archiver.model.fields import INDEXED, LATEST, fields_with_choice
 from archiver.storage import Database
 from archiver.storage.columns import LISTS, TEXTS, with_missing_fields
 from archiver.storage.field_evidence import FORM, FROM_ENTRIES, entry_column

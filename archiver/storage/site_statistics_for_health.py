@@ -14,9 +14,9 @@ from statistics import median
 
 from archiver.articles.guard import GONE_RULES, HoldRule
 from archiver.discovery.url_patterns import SCOPE
-from archiver.fields import OWN_TEXTS
-from archiver.items import HIDDEN_PAGES, NEEDS_JAVASCRIPT, UNDATED
-from archiver.page_rules import is_declared
+from archiver.model.fields import OWN_TEXTS
+from archiver.model.items import HIDDEN_PAGES, NEEDS_JAVASCRIPT, UNDATED
+from archiver.model.page_rules import is_declared
 from archiver.storage import Database
 from archiver.storage.columns import stored_time
 from archiver.storage.held_pages import HeldPage, held_pages

@@ -1,5 +1,5 @@
-"""The sites of an archive, with their settings, tags and site rules: adds, changes and removes them, and finds the site
-to which a URL belongs.
+"""The sites of an archive, with their settings, tags, site rules and next crawls: adds, changes and removes them, and
+finds the site to which a URL belongs.
 """
 
 from __future__ import annotations
@@ -7,20 +7,31 @@ from __future__ import annotations
 import json
 import re
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from archiver.articles.revision_order import page_objects_named
 from archiver.discovery.url_patterns import origin_of
-from archiver.errors import BadAddress, BadSetting, SiteNotEmpty, SiteNotFound, TagNotFound
-from archiver.fields import EVIDENCE, LINKS
-from archiver.frontier.cadence import DEFAULT_CADENCE, parse_blackout, parse_cadence
+from archiver.frontier.cadence import (
+    DEFAULT_CADENCE,
+    REMEMBERED_RUNS,
+    Adaptive,
+    BlackoutHours,
+    Cadence,
+    PastRun,
+    RecrawlTime,
+    next_crawl,
+    parse_blackout,
+    parse_cadence,
+)
 from archiver.frontier.edit_estimates import DEFAULT_SAMPLE
-from archiver.items import (
+from archiver.model.errors import BadAddress, BadSetting, SiteNotEmpty, SiteNotFound, TagNotFound
+from archiver.model.fields import EVIDENCE, LINKS
+from archiver.model.items import (
     NO_LONGER_READS,
     PAGE_OBJECT,
     PAGE_OBJECT_FAILED,
@@ -29,18 +40,18 @@ from archiver.items import (
     DiscoverySource,
     PageKind,
 )
+from archiver.model.urls import Scope, start_address, urlkey
+from archiver.model.words import did_you_mean
 from archiver.storage import Database, clusters
-from archiver.storage.columns import IS_LIVE, settings_of, stored_time
+from archiver.storage.columns import IS_LIVE, settings_of, stored_object, stored_time
 from archiver.storage.pages import stamp
 from archiver.storage.requisites import MODES
 from archiver.storage.runs import as_shown
 from archiver.storage.sources import record_discovered_urls, replace_page_references
 from archiver.storage.transactions import path_of, writing
-from archiver.urls import Scope, start_address, urlkey
-from archiver.words import did_you_mean
 
 if TYPE_CHECKING:
-    from archiver.extraction.template.site_rules import SiteConstants, SiteRules
+    from archiver.extraction.site_rules import SiteConstants, SiteRules
 
 
 def list_sites(db: Database, only: Collection[str] | None = None) -> list[dict[str, Any]]:
@@ -634,7 +645,7 @@ def rules_valid_at(db: Database, site_id: int, at: datetime | None = None) -> Si
     """Returns the site rules for a page captured at this time (None: now); None if the site has no rules. Rules written
     by a person override learned rules.
     """
-    from archiver.extraction.template.site_rules import SiteRules
+    from archiver.extraction.site_rules import SiteRules
 
     when = stamp(at) if at else None
     learned = _newest_rules(
@@ -710,7 +721,7 @@ def end_of_last_template(db: Database, site_id: int) -> str | None:
 
 
 def _insert_learned_rules(db: Database, site_id: int, rules: SiteRules, at: datetime, since: str | None) -> SiteRules:
-    from archiver.extraction.template.site_rules import to_toml
+    from archiver.extraction.site_rules import to_toml
 
     db.insert(
         "site_rules",
@@ -732,7 +743,7 @@ def add_constants(db: Database, site_id: int, constants: SiteConstants, at: date
     """Adds values that belong to the site, and not to a post, to the site's learned rules. The result is a new version
     of the rules for the same captures. Returns the rules now valid.
     """
-    from archiver.extraction.template.site_rules import SiteRules
+    from archiver.extraction.site_rules import SiteRules
 
     row = db.execute(
         "select since from site_rules where site_id = ? and not by_hand and until is null order by id desc limit 1",
@@ -756,7 +767,7 @@ def retire_template(db: Database, site_id: int, at: datetime) -> SiteRules | Non
     which are values of the site itself such as its name, stay valid. Returns the rules now valid, None if there are
     none.
     """
-    from archiver.extraction.template.site_rules import SiteRules
+    from archiver.extraction.site_rules import SiteRules
 
     learned = _newest_rules(db, "site_id = :site and not by_hand and until is null", {"site": site_id})
     retire_rules(db, site_id, at)
@@ -769,7 +780,7 @@ def store_handwritten_rules(db: Database, site_id: int, text: str, subject: str,
     """Stores site rules written by a person (TOML) in place of earlier handwritten rules, and returns them. Raises
     BadRules, whose message names `subject`.
     """
-    from archiver.extraction.template.site_rules import from_toml
+    from archiver.extraction.site_rules import from_toml
 
     rules = from_toml(text, subject, by_hand=True)
     with writing(db):
@@ -802,7 +813,7 @@ def forget_rules(db: Database, site_id: int, *, by_hand: bool) -> int:
 
 
 def _newest_rules(db: Database, where: str, values: dict[str, Any]) -> SiteRules | None:
-    from archiver.extraction.template.site_rules import from_toml
+    from archiver.extraction.site_rules import from_toml
 
     row = db.execute(
         f"select id, toml, by_hand from site_rules where {where} order by id desc limit 1", values
@@ -876,3 +887,140 @@ def page_object_uses(db: Database, site: str, *, only_failed: bool = False) -> l
         kept = number if source == PAGE_OBJECT_KEPT else 0
         out[key] = replace(one, failed=one.failed + number, kept=one.kept + kept)
     return sorted(out.values(), key=lambda one: (one.page_object, EVIDENCE.index(one.field)))
+
+
+@dataclass(frozen=True, slots=True)
+class Scheduled:
+    """The schedule of a site: its row with effective settings, its last run, and the time and reason of its next crawl
+    (`turn`).
+    """
+
+    site: dict[str, Any]
+    cadence: Cadence
+    last: PastRun | None
+    turn: RecrawlTime
+
+
+_FULL_CHECK_EVERY = timedelta(hours=1)
+Settings = Callable[[dict[str, Any]], dict[str, Any]]
+
+
+def scheduled_sites(db: Database, now: datetime, settings: Settings) -> list[Scheduled]:
+    """Returns the schedules of an archive's sites, except sites with crawl=no. Those due longest come first. `settings`
+    returns the effective settings for a row of `sites`.
+    """
+    past = past_runs_of_sites(db)
+    return sorted((_schedule(site, past.get(site["id"], []), now) for site in _sites(db, settings)), key=_due_order)
+
+
+class DueSites:
+    """Finds the due sites of an archive for a scheduler that calls `due` often. Keeps the schedules of sites that were
+    neither changed nor crawled since the last call.
+
+    Computes all schedules again once an hour, and whenever the clock goes back.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[int, tuple[object, Scheduled]] = {}
+        self._last = self._whole = datetime.min.replace(tzinfo=UTC)
+
+    def due(self, db: Database, now: datetime, settings: Settings) -> list[Scheduled]:
+        """Returns the schedules of the sites that are due at `now`. Those due longest come first."""
+        if now < self._last or now - self._whole > _FULL_CHECK_EVERY:
+            self._kept.clear()
+            self._whole = now
+        self._last = now
+        last = {
+            site: (run, outcome)
+            for site, run, outcome in db.execute(
+                "select site_id, id, outcome from runs where id in (select max(id) from runs group by site_id)"
+            )
+        }
+        kept: dict[int, tuple[object, Scheduled]] = {}
+        for site in _sites(db, settings):
+            key = (last.get(site["id"]), site["settings"], site.get("quiet_until"))
+            before = self._kept.get(site["id"])
+            kept[site["id"]] = before if before and before[0] == key else (key, scheduled_site(db, site, now))
+        self._kept = kept
+        due = [one for _, one in kept.values() if one.turn.at <= now and not _blackout_end(one.site, now)]
+        return sorted(due, key=_due_order)
+
+
+def scheduled_site(db: Database, site: dict[str, Any], now: datetime) -> Scheduled:
+    """Returns the schedule of one site. `site` is its row with decoded settings."""
+    return _schedule(site, past_runs(db, site["id"]), now)
+
+
+def _schedule(site: dict[str, Any], past: Sequence[PastRun], now: datetime) -> Scheduled:
+    cadence = cadence_of(site["settings"])
+    turn = next_crawl(cadence, past, site["name"], now, stored_time(site.get("quiet_until")))
+    if end := _blackout_end(site, max(turn.at, now)):
+        turn = RecrawlTime(end, turn.period, f"blackout {site['settings']['blackout']}", "blackout")
+    return Scheduled(site, cadence, past[0] if past else None, turn)
+
+
+def blackout_of(settings: Mapping[str, Any]) -> BlackoutHours | None:
+    """Returns the blackout hours in a site's settings; None if none are set. Invalid hours are ignored, since a person
+    may have written them.
+    """
+    try:
+        return parse_blackout(settings["blackout"]) if settings.get("blackout") else None
+    except ValueError:
+        return None
+
+
+def _blackout_end(site: dict[str, Any], at: datetime) -> datetime | None:
+    hours = blackout_of(site["settings"])
+    return hours.end_of(at) if hours else None
+
+
+def cadence_of(settings: dict[str, Any]) -> Cadence:
+    """Returns the cadence in a site's settings: how often it is crawled. If it is invalid, since a person may have
+    written it, returns the adaptive cadence.
+    """
+    try:
+        return parse_cadence(settings.get("cadence") or DEFAULT_CADENCE)
+    except ValueError:
+        return Adaptive()
+
+
+def past_runs(db: Database, site_id: int) -> list[PastRun]:
+    """Returns the last runs of a site that looked for new posts, newest first."""
+    rows = db.query(
+        "select * from runs where site_id = ? and mode in ('full', 'incremental') order by id desc limit ?",
+        [site_id, REMEMBERED_RUNS],
+    )
+    return [_past_run(row, started) for row in rows if (started := stored_time(row["started_at"]))]
+
+
+def past_runs_of_sites(db: Database) -> dict[int, list[PastRun]]:
+    """Returns the result of `past_runs` for each site, by site ID, with one query for all sites."""
+    rows = db.execute(
+        "select r.site_id, r.started_at, r.outcome, r.new, "
+        "case when json_valid(r.statistics) then r.statistics ->> '$.listed' end "
+        "from sites s join runs r on r.site_id = s.id and r.mode in ('full', 'incremental') "
+        "where r.id >= coalesce((select id from runs where site_id = s.id and mode in ('full', 'incremental') "
+        "order by id desc limit 1 offset ?), 0) order by r.site_id, r.id desc",
+        [REMEMBERED_RUNS - 1],
+    )
+    out: dict[int, list[PastRun]] = {}
+    for site, started, outcome, new, listed in rows:
+        if at := stored_time(started):
+            out.setdefault(site, []).append(PastRun(at, outcome or "", new or 0, listed or 0))
+    return out
+
+
+def _past_run(row: dict[str, Any], started: datetime) -> PastRun:
+    listed = stored_object(row.get("statistics")).get("listed") or 0
+    return PastRun(started, row["outcome"] or "", row["new"] or 0, listed)
+
+
+def _due_order(one: Scheduled) -> tuple[datetime, int]:
+    return one.turn.at, one.site["id"]
+
+
+def _sites(db: Database, settings: Settings) -> Iterator[dict[str, Any]]:
+    for row in list(db.query("select * from sites")):
+        site = {**row, "settings": settings(row)}
+        if site["settings"].get("crawl") is not False:
+            yield site

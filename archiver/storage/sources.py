@@ -36,7 +36,7 @@ from archiver.frontier.fetch_order import (
     priority,
     refetch_reason,
 )
-from archiver.items import (
+from archiver.model.items import (
     LISTED_DATE,
     NEEDS_JAVASCRIPT,
     NO_LONGER_LISTED,
@@ -53,8 +53,10 @@ from archiver.items import (
     PageKind,
     SourceHint,
 )
-from archiver.page_rules import is_declared
+from archiver.model.page_rules import is_declared
+from archiver.model.urls import urlkey, urlkey_or_empty
 from archiver.storage import Database
+from archiver.storage.captures import removed_urlkeys
 from archiver.storage.pages import (
     EPOCH,
     LATEST_HINT,
@@ -70,8 +72,6 @@ from archiver.storage.pages import (
     stamp,
     store_hint,
 )
-from archiver.storage.tombstones import removed_urlkeys
-from archiver.urls import urlkey, urlkey_or_empty
 
 # -- the table page_discoveries
 

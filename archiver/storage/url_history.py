@@ -8,17 +8,16 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from archiver.discovery.url_patterns import matching_trap_rule, trap_reason
-from archiver.errors import ArticleRemoved, URLNotFound
 from archiver.frontier.fetch_order import next_day_end
-from archiver.items import Outcome, PageKind
+from archiver.model.errors import ArticleRemoved, URLNotFound
+from archiver.model.items import Outcome, PageKind
+from archiver.model.urls import Scope, normalize, start_address, urlkey
+from archiver.model.words import count_noun
 from archiver.storage import Database
 from archiver.storage.articles import withdrawal_of
-from archiver.storage.captures import usage_statements_of
+from archiver.storage.captures import tombstone_at, usage_statements_of
 from archiver.storage.pages import LATEST_HINT, due_time_of_source, moment
 from archiver.storage.requisites import requisite_at
-from archiver.storage.tombstones import tombstone_at
-from archiver.urls import Scope, normalize, start_address, urlkey
-from archiver.words import count_noun
 
 
 def url_history(db: Database, address: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from archiver.lazy_regex import lazy_regex
+from archiver.model.lazy_regex import lazy_regex
 from archiver.warc.import_problems import ProblemKind
 from archiver.warc.payload import HEADER_END, Decoding, decode_content, matches_digest
 from archiver.warc.warc_records import MAX_BODY, Headers

@@ -16,7 +16,7 @@ from typing import Any
 
 from fastwarc.stream_io import BrotliReader
 
-from archiver.lazy_regex import lazy_regex
+from archiver.model.lazy_regex import lazy_regex
 from archiver.warc.import_problems import ProblemKind
 
 # Content codings (RFC 9110, section 8.4.1; br: RFC 7932; zstd: RFC 8878), decoded up to a limit.

@@ -15,8 +15,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from archiver.items import Capture
-from archiver.lazy_regex import lazy_regex
+from archiver.model.items import Capture
+from archiver.model.lazy_regex import lazy_regex
 from archiver.warc.warc_records import (
     HEADER_END,
     GzipRecord,

@@ -23,9 +23,9 @@ from fastwarc import ArchiveIterator
 from fastwarc.stream_io import GzipReader
 from isal import igzip
 
-from archiver.errors import UnreadableInput
-from archiver.items import Capture
-from archiver.lazy_regex import lazy_regex
+from archiver.model.errors import UnreadableInput
+from archiver.model.items import Capture
+from archiver.model.lazy_regex import lazy_regex
 from archiver.warc.payload import decode_content
 
 # The compression level. Compared to zlib's level 6, this takes a fifth of the time and 8 % more bytes (300

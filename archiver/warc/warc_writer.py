@@ -16,8 +16,8 @@ from types import TracebackType
 from typing import BinaryIO
 from urllib.parse import unquote_to_bytes, urlsplit
 
-from archiver.items import Capture
-from archiver.lazy_regex import lazy_regex
+from archiver.model.items import Capture
+from archiver.model.lazy_regex import lazy_regex
 from archiver.warc.warc_records import Exchange, Original, exchange_records, read_record_at, warcinfo_record
 
 # The key of a CDXJ line: the SURT (Sort-friendly URI Reordering Transform), by which web archives look up addresses.

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
-from archiver.errors import ArchiveNotFound
+from archiver.model.errors import ArchiveNotFound
 from archiver.search.query import Query
 from archiver.search.search_index import disable_updates
 from archiver.storage import Database

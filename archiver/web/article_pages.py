@@ -17,7 +17,11 @@ from unicodedata import bidirectional
 from markupsafe import Markup
 
 from archiver.articles.word_diff import DiffOp, Piece
-from archiver.errors import (
+from archiver.extraction.explanations import FieldExplanation, explain, explanations_as_data
+from archiver.extraction.language import ROWS
+from archiver.markup.html_writer import to_html
+from archiver.markup.text_marks import IMAGES, unpack_marks
+from archiver.model.errors import (
     ArticleNotFound,
     ArticleRemoved,
     BadQuery,
@@ -26,12 +30,8 @@ from archiver.errors import (
     NotCaptured,
     SiteNotFound,
 )
-from archiver.extraction.explanations import FieldExplanation, explain, explanations_as_data
-from archiver.extraction.language import ROWS
-from archiver.fields import FIELDS, LINKS
-from archiver.items import Evidence, Mark
-from archiver.markup.html_writer import to_html
-from archiver.markup.text_marks import IMAGES, unpack_marks
+from archiver.model.fields import FIELDS, LINKS
+from archiver.model.items import Evidence, Mark
 from archiver.search.citations import (
     STYLE_NAMES,
     STYLES,
@@ -447,8 +447,8 @@ def _label_of(name: str) -> str:
 
 
 def _list_fields(record: dict[str, Any]) -> list[tuple[str, str, str, Any]]:
-    """Returns the name, label, shape (form of the value, see `archiver.fields.Shape`) and value of each non-empty field
-    that the page does not show elsewhere.
+    """Returns the name, label, shape (form of the value, see `archiver.model.fields.Shape`) and value of each non-empty
+    field that the page does not show elsewhere.
     """
     return [
         (f.name, _label_of(f.name), f.shape, record[f.name])

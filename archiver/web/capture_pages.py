@@ -17,25 +17,27 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from archiver.discovery.cdx import parse_http_date
-from archiver.discovery.page_requisites import requisites_of_page, requisites_of_stylesheet, rewrite_stylesheet_urls
-from archiver.errors import ArticleRemoved, CaptureUnreadable, NotCaptured, UnreadableInput
+from archiver.discovery.page_links import requisites_of_page, requisites_of_stylesheet, rewrite_stylesheet_urls
 from archiver.extraction.page import parse_page
 from archiver.learning.stored_pages import find_payload_row
+from archiver.model.errors import ArticleRemoved, CaptureUnreadable, NotCaptured, UnreadableInput
+from archiver.model.urls import asset_address, urlkey
 from archiver.storage import Database, article_records
 from archiver.storage.captures import (
     Row,
     captured_urls,
     captures_of_address,
     captures_of_article,
+    is_payload_removed,
     is_redirect,
     mementos,
     nearest,
     time_of,
+    tombstone_at,
+    tombstones,
     usage_statements_of,
 )
 from archiver.storage.requisites import missing_reasons
-from archiver.storage.tombstones import is_payload_removed, tombstone_at, tombstones
-from archiver.urls import asset_address, urlkey
 from archiver.warc.warc_file_maintenance import CheckedRecord, check_record_at
 from archiver.warc.warc_records import StoredResponse, compute_payload_digest, read_record
 from archiver.web import safe_replay, web_requests

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import IO, Any, NamedTuple
 
-from archiver.errors import ArticleNotFound, ArticleRemoved
-from archiver.fields import FIELDS
+from archiver.model.errors import ArticleNotFound, ArticleRemoved
+from archiver.model.fields import FIELDS
 from archiver.search.citations import STYLE_NAMES, STYLES, build_citation
 from archiver.search.query import Query
 from archiver.search.search_feeds import TYPES, Feed, FeedFormat, changes_feed, write_atom, write_json_feed

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from archiver.fields import OPTIONS
 from archiver.health.stored_health import read_healths
+from archiver.model.fields import OPTIONS
 from archiver.storage import Database
 from archiver.storage.articles import count_articles
 from archiver.storage.columns import IS_LIVE, stored_texts

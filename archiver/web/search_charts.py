@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from unicodedata import east_asian_width
 
-from archiver.errors import BadQuery
-from archiver.items import format_degrees
+from archiver.model.errors import BadQuery
+from archiver.model.items import format_degrees
 from archiver.search.geo_areas import Box
 from archiver.search.histogram import STATES, Histogram, Period, histogram
 from archiver.search.query import Query

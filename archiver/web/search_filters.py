@@ -9,15 +9,14 @@ from itertools import islice
 from math import cos, radians
 from typing import Any, TypeVar
 
-from archiver.errors import IndexMissing
 from archiver.extraction.language import ROWS
-from archiver.fields import OPTIONS
-from archiver.items import format_degrees
+from archiver.model.errors import IndexMissing
+from archiver.model.fields import OPTIONS
+from archiver.model.items import format_degrees
 from archiver.search.advice import Advice, advise
 from archiver.search.geo_areas import DEFAULT_KM, Box, circle_bounds
 from archiver.search.index_documents import fold_name
-from archiver.search.query import Query, query_as_options
-from archiver.search.query_parser import list_repairs
+from archiver.search.query import Query, list_repairs, query_as_options
 from archiver.search.query_tree import Key
 from archiver.search.search_hits import FACETS, count_facets, plan_query, run
 from archiver.search.word_splitting import split_into_words

@@ -9,11 +9,11 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
-from archiver.errors import BadQuery
-from archiver.fields import OPTIONS
+from archiver.model.errors import BadQuery
+from archiver.model.fields import OPTIONS
 from archiver.search.query import Query, query_as_options
 from archiver.search.query_compiler import has_ranking_terms
-from archiver.search.saved_searches import (
+from archiver.search.search_feeds import (
     WHY,
     atom_feed,
     find_saved_search,

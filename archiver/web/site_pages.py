@@ -9,19 +9,23 @@ from datetime import UTC, datetime
 from typing import Any
 
 from archiver import __version__
-from archiver.errors import IndexMissing
-from archiver.extraction.template.site_rules import to_toml
-from archiver.health.health_report import CONTENT_TYPE, format_metrics, health_as_json, judge_all, probe
-from archiver.health.site_status import (
+from archiver.extraction.site_rules import to_toml
+from archiver.health.health_report import (
+    CONTENT_TYPE,
     HistoricalRun,
     Measure,
     describe_next_run,
+    format_metrics,
+    health_as_json,
+    judge_all,
     measures_of,
+    probe,
     read_history,
     read_next_run,
 )
 from archiver.health.stored_health import read_health, read_healths
-from archiver.items import SOURCE_NAMES, Outcome
+from archiver.model.errors import IndexMissing
+from archiver.model.items import SOURCE_NAMES, Outcome
 from archiver.search.query import Query
 from archiver.sites.config import effective_settings, load_config
 from archiver.storage import Database, completeness

@@ -15,20 +15,13 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote
 
-from archiver.errors import (
-    ArchiverError,
-    ArticleRemoved,
-    BadQuery,
-    CaptureNotFound,
-    IndexDamaged,
-    IndexMissing,
-)
-from archiver.fields import OPTIONS
+from archiver.model.errors import ArchiverError, ArticleRemoved, BadQuery, CaptureNotFound, IndexDamaged, IndexMissing
+from archiver.model.fields import OPTIONS
 from archiver.search.geo_areas import parse_box, parse_point
 from archiver.search.query import Query
 from archiver.storage import Database
 from archiver.storage.article_records import find_article
-from archiver.storage.tombstones import tombstones
+from archiver.storage.captures import tombstones
 
 # Requests and responses as plain values, independent of Datasette.
 

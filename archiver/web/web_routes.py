@@ -28,7 +28,8 @@ from datasette.app import Datasette
 from datasette.utils.asgi import Base400, Forbidden, NotFound, Request, Response
 from datasette.views.base import DatasetteError
 
-from archiver.errors import (
+from archiver.health.health_report import Failure, ProbeResult
+from archiver.model.errors import (
     ArchiveDamaged,
     ArchiveLocked,
     ArchiveNotFound,
@@ -51,9 +52,7 @@ from archiver.errors import (
     SavedSearchNotFound,
     SiteNotFound,
 )
-from archiver.health.health_report import Failure, ProbeResult
-from archiver.search.query import Query
-from archiver.search.query_parser import token_end
+from archiver.search.query import Query, token_end
 from archiver.search.search_hits import matching_ids
 from archiver.storage.transactions import environment_error, is_environment_error
 from archiver.web import web_requests

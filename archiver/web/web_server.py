@@ -34,7 +34,7 @@ from datasette.plugins import pm
 from datasette.utils.asgi import Forbidden, Request, Response
 from jinja2 import ChoiceLoader, FileSystemLoader
 
-from archiver.errors import BadPublicURL, CannotListen
+from archiver.model.errors import BadPublicURL, CannotListen
 from archiver.search.export_formats import harmless_text
 from archiver.search.geo_areas import distance_km
 from archiver.search.index_documents import fold_name

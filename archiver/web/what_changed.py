@@ -18,9 +18,9 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from archiver.articles.word_diff import DiffOp, Piece, word_diff
-from archiver.errors import ArticleNotFound, RevisionNotFound
-from archiver.lazy_regex import lazy_regex
 from archiver.markup.text_marks import IMAGES, meaning_of_marks, unpack_marks
+from archiver.model.errors import ArticleNotFound, RevisionNotFound
+from archiver.model.lazy_regex import lazy_regex
 from archiver.search.revision_diff_as_data_or_html import (
     edited_fields_html,
     pieces_as_html,

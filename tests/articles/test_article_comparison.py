@@ -23,7 +23,7 @@ from archiver.articles.article_comparison import (
     with_finer_time,
 )
 from archiver.articles.impossible_values import drop_impossible_values
-from archiver.items import Article, Evidence, GeoTag
+from archiver.model.items import Article, Evidence, GeoTag
 
 TEXT = "The ferry runs again since Monday, twice a day, and the winch at the slipway has been mended at last. " * 3
 POST = Article(

@@ -20,9 +20,9 @@ from archiver.articles.post_verdicts import (
     patterns_of_posts,
     similarity,
 )
-from archiver.extraction.template.page_form import HEAD_SLOT
-from archiver.items import LISTED_DATE, Article, Evidence, PageForm, PageKind
-from archiver.page_rules import OTHER_FORM_RULE
+from archiver.extraction.page_classifier import HEAD_SLOT
+from archiver.model.items import LISTED_DATE, Article, Evidence, PageForm, PageKind
+from archiver.model.page_rules import OTHER_FORM_RULE
 
 SHELL = frozenset(range(1, 21))
 POSTS = SHELL | frozenset(range(100, 140))

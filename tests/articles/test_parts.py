@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.items import Article, Evidence
-from archiver.storage.article_parts import is_further_part, join_parts, repeats_part
+from archiver.model.items import Article, Evidence
+from archiver.storage.articles import is_further_part, join_parts, repeats_part
 from tests.waiting import bounded_work
 
 WORDS = st.text("abcdefghij ", min_size=12, max_size=30).filter(lambda t: len(t.split()) > 1 and t.strip() == t)

@@ -17,8 +17,8 @@ from archiver.articles.revision_order import (
     merge_extracted_fields,
     with_source_values,
 )
-from archiver.fields import EVIDENCE
-from archiver.items import PAGE_OBJECT, Article, Evidence
+from archiver.model.fields import EVIDENCE
+from archiver.model.items import PAGE_OBJECT, Article, Evidence
 
 TEXT = "The ferry runs again since Monday, and the winch at the slipway has been mended at last. "
 STORED = Article(

@@ -9,7 +9,7 @@ import pytest
 
 from archiver.articles.article_comparison import repeats_text
 from archiver.articles.near_duplicates import SitePost, find_second_addresses
-from archiver.urls import names_second_form, urlkey
+from archiver.model.urls import names_second_form, urlkey
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.articles.revision_order import Placement, RevisionRun, Sighting, insert_into_runs
-from archiver.items import Article
+from archiver.model.items import Article
 
 START = datetime(2009, 1, 1, tzinfo=UTC)
 TEXTS = ("The first text of it.", "The second text of it.", "The third text of it.")

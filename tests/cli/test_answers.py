@@ -11,7 +11,7 @@ import click
 import pytest
 
 from archiver.cli.search_output import draw_histogram
-from archiver.errors import BadQuery
+from archiver.model.errors import BadQuery
 from archiver.search.histogram import Histogram, Period
 from tests.cli.conftest import Run
 from tests.runner import failure

@@ -11,7 +11,7 @@ from click.testing import Result
 from sqlite_utils import Database
 
 from archiver.cli.main import cli
-from archiver.items import Article
+from archiver.model.items import Article
 from archiver.storage.articles import Observation, store_article
 from archiver.storage.database import open_archive
 from tests.runner import Runner, fault

@@ -12,7 +12,7 @@ import pytest
 from archiver.cli.commands.diff import print_edits
 from archiver.cli.commands.extract import print_explanations
 from archiver.extraction.explanations import FieldExplanation
-from archiver.items import UNCONFIRMED, Evidence
+from archiver.model.items import UNCONFIRMED, Evidence
 from archiver.search.revision_diff_as_data_or_html import diff_page_html, text_direction
 from tests.cli.conftest import Run
 

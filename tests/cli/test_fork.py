@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from archiver.errors import ArchiverError
+from archiver.model.errors import ArchiverError
 from archiver.scheduling.fork_server import fork_crawl
 
 

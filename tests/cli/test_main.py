@@ -21,7 +21,7 @@ from click.testing import CliRunner
 import archiver
 from archiver.cli.crawl_output import suggest_commands
 from archiver.cli.main import COMMANDS, cli
-from archiver.errors import ArchiverError, ContactMissing
+from archiver.model.errors import ArchiverError, ContactMissing
 from archiver.storage.runs import Counts
 from tests.runner import Runner, fault, in_process
 from tests.spiders.site_server import home, serving

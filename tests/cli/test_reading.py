@@ -17,9 +17,9 @@ from typing import Any
 import click
 import pytest
 
-from archiver.errors import ExtraMissing
-from archiver.fields import FIELDS
-from archiver.items import Evidence
+from archiver.model.errors import ExtraMissing
+from archiver.model.fields import FIELDS
+from archiver.model.items import Evidence
 from archiver.search.export_formats import FORMATS
 from archiver.storage.database import open_archive
 from archiver.storage.field_evidence import pack_evidence

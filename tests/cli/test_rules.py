@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from archiver.cli.main import cli
-from archiver.extraction.template.site_rules import Rule, SiteRules, from_toml
+from archiver.extraction.site_rules import Rule, SiteRules, from_toml
 from archiver.storage.database import open_archive
 from archiver.storage.sites import store_learned_rules
 

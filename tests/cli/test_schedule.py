@@ -20,16 +20,15 @@ from click.testing import CliRunner
 
 from archiver.cli.commands.schedule import _print_result
 from archiver.cli.main import cli
-from archiver.errors import ArchiverError, ContactMissing
+from archiver.model.errors import ArchiverError, ContactMissing
 from archiver.scheduling import scheduler_loop
 from archiver.scheduling.crawl_plans import CommonOptions, CrawlOutcome, CrawlResult
 from archiver.scheduling.scheduler_loop import CrawlProcessHandle, SiteCrawl, begin_crawl
 from archiver.sites.config import Config, effective_settings
-from archiver.storage.check_records import Damage, record_checked_units
-from archiver.storage.crawl_schedule import DueSites, scheduled_sites
 from archiver.storage.database import open_archive
-from archiver.storage.locks import last_heartbeat, lock_host, lock_schedule, scheduler_process
-from archiver.storage.runs import Counts
+from archiver.storage.runs import Counts, Damage, record_checked_units
+from archiver.storage.sites import DueSites, scheduled_sites
+from archiver.storage.transactions import last_heartbeat, lock_host, lock_schedule, scheduler_process
 from tests.damage import damage_table, warc_files
 from tests.processes import Running, run, without_proxies
 from tests.proved_archive import make

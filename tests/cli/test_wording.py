@@ -10,11 +10,11 @@ import click
 import pytest
 
 from archiver.cli.main import cli
-from archiver.errors import ArchiveNotFound, DiskFull, ExtraMissing, SiteNotEmpty
-from archiver.fields import BY_NAME
 from archiver.health.health_report import judge_archive
+from archiver.model.errors import ArchiveNotFound, DiskFull, ExtraMissing, SiteNotEmpty
+from archiver.model.fields import BY_NAME
+from archiver.model.words import count_noun
 from archiver.sites.run_limits import RunLimits
-from archiver.words import count_noun
 from tests.cli.conftest import Run
 
 

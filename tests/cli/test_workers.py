@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from archiver.errors import ArchiveInUse, BadSetting
+from archiver.model.errors import ArchiveInUse, BadSetting
 from archiver.scheduling import crawl_pool
 from archiver.scheduling.crawl_plans import CommonOptions, CrawlPlan, count_cores, group_by_host
-from archiver.storage.locks import lock_site
+from archiver.storage.transactions import lock_site
 from tests import processes
 from tests.faults.sound import flaws
 from tests.processes import Running, is_alive

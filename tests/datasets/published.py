@@ -18,7 +18,7 @@ from archiver.cli.main import cli
 from archiver.datasets.snapshot_tables import TABLES
 from archiver.datasets.withheld_text import runs
 from archiver.datasets.word_counts import words_of_text
-from archiver.items import (
+from archiver.model.items import (
     ORGANIZATIONS,
     Article,
     Capture,

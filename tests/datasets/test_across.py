@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from archiver.datasets.withheld_text import first_words
-from archiver.errors import SnapshotRefused
-from archiver.items import UsageStatement
+from archiver.model.errors import SnapshotRefused
+from archiver.model.items import UsageStatement
 from archiver.storage.database import open_archive
 from tests.datasets.published import CC_BY, FREE, NEAR, Post, all_words, contents, leaked, make, publish, rows, text
 from tests.runner import failure, fault

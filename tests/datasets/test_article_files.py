@@ -13,7 +13,7 @@ import yaml
 from ebooklib import epub
 from lxml import etree
 
-from archiver.items import Mark
+from archiver.model.items import Mark
 from archiver.search.document_files import TEI_NAMESPACE, write_epub
 from tests.runner import fault, in_process
 from tests.storage.one_site_archive import POST, archive_of_one_site, store

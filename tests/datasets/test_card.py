@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from archiver import dataset as datasets
-from archiver.items import Mark, UsageStatement
+from archiver.model.items import Mark, UsageStatement
 from tests.datasets.published import CC_BY, FREE, LIGHT, NEAR, Post, make, publish, rows, text
 
 DESCRIPTIONS = ("datapackage.json", "croissant.json", "datacite.json", "CITATION.cff")

@@ -13,7 +13,7 @@ import pytest
 
 import archiver
 from archiver.datasets.snapshot_tables import TABLES
-from archiver.errors import LibraryMissing, NoSuchSplit, NotASnapshot
+from archiver.model.errors import LibraryMissing, NoSuchSplit, NotASnapshot
 from archiver.search.export_formats import import_arrow
 from tests.datasets.published import FREE, POSTS, make, publish, rows
 from tests.datasets.test_validators import MADE, ROOT, VALIDATORS

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from archiver.items import GeoTag
+from archiver.model.items import GeoTag
 from tests.datasets.published import LIGHT, POSTS, Post, make, publish, rows
 from tests.datasets.test_validators import MADE, ROOT, VALIDATORS
 

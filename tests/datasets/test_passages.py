@@ -19,7 +19,7 @@ from archiver.datasets.withheld_text import (
     runs,
 )
 from archiver.datasets.word_counts import count_words, count_words_and_sentences, run_hashes, words_of_text
-from archiver.items import GeoTag, UsageStatement
+from archiver.model.items import GeoTag, UsageStatement
 from tests.datasets.published import CC_BY, Post, all_words, leaked, make, publish, rows, text
 
 OTHER = "https://notes.example/blog/"

@@ -9,7 +9,7 @@ import pytest
 from click.testing import Result
 
 from archiver.datasets.personal_data_removal import Pseudonymizer, pseudonym, remove_contacts
-from archiver.errors import SnapshotRefused
+from archiver.model.errors import SnapshotRefused
 from tests.datasets.published import CC_BY, FREE, Post, all_words, contents, make, publish, rows, text
 from tests.runner import failure, fault
 

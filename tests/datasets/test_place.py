@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from archiver.errors import NotASnapshot, SnapshotRefused
+from archiver.model.errors import NotASnapshot, SnapshotRefused
 from tests.datasets.published import POSTS, contents, make, publish
 from tests.runner import failure, fault
 

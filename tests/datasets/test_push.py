@@ -19,7 +19,7 @@ from click.testing import Result
 
 from archiver.cli.main import cli
 from archiver.datasets import dataset_push
-from archiver.errors import PushFailed, PushRefused
+from archiver.model.errors import PushFailed, PushRefused
 from tests.datasets.published import POSTS, contents, make, publish
 from tests.datasets.push_services import BROKEN, TOKEN, WRONG, Services
 from tests.datasets.test_validators import RULES

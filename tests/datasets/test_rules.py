@@ -15,7 +15,7 @@ from archiver.datasets.publication_rules import (
     spdx_identifier,
     tier_of_licence,
 )
-from archiver.errors import BadPublishRules
+from archiver.model.errors import BadPublishRules
 from tests.datasets.published import Post, make, publish
 
 

@@ -22,7 +22,7 @@ import pytest
 from archiver.datasets import snapshot_tables
 from archiver.datasets.dataset_metadata_files import DatasetFile
 from archiver.datasets.snapshot_builder import write_descriptions
-from archiver.errors import SnapshotRefused
+from archiver.model.errors import SnapshotRefused
 from archiver.storage.database import open_archive
 from tests.datasets.published import FREE, POSTS, Post, contents, make, publish, rows, text
 from tests.runner import failure, fault

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from archiver.datasets import snapshot_writer
 from archiver.datasets.snapshot_request import parse_split_dates, parse_splits, split_of
-from archiver.errors import BadSplits
+from archiver.model.errors import BadSplits
 from archiver.search import export_formats
 from tests.datasets.published import NEAR, Post, contents, make, publish, rows, text
 

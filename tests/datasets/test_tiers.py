@@ -11,7 +11,7 @@ import pytest
 from archiver.datasets.publication_rules import OperatorStatement, Tier, decide_tier, parse_publication_rules
 from archiver.datasets.withheld_text import first_words
 from archiver.datasets.word_counts import words_of_text
-from archiver.items import GeoTag, UsageStatement
+from archiver.model.items import GeoTag, UsageStatement
 from tests.datasets.published import CC_BY, POSTS, Post, all_words, leaked, make, publish, rows, text
 
 DAY = "2024-06-01"

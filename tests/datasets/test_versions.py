@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from archiver.datasets.snapshot_request import VERSION, after_withdrawal, version_key
-from archiver.items import Mark, UsageStatement
+from archiver.model.items import Mark, UsageStatement
 from tests.datasets.published import FREE, Post, all_words, contents, leaked, make, publish, rows, text
 from tests.datasets.test_withdraw import withdraw
 from tests.runner import fault

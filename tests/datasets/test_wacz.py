@@ -14,7 +14,7 @@ from fastwarc import ArchiveIterator
 from fastwarc.stream_io import GzipReader
 
 from archiver.cli.main import cli
-from archiver.errors import SnapshotRefused
+from archiver.model.errors import SnapshotRefused
 from tests.datasets.published import FREE, contents, publish, rows
 from tests.processes import run, without_proxies
 from tests.proved_archive import make

@@ -7,7 +7,7 @@ import pytest
 
 from archiver.discovery import url_patterns, wordpress_api
 from archiver.discovery.url_patterns import matching_trap_rule
-from archiver.items import PageKind
+from archiver.model.items import PageKind
 
 LISTINGS = [
     "/page/2/",

@@ -14,8 +14,8 @@ import lxml.html
 import pytest
 
 from archiver.discovery import cdx, feeds, page_links, sitemaps, wordpress_api
+from archiver.model.urls import Scope
 from archiver.platforms.selector_index import Index
-from archiver.urls import Scope
 
 CASES = Path(__file__).parent.parent / "cases" / "discovery"
 

@@ -27,8 +27,8 @@ from archiver.discovery.cdx import (
     site_prefix,
     timestamp,
 )
-from archiver.items import DiscoverySource
-from archiver.urls import Scope, normalize
+from archiver.model.items import DiscoverySource
+from archiver.model.urls import Scope, normalize
 from tests.waiting import bounded_work
 
 WAYBACK = "https://web.archive.org/cdx/search/cdx"

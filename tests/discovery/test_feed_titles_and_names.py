@@ -7,7 +7,7 @@ import json
 import pytest
 
 from archiver.discovery.feeds import parse_feed, person_name, title_text
-from archiver.items import DiscoveredURL, SourceHint
+from archiver.model.items import DiscoveredURL, SourceHint
 
 ADDRESS = "https://quay.example/feed.xml"
 

@@ -18,10 +18,10 @@ from archiver.discovery import page_links, safe_parsing, sitemaps, soft_404, url
 from archiver.discovery.feeds import looks_like_feed, parse_feed, person_name, title_text
 from archiver.discovery.safe_parsing import parse_json
 from archiver.discovery.timestamp_parser import parse_time, parse_timestamp
-from archiver.items import DiscoveredURL, PageKind, SourceHint
+from archiver.model.items import DiscoveredURL, PageKind, SourceHint
+from archiver.model.urls import Scope, normalize
 from archiver.platforms import platform_tables
 from archiver.platforms.selector_index import Index
-from archiver.urls import Scope, normalize
 from tests.waiting import bounded_work
 
 URL = "https://example.org/some/where.xml"

@@ -13,8 +13,8 @@ from lxml.etree import _Element as Element
 from archiver.discovery import page_links
 from archiver.discovery.page_links import parse_links
 from archiver.discovery.url_patterns import classify_link, origin_of
+from archiver.model.urls import Scope
 from archiver.platforms.selector_index import Index
-from archiver.urls import Scope
 
 SCOPE = Scope("example.org")
 URL = "https://example.org/notes/"

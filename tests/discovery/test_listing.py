@@ -6,9 +6,9 @@ import lxml.html
 import pytest
 
 from archiver.discovery.page_links import has_hidden_pages, parse_links
-from archiver.items import PageKind
+from archiver.model.items import PageKind
+from archiver.model.urls import Scope
 from archiver.platforms.selector_index import Index
-from archiver.urls import Scope
 
 
 def test_declared_amp_copies_are_not_followed() -> None:

@@ -13,7 +13,7 @@ from archiver.discovery.soft_404 import (
     profile_from_json,
     profile_to_json,
 )
-from archiver.urls import Scope
+from archiver.model.urls import Scope
 
 FRAME = "<p>" + " ".join(f"word{n}" for n in range(300)) + "</p>"
 

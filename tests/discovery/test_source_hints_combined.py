@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.discovery.source_hints import HintDigest, combine_hints, complete_hint, digest_of, last_digest, source_key
-from archiver.items import DiscoverySource, GeoTag, SourceHint
+from archiver.model.items import DiscoverySource, GeoTag, SourceHint
 
 HINT = SourceHint(
     title="Ebb",

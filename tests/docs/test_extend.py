@@ -24,9 +24,9 @@ from archiver.demo.demo_blog import Blog
 from archiver.extraction import candidates
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
-from archiver.extraction.template.site_rules import from_toml
-from archiver.fields import EVIDENCE, FIELDS, Field
-from archiver.items import PageKind
+from archiver.extraction.site_rules import from_toml
+from archiver.model.fields import EVIDENCE, FIELDS, Field
+from archiver.model.items import PageKind
 from archiver.platforms import platform_tables
 from archiver.storage.database import open_archive
 from tests.archive_fixture import make_archive

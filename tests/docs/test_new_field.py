@@ -75,8 +75,8 @@ def insert(file: Path, before: str, text: str) -> None:
 
 def add(field: NewField, program: Path) -> None:
     """Add a field to a copy of the program, by the steps of docs/extend.md."""
-    insert(program / "fields.py", '    Field(\n        "access",', indent(field.row.rstrip(), "    ") + ",\n")
-    insert(program / "items.py", "    kind: PageKind = PageKind.POST\n    kind_rule", f"    {field.attribute}\n")
+    insert(program / "model/fields.py", '    Field(\n        "access",', indent(field.row.rstrip(), "    ") + ",\n")
+    insert(program / "model/items.py", "    kind: PageKind = PageKind.POST\n    kind_rule", f"    {field.attribute}\n")
     readers = program / "extraction" / "candidates.py"
     insert(readers, "_READERS: dict[", field.reader + "\n\n")
     insert(readers, '    "access": _access,\n', f'    "{field.name}": _{field.name},\n')

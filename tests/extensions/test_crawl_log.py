@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from archiver.errors import BadConfig
 from archiver.extensions.crawl_log import SUMMARY, CrawlLogHandler, log_as
+from archiver.model.errors import BadConfig
 from archiver.sites.config import Log, parse_config
 from tests.processes import run
 from tests.spiders.site_server import home, page, serving

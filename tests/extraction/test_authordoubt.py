@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from archiver.extraction.authors.person_names import DOUBTFUL, downgrade_doubtful_authors
 from archiver.extraction.page import parse_page
-from archiver.items import Candidate
+from archiver.extraction.person_names import DOUBTFUL, downgrade_doubtful_authors
+from archiver.model.items import Candidate
 
 PAGE = parse_page("<body><h1>Bees</h1><p>Seen Person keeps bees.</p></body>", "https://hive.example/bees")
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import pytest
 from lxml import html
 
-from archiver.extraction.authors.author_candidates import names_of_element
-from archiver.extraction.authors.bylines import author_mark, name_in_picture
+from archiver.extraction.bylines import author_mark, name_in_picture, names_of_element
 from archiver.extraction.categories import leads_to_person, leads_to_term
 
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 from lxml.etree import fromstring
 
-from archiver.extraction.authors.bylines import BylineBlock
+from archiver.extraction.blocks import boilerplate_word, ends_the_post, is_notice, points_to_other_page
 from archiver.extraction.body import body_of_html, extract_body, render_container
-from archiver.extraction.boilerplate import boilerplate_word, ends_the_post, is_notice, points_to_other_page
+from archiver.extraction.bylines import BylineBlock
 from archiver.extraction.page import parse_page
 from archiver.extraction.post_locator import Post, locate_post
 

@@ -6,10 +6,10 @@ import pytest
 from lxml.html import fromstring
 
 from archiver.extraction.article import extract_page
-from archiver.extraction.authors.bylines import names_of_line
-from archiver.extraction.authors.person_names import is_organization, is_plain_name
+from archiver.extraction.bylines import names_of_line
 from archiver.extraction.page import parse_page
-from archiver.items import ORGANIZATIONS, Article
+from archiver.extraction.person_names import is_organization, is_plain_name
+from archiver.model.items import ORGANIZATIONS, Article
 
 # For each language a title, a text and a date.
 TEXTS = {

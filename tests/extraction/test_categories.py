@@ -28,7 +28,7 @@ from archiver.extraction.categories import (
 )
 from archiver.extraction.page import parse_page
 from archiver.extraction.post_locator import Post, locate_post
-from archiver.items import SourceHint
+from archiver.model.items import SourceHint
 
 TEXT = "<p>The ferry was late again, and the bakery at the quay had sold every roll by eight.</p>" * 3
 NEXT = '<nav class="post-navigation"><a rel="prev" href="/b">The older post</a></nav>'

@@ -17,7 +17,7 @@ import pytest
 
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
-from archiver.items import IN_FUTURE, REFUSED, Article
+from archiver.model.items import IN_FUTURE, REFUSED, Article
 
 Row = dict[str, str]
 _CASES = Path(__file__).parent.parent / "cases" / "dates"

@@ -15,7 +15,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import archiver
-from archiver.extraction.decoding import _codec, decode_page, repair_mojibake, unpack_undeclared
+from archiver.extraction.page import _codec, decode_page, repair_mojibake, unpack_undeclared
 
 # Few of its bytes are zero in UTF-16, as on a page with little markup.
 WIDE = "<p>" + "港の船が遅れた。" * 40 + "</p>"

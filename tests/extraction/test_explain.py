@@ -15,8 +15,8 @@ import archiver
 from archiver.extraction.article import extract_page
 from archiver.extraction.explanations import FIELDS, FieldExplanation, explain, explanations_as_data
 from archiver.extraction.page import parse_page
-from archiver.extraction.template.site_rules import from_toml
-from archiver.items import IN_FUTURE, REFUSED, Evidence, PageKind
+from archiver.extraction.site_rules import from_toml
+from archiver.model.items import IN_FUTURE, REFUSED, Evidence, PageKind
 
 URL = "https://quay.example/2024/05/rope-and-chain"
 PAGE = """<html lang="en"><head><title>Rope and chain - Quay notes</title><meta name="author" content="Ada Berg">

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from archiver.extraction.article import extract_page
 from archiver.extraction.geotags import merge_geotags, publisher_places, with_publisher_role
 from archiver.extraction.page import parse_page
-from archiver.items import Article, GeoTag, SourceHint
+from archiver.model.items import Article, GeoTag, SourceHint
 
 
 def read(head: str = "", text: str = "", after: str = "", outside: str = "", language: str = "en") -> Article:

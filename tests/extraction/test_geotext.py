@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.extraction.coordinates import (
+from archiver.extraction.geotags import (
     Position,
     as_dms,
     centre_of_bounds,

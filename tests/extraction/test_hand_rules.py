@@ -7,9 +7,9 @@ import pytest
 from archiver.extraction.article import extract_page
 from archiver.extraction.explanations import explain
 from archiver.extraction.page import parse_page
-from archiver.extraction.template.site_rules import SiteRules, from_toml
-from archiver.items import Article, PageKind
-from archiver.page_rules import BY_HAND
+from archiver.extraction.site_rules import SiteRules, from_toml
+from archiver.model.items import Article, PageKind
+from archiver.model.page_rules import BY_HAND
 
 URL = "https://mill.example/notes/the-wheel"
 TEXT = "".join(

@@ -10,8 +10,8 @@ import pytest
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
 from archiver.extraction.page_classifier import PostLocator, classify_page
-from archiver.items import PageKind, SourceHint
-from archiver.page_rules import is_declared
+from archiver.model.items import PageKind, SourceHint
+from archiver.model.page_rules import is_declared
 from tests.small_sites import classic, sample_posts, silent
 
 POST = sample_posts(1)[0]

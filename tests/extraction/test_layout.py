@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml.etree import _Element as Element
 
-from archiver.extraction.body_blocks import BlockLayout, covered_total, lay_out, text_width, written_text
+from archiver.extraction.blocks import BlockLayout, covered_total, lay_out, text_width, written_text
 from archiver.extraction.page import parse_page
 from tests.waiting import bounded_work
 

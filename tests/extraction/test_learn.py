@@ -14,10 +14,10 @@ import pytest
 
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
-from archiver.extraction.template.rule_induction import MIN_POSTS, Sample, learn_rules
-from archiver.extraction.template.rule_reader import read_field
-from archiver.extraction.template.site_rules import BYLINE, NAME_BESIDE_DATE, Rule, SiteRules, from_toml, to_toml
-from archiver.items import Article, PageKind, SourceHint
+from archiver.extraction.rule_reader import read_field
+from archiver.extraction.site_rules import BYLINE, NAME_BESIDE_DATE, Rule, SiteRules, from_toml, to_toml
+from archiver.learning.rule_induction import MIN_POSTS, Sample, learn_rules
+from archiver.model.items import Article, PageKind, SourceHint
 from tests.small_sites import (
     AUTHORS,
     NEWSLETTER,
@@ -280,8 +280,8 @@ def test_the_same_posts_give_the_same_rules(theme: Theme) -> None:
 
 def test_rules_do_not_depend_on_the_seed_of_hashes() -> None:
     code = (
-        "from archiver.extraction.template.rule_induction import learn_rules; "
-        "from archiver.extraction.template.site_rules import to_toml; "
+        "from archiver.learning.rule_induction import learn_rules; "
+        "from archiver.extraction.site_rules import to_toml; "
         "from tests.small_sites import *; import sys; "
         "rules = [learn_rules(samples(t, sample_posts(25))) for t in (classic, silent, crowded)]; "
         "sys.stdout.write(''.join(map(to_toml, rules)))"

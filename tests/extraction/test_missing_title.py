@@ -8,9 +8,9 @@ import pytest
 
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import Page, parse_page
-from archiver.extraction.template.rule_induction import Sample, learn_rules
-from archiver.extraction.template.site_rules import SiteRules
-from archiver.items import PageKind
+from archiver.extraction.site_rules import SiteRules
+from archiver.learning.rule_induction import Sample, learn_rules
+from archiver.model.items import PageKind
 from tests.small_sites import SamplePost, sample_posts
 
 NAME = "Low Water"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.extraction.authors.person_names import given_name_first, is_full_name, split_names
+from archiver.extraction.person_names import given_name_first, is_full_name, split_names
 
 
 @pytest.mark.parametrize(

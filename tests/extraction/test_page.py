@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 import archiver
 from archiver.extraction import date_parser, post_locator, visible_dates
+from archiver.extraction.blocks import lay_out, written_text
 from archiver.extraction.body import body_of_html, most_characters
-from archiver.extraction.body_blocks import lay_out, written_text
 from archiver.extraction.normalization import (
     CaselessPattern,
     clean_text,
@@ -23,7 +23,7 @@ from archiver.extraction.normalization import (
     tidy_body,
 )
 from archiver.extraction.page import Page, parse_page
-from archiver.urls import normalize
+from archiver.model.urls import normalize
 
 
 @pytest.mark.parametrize(

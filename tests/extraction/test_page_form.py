@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 import pytest
 
 from archiver.extraction.article import extract_page
-from archiver.extraction.authors.bylines import CHANGED_BESIDE_HEADING
+from archiver.extraction.bylines import CHANGED_BESIDE_HEADING
 from archiver.extraction.page import parse_page
-from archiver.extraction.template.page_form import HEAD_SLOT, address_pattern, date_slot, markup_tokens, page_form
-from archiver.items import Article, Evidence
+from archiver.extraction.page_classifier import HEAD_SLOT, address_pattern, date_slot, markup_tokens, page_form
+from archiver.model.items import Article, Evidence
 
 SHELL = """<html><head><title>{title} - Quayside</title></head><body class="plain">
 <div id="frame"><div class="masthead"><a href="/" class="home">Quayside</a></div>

@@ -10,9 +10,9 @@ import pytest
 
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
-from archiver.extraction.template.rule_induction import Sample, learn_rules
-from archiver.extraction.template.site_rules import SiteRules
-from archiver.items import Article, PageKind
+from archiver.extraction.site_rules import SiteRules
+from archiver.learning.rule_induction import Sample, learn_rules
+from archiver.model.items import Article, PageKind
 from tests.importers.importing import run as import_files
 from tests.small_sites import SamplePost, sample_posts
 from tests.spiders.crawling import crawl, rows

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.errors import BadRules
-from archiver.extraction.template.site_rules import Rule, SiteRules, from_toml, to_toml
-from archiver.fields import LEARNABLE
+from archiver.extraction.site_rules import Rule, SiteRules, from_toml, to_toml
+from archiver.model.errors import BadRules
+from archiver.model.fields import LEARNABLE
 
 PLACES = (
     "h1",

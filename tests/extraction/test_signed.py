@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import archiver
-from archiver.extraction.authors import bylines
-from archiver.extraction.authors.bylines import find_signatures, signatures_in_text
+from archiver.extraction import bylines
+from archiver.extraction.bylines import find_signatures, signatures_in_text
 from archiver.extraction.page import parse_page
 from archiver.extraction.post_locator import locate_post
 from tests.waiting import bounded_work

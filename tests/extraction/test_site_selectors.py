@@ -6,13 +6,13 @@ import pytest
 from scrapy.http import HtmlResponse
 
 from archiver.demo.demo_blog import Blog
-from archiver.errors import BadRules
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
-from archiver.extraction.template.rule_induction import Sample, learn_rules, selectors_for
-from archiver.extraction.template.rule_reader import body_container
-from archiver.extraction.template.site_rules import Rule, from_toml, to_toml
-from archiver.items import Article
+from archiver.extraction.rule_reader import body_container
+from archiver.extraction.site_rules import Rule, from_toml, to_toml
+from archiver.learning.rule_induction import Sample, learn_rules, selectors_for
+from archiver.model.errors import BadRules
+from archiver.model.items import Article
 from archiver.platforms import platform_tables
 from archiver.platforms.selector_index import Index, selector_error
 

@@ -11,7 +11,7 @@ from archiver.extraction import candidates
 from archiver.extraction.page import parse_page
 from archiver.extraction.post_locator import names_in_headings, title_in_url, title_similarity
 from archiver.extraction.titles import repair_mojibake_title, restore_lost_characters, without_section, without_site
-from archiver.items import Candidate
+from archiver.model.items import Candidate
 
 
 @pytest.mark.parametrize(

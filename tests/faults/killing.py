@@ -13,7 +13,7 @@ from pathlib import Path
 from random import Random
 from typing import Literal
 
-from archiver.storage.locks import lock_holder
+from archiver.storage.transactions import lock_holder
 from tests.faults.server import BlogServer
 from tests.processes import Running
 

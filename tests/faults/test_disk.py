@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from archiver.errors import ArchiveMoved
+from archiver.model.errors import ArchiveMoved
 from tests.faults.compare import differences
 from tests.faults.conftest import Reference
 from tests.faults.killing import crawl, start_crawl
@@ -75,7 +75,7 @@ def test_a_crawl_waits_for_a_lock_and_reports_it(reference: Reference, tmp_path:
 
 
 def test_a_permanent_lock_ends_the_crawl_with_a_sentence(tmp_path: Path) -> None:
-    from archiver.errors import ArchiveLocked
+    from archiver.model.errors import ArchiveLocked
     from archiver.storage.database import open_archive
     from archiver.storage.transactions import writing
 

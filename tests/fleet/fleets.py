@@ -52,8 +52,8 @@ class Fleet:
 
     def wait(self, seconds: float = 180.0) -> dict[str, Any]:
         """Waits until no site is due or running; returns the status."""
-        from archiver.errors import QueueUnavailable
         from archiver.fleet.postgres import QueueDatabase
+        from archiver.model.errors import QueueUnavailable
 
         end = time.monotonic() + seconds
         while time.monotonic() < end:

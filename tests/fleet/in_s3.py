@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import s3fs
 
-from archiver.errors import ForeignFleet, StorageRefused
 from archiver.fleet.shard_storage import ShardStorage, check_storage, mark_storage
+from archiver.model.errors import ForeignFleet, StorageRefused
 from tests.fleet.postgres import wait_until
 from tests.fleet.test_claims import round_trip
 

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from archiver.errors import Fenced, QueueUnavailable, ShardDamaged, StorageRefused
 from archiver.fleet.enrolment import enter_sites, make_fleet_site
 from archiver.fleet.job_queue import Worker, create_queue_tables, make_queue
 from archiver.fleet.leases import (
@@ -26,6 +25,7 @@ from archiver.fleet.postgres import QueueDatabase
 from archiver.fleet.shard_storage import Manifest, ShardStorage, mark_storage, read_manifest
 from archiver.fleet.shard_transfer import ARCHIVE, checkpoint, delete_old_objects, mark_clean, read_manifests, restore
 from archiver.fleet.worker_job import WorkerContext, crawl_site
+from archiver.model.errors import Fenced, QueueUnavailable, ShardDamaged, StorageRefused
 from archiver.storage.database import open_archive
 from tests.fleet import hosts
 from tests.fleet.postgres import PACKAGE

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from archiver.errors import (
+from archiver.fleet.postgres import QueueDatabase
+from archiver.fleet.shard_storage import ShardStorage, check_storage, mark_storage
+from archiver.model.errors import (
     BadQueueAddress,
     ClockSkew,
     ForeignFleet,
@@ -16,8 +18,6 @@ from archiver.errors import (
     StorageRefused,
     WorkersActive,
 )
-from archiver.fleet.postgres import QueueDatabase
-from archiver.fleet.shard_storage import ShardStorage, check_storage, mark_storage
 from tests.fleet.fleets import Fleet
 from tests.fleet.postgres import PACKAGE, Postgres
 

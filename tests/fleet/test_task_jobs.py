@@ -14,7 +14,6 @@ import pytest
 from click.testing import CliRunner
 
 from archiver.cli.main import cli
-from archiver.errors import UnreadableInput
 from archiver.fleet.enrolment import enter_sites, make_fleet_site, read_fleet_status
 from archiver.fleet.fleet_tasks import (
     FAILED,
@@ -44,6 +43,7 @@ from archiver.fleet.shard_storage import ShardStorage, mark_storage, read_manife
 from archiver.fleet.shard_transfer import ARCHIVE, checkpoint, restore
 from archiver.fleet.worker_job import WorkerContext, crawl_site
 from archiver.importers.import_inputs import RecordFilter
+from archiver.model.errors import UnreadableInput
 from archiver.storage.database import open_archive
 from archiver.storage.sites import add_site
 from tests.fleet.postgres import PACKAGE

@@ -6,9 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.discovery.url_patterns import NO_PATTERN, URLPattern
-from archiver.frontier.trap_budgets import ALLOWED, PatternBudgets, ShownAddresses, is_exempt_from_budget
-from archiver.frontier.url_spellings import ENOUGH, EquivalentURLs, plainer_urls
-from archiver.items import DiscoverySource
+from archiver.frontier.trap_budgets import (
+    ALLOWED,
+    ENOUGH,
+    EquivalentURLs,
+    PatternBudgets,
+    ShownAddresses,
+    is_exempt_from_budget,
+    plainer_urls,
+)
+from archiver.model.items import DiscoverySource
 
 TAGS, MONTHS, PAGES = URLPattern("terms", "/tag/*"), URLPattern("dates", "/9/9"), URLPattern("paging", "/page/#?")
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.frontier.url_spellings import ENOUGH_REDIRECTS, RedirectForms
-from archiver.urls import urlkey
+from archiver.frontier.trap_budgets import ENOUGH_REDIRECTS, RedirectForms
+from archiver.model.urls import urlkey
 
 
 def learned(asked: str, target: str, times: int = ENOUGH_REDIRECTS) -> RedirectForms:

@@ -17,7 +17,7 @@ from archiver.frontier.trap_budgets import (
     is_exempt_from_budget,
     sample_size,
 )
-from archiver.items import DiscoverySource
+from archiver.model.items import DiscoverySource
 
 TAGS, MONTHS, PAGES = URLPattern("terms", "/tag/*"), URLPattern("dates", "/9/9"), URLPattern("paging", "/page/#?")
 MOVED = URLPattern("form", "/9/9/s")

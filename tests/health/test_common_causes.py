@@ -12,13 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.cli.main import cli
+from archiver.health.health_rules import CommonCause, find_common_causes, judge_common_causes, read_common_causes
 from archiver.health.notification_channels import notify
-from archiver.health.simultaneous_site_failures import (
-    CommonCause,
-    find_common_causes,
-    judge_common_causes,
-    read_common_causes,
-)
 from archiver.storage.database import open_archive
 from archiver.storage.runs import EndedRun, FailedSeries, ended_runs, failed_series
 from tests.runner import Runner
@@ -146,9 +141,9 @@ def call(archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call
     config, sent = tmp_path / "archiver.toml", tmp_path / "sent"
     config.write_text(f'[notify]\ncommand = ["sh", "-c", "cat >> {sent}; echo >> {sent}"]\n')
     monkeypatch.setenv("ARCHIVER_CONFIG", str(config))
-    monkeypatch.setattr("archiver.health.notification_policy._RUNS_IN_A_ROW", 1)  # one run is enough for a message
+    monkeypatch.setattr("archiver.health.notification._RUNS_IN_A_ROW", 1)  # one run is enough for a message
     monkeypatch.setattr(
-        "archiver.health.simultaneous_site_failures._LONGEST_SERIES", timedelta(days=36_500)
+        "archiver.health.health_rules._LONGEST_SERIES", timedelta(days=36_500)
     )  # the tests' time is fixed
 
     def run(*words: str) -> tuple[int, str]:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from archiver.health.site_health_rules import HealthFinding, HealthInputs, JudgedRun, judge_site
-from archiver.items import Article, Outcome, PageKind, PageResult
+from archiver.health.health_rules import HealthFinding, HealthInputs, JudgedRun, judge_site
+from archiver.model.items import Article, Outcome, PageKind, PageResult
 from archiver.storage.completeness import site_completeness
 from archiver.storage.held_pages import HeldPage
 from archiver.storage.runs import MeasuredRun, RunStatistics

@@ -13,9 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlite_utils import Database
 
-from archiver.health.site_health_rules import HealthFinding, HealthInputs, JudgedRun, judge_site
+from archiver.health.health_rules import HealthFinding, HealthInputs, JudgedRun, find_burst, find_silence, judge_site
 from archiver.health.stored_health import read_health_inputs
-from archiver.health.unusual_runs import find_burst, find_silence
 from archiver.storage.database import open_archive
 from archiver.storage.runs import MeasuredRun
 from archiver.storage.site_statistics_for_health import AcceptedPages, Deletions, PostDay, SiteContent, read_post_days

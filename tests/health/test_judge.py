@@ -13,27 +13,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.fields import MEASURED
 from archiver.frontier.cadence import Every, PastRun, RecrawlTime
 from archiver.health.health_report import judge_archive
-from archiver.health.site_health_rules import (
+from archiver.health.health_rules import (
     START_PAGE_ADVICE,
     TRY_AGAIN,
     HealthFinding,
     HealthInputs,
     JudgedRun,
     SilentSource,
+    chance_of_so_few,
+    chance_of_so_many,
+    is_far,
     judge_site,
 )
 from archiver.health.stored_health import Acceptance, measure_growth, without_accepted
-from archiver.health.unusual_runs import chance_of_so_few, chance_of_so_many, is_far
-from archiver.items import Article, DiscoveredURL, Evidence, Outcome, PageKind, PageResult
-from archiver.items import DiscoverySource as Source_
-from archiver.storage.crawl_schedule import Scheduled
+from archiver.model.fields import MEASURED
+from archiver.model.items import Article, DiscoveredURL, Evidence, Outcome, PageKind, PageResult
+from archiver.model.items import DiscoverySource as Source_
 from archiver.storage.database import open_archive
 from archiver.storage.pages import stamp
 from archiver.storage.runs import MeasuredRun, RunStatistics
 from archiver.storage.site_statistics_for_health import PostDay
+from archiver.storage.sites import Scheduled
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from archiver.storage.database import open_archive
-from archiver.storage.locks import lock_schedule
+from archiver.storage.transactions import lock_schedule
 from tests.archive_fixture import make_archive
 from tests.runner import in_process
 

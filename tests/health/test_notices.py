@@ -16,13 +16,13 @@ import pytest
 from click.testing import Result
 
 from archiver.cli.main import cli
-from archiver.errors import BadConfig
 from archiver.health import notification_channels
 from archiver.health.notification_channels import compose_message, notify
+from archiver.model.errors import BadConfig
 from archiver.sites.config import parse_config
-from archiver.storage.check_records import Damage, record_checked_units
 from archiver.storage.database import open_archive
 from archiver.storage.pages import stamp
+from archiver.storage.runs import Damage, record_checked_units
 from tests.archive_fixture import make_archive
 from tests.damage import damage_table
 from tests.health.receivers import Hook, Postmaster, serving

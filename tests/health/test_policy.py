@@ -11,15 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.health.notification_policy import (
-    Fault,
-    HealthChange,
-    Look,
-    SeenFinding,
-    hours_as_runs,
-    observe,
-)
-from archiver.health.site_health_rules import LEVELS, HealthFinding, Level
+from archiver.health.health_rules import LEVELS, HealthFinding, Level
+from archiver.health.notification import Fault, HealthChange, Look, SeenFinding, hours_as_runs, observe
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 DAY = timedelta(days=1)

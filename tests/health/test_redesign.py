@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from archiver.health.site_health_rules import START_PAGE_ADVICE, TRY_AGAIN
+from archiver.health.health_rules import START_PAGE_ADVICE, TRY_AGAIN
 from tests.spiders.crawling import archiver, crawl, rows, text
 from tests.spiders.site_server import Answer, Pages, SiteServer, home, page, serving
 

@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from archiver.errors import BadConfig
-from archiver.health.archive_health import ArchiveSafety, judge_safety
-from archiver.health.site_health_rules import HealthFinding
+from archiver.health.health_rules import HealthFinding
+from archiver.health.stored_health import ArchiveSafety, judge_safety
+from archiver.model.errors import BadConfig
 from archiver.sites.config import Maintenance, parse_config
-from archiver.storage.check_records import BackupRecord, Damage
+from archiver.storage.runs import BackupRecord, Damage
 
 NOW = datetime(2026, 5, 20, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)

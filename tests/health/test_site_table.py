@@ -15,9 +15,7 @@ from archiver import __version__
 from archiver.cli.commands.status import _format_row
 from archiver.cli.main import cli
 from archiver.frontier.cadence import RecrawlTime
-from archiver.health.simultaneous_site_failures import CommonCause
-from archiver.health.site_health_rules import Health, HealthFinding
-from archiver.health.site_status import (
+from archiver.health.health_report import (
     HistoricalRun,
     SiteRow,
     fold_common_causes,
@@ -26,16 +24,16 @@ from archiver.health.site_status import (
     read_site_table,
     sort_rows,
 )
+from archiver.health.health_rules import CommonCause, Health, HealthFinding
 from archiver.health.stored_health import accept_findings_of, read_health, read_healths, record_run_health
+from archiver.model.urls import urlkey
 from archiver.sites.config import Config, parse_config
 from archiver.storage.completeness import PostCounts, site_completeness
 from archiver.storage.database import open_archive
-from archiver.storage.locks import lock_site
 from archiver.storage.pages import stamp
 from archiver.storage.runs import Counts, begin_run, end_run, forget_run_health
 from archiver.storage.sites import add_site, add_tags, list_sites
-from archiver.storage.transactions import writing
-from archiver.urls import urlkey
+from archiver.storage.transactions import lock_site, writing
 from tests.runner import Runner
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)

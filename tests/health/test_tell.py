@@ -19,11 +19,11 @@ import pytest
 from click.testing import Result
 
 from archiver.cli.main import cli
-from archiver.health import notification_channels, notification_policy
+from archiver.health import notification, notification_channels
 from archiver.health.notification_channels import HealthMessage, make_channels, notify
 from archiver.sites.config import Mail, Notify
 from archiver.storage.database import open_archive
-from archiver.storage.locks import lock_schedule
+from archiver.storage.transactions import lock_schedule
 from tests.archive_fixture import make_archive
 from tests.health.receivers import Hook, Postmaster, serving
 from tests.runner import Runner, fault
@@ -56,7 +56,7 @@ def archive(tmp_path: Path) -> Path:
 @pytest.fixture
 def call(archive: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
     """Runs a command on the archive, with the given archiver.toml. One run is enough for a message."""
-    monkeypatch.setattr(notification_policy, "_RUNS_IN_A_ROW", 1)
+    monkeypatch.setattr(notification, "_RUNS_IN_A_ROW", 1)
     monkeypatch.setenv("ARCHIVER_CONFIG", str(tmp_path / "archiver.toml"))
     monkeypatch.setenv("ARCHIVER_WEBHOOK_TOKEN", "s3cret")
     monkeypatch.setenv("no_proxy", "*")

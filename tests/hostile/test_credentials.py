@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from archiver.urls import normalize
+from archiver.model.urls import normalize
 from archiver.warc.warc_records import decode_payload
 from tests.hostile.test_addresses import NEWS, OTHER, PUBLIC, _port, feeds
 from tests.hostile.world import World

@@ -415,7 +415,7 @@ def test_alternating_post_does_not_grow_without_end(
 
 
 def test_concurrent_import_is_refused(archive: Path, tmp_path: Path) -> None:
-    from archiver.storage.locks import lock_site
+    from archiver.storage.transactions import lock_site
 
     run(archive, warc(tmp_path / "a.warc.gz", post()))
     with lock_site(archive, "import"):

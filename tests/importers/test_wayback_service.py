@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from archiver.errors import ContactMissing
+from archiver.model.errors import ContactMissing
 from archiver.warc.warc_records import read_record
 from tests.hostile.world import World, two_hosts
 from tests.importers.files import listing, page

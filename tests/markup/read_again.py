@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from lxml import etree
 
-from archiver.extraction.body_blocks import lay_out, written_text
+from archiver.extraction.blocks import lay_out, written_text
 from archiver.extraction.body_markup import find_markup
 from archiver.extraction.normalization import tidy_body
 from archiver.extraction.page import parse_page
-from archiver.items import MarkedText
 from archiver.markup.text_marks import RECORDINGS
+from archiver.model.items import MarkedText
 
 URL = "https://round.example/2024/post"
 

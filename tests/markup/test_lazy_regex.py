@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import archiver.lazy_regex as lazy_module
-from archiver.lazy_regex import compile_lazy_regexes, lazy_regex
+import archiver.model.lazy_regex as lazy_module
+from archiver.model.lazy_regex import compile_lazy_regexes, lazy_regex
 
 _PATTERN = r"(?P<word>[a-zß]+)-?(\d*)"
 _START = """
 import sys
 import archiver.cli.commands.crawl
-import archiver.lazy_regex as lazy_module
+import archiver.model.lazy_regex as lazy_module
 print(sum(one._compiled is not None for one in lazy_module._lazy_regexes), len(lazy_module._lazy_regexes))
 """
 

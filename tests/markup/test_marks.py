@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.items import Image, Link, Mark, MarkedText
 from archiver.markup.text_marks import (
     KINDS,
     captions_of,
@@ -22,6 +21,7 @@ from archiver.markup.text_marks import (
     unpack_marks,
     without_texts,
 )
+from archiver.model.items import Image, Link, Mark, MarkedText
 
 BODY = "One link here.\n\nA second paragraph.\n\nThe end of it."
 LINK = Mark(4, 4, "a", "https://other.example/page")

@@ -14,8 +14,8 @@ import pytest
 
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
-from archiver.items import Article
 from archiver.markup.text_marks import pack_marks, unpack_marks
+from archiver.model.items import Article
 from tests.markup.read_again import read_html
 
 CASES = Path(__file__).parent.parent / "cases" / "markup"

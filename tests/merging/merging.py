@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
 
-from archiver.items import Capture, Outcome
 from archiver.maintenance.merge_archives import MergeResult
 from archiver.maintenance.merge_archives import merge as merge_into
 from archiver.maintenance.takedown import archive_without_writers
+from archiver.model.items import Capture, Outcome
 from archiver.storage.database import open_archive
 from tests.proved_archive import QUAY, START, Run, page, text
 

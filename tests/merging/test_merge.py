@@ -12,7 +12,7 @@ import pytest
 from archiver.demo.demo_blog import Demo
 from archiver.maintenance.verification import verify
 from archiver.storage.database import open_archive
-from archiver.storage.locks import lock_site
+from archiver.storage.transactions import lock_site
 from tests.importers import files, importing
 from tests.importers.importing import state
 from tests.killed_call import KilledCall, assert_killed

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from archiver.archive import Archive
-from archiver.search import saved_searches
+from archiver.search import search_feeds
 from archiver.search.query import Query
 from archiver.storage.database import open_archive
 from tests.merging.merging import Seen, make, merge
@@ -18,12 +18,12 @@ AUGUST = datetime(2026, 8, 1, tzinfo=UTC)
 
 def keep(archive: Path, name: str, text: str) -> None:
     with closing(open_archive(archive)) as db:
-        saved_searches.save_search(db, name, Query(text), AUGUST)
+        search_feeds.save_search(db, name, Query(text), AUGUST)
 
 
 def new_hits(archive: Path, name: str) -> dict[str, str]:
     with closing(open_archive(archive)) as db:
-        return {one.hit.url.rpartition("/")[2]: one.why for one in saved_searches.run_saved_search(db, name).new}
+        return {one.hit.url.rpartition("/")[2]: one.why for one in search_feeds.run_saved_search(db, name).new}
 
 
 def test_saved_searches_with_a_free_name_are_copied_with_their_hits(tmp_path: Path) -> None:
@@ -35,7 +35,7 @@ def test_saved_searches_with_a_free_name_are_copied_with_their_hits(tmp_path: Pa
     done = command(ours, "merge", str(theirs), "--yes")
     assert ": Both" in done.output
     with Archive(ours) as archive:
-        assert [(one.saved.name, one.saved.query.text) for one in saved_searches.saved_search_states(archive.db)] == [
+        assert [(one.saved.name, one.saved.query.text) for one in search_feeds.saved_search_states(archive.db)] == [
             ("both", "keeper"),
             ("theirs", "keeper"),
         ]
@@ -51,8 +51,8 @@ def test_removed_posts_are_in_no_saved_search(tmp_path: Path) -> None:
     keep(archive, "keepers", "keeper")
     with closing(open_archive(archive)) as db:
         db.execute("delete from saved_search_hits")
-        assert len(saved_searches.run_saved_search(db, "keepers").new) == 2
+        assert len(search_feeds.run_saved_search(db, "keepers").new) == 2
     assert command(archive, "remove", "1", "--reason", "asked for", "--yes").exit_code == 0
     with closing(open_archive(archive)) as db:
-        assert [one.hit.id for one in saved_searches.last_reported(db, "keepers")] == [2]
+        assert [one.hit.id for one in search_feeds.last_reported(db, "keepers")] == [2]
         assert db.execute("select article_id from saved_search_hits").fetchall() == [(2,)]

@@ -6,8 +6,8 @@ import pytest
 from scrapy.downloadermiddlewares.httpproxy import HttpProxyMiddleware
 from scrapy.http import Request
 
-from archiver.errors import ContactMissing
 from archiver.middlewares import ProxyMiddleware
+from archiver.model.errors import ContactMissing
 from archiver.sites.crawler_identity import contact_of
 
 

@@ -9,15 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import html
 
-from archiver.discovery.page_requisites import (
+from archiver.discovery.page_links import (
     MAX_REQUISITES,
     image_size,
     requisites_of_page,
     requisites_of_stylesheet,
     type_mismatch,
 )
-from archiver.items import RequisiteKind
-from archiver.urls import asset_address, srcset_urls
+from archiver.model.items import RequisiteKind
+from archiver.model.urls import asset_address, srcset_urls
 from tests.requisites.pictures import png
 from tests.waiting import bounded_work
 

@@ -8,8 +8,8 @@ import pytest
 
 import archiver
 from archiver.archive import Archive
-from archiver.errors import ArchiveNotFound, ArticleNotFound, NotAnArchive, RevisionNotFound
-from archiver.fields import FIELDS
+from archiver.model.errors import ArchiveNotFound, ArticleNotFound, NotAnArchive, RevisionNotFound
+from archiver.model.fields import FIELDS
 from tests.archive_fixture import PARIS
 
 

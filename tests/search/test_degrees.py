@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from archiver.cli.main import cli
 from archiver.extraction.geotags import format_place_key, parse_place_key, place_key
-from archiver.items import GeoTag, format_degrees
+from archiver.model.items import GeoTag, format_degrees
 from archiver.search.revision_diff_as_data_or_html import as_text
 from archiver.web.geo_grid import MAP_WIDTH, _spots, bounding_view, spot_radius
 from tests.proved_archive import QUAY, START, Run, text

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from archiver.archive import Archive
-from archiver.errors import BadQuery
+from archiver.model.errors import BadQuery
 from archiver.search.search_index import check_index, refresh_index
 from archiver.storage.database import open_archive
 from archiver.storage.full_text import index_folder

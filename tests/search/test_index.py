@@ -19,8 +19,8 @@ from sqlite_utils import Database
 
 from archiver.archive import Archive
 from archiver.cli.main import cli
-from archiver.errors import IndexMissing
-from archiver.search import index_state, search_index
+from archiver.model.errors import IndexMissing
+from archiver.search import search_index
 from archiver.search.search_index import check_index
 from archiver.storage.database import open_archive
 from archiver.storage.full_text import index_folder
@@ -97,7 +97,7 @@ def test_changes_of_other_columns_do_not_touch_the_index(file: Path) -> None:
     write(file, "update articles set last_seen = '2030', url = url || '#'")
     write(file, "update articles set title = title")
     db = open_archive(file)
-    assert not index_state.is_behind(db)
+    assert not search_index.is_behind(db)
     db.close()
 
 
@@ -107,7 +107,7 @@ def test_another_source_of_a_cluster_changes_only_two_documents(file: Path) -> N
     ids(file, "tide")
     write(file, "update clusters set source_id = 5 where id = 1")
     with closing(open_archive(file, read_only=True)) as db:
-        assert sorted(index_state.pending_changes(db).ids) == [1, 5]
+        assert sorted(search_index.pending_changes(db).ids) == [1, 5]
     assert ids(file, "is:copy") == [1, 2, 3, 6]
     assert findings(file) == []
 
@@ -175,9 +175,9 @@ def test_a_killed_refresh_is_repeated(file: Path, step: str, rebuild: bool) -> N
 import os, signal, sys
 from pathlib import Path
 from archiver.search import search_index
-from archiver.search import index_state
+from archiver.search import search_index
 from archiver.storage.database import open_archive
-module = search_index if {step!r} == "fill_index" else index_state
+module = search_index if {step!r} == "fill_index" else search_index
 step = getattr(module, {step!r})
 def die(*args, **kw):
     if {after}: step(*args, **kw)
@@ -351,8 +351,8 @@ def test_a_copied_index_is_not_damaged(file: Path) -> None:
         os.utime(part, (5, 5))
     db = open_archive(file)
     assert search_index.refresh_index(db, file) == search_index.Refreshed(0, rebuilt=False)
-    assert index_state.recorded_stamps(index_folder(file))
-    assert all(time == 5 * 10**9 for _, time in index_state.recorded_stamps(index_folder(file)).values())
+    assert search_index.recorded_stamps(index_folder(file))
+    assert all(time == 5 * 10**9 for _, time in search_index.recorded_stamps(index_folder(file)).values())
     db.close()
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from archiver.archive import Archive, make_query
 from archiver.cli.main import cli
-from archiver.errors import BadQuery
+from archiver.model.errors import BadQuery
 from archiver.search.search_hits import list_matches, matching_ids
 
 EDGES = (

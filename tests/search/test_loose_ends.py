@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from archiver.search.query_parser import list_repairs, list_unknown_fields
+from archiver.search.query import list_repairs, list_unknown_fields
 
 
 @pytest.mark.parametrize("text", ["https://harbour.example/x", "10:30", "title:fog", "Re: fog", "stem:fog", '"a:b"'])

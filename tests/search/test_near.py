@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from archiver.archive import Archive
-from archiver.errors import BadQuery
+from archiver.model.errors import BadQuery
 from archiver.storage.database import open_archive
 from tests.archive_fixture import make_archive
 from tests.search.writing import write

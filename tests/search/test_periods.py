@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.archive import Archive
-from archiver.errors import BadQuery, SiteNotFound
+from archiver.model.errors import BadQuery, SiteNotFound
 from archiver.search.histogram import (
     MAX_PERIODS,
     UNITS,

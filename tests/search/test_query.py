@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from archiver.archive import Archive
-from archiver.errors import BadQuery
-from archiver.search.query_parser import MAX_DEPTH, MAX_PATTERNS, MAX_TERMS, MAX_WORDS
+from archiver.model.errors import BadQuery
+from archiver.search.query import MAX_DEPTH, MAX_PATTERNS, MAX_TERMS, MAX_WORDS
 
 FOUND = {
     # words, phrases, operators

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.archive import Archive
-from archiver.errors import BadQuery
+from archiver.model.errors import BadQuery
 from archiver.search import sorting
 from archiver.search.query_compiler import compile_query
 from archiver.search.query_tree import Term

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.archive import Archive
-from archiver.errors import BadQuery, SiteNotFound
+from archiver.model.errors import BadQuery, SiteNotFound
 from archiver.search.geo_areas import circle_bounds, distance_km, parse_box, parse_point
 from archiver.search.index_documents import fold_name
 from archiver.search.query_tree import Period, parse_period

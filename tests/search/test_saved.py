@@ -18,11 +18,10 @@ from hypothesis import strategies as st
 from lxml import etree
 from sqlite_utils import Database
 
-from archiver.errors import BadQuery, BadSearchName, SavedSearchNotFound, SavedSearchUnreadable
-from archiver.search import saved_searches
+from archiver.model.errors import BadQuery, BadSearchName, SavedSearchNotFound, SavedSearchUnreadable
+from archiver.search import search_feeds
 from archiver.search.query import Query, query_as_options
-from archiver.search.saved_searches import atom_feed
-from archiver.search.search_feeds import ATOM
+from archiver.search.search_feeds import ATOM, atom_feed
 from archiver.storage import full_text
 from archiver.storage.database import open_archive
 from tests.archive_fixture import NOW, make_archive
@@ -38,68 +37,66 @@ def db(tmp_path: Path) -> Iterator[Database]:
         yield opened
 
 
-def new_ids(news: saved_searches.NewHits) -> list[tuple[int, str]]:
+def new_ids(news: search_feeds.NewHits) -> list[tuple[int, str]]:
     return [(one.hit.id, one.why) for one in news.new]
 
 
 def test_matches_at_the_time_of_saving_are_not_new(db: Database) -> None:
-    saved_searches.save_search(db, "tides", Query("tide"))
-    assert new_ids(saved_searches.run_saved_search(db, "tides")) == []
-    assert saved_searches.run_saved_search(db, "tides").total == 2
+    search_feeds.save_search(db, "tides", Query("tide"))
+    assert new_ids(search_feeds.run_saved_search(db, "tides")) == []
+    assert search_feeds.run_saved_search(db, "tides").total == 2
 
 
 def test_an_article_is_reported_once_with_its_reason(db: Database) -> None:
-    saved_searches.save_search(db, "tides", Query("tide"))
+    search_feeds.save_search(db, "tides", Query("tide"))
     write(db, 7, "A spring tide", "High water at noon.")
     edit(db, 3, title="The lighthouse is dark at low tide")
     with beside(db) as other:
         other.execute("update articles set description = 'The tide, unseen' where id = 6")
-    assert new_ids(saved_searches.peek_saved_search(db, "TIDES")) == new_ids(
-        saved_searches.peek_saved_search(db, "tides")
-    )
-    news = saved_searches.run_saved_search(db, "tides")
+    assert new_ids(search_feeds.peek_saved_search(db, "TIDES")) == new_ids(search_feeds.peek_saved_search(db, "tides"))
+    news = search_feeds.run_saved_search(db, "tides")
     assert sorted(new_ids(news)) == [(3, "edited"), (6, "changed"), (7, "new")]
     assert news.total == 5
-    assert new_ids(saved_searches.run_saved_search(db, "tides")) == []
+    assert new_ids(search_feeds.run_saved_search(db, "tides")) == []
     edit(db, 7, title="A spring tide, measured")
     edit(db, 3, title="The lighthouse is dark")
     edit(db, 3, title="The lighthouse is dark at high tide", revision=3)
-    assert new_ids(saved_searches.run_saved_search(db, "tides")) == []
+    assert new_ids(search_feeds.run_saved_search(db, "tides")) == []
 
 
 def test_times_are_utc_and_never_decrease(db: Database) -> None:
-    first = saved_searches.save_search(db, "tides", Query("tide"), datetime(2024, 7, 1, 2, tzinfo=UTC))
+    first = search_feeds.save_search(db, "tides", Query("tide"), datetime(2024, 7, 1, 2, tzinfo=UTC))
     assert (first.saved_at, first.ran_at) == ("2024-07-01T02:00:00.000000+00:00",) * 2
-    news = saved_searches.run_saved_search(db, "tides", datetime.fromisoformat("2024-07-02T05:00+05:00"))
+    news = search_feeds.run_saved_search(db, "tides", datetime.fromisoformat("2024-07-02T05:00+05:00"))
     assert (news.since, news.saved.ran_at) == (first.saved_at, "2024-07-02T00:00:00.000000+00:00")
-    saved_searches.run_saved_search(db, "tides", datetime(2024, 6, 1, tzinfo=UTC))  # the clock was set back
-    assert saved_searches.find_saved_search(db, "tides").ran_at == "2024-07-02T00:00:00.000000+00:00"
+    search_feeds.run_saved_search(db, "tides", datetime(2024, 6, 1, tzinfo=UTC))  # the clock was set back
+    assert search_feeds.find_saved_search(db, "tides").ran_at == "2024-07-02T00:00:00.000000+00:00"
 
 
 def test_imported_articles_are_new_however_old_they_are(db: Database) -> None:
-    saved_searches.save_search(db, "tides", Query("tide"))
+    search_feeds.save_search(db, "tides", Query("tide"))
     write(db, 7, "Neap tide", "Of old.", first_seen="2001-01-01T00:00:00+00:00")
-    assert new_ids(saved_searches.run_saved_search(db, "tides")) == [(7, "new")]
+    assert new_ids(search_feeds.run_saved_search(db, "tides")) == [(7, "new")]
 
 
 def test_a_copy_of_a_reported_article_is_not_new(db: Database) -> None:
-    saved_searches.save_search(db, "lamp", Query("lamp"))
-    saved_searches.save_search(db, "every lamp", Query("lamp", fold="none"))
+    search_feeds.save_search(db, "lamp", Query("lamp"))
+    search_feeds.save_search(db, "every lamp", Query("lamp", fold="none"))
     write(db, 7, "Dark", "Nobody lit the lamp, and the lamp stayed dark. A keeper is sought.", duplicate_of=3)
-    assert new_ids(saved_searches.run_saved_search(db, "lamp")) == []
-    assert new_ids(saved_searches.run_saved_search(db, "every lamp")) == [(7, "new")]
+    assert new_ids(search_feeds.run_saved_search(db, "lamp")) == []
+    assert new_ids(search_feeds.run_saved_search(db, "every lamp")) == [(7, "new")]
     with beside(db) as other:  # now another article is the original
         other.execute("update articles set duplicate_of = nullif(4, id) where id in (3, 4, 7)")
-    assert new_ids(saved_searches.run_saved_search(db, "lamp")) == []
+    assert new_ids(search_feeds.run_saved_search(db, "lamp")) == []
 
 
 def test_a_reused_id_is_a_new_article(db: Database) -> None:
     write(db, 7, "Ebb tide", "Low.")
-    saved_searches.save_search(db, "tides", Query("tide"))
+    search_feeds.save_search(db, "tides", Query("tide"))
     delete(db, 7)
-    assert new_ids(saved_searches.run_saved_search(db, "tides")) == []
+    assert new_ids(search_feeds.run_saved_search(db, "tides")) == []
     write(db, 7, "Flood tide", "High.")
-    assert new_ids(saved_searches.run_saved_search(db, "tides")) == [(7, "new")]
+    assert new_ids(search_feeds.run_saved_search(db, "tides")) == [(7, "new")]
 
 
 @settings(max_examples=6, suppress_health_check=[HealthCheck.too_slow], deadline=None)
@@ -109,7 +106,7 @@ def test_each_article_is_reported_exactly_once(
 ) -> None:
     file = Path(shutil.copy(archive_file, tmp_path_factory.mktemp("law") / "archive.db"))
     with closing(open_archive(file)) as db:
-        saved_searches.save_search(db, "tides", Query("tide"))
+        search_feeds.save_search(db, "tides", Query("tide"))
         seen: list[int] = []
         ever = {1, 2}
         number = 6
@@ -120,11 +117,11 @@ def test_each_article_is_reported_exactly_once(
             elif step.startswith("edit"):
                 edit(db, 3, title="At low tide" if step == "edit in" else "Dark", revision=2)
             elif step == "run":
-                news = saved_searches.run_saved_search(db, "tides")
+                news = search_feeds.run_saved_search(db, "tides")
                 seen += [one.hit.id for one in news.new]
                 ever |= {row[0] for row in db.execute("select id from articles where title like '%tide%'")}
             else:
-                saved_searches.peek_saved_search(db, "tides")
+                search_feeds.peek_saved_search(db, "tides")
         assert sorted(seen) == sorted(ever - {1, 2})
         assert len(seen) == len(set(seen))
 
@@ -132,7 +129,7 @@ def test_each_article_is_reported_exactly_once(
 def test_concurrent_runs_report_each_article_once(db: Database, tmp_path: Path) -> None:
     from concurrent.futures import ThreadPoolExecutor
 
-    saved_searches.save_search(db, "tides", Query("tide"))
+    search_feeds.save_search(db, "tides", Query("tide"))
     file = tmp_path / "archive.db"
 
     def writer() -> list[int]:
@@ -143,7 +140,7 @@ def test_concurrent_runs_report_each_article_once(db: Database, tmp_path: Path) 
 
     def runner() -> list[int]:
         with closing(open_archive(file)) as own:
-            return [one.hit.id for _ in range(6) for one in saved_searches.run_saved_search(own, "tides").new]
+            return [one.hit.id for _ in range(6) for one in search_feeds.run_saved_search(own, "tides").new]
 
     with ThreadPoolExecutor(3) as pool:
         found = [
@@ -151,14 +148,14 @@ def test_concurrent_runs_report_each_article_once(db: Database, tmp_path: Path) 
             for future in [pool.submit(writer), pool.submit(runner), pool.submit(runner)]
             for number in future.result()
         ]
-    found += [one.hit.id for one in saved_searches.run_saved_search(db, "tides").new]
+    found += [one.hit.id for one in search_feeds.run_saved_search(db, "tides").new]
     assert sorted(found) == list(range(7, 47))
 
 
 def run_and_die(file: Path, name: str, after: bool) -> None:
     """Run the search, and kill this process before or after this step."""
-    real = getattr(full_text, name, None) or getattr(saved_searches, name)
-    place = full_text if hasattr(full_text, name) else saved_searches
+    real = getattr(full_text, name, None) or getattr(search_feeds, name)
+    place = full_text if hasattr(full_text, name) else search_feeds
 
     def killed(*words: Any, **more: Any) -> Any:
         if after:
@@ -167,7 +164,7 @@ def run_and_die(file: Path, name: str, after: bool) -> None:
 
     setattr(place, name, killed)
     with closing(open_archive(file)) as own:
-        saved_searches.run_saved_search(own, "tides")
+        search_feeds.run_saved_search(own, "tides")
 
 
 @pytest.mark.parametrize(
@@ -180,30 +177,30 @@ def run_and_die(file: Path, name: str, after: bool) -> None:
     ],
 )
 def test_a_killed_run_reports_all_or_nothing(db: Database, tmp_path: Path, name: str, after: bool, noted: bool) -> None:
-    saved_searches.save_search(db, "tides", Query("tide"))
+    search_feeds.save_search(db, "tides", Query("tide"))
     for number in (7, 8):
         write(db, number, f"Tide {number}", "Water.")
     process = SERVER.Process(target=run_and_die, args=(tmp_path / "archive.db", name, after))
     process.start()
     process.join(60)
     assert process.exitcode == -signal.SIGKILL
-    assert {one.hit.id for one in saved_searches.last_reported(db, "tides")} == ({7, 8} if noted else set())
-    assert {one.hit.id for one in saved_searches.run_saved_search(db, "tides").new} == (set() if noted else {7, 8})
+    assert {one.hit.id for one in search_feeds.last_reported(db, "tides")} == ({7, 8} if noted else set())
+    assert {one.hit.id for one in search_feeds.run_saved_search(db, "tides").new} == (set() if noted else {7, 8})
 
 
 def test_reported_articles_can_be_listed_again(db: Database) -> None:
-    saved_searches.save_search(db, "tides", Query("tide"), datetime(2024, 8, 1, tzinfo=UTC))
+    search_feeds.save_search(db, "tides", Query("tide"), datetime(2024, 8, 1, tzinfo=UTC))
     for number in (7, 8):
         write(db, number, f"Tide {number}", "Water.")
-        saved_searches.run_saved_search(db, "tides", datetime(2024, 8, number, tzinfo=UTC))
-    saved_searches.run_saved_search(db, "tides", datetime(2024, 8, 9, tzinfo=UTC))
-    assert [(one.hit.id, one.found_at[:10]) for one in saved_searches.last_reported(db, "tides")] == [
+        search_feeds.run_saved_search(db, "tides", datetime(2024, 8, number, tzinfo=UTC))
+    search_feeds.run_saved_search(db, "tides", datetime(2024, 8, 9, tzinfo=UTC))
+    assert [(one.hit.id, one.found_at[:10]) for one in search_feeds.last_reported(db, "tides")] == [
         (8, "2024-08-08"),
         (7, "2024-08-07"),
     ]
-    assert [one.hit.id for one in saved_searches.last_reported(db, "tides", 1)] == [8]
+    assert [one.hit.id for one in search_feeds.last_reported(db, "tides", 1)] == [8]
     edit(db, 8, title="Dry")
-    assert [one.hit.id for one in saved_searches.last_reported(db, "tides")] == [7]
+    assert [one.hit.id for one in search_feeds.last_reported(db, "tides")] == [7]
 
 
 QUERIES = st.builds(
@@ -226,20 +223,20 @@ QUERIES = st.builds(
 
 @given(QUERIES)
 def test_a_saved_query_is_unchanged(query: Query) -> None:
-    row = full_text.SavedSearchRow(1, "n", "n", "u", saved_searches._query_as_json(query), NOW, NOW, 0, 0)
-    assert saved_searches._saved(row).query == query
+    row = full_text.SavedSearchRow(1, "n", "n", "u", search_feeds._query_as_json(query), NOW, NOW, 0, 0)
+    assert search_feeds._saved(row).query == query
 
 
 @pytest.mark.parametrize("name", ["floods", "Überschwemmung 2024", "c++", "हिन्दी समाचार", "a.b_c-d", "洪水", "x" * 80])
 def test_names_are_unique_regardless_of_case(db: Database, name: str) -> None:
-    saved_searches.save_search(db, name, Query("tide"))
-    assert saved_searches.find_saved_search(db, name.upper()).name == name
+    search_feeds.save_search(db, name, Query("tide"))
+    assert search_feeds.find_saved_search(db, name.upper()).name == name
     with pytest.raises(BadSearchName):
-        saved_searches.save_search(db, name.swapcase(), Query("fog"))
-    saved_searches.remove_saved_search(db, name)
+        search_feeds.save_search(db, name.swapcase(), Query("fog"))
+    search_feeds.remove_saved_search(db, name)
     with pytest.raises(SavedSearchNotFound, match="'archiver searches'"):
-        saved_searches.find_saved_search(db, name)
-    assert saved_searches.saved_search_states(db) == []
+        search_feeds.find_saved_search(db, name)
+    assert search_feeds.saved_search_states(db) == []
     assert not db.execute("select count(*) from saved_search_hits").fetchone()[0]
 
 
@@ -248,30 +245,30 @@ def test_names_are_unique_regardless_of_case(db: Database, name: str) -> None:
 )
 def test_invalid_names_are_refused(db: Database, name: str) -> None:
     with pytest.raises(BadSearchName):
-        saved_searches.save_search(db, name, Query("tide"))
+        search_feeds.save_search(db, name, Query("tide"))
 
 
 def test_a_query_that_cannot_be_run_is_not_saved(db: Database) -> None:
     with pytest.raises(BadQuery):
-        saved_searches.save_search(db, "bad", Query("date:never"))
+        search_feeds.save_search(db, "bad", Query("date:never"))
     with pytest.raises(BadQuery, match="text, cluster, none"):
-        saved_searches.save_search(db, "bad", Query("tide", fold="all"))
-    assert saved_searches.saved_search_states(db) == []
+        search_feeds.save_search(db, "bad", Query("tide", fold="all"))
+    assert search_feeds.saved_search_states(db) == []
 
 
 def test_a_broken_saved_search_does_not_stop_the_others(db: Database) -> None:
-    saved_searches.save_search(db, "a", Query("tide", site=("notes.example/blog",)))
-    saved_searches.save_search(db, "b", Query("tide"))
-    saved_searches.save_search(db, "c", Query("fog"))
+    search_feeds.save_search(db, "a", Query("tide", site=("notes.example/blog",)))
+    search_feeds.save_search(db, "b", Query("tide"))
+    search_feeds.save_search(db, "c", Query("fog"))
     with beside(db) as other:
         other.execute("update sites set name = 'other.example' where name = 'notes.example/blog'")
     db.execute("update saved_searches set query = '{\"mood\": \"blue\"}' where name = 'b'")
-    a, b, c = saved_searches.saved_search_states(db)
+    a, b, c = search_feeds.saved_search_states(db)
     assert "notes.example/blog" in a.error
     assert " mood" in b.error
     assert c.total == 1
     with pytest.raises(SavedSearchUnreadable):
-        saved_searches.run_saved_search(db, "b")
+        search_feeds.run_saved_search(db, "b")
 
 
 def test_a_query_is_shown_as_command_line_options() -> None:
@@ -299,12 +296,12 @@ def test_a_query_is_shown_as_command_line_options() -> None:
 
 def parsed(db: Database, **more: Any) -> etree._Element:
     return etree.fromstring(
-        atom_feed(saved_searches.find_saved_search(db, "tides"), saved_searches.last_reported(db, "tides"), **more)
+        atom_feed(search_feeds.find_saved_search(db, "tides"), search_feeds.last_reported(db, "tides"), **more)
     )
 
 
 def test_the_feed_is_valid_and_its_ids_stay(db: Database) -> None:
-    saved_searches.save_search(db, "tides", Query("tide OR fog OR 学习", fold="none"))
+    search_feeds.save_search(db, "tides", Query("tide OR fog OR 学习", fold="none"))
     empty = parsed(db)
     assert empty.findtext(f"{{{ATOM}}}updated")
     assert not empty.findall(f"{{{ATOM}}}entry")
@@ -320,7 +317,7 @@ def test_the_feed_is_valid_and_its_ids_stay(db: Database) -> None:
         published_precision="minute",
     )
     write(db, 9, "Tide by day", "x", published="2024-03-05T00:00:00+01:00", published_precision="day")
-    saved_searches.run_saved_search(db, "tides")
+    search_feeds.run_saved_search(db, "tides")
     root = parsed(db, own_url="https://archive.example/feed?a=1&b=2")
     ids = _checked(root)
     edit(db, 7, title="Tide, told anew")

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from archiver.archive import Archive
-from archiver.errors import BadQuery
-from archiver.search import index_state, search_index
+from archiver.model.errors import BadQuery
+from archiver.search import search_index
 from archiver.storage.database import open_archive
 from archiver.storage.full_text import index_folder
 from tests import processes
@@ -44,8 +44,8 @@ def folder(tmp_path: Path) -> Path:
 
 def test_unfinished_segments_are_not_damage(folder: Path) -> None:
     """Neither for a reader nor for a refresh: it does not rebuild the index."""
-    assert index_state.damaged_file(folder) == ""
-    entered = index_state.file_stamps(folder)
+    assert search_index.damaged_file(folder) == ""
+    entered = search_index.file_stamps(folder)
     assert {name.partition(".")[0] for name in entered} < {part.stem for part in folder.glob("*.term")}
     file = folder.with_name("archive.db")
     with closing(open_archive(file)) as db:
@@ -55,29 +55,29 @@ def test_unfinished_segments_are_not_damage(folder: Path) -> None:
         assert search_index.refresh_index(db, file) == search_index.Refreshed(1, rebuilt=False)
     for part in entered:
         (folder / part).write_bytes(b"")
-    assert index_state.damaged_file(folder) in entered
+    assert search_index.damaged_file(folder) in entered
 
 
 def test_a_segment_deleted_during_a_check_is_not_damage(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A merge may delete it after the list was read and before its files are."""
-    listed, looks = index_state._segment_files, []
+    listed, looks = search_index._segment_files, []
 
     def slow(where: Path) -> list[Path]:
         looks.append(1)
         return [*listed(where), *([where / "taken-away.idx"] if len(looks) == 1 else [])]
 
     with monkeypatch.context() as patched:
-        patched.setattr(index_state, "_segment_files", slow)
-        assert index_state.damaged_file(folder) == ""
+        patched.setattr(search_index, "_segment_files", slow)
+        assert search_index.damaged_file(folder) == ""
         assert len(looks) == 2
 
 
 def test_an_index_with_an_unreadable_list_is_damaged(folder: Path) -> None:
     (folder / "meta.json").write_text('{"segments": 7}')
-    assert index_state.damaged_file(folder) == "meta.json"
+    assert search_index.damaged_file(folder) == "meta.json"
     with Archive(folder.with_name("archive.db")) as archive:
         assert archive.results("tide").total == 2
-    assert index_state.damaged_file(folder) == ""
+    assert search_index.damaged_file(folder) == ""
 
 
 def test_a_too_broad_query_is_not_reported_as_damage(tmp_path: Path) -> None:
@@ -88,8 +88,8 @@ def test_a_too_broad_query_is_not_reported_as_damage(tmp_path: Path) -> None:
     with Archive(file) as archive:
         assert archive.results('"old w1"*').total == 1
         (tmp_path / "bad").write_bytes(b"")
-        (tmp_path / "bad").replace(index_folder(file) / min(index_state.file_stamps(index_folder(file))))
+        (tmp_path / "bad").replace(index_folder(file) / min(search_index.file_stamps(index_folder(file))))
         with pytest.raises(BadQuery):
             archive.results('"old w"*')
-    assert index_state.damaged_file(index_folder(file))
-    assert index_state.index_state(index_folder(file))
+    assert search_index.damaged_file(index_folder(file))
+    assert search_index.index_state(index_folder(file))

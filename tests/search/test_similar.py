@@ -12,7 +12,7 @@ import pytest
 from sqlite_utils import Database
 
 from archiver.archive import make_query
-from archiver.errors import ArticleNotFound, BadQuery
+from archiver.model.errors import ArticleNotFound, BadQuery
 from archiver.search.search_hits import count_facets, run
 from archiver.storage.database import open_archive
 from tests.archive_fixture import make_archive

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from archiver.archive import make_query
 from archiver.cli.main import cli
-from archiver.errors import BadQuery, SiteNotFound
+from archiver.model.errors import BadQuery, SiteNotFound
 from archiver.search.federated_search import FederatedQuery, Shard, load_federated_page, plan_federated_query
 from archiver.search.histogram import histogram, histogram_of_plans
 from archiver.search.search_hits import count_facets, count_facets_over_plans, run

@@ -110,7 +110,7 @@ SNIPPETS = [
 
 @pytest.mark.parametrize(("text", "query", "expected"), SNIPPETS, ids=lambda v: v[:20])
 def test_a_snippet_marks_the_search_terms(text: str, query: str, expected: str) -> None:
-    from archiver.search.query_parser import parse_query
+    from archiver.search.query import parse_query
     from archiver.search.snippets import highlight_terms
 
     shown, marks = snippet(text, highlight_terms(parse_query(query)))

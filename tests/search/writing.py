@@ -13,8 +13,8 @@ from typing import Any
 
 from sqlite_utils import Database
 
+from archiver.model.urls import urlkey
 from archiver.storage.database import open_archive
-from archiver.urls import urlkey
 from tests.archive_fixture import NOW, make_archive
 
 _LISTS = ("authors", "categories", "tags", "geotags", "credits")

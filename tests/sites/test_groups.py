@@ -14,13 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.cli.main import cli
-from archiver.errors import BadConfig
+from archiver.model.errors import BadConfig
 from archiver.sites.config import Config, Quota, effective_settings, parse_config
 from archiver.sites.run_limits import RunLimits, limit_scheduled_run, read_group_quotas
-from archiver.storage.crawl_schedule import DueSites, scheduled_sites
 from archiver.storage.database import open_archive
 from archiver.storage.pages import stamp
-from archiver.storage.sites import add_site, add_tags
+from archiver.storage.sites import DueSites, add_site, add_tags, scheduled_sites
 from tests.processes import run, without_proxies
 from tests.runner import Runner, fault
 from tests.spiders.crawling import crawl, rows

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.cli.main import cli
-from archiver.errors import UnreadableInput
+from archiver.model.errors import UnreadableInput
 from archiver.sites.site_list_reader import ListProblem, SiteEntry, read_site_list
 from tests.runner import Runner, fault
 from tests.spiders.crawling import rows

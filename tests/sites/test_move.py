@@ -14,12 +14,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.cli.main import cli
-from archiver.errors import CannotMoveSite
 from archiver.maintenance.site_move import AddressMapping, move_site
+from archiver.model.errors import CannotMoveSite
+from archiver.model.urls import Scope, urlkey
 from archiver.storage.article_records import record_id_of
 from archiver.storage.database import open_archive, opened
 from archiver.storage.sites import SiteLookup, add_site, find_site
-from archiver.urls import Scope, urlkey
 from tests import processes
 from tests.archive_fixture import make_archive
 from tests.runner import Runner, fault

@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from archiver.errors import ArchiverError, BadConfig, BadPageObject
 from archiver.extraction.article import extract_page
 from archiver.extraction.explanations import explain
 from archiver.extraction.page import Page, parse_page
-from archiver.extraction.template.page_form import date_slot
-from archiver.fields import EVIDENCE
-from archiver.items import PAGE_OBJECT, PAGE_OBJECT_FAILED, Article, GeoTag, PageKind
+from archiver.extraction.page_classifier import date_slot
+from archiver.model.errors import ArchiverError, BadConfig, BadPageObject
+from archiver.model.fields import EVIDENCE
+from archiver.model.items import PAGE_OBJECT, PAGE_OBJECT_FAILED, Article, GeoTag, PageKind
 from archiver.sites.config import parse_config
 from archiver.sites.page_objects import (
     NONE,

@@ -13,7 +13,7 @@ import pytest
 
 from archiver.discovery.source_hints import MIN_CLAIMS, dates_claim, is_build_day
 from archiver.frontier.fetch_order import next_day_end
-from archiver.items import DiscoverySource
+from archiver.model.items import DiscoverySource
 from tests.month.commands import run_at
 from tests.spiders.site_server import SiteServer, home, page, serving
 from tests.spiders.test_faults import rows

@@ -11,7 +11,7 @@ from random import Random
 
 import pytest
 
-from archiver.extraction.template.site_rules import from_toml
+from archiver.extraction.site_rules import from_toml
 from tests.small_sites import made_paragraph, made_title
 from tests.spiders.crawling import archiver, crawl, rows
 from tests.spiders.site_server import Answer, Pages, serving

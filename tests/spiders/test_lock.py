@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from archiver.errors import ArchiveInUse, HostInUse
-from archiver.storage.locks import (
+from archiver.model.errors import ArchiveInUse, HostInUse
+from archiver.storage.transactions import (
     HeldLock,
     lock_archive_exclusively,
     lock_archive_shared,

@@ -14,7 +14,7 @@ from archiver.extensions.shared_crawl_state import ArchiveExtension
 from archiver.spiders import crawl_run as crawl_run
 from archiver.spiders.crawl_run import CrawlOrder, CrawlRun
 from archiver.spiders.site_spider import SiteSpider
-from archiver.storage.locks import lock_site
+from archiver.storage.transactions import lock_site
 from tests.processes import run
 from tests.spiders.breaking import burst
 from tests.spiders.crawling import crawl, last_run, rows

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from archiver.errors import ContactMissing
+from archiver.model.errors import ContactMissing
 from tests.hostile.world import two_hosts
 from tests.processes import Running
 from tests.spiders.crawling import archiver, crawl, last_run, rows, scrapy, successive, text

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from archiver.demo.demo_blog import Demo, serve
-from archiver.errors import ContactMissing
-from archiver.storage.locks import lock_site
+from archiver.model.errors import ContactMissing
+from archiver.storage.transactions import lock_site
 from tests import processes
 from tests.spiders.crawling import last_run, rows, text
 from tests.spiders.site_server import SiteServer, home, page, serving

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from archiver.errors import SiteRemoved
+from archiver.model.errors import SiteRemoved
 from archiver.storage.database import open_archive
 from archiver.storage.sites import remove_site
 from tests.spiders.crawling import archiver, crawl, rows

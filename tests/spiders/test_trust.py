@@ -21,7 +21,7 @@ from archiver.discovery.source_hints import (
 )
 from archiver.frontier.edit_estimates import DEFAULT_SAMPLE
 from archiver.frontier.fetch_order import next_fetch_time
-from archiver.items import DiscoverySource, Outcome, PageKind
+from archiver.model.items import DiscoverySource, Outcome, PageKind
 from archiver.storage.database import open_archive
 from archiver.storage.sites import ensure_site
 from archiver.storage.sources import Trust

@@ -9,14 +9,14 @@ from typing import Any
 
 import pytest
 
-from archiver.frontier.url_spellings import ENOUGH
-from archiver.items import Article, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
+from archiver.frontier.trap_budgets import ENOUGH
+from archiver.model.items import Article, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
+from archiver.model.urls import urlkey
 from archiver.spiders.crawl_run import CrawlOrder, CrawlRun
 from archiver.spiders.page_queue import PageQueue
 from archiver.spiders.page_request import page_request
 from archiver.spiders.run_ending import RunEnding
 from archiver.storage import pages
-from archiver.urls import urlkey
 
 START = "http://a.example/"
 POSTS = [f"{START}post-{n}/" for n in range(9)]

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from sqlite_utils import Database
 
-from archiver.items import Article
+from archiver.model.items import Article
 from archiver.storage.articles import Observation, Stored, store_article
 from archiver.storage.database import open_archive
 

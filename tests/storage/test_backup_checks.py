@@ -18,7 +18,7 @@ from click.testing import Result
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from archiver.health.archive_health import judge_safety, read_safety
+from archiver.health.stored_health import judge_safety, read_safety
 from archiver.maintenance.verification import verify
 from archiver.sites.config import Maintenance
 from archiver.storage.database import opened

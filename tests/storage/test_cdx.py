@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from archiver.items import DiscoveredURL, DiscoverySource, PageKind
+from archiver.model.items import DiscoveredURL, DiscoverySource, PageKind
 from archiver.storage.completeness import site_completeness
 from archiver.storage.database import open_archive
 from archiver.storage.sites import find_site

@@ -19,8 +19,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlite_utils import Database
 
-from archiver.errors import ClusterNotFound
-from archiver.items import Article
+from archiver.model.errors import ClusterNotFound
+from archiver.model.items import Article
 from archiver.storage import clusters
 from archiver.storage.article_records import cluster_by_number, cluster_of, find_cluster
 from archiver.storage.article_records import clusters as listed

@@ -13,7 +13,7 @@ from unittest import mock
 
 import pytest
 
-from archiver.errors import ArchiveLocked, ArchiveNotFound, ArchiveNotWritable, NotAnArchive
+from archiver.model.errors import ArchiveLocked, ArchiveNotFound, ArchiveNotWritable, NotAnArchive
 from archiver.storage.database import open_archive
 
 NOBODY = 65534

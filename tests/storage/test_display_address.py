@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.items import DiscoveredURL, DiscoverySource, Outcome, PageKind
+from archiver.model.items import DiscoveredURL, DiscoverySource, Outcome, PageKind
 from archiver.storage.articles import KnownAddress, is_preferred
 from archiver.storage.sources import record_discovered_urls
 from archiver.storage.transactions import writing

@@ -14,9 +14,18 @@ from sqlite_utils import Database
 
 from archiver.articles.article_comparison import fold_words
 from archiver.articles.guard import LOOK_EVERY
-from archiver.errors import RunNotFound
-from archiver.items import Article, DiscoveredURL, DiscoverySource, Evidence, Outcome, PageKind, PageResult, SourceHint
 from archiver.maintenance.run_undoing import release_held, undo_run
+from archiver.model.errors import RunNotFound
+from archiver.model.items import (
+    Article,
+    DiscoveredURL,
+    DiscoverySource,
+    Evidence,
+    Outcome,
+    PageKind,
+    PageResult,
+    SourceHint,
+)
 from archiver.storage.article_records import evidence, revisions
 from archiver.storage.held_pages import count_taken_back, held_pages, next_look, remember_accepted_gains
 from archiver.storage.page_writer import PageWriter, StoringRun

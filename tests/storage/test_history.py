@@ -12,7 +12,7 @@ import pytest
 from sqlite_utils import Database
 
 from archiver.archive import Archive
-from archiver.items import Article, DiscoveredURL, DiscoverySource, Evidence, Outcome, PageKind, PageResult
+from archiver.model.items import Article, DiscoveredURL, DiscoverySource, Evidence, Outcome, PageKind, PageResult
 from archiver.storage.articles import Change
 from archiver.storage.page_writer import PageWriter, StoringRun
 from tests.storage.one_site_archive import AT, POST, TEXT, archive_of_one_site, store

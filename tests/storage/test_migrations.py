@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from archiver.errors import ArchiveTooNew, ArchiveUnreleased
+from archiver.model.errors import ArchiveTooNew, ArchiveUnreleased
 from archiver.storage import Database
 from archiver.storage.database import open_archive
 from archiver.storage.schema import (

@@ -10,8 +10,8 @@ from typing import Any
 
 from sqlite_utils import Database
 
-from archiver.items import DiscoverySource, Outcome, PageKind
 from archiver.maintenance.verify_database import check_page_counts as check
+from archiver.model.items import DiscoverySource, Outcome, PageKind
 from archiver.storage.completeness import site_completeness
 from archiver.storage.database import open_archive
 from archiver.storage.sites import find_site

@@ -11,13 +11,13 @@ import pytest
 from sqlite_utils import Database
 
 from archiver.articles.post_verdicts import FormVerdict, SiteVerdicts
-from archiver.items import DiscoveredURL, DiscoverySource, PageForm, PageKind
+from archiver.model.items import DiscoveredURL, DiscoverySource, PageForm, PageKind
+from archiver.model.urls import urlkey
 from archiver.storage import page_forms
 from archiver.storage.database import open_archive
 from archiver.storage.page_forms import SiteForms, forms_of_site, page_id_at, store_verdicts, untaken_pages
 from archiver.storage.sites import ensure_site, remove_site
 from archiver.storage.sources import record_discovered_urls
-from archiver.urls import urlkey
 
 NOW = datetime(2024, 5, 1, tzinfo=UTC)
 TOKENS = frozenset(range(1, 101))

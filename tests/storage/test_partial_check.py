@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 from sqlite_utils import Database
 
-from archiver.health.archive_health import judge_safety, read_safety
+from archiver.health.stored_health import judge_safety, read_safety
 from archiver.maintenance import partial_check
 from archiver.maintenance.partial_check import CheckBudget, Unit, check_part, is_part_due, list_units
 from archiver.maintenance.verify_captures import find_warc_files
 from archiver.sites.config import Maintenance
-from archiver.storage.check_records import read_checked_units
 from archiver.storage.database import opened
-from archiver.storage.locks import check_is_running, lock_check
+from archiver.storage.runs import read_checked_units
+from archiver.storage.transactions import check_is_running, lock_check
 from tests.damage import damage_table, flip, shorten, warc_files
 from tests.proved_archive import make
 from tests.runner import fault, in_process

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
+from archiver.model.urls import urlkey
 from archiver.storage.pages import EPOCH, closes_redirect_loop, stamp
-from archiver.urls import urlkey
 from tests.storage.one_site_archive import AT, SITE, archive_of_one_site
 
 OLD, NEW = (f"https://{SITE}/{name}/" for name in ("old", "new"))

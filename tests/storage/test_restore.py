@@ -17,7 +17,7 @@ from click.testing import Result
 
 from archiver.demo.demo_blog import Demo
 from archiver.maintenance.verification import verify
-from archiver.storage.locks import lock_schedule, lock_site
+from archiver.storage.transactions import lock_schedule, lock_site
 from tests.damage import damage_table, flip, overwrite_page, shorten, warc_files
 from tests.killed_call import KilledCall, assert_killed
 from tests.proved_archive import QUAY, START, Run, make, make_another, page, text

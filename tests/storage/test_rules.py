@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
-from archiver.errors import BadRules
-from archiver.extraction.template.site_rules import Rule, SiteConstants, SiteRules
-from archiver.items import Article, Evidence
-from archiver.page_rules import BY_HAND
+from archiver.extraction.site_rules import Rule, SiteConstants, SiteRules
+from archiver.model.errors import BadRules
+from archiver.model.items import Article, Evidence
+from archiver.model.page_rules import BY_HAND
 from archiver.storage.articles import Observation, store_article
 from archiver.storage.database import open_archive
 from archiver.storage.sites import (

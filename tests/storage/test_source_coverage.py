@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from archiver.items import DiscoveredURL, DiscoverySource, PageKind
+from archiver.model.items import DiscoveredURL, DiscoverySource, PageKind
 from archiver.storage.pages import source_coverage
 from archiver.storage.sources import record_discovered_urls
 from tests.storage.one_site_archive import AT, SITE, archive_of_one_site

@@ -16,7 +16,11 @@ from hypothesis import strategies as st
 
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
-from archiver.items import (
+from archiver.maintenance.database_damage import vacuum
+from archiver.maintenance.reextraction_reader import ReextractedArticle, ReextractionReader, ReextractionRequest
+from archiver.maintenance.takedown import archive_without_writers, remove_articles
+from archiver.maintenance.verification import verify
+from archiver.model.items import (
     Article,
     DiscoveredURL,
     DiscoverySource,
@@ -26,16 +30,12 @@ from archiver.items import (
     PageResult,
     SourceHint,
 )
-from archiver.maintenance.database_damage import vacuum
-from archiver.maintenance.reextraction_reader import ReextractedArticle, ReextractionReader, ReextractionRequest
-from archiver.maintenance.takedown import archive_without_writers, remove_articles
-from archiver.maintenance.verification import verify
+from archiver.model.urls import urlkey
 from archiver.spiders.page_request import PageRequest, page_request
 from archiver.storage.database import open_archive
 from archiver.storage.pages import page_row
 from archiver.storage.sources import record_discovered_urls
 from archiver.storage.transactions import writing
-from archiver.urls import urlkey
 from tests.importers.files import Rec, http, warc
 from tests.importers.importing import run as import_files
 from tests.merging.merging import copy, merge

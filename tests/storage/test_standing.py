@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlite_utils import Database
 
-from archiver.fields import PAGE_FIELDS
-from archiver.items import Article, GeoTag
+from archiver.model.fields import PAGE_FIELDS
+from archiver.model.items import Article, GeoTag
 from archiver.storage.article_records import revision_record
 from archiver.storage.articles import Observation, article_from_revision, article_row, revision_rows, store_article
 from archiver.storage.columns import LISTS, TEXTS

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
-from archiver.items import Article, Mark
+from archiver.model.items import Article, Mark
 from archiver.search.revision_diff_as_data_or_html import operations
 from archiver.storage.article_records import record, revision_record
 from archiver.storage.articles import Change, article_from_row

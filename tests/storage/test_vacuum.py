@@ -16,7 +16,7 @@ from archiver.maintenance.verification import verify
 from archiver.search.query import Query
 from archiver.search.search_hits import run
 from archiver.storage.database import open_archive
-from archiver.storage.locks import lock_site
+from archiver.storage.transactions import lock_site
 from tests.proved_archive import make
 from tests.runner import Runner, fault
 

@@ -11,11 +11,11 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from archiver.items import Capture, Outcome
 from archiver.maintenance.partial_check import CheckBudget, check_part
 from archiver.maintenance.verification import repair, verify
 from archiver.maintenance.verify_captures import CaptureRow, WARCJob, examine_warc
 from archiver.maintenance.verify_database import VerifyFinding
+from archiver.model.items import Capture, Outcome
 from archiver.warc.warc_writer import index_of, open_index_of
 from tests.proved_archive import HILL, QUAY, START, Run, make, page, text
 

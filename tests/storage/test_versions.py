@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from sqlite_utils import Database
 
-from archiver.items import Article, Evidence
+from archiver.model.items import Article, Evidence
 from archiver.storage.articles import Change, article_from_row, article_row, replace_extraction
 from tests.storage.one_site_archive import AT, POST, TEXT, archive_of_one_site, store
 

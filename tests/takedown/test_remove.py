@@ -9,12 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from archiver.items import Outcome
 from archiver.maintenance.verification import verify
+from archiver.model.items import Outcome
 from archiver.storage import requisites
-from archiver.storage.locks import lock_site
 from archiver.storage.runs import Counts
-from archiver.storage.transactions import writing
+from archiver.storage.transactions import lock_site, writing
 from tests.proved_archive import QUAY, START, Run, make, page
 from tests.rereading import read_differently
 from tests.runner import fault

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from archiver.items import Capture, Outcome, PageKind
 from archiver.maintenance.verification import verify
+from archiver.model.items import Capture, Outcome, PageKind
 from archiver.warc.warc_records import read_record
 from tests.killed_call import KilledCall, assert_killed
 from tests.proved_archive import HILL, QUAY, START, Run, make, page, text

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
-from archiver.items import Outcome
+from archiver.model.items import Outcome
+from archiver.model.urls import urlkey
 from archiver.storage.columns import IS_LIVE
-from archiver.urls import urlkey
 from tests import processes
 from tests.traps import copies, forms, listed, paging, partitions, spaces, walls
 from tests.traps.trap import Trap

@@ -15,8 +15,7 @@ from fastwarc.stream_io import BrotliWriter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archiver.warc.foreign_captures import ForeignCapture, foreign_capture_in, warc_date
-from archiver.warc.foreign_reader import ForeignRecord, StreamPosition
+from archiver.warc.foreign_reader import ForeignCapture, ForeignRecord, StreamPosition, foreign_capture_in, warc_date
 from archiver.warc.http_response_parser import dechunk, parse_http_response
 from archiver.warc.import_problems import Problem, ProblemKind
 from archiver.warc.payload import parse_digest

@@ -13,8 +13,7 @@ from backports import zstd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archiver.warc.foreign_captures import RecordPairs
-from archiver.warc.foreign_reader import ByteStream, ForeignRecord, ForeignRecords, StreamPosition
+from archiver.warc.foreign_reader import ByteStream, ForeignRecord, ForeignRecords, RecordPairs, StreamPosition
 from archiver.warc.import_problems import Problem
 from tests.importers.files import Rec, arc_document, arc_header, http, page, post, sha1, whole
 

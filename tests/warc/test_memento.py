@@ -16,7 +16,7 @@ from archiver.importers.memento_records import (
     digest_field,
     memento_record,
 )
-from archiver.warc.foreign_captures import ForeignCapture, foreign_capture_in
+from archiver.warc.foreign_reader import ForeignCapture, foreign_capture_in
 from archiver.warc.import_problems import Problem, ProblemKind
 from tests.importers.files import page, sha1
 

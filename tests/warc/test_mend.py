@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from archiver.items import Capture
+from archiver.model.items import Capture
 from archiver.warc.warc_file_maintenance import RepairedFile, check_records, find_unfinished_files, repair_warc
 from archiver.warc.warc_records import Exchange, read_complete_records
 from archiver.warc.warc_writer import WarcWriter, index_of, open_index_of

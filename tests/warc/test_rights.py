@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import html
 
-from archiver.items import UsageStatement
+from archiver.model.items import UsageStatement
 from archiver.platforms.selector_index import Index
 from archiver.politeness.robots import (
     MAX_STATEMENTS,

@@ -13,7 +13,7 @@ from fastwarc import ArchiveIterator, WarcRecord, WarcRecordType
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.errors import UnreadableInput
+from archiver.model.errors import UnreadableInput
 from archiver.warc.warc_records import (
     Exchange,
     Original,

@@ -8,11 +8,11 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
+from archiver.model.urls import urlkey
 from archiver.storage.captures import enter_capture
 from archiver.storage.database import open_archive
 from archiver.storage.field_evidence import pack_evidence
 from archiver.storage.transactions import writing
-from archiver.urls import urlkey
 from tests.proved_archive import Run
 
 BAD = "https://bad.example/"

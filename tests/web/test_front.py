@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 from lxml import html
 
-from archiver.errors import BadConfig, IndexMissing
-from archiver.items import Outcome, PageKind
+from archiver.model.errors import BadConfig, IndexMissing
+from archiver.model.items import Outcome, PageKind
 from archiver.sites.config import Serve, parse_config
 from archiver.storage.database import open_archive
 from archiver.web.search_filters import example_terms

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from archiver.errors import ArchiveNotFound
+from archiver.model.errors import ArchiveNotFound
 from archiver.storage.database import open_archive
 from archiver.web.web_server import application
 from tests.archive_fixture import make_archive

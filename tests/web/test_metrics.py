@@ -7,9 +7,9 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
-from archiver.storage.check_records import Damage, record_checked_units
 from archiver.storage.database import open_archive
-from archiver.storage.locks import lock_schedule
+from archiver.storage.runs import Damage, record_checked_units
+from archiver.storage.transactions import lock_schedule
 from tests.archive_fixture import make_archive
 from tests.web.conftest import Got, Served, serving
 

@@ -13,7 +13,7 @@ import pytest
 from lxml import html
 
 from archiver.archive import Archive
-from archiver.errors import BadQuery
+from archiver.model.errors import BadQuery
 from archiver.storage.database import open_archive
 from archiver.storage.sites import ensure_site
 from archiver.web.search_charts import densest_window

@@ -20,7 +20,7 @@ from lxml import etree, html
 
 import archiver.web
 from archiver.cli.main import cli
-from archiver.errors import ArchiveNotFound
+from archiver.model.errors import ArchiveNotFound
 from archiver.search.search_index import refresh_index
 from archiver.storage.database import open_archive
 from archiver.storage.full_text import index_folder

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, quote_plus, urlsplit
 
-from archiver.urls import urlkey
+from archiver.model.urls import urlkey
 from tests.spiders.site_server import Answer
 
 PATH = "/cdx/search/cdx"

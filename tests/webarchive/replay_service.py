@@ -14,7 +14,7 @@ from email.utils import format_datetime
 from typing import Any
 from urllib.parse import parse_qs, quote_plus, urlsplit
 
-from archiver.urls import urlkey
+from archiver.model.urls import urlkey
 from tests.importers.files import sha1
 from tests.spiders.site_server import Answer
 

@@ -86,8 +86,8 @@ def backup(options: BackupOptions) -> None:
 
     Exit code: 0 done; 1 no backup was made, or a WARC file is missing or damaged; 2 wrong usage.
     """
-    from archiver.errors import ArchiverError
     from archiver.maintenance.backup import BackupRequest, make_backup
+    from archiver.model.errors import ArchiverError
 
     if options.purge:  # the files that replaced the deleted ones are needed, if the backup has WARC files
         options = replace(options, with_captures=options.with_captures or (options.file.parent / "warc").is_dir())

@@ -21,7 +21,7 @@ from archiver.cli.terminal_output import (
     print_values,
     styled_line,
 )
-from archiver.items import format_published
+from archiver.model.items import format_published
 
 if TYPE_CHECKING:
     from archiver.storage import Database

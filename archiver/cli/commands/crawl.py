@@ -48,8 +48,10 @@ from archiver.cli.shared_options import (
 )
 from archiver.cli.shell_completion import complete
 from archiver.discovery.url_patterns import looks_like_post
-from archiver.errors import ArticleNotFound, ArticleRemoved, LooksLikePost, TagNotFound
 from archiver.health.notification_channels import notify_after_runs
+from archiver.model.errors import ArticleNotFound, ArticleRemoved, LooksLikePost, TagNotFound
+from archiver.model.urls import Scope, start_address
+from archiver.model.words import count_typos
 from archiver.scheduling.crawl_plans import CommonOptions, CrawlResult, make_plan, print_notice
 from archiver.scheduling.crawl_pool import run_plans
 from archiver.sites.config import effective_settings
@@ -57,8 +59,6 @@ from archiver.storage.article_records import find_article
 from archiver.storage.database import discard_empty_archive, opened, warn_of_clock
 from archiver.storage.requisites import MODES
 from archiver.storage.sites import current_site_names, forget_unanswered_site, page_objects_of_site, tags_of_sites
-from archiver.urls import Scope, start_address
-from archiver.words import count_typos
 
 if TYPE_CHECKING:
     from archiver.spiders.crawl_run import Only

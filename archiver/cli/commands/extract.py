@@ -23,15 +23,15 @@ from archiver.cli.terminal_output import (
     print_table,
     styled_line,
 )
-from archiver.errors import OutputNotWritable, UnreadableInput
-from archiver.fields import FIELDS
-from archiver.items import UNCONFIRMED, format_published
+from archiver.model.errors import OutputNotWritable, UnreadableInput
+from archiver.model.fields import FIELDS
+from archiver.model.items import UNCONFIRMED, format_published
 
 if TYPE_CHECKING:
     from archiver.extraction.explanations import FieldExplanation
     from archiver.extraction.page import Page
-    from archiver.extraction.template.site_rules import SiteRules
-    from archiver.items import Article
+    from archiver.extraction.site_rules import SiteRules
+    from archiver.model.items import Article
     from archiver.sites.page_objects import LoadedPageObject, PageObjects
 
 _HOW_TO_MAKE_POST = (
@@ -175,7 +175,7 @@ def extract(options: ExtractOptions) -> None:
 
 def _reason_not_html(data: bytes, text: str) -> str:
     """Returns why a file is not an HTML page, given its bytes and its decoded text; "" if it may be one."""
-    from archiver.extraction.decoding import unpack_undeclared
+    from archiver.extraction.page import unpack_undeclared
     from archiver.warc.http_response_parser import is_binary
 
     unpacked, _ = unpack_undeclared(data)
@@ -216,7 +216,7 @@ def _fetch(options: ExtractOptions) -> _Source:
 
 
 def _read_file(file: str, url: str | None) -> _Source:
-    from archiver.urls import start_address
+    from archiver.model.urls import start_address
 
     if not file.strip():
         raise UnreadableInput(repr(file), "give the URL of a page, or the name of a file or folder")
@@ -299,7 +299,7 @@ def _save_case(folder: Path, used: LoadedPageObject | None, case: _Case, article
     """Writes a case folder, with the extracted `article` as the expected result. `used` is the page object for the
     page's address, if there is one.
     """
-    from archiver.fields import EVIDENCE
+    from archiver.model.fields import EVIDENCE
     from archiver.sites.page_objects import why_unused, write_case
 
     if used and (why := why_unused(used, article)):
@@ -315,8 +315,8 @@ def _save_case(folder: Path, used: LoadedPageObject | None, case: _Case, article
 
 def _warn_of_unmatched(page: Page, article: Article, rules: SiteRules) -> None:
     """Prints on standard error which rules found nothing on the page, and whether the page is not a post."""
-    from archiver.items import PageKind
-    from archiver.page_rules import BY_HAND
+    from archiver.model.items import PageKind
+    from archiver.model.page_rules import BY_HAND
 
     for mark in (mark for mark in rules.post if not page.ask(mark)):
         click.echo(f"[site] post: {mark} matches nothing on this page.", err=True)
@@ -340,7 +340,7 @@ def _note_empty_fields(used: LoadedPageObject, article: Article, *, has_rules: b
     nothing. If it was not used because the page is not a post, also prints how to make the page a post, unless
     `has_rules` is True, because `_warn_of_unmatched` has then printed this.
     """
-    from archiver.items import PAGE_OBJECT, PAGE_OBJECT_FAILED
+    from archiver.model.items import PAGE_OBJECT, PAGE_OBJECT_FAILED
     from archiver.sites.page_objects import why_unused
 
     if why := why_unused(used, article):

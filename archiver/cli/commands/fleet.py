@@ -20,7 +20,7 @@ from archiver.cli.commands.import_ import Day
 from archiver.cli.commands.reextract import forget_page_objects_option, parse_time_bounds
 from archiver.cli.shared_options import archive_option, capture_filter_options, json_option
 from archiver.cli.terminal_output import count_noun, format_time, print_details, print_json, print_table
-from archiver.fields import EVIDENCE
+from archiver.model.fields import EVIDENCE
 
 if TYPE_CHECKING:
     from archiver.fleet.postgres import QueueDatabase

@@ -225,8 +225,8 @@ def _find_site(archive: str, word: str) -> tuple[dict[str, Any] | None, str]:
     """Returns the archive's row of the site named `word` (None if the archive has no such site), and the site's start
     URL.
     """
+    from archiver.model.urls import start_address
     from archiver.storage.database import opened
-    from archiver.urls import start_address
 
     if Path(archive).exists():
         with opened(Path(archive), read_only=True) as db:
@@ -387,7 +387,7 @@ class Day(click.ParamType[str]):
         self._is_last = is_last
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        from archiver.errors import BadQuery
+        from archiver.model.errors import BadQuery
         from archiver.search.query_tree import parse_period
 
         try:
@@ -432,7 +432,7 @@ class ImportOptions:
     def record_filter(self) -> RecordFilter:
         """Builds the filter that selects the captures to import. Raises BadAddress if a name is not a site or host."""
         from archiver.importers.import_inputs import RecordFilter
-        from archiver.urls import Scope, start_address
+        from archiver.model.urls import Scope, start_address
 
         names = tuple(Scope.of(start_address(word)).name for word in self.only)
         return RecordFilter(

@@ -15,7 +15,7 @@ import click
 
 from archiver.cli.shared_options import DEFAULT_ARCHIVE, pass_options_as
 from archiver.cli.terminal_output import open_output
-from archiver.errors import ArchiverError, BadContact
+from archiver.model.errors import ArchiverError, BadContact
 
 STARTERS = ("hand", "systemd", "cron", "docker")
 """How crawls are started: by hand, or by files that `archiver schedule --print` prints."""
@@ -163,8 +163,8 @@ def _quoted(text: str) -> str:
 
 def _ask(options: InitOptions) -> _Answers:
     """Returns the answers to the five questions. Raises BadAddress and BadSetting."""
+    from archiver.model.urls import start_address
     from archiver.storage.sites import read_setting
-    from archiver.urls import start_address
 
     contact = options.contact
     if contact is None and not options.yes:
@@ -225,7 +225,7 @@ def _valid(check: Callable[[str], object]) -> Callable[[str], str]:
 
 def _check_sites(text: str) -> None:
     """Raises BadAddress if one of the URLs in a text, with spaces between them, cannot be crawled."""
-    from archiver.urls import start_address
+    from archiver.model.urls import start_address
 
     for url in text.split():
         start_address(url)

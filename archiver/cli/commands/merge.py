@@ -11,7 +11,7 @@ import click
 
 from archiver.cli.shared_options import archive_option, json_option
 from archiver.cli.terminal_output import confirm, count_noun, print_json, strip_control_characters
-from archiver.errors import UnreadableInput
+from archiver.model.errors import UnreadableInput
 
 if TYPE_CHECKING:
     from archiver.maintenance.merge_archives import LeftOutPost, MergeResult
@@ -47,7 +47,7 @@ def merge(others: tuple[str, ...], dry_run: bool, yes: bool, quiet: bool, as_jso
     from archiver.maintenance.merge_archives import merge as merge_archive
     from archiver.maintenance.takedown import archive_without_writers
     from archiver.storage.database import open_archive
-    from archiver.storage.locks import lock_archive_shared
+    from archiver.storage.transactions import lock_archive_shared
 
     if missing := next((other for other in others if not Path(other).exists()), None):
         raise UnreadableInput(missing, "there is no such file")

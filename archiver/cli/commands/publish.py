@@ -283,7 +283,7 @@ def publish(options: PublishOptions) -> None:
 
 def _read_rules(file: str | None) -> PublicationRules:
     from archiver.datasets.publication_rules import PublicationRules, parse_publication_rules
-    from archiver.errors import BadPublishRules
+    from archiver.model.errors import BadPublishRules
 
     if file is None:
         return PublicationRules()
@@ -354,7 +354,7 @@ def _parse_past_cutoff(text: str) -> str:
 
 def _parse_given_cutoff(text: str) -> str:
     from archiver.datasets.snapshot_request import parse_cutoff
-    from archiver.errors import BadQuery
+    from archiver.model.errors import BadQuery
 
     try:
         return parse_cutoff(text)
@@ -632,7 +632,7 @@ def _resolve_posts(archive: Path, what: tuple[str, ...]) -> tuple[str, ...]:
     """Returns the IDs or URLs of the posts to withdraw. The arguments are IDs, URLs or dataset identifiers; anything
     else is a search query that selects all its results. Raises ArticleNotFound and BadQuery.
     """
-    from archiver.errors import ArticleNotFound, NothingFound
+    from archiver.model.errors import ArticleNotFound, NothingFound
     from archiver.search.query import Query
     from archiver.search.search_hits import matching_ids
     from archiver.storage.database import opened

@@ -18,13 +18,13 @@ import click
 from archiver.cli.shared_options import archive_option, capture_filter_options, json_option, pass_options_as
 from archiver.cli.shell_completion import complete
 from archiver.cli.terminal_output import count_noun, print_json, print_lines, print_table, styled_line
-from archiver.fields import EVIDENCE, PROSE, STORED_LISTS
+from archiver.model.fields import EVIDENCE, PROSE, STORED_LISTS
 
 if TYPE_CHECKING:
-    from archiver.items import Article
     from archiver.learning.rejudging import RejudgedPage
     from archiver.maintenance.reextraction_reader import ReextractedArticle
     from archiver.maintenance.reextraction_run import ReextractionTally
+    from archiver.model.items import Article
     from archiver.storage import Database
 
 _EXAMPLES = 3
@@ -347,9 +347,8 @@ def _rejudge_sites(archive: Path, words: Sequence[str], *, dry_run: bool, as_jso
     """
     from archiver.sites.page_objects import load_page_objects
     from archiver.storage.database import opened
-    from archiver.storage.locks import lock_site
     from archiver.storage.sites import find_site, list_sites
-    from archiver.storage.transactions import environment_error
+    from archiver.storage.transactions import environment_error, lock_site
 
     load_page_objects().check()
     reports: list[dict[str, Any]] = []
@@ -376,8 +375,8 @@ def _rejudge_sites(archive: Path, words: Sequence[str], *, dry_run: bool, as_jso
 def _rejudge_site(db: Any, archive: Path, site: dict[str, Any], *, dry_run: bool) -> dict[str, Any]:
     from archiver import __version__
     from archiver.articles.post_verdicts import judge_forms
-    from archiver.items import PageKind
     from archiver.learning.rejudging import Rejudging, RejudgingTally, form_pages, judge_site, rejudge
+    from archiver.model.items import PageKind
     from archiver.storage.page_forms import forms_of_site, pages_without_form
     from archiver.storage.page_writer import StoringRun
     from archiver.storage.runs import last_run

@@ -188,8 +188,8 @@ def _backups_with_removed_posts(archive: Path) -> dict[str, str]:
     """Returns the paths of the recorded backups that may still hold removed posts, and for each the command that
     replaces the backup by one without them.
     """
-    from archiver.storage.check_records import count_posts_removed_since, has_integrity_records, read_backups
     from archiver.storage.database import opened
+    from archiver.storage.runs import count_posts_removed_since, has_integrity_records, read_backups
 
     with opened(archive, read_only=True, to_copy=True) as db:
         holding = [
@@ -235,8 +235,8 @@ def _plan_takedowns(archive: Path, posts: tuple[str, ...]) -> tuple[list[Takedow
     """Returns what the removal of each post would delete, and a sentence for each post that was already removed.
     Posts are given as IDs or URLs. Raises ArticleNotFound.
     """
-    from archiver.errors import ArticleRemoved
     from archiver.maintenance.takedown import takedown_scope
+    from archiver.model.errors import ArticleRemoved
     from archiver.storage.article_records import find_article
     from archiver.storage.database import opened
 
@@ -286,7 +286,7 @@ def _make_progress_reporter(quiet: bool) -> Any:
 
 def _finish_takedowns(archive: Path, as_json: bool) -> None:
     from archiver.maintenance.takedown import archive_without_writers, finish_takedowns, remove_orphans
-    from archiver.storage.tombstones import pending_takedowns
+    from archiver.storage.captures import pending_takedowns
 
     with archive_without_writers(archive) as db:
         waiting = pending_takedowns(db)
@@ -303,10 +303,10 @@ def _finish_takedowns(archive: Path, as_json: bool) -> None:
 
 
 def _allow_posts(archive: Path, posts: tuple[str, ...], as_json: bool) -> None:
-    from archiver.errors import ArticleNotRemoved
     from archiver.maintenance.takedown import archive_without_writers, finish_takedowns
+    from archiver.model.errors import ArticleNotRemoved
+    from archiver.storage.captures import allow_again, tombstone_named
     from archiver.storage.pages import EPOCH, stamp
-    from archiver.storage.tombstones import allow_again, tombstone_named
     from archiver.storage.transactions import writing
 
     with archive_without_writers(archive) as db:
@@ -328,8 +328,8 @@ def _allow_posts(archive: Path, posts: tuple[str, ...], as_json: bool) -> None:
 
 
 def _list_tombstones(archive: Path, as_json: bool) -> None:
+    from archiver.storage.captures import tombstones
     from archiver.storage.database import opened
-    from archiver.storage.tombstones import tombstones
 
     with opened(archive, read_only=True) as db:
         found = tombstones(db)

@@ -24,7 +24,7 @@ from archiver.cli.terminal_output import count_noun, format_time, print_table, p
 
 if TYPE_CHECKING:
     from archiver.scheduling.crawl_plans import CrawlOutcome
-    from archiver.storage.crawl_schedule import Scheduled
+    from archiver.storage.sites import Scheduled
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +106,12 @@ def schedule(options: ScheduleOptions) -> None:
 
 def _run_scheduler(options: ScheduleOptions) -> int:
     """Crawls sites when they are due or, with --once, only those that are due now. Returns the exit code."""
-    from archiver.errors import SchedulerAlreadyRunning
     from archiver.health.notification_channels import notify_after_runs
+    from archiver.model.errors import SchedulerAlreadyRunning
     from archiver.scheduling.crawl_plans import CommonOptions, print_notice
     from archiver.scheduling.scheduler_loop import Daemon, DaemonOptions
     from archiver.storage.database import opened, warn_of_clock
-    from archiver.storage.locks import lock_schedule
+    from archiver.storage.transactions import lock_schedule
 
     path, once, quiet = Path(options.archive), options.once, options.quiet
     try:
@@ -163,8 +163,8 @@ def _read_schedule(archive: str) -> list[Scheduled]:
     """Returns when each site is due."""
     from archiver.sites.config import effective_settings, load_config
     from archiver.sites.run_limits import read_group_quotas
-    from archiver.storage.crawl_schedule import scheduled_sites
     from archiver.storage.database import opened
+    from archiver.storage.sites import scheduled_sites
 
     with opened(archive, read_only=True) as db:
         config, now = load_config(), datetime.now(UTC)
@@ -185,7 +185,7 @@ def _check_part_if_due(archive: Path) -> None:
     """Checks a part of the archive if such a check is due. Runs after the crawls, when the scheduler's lock has been
     released.
     """
-    from archiver.errors import ArchiverError
+    from archiver.model.errors import ArchiverError
     from archiver.scheduling.crawl_plans import print_notice
     from archiver.scheduling.scheduler_loop import check_part_and_report, due_partial_check
 
@@ -202,7 +202,7 @@ def _print_result(site: str, result: CrawlOutcome, quiet: bool, as_json: bool) -
     """Prints the result of a scheduled crawl as a line of text, or of JSON if `as_json` is True. If `quiet` is True,
     prints text only about a crawl that failed or has to wait.
     """
-    from archiver.errors import ArchiverError
+    from archiver.model.errors import ArchiverError
 
     now = datetime.now(UTC)
     failed = isinstance(result, ArchiverError) or result.outcome in ("failed", "waiting")

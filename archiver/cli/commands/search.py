@@ -46,7 +46,7 @@ from archiver.cli.terminal_output import (
 if TYPE_CHECKING:
     from archiver.cli.search_output import SearchTarget
     from archiver.search.query import Query
-    from archiver.search.saved_searches import NewHit, NewHits, SavedSearch
+    from archiver.search.search_feeds import NewHit, NewHits, SavedSearch
     from archiver.search.search_index import Progress
     from archiver.storage import Database
 
@@ -210,7 +210,7 @@ def search(options: SearchOptions) -> None:
 
 def note_repairs(text: str) -> None:
     """Says on stderr how the mistakes in a query are read that are not errors."""
-    from archiver.search.query_parser import list_repairs
+    from archiver.search.query import list_repairs
 
     for one in list_repairs(text):
         click.echo(one.reading, err=True)
@@ -222,14 +222,14 @@ def _open_archive(archive: str, query: Query, save: str | None) -> Iterator[Sear
     stores the query as a saved search with that name.
     """
     from archiver.cli.search_output import OneArchive
-    from archiver.search import index_state
-    from archiver.search.saved_searches import checked_name, save_search
+    from archiver.search import search_index
+    from archiver.search.search_feeds import checked_name, save_search
     from archiver.storage.database import is_writable, opened
 
     if save is not None:
         checked_name(save)
     with opened(archive, read_only=save is None) as db:
-        if index_state.is_migrated(db) and is_writable(Path(archive).parent):
+        if search_index.is_migrated(db) and is_writable(Path(archive).parent):
             update_search_index(archive)
         if save is not None:
             saved = save_search(db, save, query)
@@ -305,7 +305,7 @@ def run(name: str, peek: bool, again: bool, atom: str | None, as_json: bool, arc
 
     Exit code: 0 nothing new; 1 there are new results, or no such search; 2 wrong usage.
     """
-    from archiver.search.saved_searches import atom_feed, find_saved_search, last_reported
+    from archiver.search.search_feeds import atom_feed, find_saved_search, last_reported
     from archiver.storage.database import opened
 
     if peek and again:
@@ -331,7 +331,7 @@ def run(name: str, peek: bool, again: bool, atom: str | None, as_json: bool, arc
 
 
 def _find_new_hits(db: Database, name: str, *, peek: bool) -> NewHits:
-    from archiver.search.saved_searches import peek_saved_search, run_saved_search
+    from archiver.search.search_feeds import peek_saved_search, run_saved_search
 
     return peek_saved_search(db, name) if peek else run_saved_search(db, name)
 
@@ -347,7 +347,7 @@ def show(name: str, as_json: bool, archive: str) -> None:
     Example:
       archiver searches show floods
     """
-    from archiver.search.saved_searches import find_saved_search
+    from archiver.search.search_feeds import find_saved_search
     from archiver.storage.database import opened
 
     with opened(archive, read_only=True) as db:
@@ -376,7 +376,7 @@ def remove(name: str, archive: str) -> None:
     Example:
       archiver searches remove floods
     """
-    from archiver.search.saved_searches import remove_saved_search
+    from archiver.search.search_feeds import remove_saved_search
     from archiver.storage.database import opened
 
     with opened(archive) as db:
@@ -385,7 +385,7 @@ def remove(name: str, archive: str) -> None:
 
 
 def _print_list(form: str | None, archive: str) -> None:
-    from archiver.search.saved_searches import saved_search_states
+    from archiver.search.search_feeds import saved_search_states
     from archiver.storage.database import opened
 
     with opened(archive, read_only=True) as db:
@@ -412,7 +412,7 @@ def _hits_of_last_run(reported: tuple[NewHit, ...]) -> tuple[NewHit, ...]:
 
 def _print_new_hits(news: NewHits | None, reported: tuple[NewHit, ...]) -> None:
     from archiver.cli.search_output import format_hit
-    from archiver.search.saved_searches import WHY
+    from archiver.search.search_feeds import WHY
 
     if news is not None and not reported:
         click.echo(

@@ -76,7 +76,7 @@ def _serve(
     None to open none. `names` replace the title and the description that archiver.toml gives the archive.
     """
     from archiver.cli.commands.search import update_search_index
-    from archiver.errors import ExtraMissing
+    from archiver.model.errors import ExtraMissing
     from archiver.sites.config import load_config
 
     try:
@@ -111,11 +111,11 @@ def _open_browser(address: str) -> None:
 
 def _can_update_index(archive: str) -> bool:
     """Returns True if the search index next to the archive can be updated."""
-    from archiver.search import index_state
+    from archiver.search import search_index
     from archiver.storage.database import is_writable, opened
 
     with opened(archive, read_only=True) as db:
-        return index_state.is_migrated(db) and is_writable(Path(archive)) and is_writable(Path(archive).parent)
+        return search_index.is_migrated(db) and is_writable(Path(archive)) and is_writable(Path(archive).parent)
 
 
 # `archiver open`.

@@ -20,7 +20,7 @@ from archiver.cli.terminal_output import (
     print_values,
     styled_line,
 )
-from archiver.items import format_degrees, format_published
+from archiver.model.items import format_degrees, format_published
 
 _MAX_NAMED = 8
 _RULE = 60

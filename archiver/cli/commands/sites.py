@@ -30,7 +30,7 @@ from archiver.cli.terminal_output import (
     print_values,
     styled_line,
 )
-from archiver.errors import LooksLikePost, NothingLearned
+from archiver.model.errors import LooksLikePost, NothingLearned
 from archiver.storage.transactions import writing
 
 if TYPE_CHECKING:
@@ -78,9 +78,9 @@ def add(url: str, as_site: bool, as_json: bool, archive: str) -> None:
       archiver sites add https://blog.example.org
     """
     from archiver.discovery.url_patterns import looks_like_post
+    from archiver.model.urls import start_address
     from archiver.storage.database import opened
     from archiver.storage.sites import add_site
-    from archiver.urls import start_address
 
     start = start_address(refuse_file(url))  # fails for a bad URL before the archive is created
     if not as_site and looks_like_post(start):
@@ -253,7 +253,7 @@ def rules(site: str, file: str | None, forget: bool, learn: bool, as_json: bool,
       archiver sites rules blog.example.org > rules.toml; archiver sites rules blog.example.org --set rules.toml
       archiver sites rules blog.example.org --learn
     """
-    from archiver.extraction.template.site_rules import to_toml
+    from archiver.extraction.site_rules import to_toml
     from archiver.storage.database import opened
     from archiver.storage.held_pages import make_held_due
     from archiver.storage.sites import (

@@ -25,11 +25,11 @@ from archiver.cli.terminal_output import (
     print_values,
     styled_line,
 )
-from archiver.items import SOURCE_NAMES
+from archiver.model.items import SOURCE_NAMES
 
 if TYPE_CHECKING:
-    from archiver.health.site_health_rules import Health, HealthFinding, Level
-    from archiver.health.site_status import SiteRow
+    from archiver.health.health_report import SiteRow
+    from archiver.health.health_rules import Health, HealthFinding, Level
     from archiver.storage import Database
 
 _RUN_COUNTS = ("new", "revised", "unchanged", "aliased", "gone", "held", "refused", "failed")
@@ -183,7 +183,7 @@ def _print_with_damage(options: StatusOptions) -> None:
     is any.
     """
     from archiver.cli.crawl_output import STYLES, find_damage
-    from archiver.errors import ArchiveDamaged
+    from archiver.model.errors import ArchiveDamaged
 
     damage = find_damage(options.archive)
     if damage:
@@ -268,11 +268,9 @@ def _accept_findings(options: StatusOptions) -> None:
 def _print_table(options: StatusOptions) -> None:
     """Prints the table of the selected sites. Exits with code 1 if a crawled site is not complete."""
     from archiver.cli.crawl_output import STYLES, format_findings
-    from archiver.health.archive_health import find_unsafe
-    from archiver.health.health_report import judge_groups
-    from archiver.health.simultaneous_site_failures import judge_common_causes, read_common_causes
-    from archiver.health.site_health_rules import Health
-    from archiver.health.site_status import fold_common_causes, read_site_table, sort_rows
+    from archiver.health.health_report import fold_common_causes, judge_groups, read_site_table, sort_rows
+    from archiver.health.health_rules import Health, judge_common_causes, read_common_causes
+    from archiver.health.stored_health import find_unsafe
     from archiver.sites.config import load_config
     from archiver.storage.database import opened
     from archiver.storage.sites import site_ids_with_tag
@@ -363,11 +361,9 @@ def _describe_no_sites(options: StatusOptions, *, has_sites: bool) -> str:
 def _print_sites(options: StatusOptions) -> None:
     """Prints the completeness and health of each selected site. Exits with code 1 if a crawled site is not complete."""
     from archiver.cli.crawl_output import format_findings
-    from archiver.health.archive_health import find_unsafe
-    from archiver.health.health_report import health_as_json
-    from archiver.health.site_health_rules import Health
-    from archiver.health.site_status import describe_next_run, read_history, read_next_run
-    from archiver.health.stored_health import read_health
+    from archiver.health.health_report import describe_next_run, health_as_json, read_history, read_next_run
+    from archiver.health.health_rules import Health
+    from archiver.health.stored_health import find_unsafe, read_health
     from archiver.sites.config import load_config
     from archiver.storage.completeness import site_completeness
     from archiver.storage.sites import read_mute

@@ -29,14 +29,14 @@ from archiver.cli.terminal_output import (
     show_stage_progress,
     styled_line,
 )
-from archiver.errors import ArchiverError
-from archiver.words import count_typos
+from archiver.model.errors import ArchiverError
+from archiver.model.words import count_typos
 
 if TYPE_CHECKING:
     from archiver.maintenance.partial_check import PartResult
     from archiver.maintenance.verification import VerifyResult
     from archiver.maintenance.verify_database import VerifyFinding
-    from archiver.storage.check_records import Damage
+    from archiver.storage.runs import Damage
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +202,7 @@ def _find_article_ids(archive: str, what: tuple[str, ...]) -> list[int]:
     """Returns the IDs of the articles to verify. `what` are article IDs, URLs and site names. Raises ArticleNotFound
     and SiteNotFound.
     """
-    from archiver.errors import ArticleNotFound
+    from archiver.model.errors import ArticleNotFound
     from archiver.storage.article_records import find_article
     from archiver.storage.database import opened
 

@@ -16,7 +16,7 @@ from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlj
 
 from w3lib.url import safe_url_string
 
-from archiver.errors import BadAddress
+from archiver.model.errors import BadAddress
 
 # Parameters that say where the visitor came from and do not change what is shown.
 TRACKING = re.compile(

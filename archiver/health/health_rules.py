@@ -3,38 +3,259 @@ time is an argument.
 
 Each check is a function from HealthInputs to findings. A finding is a sentence that says what is wrong and what to
 do. A check that has too little data yields nothing.
+
+A site is compared with its own past (how unlikely a number is, which fields or posts have become rarer, where the posts
+show bursts or long silences), and with other sites: failures that began at about the same time at many of them, such as
+an outage of this machine's network.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from itertools import takewhile
+from itertools import pairwise, takewhile
+from math import log
 from statistics import median
-from typing import Literal
+from typing import Any, Literal
 
 from archiver.articles.guard import MASS_RULES, REASONS, HoldRule
-from archiver.fields import ESSENTIAL, MEASURED
 from archiver.frontier.cadence import CLOCK_TOLERANCE, format_period
-from archiver.health.unusual_runs import (
-    SURPRISE,
-    Drop,
-    chance_of_so_many,
-    find_burst,
-    find_fewer_posts,
-    find_lost_fields,
-    find_lost_posts,
-    find_silence,
-    group_drops,
-    is_far,
-)
-from archiver.storage.runs import MeasuredRun, combine_statistics
+from archiver.frontier.edit_estimates import chance_of_at_most
+from archiver.model.fields import ESSENTIAL, MEASURED
+from archiver.model.words import count_noun
+from archiver.storage import Database
+from archiver.storage.columns import stored_time
+from archiver.storage.runs import EndedRun, FailedSeries, MeasuredRun, combine_statistics, ended_runs, failed_series
 from archiver.storage.site_statistics_for_health import AcceptedPages, Deletions, PostDay, RepeatedValue, SiteContent
 from archiver.storage.sites import PageObjectUse
 from archiver.storage.sources import EntryAudit
-from archiver.words import count_noun
+
+# Statistics: how unlikely a number is, given the past. Exact for counts, robust for sizes.
+
+SURPRISE = 0.001
+"""A change is reported if its probability is lower than this."""
+_MAD = 1.4826  # scales the median absolute deviation to the standard deviation of a normal distribution
+_MAX_TRIALS = 500  # larger samples are scaled down to this, since more trials would not change a verdict
+
+
+def chance_of_so_few(hits: int, trials: int, past_hits: int, past_trials: int) -> float:
+    """Returns the probability of at most `hits` hits in `trials` trials, if the hit rate is as in the past (`past_hits`
+    of `past_trials`).
+    """
+    if trials > _MAX_TRIALS:
+        hits, trials = round(hits * _MAX_TRIALS / trials), _MAX_TRIALS
+    share = (past_hits + 1) / (past_trials + 2)
+    return chance_of_at_most(hits, trials, share)
+
+
+def chance_of_so_many(hits: int, trials: int, past_hits: int, past_trials: int) -> float:
+    """Returns the probability of at least `hits` hits in `trials` trials, if the hit rate is as in the past
+    (`past_hits` of `past_trials`).
+    """
+    return chance_of_so_few(trials - hits, trials, past_trials - past_hits, past_trials)
+
+
+def is_far(value: float, past: Sequence[float], factor: float) -> bool:
+    """Returns True if a value is far from the median of past values: more than `factor` times higher or lower, and by
+    more than five scaled median absolute deviations. The logarithms of the values are compared, so all values must be
+    greater than 0.
+    """
+    middle = median(log(one) for one in past)
+    spread = median(abs(log(one) - middle) for one in past) * _MAD
+    return abs(log(value) - middle) > max(log(factor), 5 * spread)
+
+
+# Which fields or posts have become rarer, and since which run.
+
+_LEAST_PAST_ARTICLES = 20
+"""Runs are compared only if the earlier runs have read at least this many articles together."""
+_LEAST_PAST_POSTS = 10
+"""When the shares of stored posts are compared, the earlier runs must have fetched at least this many posts together.
+The number is lower than for articles, because many feeds list only ten posts."""
+_LEAST_LOST_POSTS = 3  # at least this many lost posts; fewer may be chance
+_LEAST_DROP = 0.2
+"""The share of articles with a field must have dropped by at least this much to be reported."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """A drop in the share of articles that have a certain field, or in the share of posts that were stored.
+
+    - `since`: the start of the first run with the lower share.
+    - `hits`, `trials`: since then, `hits` of `trials` articles have the field (or posts were stored).
+    - `past_hits`, `past_trials`: the same numbers for the runs before.
+    """
+
+    since: datetime
+    hits: int
+    trials: int
+    past_hits: int
+    past_trials: int
+
+
+def find_lost_fields(runs: Sequence[tuple[datetime, MeasuredRun]]) -> dict[str, Drop]:
+    """Returns the drop of each field that has become rarer, by field. This is the drop in the share of pages that show
+    the field or, if there is no such drop, in the share of articles that have it. `runs` are pairs of start time and
+    statistics, in chronological order.
+
+    The pages come first because a feed may still supply values that the pages no longer show.
+    """
+    read = [(at, one) for at, one in runs if one.articles]
+    shown = [(at, one.fields if one.shown is None else one.shown, one.articles) for at, one in read]
+    found: dict[str, Drop] = {}
+    for name in MEASURED:
+        fall = _find_drop([(at, fields.get(name, 0), articles) for at, fields, articles in shown]) or _find_drop(
+            [(at, one.fields.get(name, 0), one.articles) for at, one in read]
+        )
+        if fall:
+            found[name] = fall
+    return found
+
+
+_TOGETHER = timedelta(days=7)
+
+
+def group_drops(drops: Mapping[str, Drop]) -> list[dict[str, Drop]]:
+    """Groups drops that began within a week of one another, since one change of the site probably caused them. The
+    earliest group comes first. Drops with one cause may begin in different runs, because one run may be too small to
+    show all of them.
+    """
+    groups: list[dict[str, Drop]] = []
+    for name, fall in sorted(drops.items(), key=lambda item: item[1].since):
+        if groups and fall.since - next(iter(groups[-1].values())).since <= _TOGETHER:
+            groups[-1][name] = fall
+        else:
+            groups.append({name: fall})
+    return groups
+
+
+def find_lost_posts(runs: Sequence[tuple[datetime, MeasuredRun]]) -> Drop | None:
+    """Returns the drop in the share of listed posts that were stored; None if there is no drop. Listed means listed by
+    the site's feeds, sitemaps and APIs. `runs` has the form that `find_lost_fields` takes.
+    """
+    return _find_lost_share([(at, one.stored, one.reported) for at, one in runs if one.reported])
+
+
+def find_fewer_posts(runs: Sequence[tuple[datetime, MeasuredRun]]) -> Drop | None:
+    """Returns the drop in the share of posts among new pages that no feed, sitemap or API lists; None if there is no
+    drop. `runs` has the form that `find_lost_fields` takes.
+    """
+    return _find_lost_share([(at, one.posts, one.unreported) for at, one in runs if one.unreported])
+
+
+def _find_lost_share(samples: Sequence[tuple[datetime, int, int]]) -> Drop | None:
+    fall = _find_drop(samples, _LEAST_PAST_POSTS)
+    return fall if fall and fall.trials - fall.hits >= _LEAST_LOST_POSTS else None
+
+
+def _find_drop(samples: Sequence[tuple[datetime, int, int]], least: int = _LEAST_PAST_ARTICLES) -> Drop | None:
+    past_hits = past = 0
+    since: datetime | None = None
+    hits = trials = 0
+    for at, has, read in samples:
+        if past >= least and has / read < past_hits / past - _LEAST_DROP:
+            since, hits, trials = since or at, hits + has, trials + read
+            continue
+        # The figure is normal again, so an earlier drop was chance or is over.
+        past_hits, past = past_hits + has, past + read
+        if since and chance_of_so_few(hits, trials, past_hits - has, past - read) > SURPRISE:
+            past_hits, past = past_hits + hits, past + trials
+        since, hits, trials = None, 0, 0
+    if since and chance_of_so_few(hits, trials, past_hits, past) <= SURPRISE:
+        return Drop(since, hits, trials, past_hits, past)
+    return None
+
+
+_LEAST_DAYS = 10
+"""A site must have at least this many days with posts before its rhythm is compared."""
+_LEAST_POSTS = 20
+_TIMES_USUAL = 5
+_TIMES_MOST = 2
+_REPORTED = timedelta(days=7)
+_QUIET_AT_LEAST = timedelta(days=3)
+
+
+@dataclass(frozen=True, slots=True)
+class Burst:
+    """A day with far more new posts than the site usually publishes.
+
+    - `usual`: the median number of posts of the earlier days with posts.
+    - `most`: the number of posts on the second-largest earlier day.
+    - `example`: the URL of one of the posts.
+    - `since`: the first of the consecutive days with a burst.
+    """
+
+    day: str
+    posts: int
+    usual: float
+    most: int
+    example: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Silence:
+    """A period without posts that is longer than one would expect from the site's past. `longest` is the longest gap
+    between two earlier days with posts; `since` is the time of the last post.
+    """
+
+    lasts: timedelta
+    longest: timedelta
+    since: datetime
+
+
+def find_burst(days: Sequence[PostDay], now: datetime) -> Burst | None:
+    """Returns the newest burst of the last seven days; None if there is none. `days` are the site's last days with
+    posts, newest first.
+
+    A day has a burst if it has at least 20 new posts, five times as many as usual, and twice as many as the
+    second-largest earlier day. The largest one is ignored because the site may have imported its old posts on that day.
+    """
+    first, last = f"{now - _REPORTED:%Y-%m-%d}", f"{now + timedelta(days=1):%Y-%m-%d}"
+    found: Burst | None = None
+    for n, one in enumerate(days):
+        if not first <= one.day <= last:
+            continue
+        burst = _judge_day(one, days[n + 1 :])
+        if burst is None and found:
+            break
+        if burst:
+            found = (
+                Burst(found.day, found.posts, burst.usual, burst.most, found.example, burst.since) if found else burst
+            )
+    return found
+
+
+def _judge_day(one: PostDay, before: Sequence[PostDay]) -> Burst | None:
+    past = sorted(other.posts for other in before if other.posts)
+    since = stored_time(one.day)
+    if len(past) < _LEAST_DAYS or since is None:
+        return None
+    usual, most = median(past), past[-2]
+    if one.new < max(_LEAST_POSTS, _TIMES_USUAL * usual, _TIMES_MOST * most):
+        return None
+    return Burst(one.day, one.new, usual, most, one.example, since)
+
+
+def find_silence(days: Sequence[PostDay], first: datetime | None, looked_at: datetime, now: datetime) -> Silence | None:
+    """Returns the silence of a site if it is much longer than every gap between its last days with posts; otherwise
+    None. `days` has the form that `find_burst` takes. `first` and `looked_at` are the times of the first and the latest
+    crawl. A site that was already silent at its first crawl is not reported.
+
+    Gaps are measured between days, not between posts, because the posts of a burst follow one another within minutes.
+    """
+    times = [one.last for one in days if one.posts and one.last <= now]
+    if len(times) < _LEAST_DAYS:
+        return None
+    gaps = sorted(later - earlier for later, earlier in pairwise(times))
+    usual, longest = gaps[len(gaps) // 2], gaps[-1]
+    lasts, limit = min(now, looked_at) - times[0], max(1.5 * longest, 4 * usual, _QUIET_AT_LEAST)
+    if lasts <= limit or (first or looked_at) - times[0] > limit:
+        return None
+    return Silence(lasts, longest, times[0])
+
 
 # Advice: what to do about a finding. `{site}` stands for the site's name.
 
@@ -472,9 +693,6 @@ def _check_posts(known: HealthInputs, runs: Sequence[JudgedRun], now: datetime) 
             since=fall.since,
             figure=1 - fall.hits / fall.trials,
         )
-
-
-_TOGETHER = timedelta(days=7)
 
 
 @dataclass(frozen=True, slots=True)
@@ -1000,3 +1218,175 @@ def _moment(at: datetime) -> str:
 
 def _long(span: timedelta) -> str:
     return f"{span.days:,} days" if span >= timedelta(days=2) else format_period(span)
+
+
+_LEAST_SITES = 3
+_WINDOW = 10
+"""An outage is over as soon as fewer than half of this many consecutive runs fail."""
+_LONGEST_SERIES = timedelta(days=30)
+_CAUSES = {
+    **dict.fromkeys(("no-host", "no-connection", "timeout", "broken-connection", "truncated"), "network"),
+    **dict.fromkeys(("TunnelError", "http-407", "http-502", "http-504"), "proxy"),
+}
+"""Maps the rule of a failed run to the cause of the failure. The cause for any other rule is the rule itself."""
+_WORDS = {
+    "network": ("unreachable", "is it this machine's network or DNS?"),
+    "proxy": ("not reached through the proxy", "does the proxy work?"),
+    "tls": ("without a valid certificate", "are this machine's clock and certificates right?"),
+    "http-403": ("refusing this program", "is this machine's address blocked?"),
+}
+_OTHER = ("failing ({cause})", "do they share a server, or does something between this machine and them fail?")
+FOLDED_CODES = frozenset({"failed", "waiting", "interrupted"})
+"""Codes of the findings about a site that are not reported separately if a common cause explains them."""
+
+
+@dataclass(frozen=True, slots=True)
+class CommonCause:
+    """A failure that many sites share.
+
+    - `cause`: the kind of failure, such as "network", or the rule of the failure.
+    - `sites`: the names of the sites that have not been crawled successfully since.
+    - `failed`, `ran`: how many sites failed for this cause, and how many sites were crawled.
+    - `since`, `until`: when the failure began and when it ended (None while it lasts).
+    """
+
+    cause: str
+    sites: tuple[str, ...]
+    failed: int
+    ran: int
+    since: datetime
+    until: datetime | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "cause": self.cause,
+            "sites": list(self.sites),
+            "failed": self.failed,
+            "ran": self.ran,
+            "since": self.since.isoformat(timespec="seconds"),
+            "until": self.until.isoformat(timespec="seconds") if self.until else None,
+        }
+
+
+def read_common_causes(db: Database, now: datetime) -> list[CommonCause]:
+    """Returns the failures that many sites share now, and past ones from which some sites have not recovered."""
+
+    def runs(run_id: int, backwards: bool) -> Iterable[EndedRun]:
+        return ended_runs(db, run_id, backwards=backwards)
+
+    return find_common_causes(failed_series(db), runs, now)
+
+
+def find_common_causes(
+    failing: Sequence[FailedSeries], runs: Callable[[int, bool], Iterable[EndedRun]], now: datetime
+) -> list[CommonCause]:
+    """Returns the common causes of failures. A cause is common if at least three sites failed for it, and at least half
+    of the sites that ran in the same time.
+
+    - `failing`: for each site whose last run failed, its latest series of consecutive failed runs; sorted by the start
+      of the series.
+    - `runs(run_id, backwards)`: yields the ended runs of all sites, starting with run `run_id`: later runs, or earlier
+      ones if `backwards`.
+    """
+    causes: list[CommonCause] = []
+    by_cause: dict[str, list[FailedSeries]] = {}
+    for one in failing:
+        if now - one.first.started <= _LONGEST_SERIES:
+            by_cause.setdefault(cause_of(one.last.fault), []).append(one)
+    for cause, series in by_cause.items():
+        covered = 0
+        for one in series:
+            if one.first.id <= covered:
+                continue
+            already_failing = {other.last.site for other in series if other.first.id < one.first.id}
+            begin = _follow_outage(cause, runs(one.first.id, True), already_failing).last or one.first
+            outage = _follow_outage(cause, runs(begin.id, False), already_failing)
+            covered = max(one.first.id, outage.last.id if outage.last else 0)
+            folded = tuple(
+                other.last.site for other in series if begin.id <= other.first.id and other.last.id <= covered
+            )
+            if outage.is_common and folded:
+                causes.append(CommonCause(cause, folded, outage.failed, outage.ran, begin.started, outage.over_at))
+    return causes
+
+
+def cause_of(rule: str) -> str:
+    """Returns the cause of a failed run by its rule: "network" for the rule "timeout", for example. For a rule without
+    an entry in `_CAUSES`, returns the rule itself.
+    """
+    return _CAUSES.get(rule, rule)
+
+
+@dataclass(slots=True)
+class _Outage:
+    """The runs of an outage.
+
+    - `failed`, `ran`: how many sites failed, and how many ran, up to the last failed run.
+    - `last`: the last run that failed.
+    - `over_at`: when most runs succeeded again.
+    """
+
+    failed: int = 0
+    ran: int = 0
+    last: EndedRun | None = None
+    over_at: datetime | None = None
+
+    @property
+    def is_common(self) -> bool:
+        return self.failed >= _LEAST_SITES and 2 * self.failed >= self.ran
+
+
+def _follow_outage(cause: str, runs: Iterable[EndedRun], already_failing: Collection[str]) -> _Outage:
+    """Follows the runs of an outage until most of them succeed, and returns what it found. `cause` is the kind of
+    failure, such as "network". `runs` begin with a run of the outage; they are later runs to find its end, or earlier
+    runs to find its beginning. Runs of sites in `already_failing` are ignored.
+    """
+    outage = _Outage()
+    failed: set[str] = set()
+    ran: set[str] = set()
+    latest: deque[bool] = deque(maxlen=_WINDOW)
+    for run in runs:
+        if run.site in already_failing:
+            continue
+        fails = cause_of(run.fault) == cause
+        latest.append(fails)
+        ran.add(run.site)
+        window = list(latest)[-min(_WINDOW, len(ran)) :]
+        if 2 * sum(window) < len(window):
+            outage.over_at = run.started
+            break
+        if fails:
+            failed.add(run.site)
+            outage.last = run
+            outage.failed, outage.ran = len(failed), len(ran)
+    return outage
+
+
+def judge_common_causes(causes: Iterable[CommonCause]) -> Iterator[HealthFinding]:
+    """Yields a finding for each common cause: a red one while the failure lasts, and after that a green one about the
+    sites that have not been crawled since.
+    """
+    for one in causes:
+        what, question = _WORDS.get(one.cause, _OTHER)
+        what = what.format(cause=one.cause)
+        whole = "All " if one.failed == one.ran else ""
+        sites = f"{whole}{one.failed:,} of {one.ran:,} sites"
+        began = f"{one.since:%Y-%m-%d %H:%M} UTC"
+        if one.until is None:
+            yield HealthFinding(
+                "common-cause",
+                "red",
+                f"{sites} have been {what} since {began}: {question} The next crawls try again; "
+                f"'archiver status {one.sites[0]}' shows how one of them responds.",
+                one.cause,
+                one.since,
+            )
+        else:
+            yield HealthFinding(
+                "common-cause",
+                "green",
+                f"{sites} were {what} from {began} to {one.until:%Y-%m-%d %H:%M} UTC; {len(one.sites):,} of them have "
+                "not been crawled since.",
+                one.cause,
+                one.since,
+            )

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from archiver.words import did_you_mean
+from archiver.model.words import did_you_mean
 
 
 class ArchiverError(Exception):

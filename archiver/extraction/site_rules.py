@@ -39,11 +39,11 @@ from typing import Any
 
 import tomli_w
 
-from archiver.errors import BadRules
 from archiver.extraction.normalization import fold_text
-from archiver.fields import LEARNABLE
-from archiver.items import OTHER_HEADING, Article, Evidence
-from archiver.lazy_regex import lazy_regex
+from archiver.model.errors import BadRules
+from archiver.model.fields import LEARNABLE
+from archiver.model.items import OTHER_HEADING, Article, Evidence
+from archiver.model.lazy_regex import lazy_regex
 from archiver.platforms import platform_tables
 from archiver.platforms.selector_index import element_selector, is_xpath, selector_error
 

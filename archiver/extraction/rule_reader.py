@@ -12,13 +12,10 @@ from urllib.parse import urlsplit
 
 from lxml.etree import _Element as Element
 
+from archiver.extraction import bylines, categories
 from archiver.extraction import candidates as candidate_choice
-from archiver.extraction import categories
 from archiver.extraction import date_candidates as _dates
-from archiver.extraction.authors import author_candidates as _authors
-from archiver.extraction.authors.author_candidates import names_of_element
-from archiver.extraction.authors.bylines import BylineBlock, byline_beside_heading, names_of_line
-from archiver.extraction.authors.person_names import split_names
+from archiver.extraction.bylines import BylineBlock, byline_beside_heading, names_of_element, names_of_line
 from archiver.extraction.candidates import resolve_published
 from archiver.extraction.categories import Kind, kind_of_address, terms_in_lists, texts_of_links, unique_terms
 from archiver.extraction.date_candidates import date_of_element
@@ -26,11 +23,12 @@ from archiver.extraction.date_parser import Moment, machine_date, url_date, visi
 from archiver.extraction.normalization import clean_text, element_line, fold_text, has_text
 from archiver.extraction.page import Page
 from archiver.extraction.page_classifier import Answer, PostLocator
+from archiver.extraction.person_names import split_names
 from archiver.extraction.post_locator import Post, post_with_title
-from archiver.extraction.template.site_rules import BYLINE, JSON_LD, NAME_BESIDE_DATE, Rule, SiteRules
+from archiver.extraction.site_rules import BYLINE, JSON_LD, NAME_BESIDE_DATE, Rule, SiteRules
 from archiver.extraction.titles import heading_text, site_names, without_site
-from archiver.items import Candidate, Evidence, SourceHint, is_from_api
-from archiver.page_rules import BY_HAND
+from archiver.model.items import Candidate, Evidence, SourceHint, is_from_api
+from archiver.model.page_rules import BY_HAND
 from archiver.platforms.selector_index import Found, element_selector
 
 # Reading one field with one rule. Both the learning of rules and the reading of pages use this.
@@ -310,8 +308,8 @@ class SiteReader:
 
     def _byline(self, rule: Rule) -> Value:
         if NAME_BESIDE_DATE in rule.select:
-            return _authors.person_beside_date(self.page, self.beside)
-        return _authors.people_beside_heading(self.page, self.post, self.beside)
+            return bylines.person_beside_date(self.page, self.beside)
+        return bylines.people_beside_heading(self.page, self.post, self.beside)
 
     def may_be_empty(self, name: str) -> bool:
         """Returns True if the field's learned rule finds nothing on most posts of the site. Then a page on which it
@@ -374,10 +372,10 @@ def read_authors(reader: SiteReader, text: str) -> tuple[str, ...]:
     if isinstance(value, tuple) and reader.may_be_empty("authors"):
         return value
     site = {fold_text(n) for n in site_names(reader.page)}
-    candidates = _authors.author_candidates(reader.page, reader.post, reader.hint, site, reader.beside, text=text)
+    candidates = bylines.author_candidates(reader.page, reader.post, reader.hint, site, reader.beside, text=text)
     if not candidates and reader.wider is not None:
         beside = reader.located.beside
-        candidates = _authors.author_candidates(reader.page, reader.wider, reader.hint, site, beside, text=text)
+        candidates = bylines.author_candidates(reader.page, reader.wider, reader.hint, site, beside, text=text)
     reader.note_candidates("authors", candidates)
     found = candidate_choice.resolve_authors(candidates)
     return found.value if found else ()

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 from archiver.extraction.metadata import types
 from archiver.extraction.normalization import CaselessPattern, clean_text, fold_text
 from archiver.extraction.page import Page
-from archiver.items import Candidate
-from archiver.lazy_regex import lazy_regex
+from archiver.model.items import Candidate
+from archiver.model.lazy_regex import lazy_regex
 
 
 def word_set(text: str) -> frozenset[str]:

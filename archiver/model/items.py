@@ -385,7 +385,7 @@ class ListedPosts:
 
 @dataclass(frozen=True, slots=True)
 class Article:
-    """The content extracted from one page. Attributes are named as in the record (see `archiver.fields`).
+    """The content extracted from one page. Attributes are named as in the record (see `archiver.model.fields`).
 
     - `published_precision`: second, minute, hour, day, month or year, and never finer than on the page. A date with the
       precision "day" has the time 00:00.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from archiver.items import LISTED_DATE, UNDATED
+from archiver.model.items import LISTED_DATE, UNDATED
 
 POST_FORM_RULE = "form of the site's posts"
 OTHER_FORM_RULE = "not the form of the site's posts"

@@ -16,10 +16,9 @@ from functools import cached_property, lru_cache
 from lxml.etree import _Element as Element
 
 from archiver.extraction.article import extract_page
-from archiver.extraction.authors.author_candidates import people_beside_heading, person_beside_date
-from archiver.extraction.authors.bylines import BylineBlock, byline_beside_heading
+from archiver.extraction.blocks import text_width
 from archiver.extraction.body import render_container
-from archiver.extraction.body_blocks import text_width
+from archiver.extraction.bylines import BylineBlock, byline_beside_heading, people_beside_heading, person_beside_date
 from archiver.extraction.categories import FOLDER_WORDS
 from archiver.extraction.date_parser import Moment
 from archiver.extraction.geotags import format_place_key, publisher_places
@@ -27,7 +26,7 @@ from archiver.extraction.normalization import element_line, fold_text
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import ALIKE as ALIKE_TITLES
 from archiver.extraction.post_locator import Post, declared_titles, post_with_title, title_similarity
-from archiver.extraction.template.rule_reader import (
+from archiver.extraction.rule_reader import (
     READERS,
     Memory,
     Value,
@@ -37,7 +36,7 @@ from archiver.extraction.template.rule_reader import (
     read_field,
     select_by_index,
 )
-from archiver.extraction.template.site_rules import (
+from archiver.extraction.site_rules import (
     BYLINE,
     JSON_LD,
     NAME_BESIDE_DATE,
@@ -48,8 +47,8 @@ from archiver.extraction.template.site_rules import (
     find_constants,
 )
 from archiver.extraction.titles import site_names
-from archiver.items import Article, PageKind, SourceHint
-from archiver.lazy_regex import lazy_regex
+from archiver.model.items import Article, PageKind, SourceHint
+from archiver.model.lazy_regex import lazy_regex
 from archiver.platforms.selector_index import Found, split_words
 
 # Making selectors for an element that also match its counterparts on the site's other pages.

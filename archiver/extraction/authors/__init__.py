@@ -1,1 +1,0 @@
-"""Finds the authors of a post, and the outlets that it credits."""
