@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from heapq import nsmallest
 from math import inf, log2
 from typing import Any, Literal
 
@@ -417,8 +418,6 @@ def _group_copies(alike: Iterable[Match], clusters: dict[int, int]) -> list[list
 
 HALF_LIFE_DAYS = 365.0
 _DAY = 86_400
-_FIRST = 500
-"""At least this many hits are read at first: the best and the newest."""
 
 
 def rank_by_recency(
@@ -430,66 +429,16 @@ def rank_by_recency(
     `half_life` is the number of days in which a score halves; `now` is in Unix seconds. The `key` of a match is a pair:
     the base-2 logarithm of its aged score (minus infinity without a date), and its original score. Matches with equal
     aged scores are ordered by their original score, then by `Match.turn`.
-
-    The best and the newest matches are read, and more of them, until no other match can rank among the first: it has
-    no higher score than the last of the best, and is no newer than the last of the newest (the threshold algorithm of
-    Fagin, Lotem and Naor, 2003).
     """
     if last <= first:
         return []
-    reach = max(_FIRST, 2 * last)
-    while True:
-        best = _scored(searcher, query, reach)
-        if len(best) < reach:
-            return _sort_by_aged_score(searcher, best, half_life, now)[first:last]
-        oldest = searcher.search(query, limit=reach, order_by_field="published_at", order=Order.Desc).hits[-1][0]
-        since = (
-            Query.exists_query("published_at")
-            if oldest is None
-            else Query.range_query(index_schema(), "published_at", FieldType.Integer, oldest, None)
-        )
-        newest = Query.boolean_query([(Occur.Must, query), (Occur.Must, Query.const_score_query(since, 0.0))])
-        read = {match.id: match for match in (*best, *_scored(searcher, newest, count_hits(searcher, newest)))}
-        ranked = _sort_by_aged_score(searcher, list(read.values()), half_life, now)[:last]
-        if ranked[-1].key[0] > _aged_score(_rounded_score(best[-1]), oldest, half_life, now):
-            return ranked[first:last]
-        reach *= 4
-
-
-def _scored(searcher: Searcher, query: Query, most: int) -> list[Match]:
-    return hits_to_matches(searcher, list(searcher.search(query, limit=min(most, searcher.num_docs)).hits))
-
-
-def _sort_by_aged_score(searcher: Searcher, found: list[Match], half_life: float, now: int) -> list[Match]:
-    """Sorts matches by their aged score (halved for each `half_life` days of age), and sets their `key` as described at
-    `rank_by_recency`. The logarithm is used because the score of a very old article would underflow to zero.
-    """
-    times = field_values(searcher, "published_at", [match.address for match in found])
-    out = [
-        Match(
-            match.id,
-            match.group,
-            (_aged_score(score := _rounded_score(match), at, half_life, now), score),
-            match.address,
-        )
-        for match, at in zip(found, times, strict=True)
+    hits = _best(searcher, query, Sort("", down=True), searcher.num_docs)
+    addresses = [address for _, address in hits]
+    aged = [
+        # The logarithm, because the score of a very old article would underflow to zero.
+        log2(score) - max(0, now - at) / _DAY / half_life if at is not None and score > 0 else -inf
+        for (score, _), at in zip(hits, field_values(searcher, "published_at", addresses), strict=True)
     ]
-    return sorted(out, key=_turn)
-
-
-def _turn(match: Match) -> tuple[float, float, bool, int]:
-    aged_score, score = match.key
-    return (-aged_score, -score, *match.turn)
-
-
-def _rounded_score(match: Match) -> float:
-    """Returns the score of a match, rounded to the digits that are the same each time the query is run (see
-    _DIGITS).
-    """
-    return round(float(match.key), 4)
-
-
-def _aged_score(score: float, published: int | None, half_life: float, now: int) -> float:
-    if published is None or score <= 0:
-        return -inf
-    return log2(score) - max(0, now - published) / _DAY / half_life
+    turns = field_values(searcher, TURN, addresses)
+    best = nsmallest(last, range(len(hits)), key=lambda n: (-aged[n], -hits[n][0], turns[n]))
+    return hits_to_matches(searcher, [((aged[n], hits[n][0]), hits[n][1]) for n in best[first:]])

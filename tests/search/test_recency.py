@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 from archiver.archive import Archive
 from archiver.model.errors import BadQuery
-from archiver.search import sorting
 from archiver.search.query_compiler import compile_query
 from archiver.search.query_tree import Term
 from archiver.search.search_index import open_searcher
@@ -80,24 +79,19 @@ def expected_order(archive: Archive, half_life: float, word: str = "tide") -> li
     half_life=st.sampled_from((0.01, 1, 30, 365, 100_000, 1e306)),
     first=st.integers(0, COUNT),
     length=st.integers(0, 40),
-    reach=st.sampled_from((1, 3, 20, 500)),
 )
-def test_all_matches_are_ordered(dated: Archive, half_life: float, first: int, length: int, reach: int) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sorting, "_FIRST", reach)
-        asked = open_searcher(dated.db)
-        found = rank_by_recency(
-            asked, compile_query(Term("tide"), dated.db, asked), half_life, NOW, first=first, last=first + length
-        )
+def test_all_matches_are_ordered(dated: Archive, half_life: float, first: int, length: int) -> None:
+    asked = open_searcher(dated.db)
+    found = rank_by_recency(
+        asked, compile_query(Term("tide"), dated.db, asked), half_life, NOW, first=first, last=first + length
+    )
     assert [entry.id for entry in found] == expected_order(dated, half_life)[first : first + length]
 
 
-@given(last=st.integers(1, 22), reach=st.sampled_from((1, 3)))
-def test_undated_articles_come_last(dated: Archive, last: int, reach: int) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sorting, "_FIRST", reach)
-        asked = open_searcher(dated.db)
-        found = rank_by_recency(asked, compile_query(Term("calm"), dated.db, asked), 30, NOW, first=0, last=last)
+@given(last=st.integers(1, 22))
+def test_undated_articles_come_last(dated: Archive, last: int) -> None:
+    asked = open_searcher(dated.db)
+    found = rank_by_recency(asked, compile_query(Term("calm"), dated.db, asked), 30, NOW, first=0, last=last)
     assert [entry.id for entry in found] == expected_order(dated, 30, "calm")[:last]
 
 
