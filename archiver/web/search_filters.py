@@ -424,20 +424,25 @@ _STOP_WORDS = frozenset(word for row in ROWS for word in split_into_words(row.wo
 
 
 def example_terms(db: Database) -> tuple[str, ...]:
-    """Returns up to three tags of the archive that find several articles, but not most of them, the most frequent
-    first. Returns () if there is no search index.
+    """Returns up to three tags, categories or authors' names of one word that find several articles of the archive, but
+    not most of them: tags first, and of each the most frequent first. Returns () if there is no search index.
     """
     return get_cached(db, "examples", None, lambda: tuple(islice(_examples(db), _EXAMPLES)))
 
 
 def _examples(db: Database) -> Iterator[str]:
     total = db.execute("select count(*) from articles").fetchone()[0]
-    rows = db.execute(
-        "select t.name from article_tags x join tags t on t.id = x.tag_id group by t.id having count(*) > 1 "
-        "order by count(*) desc, t.name limit ?",
-        [_MOST_TRIED],
-    ).fetchall()
-    for (name,) in rows:
+    named = (("tags", "tag_id"), ("categories", "category_id"), ("authors", "author_id"))
+    names = (
+        name
+        for table, key in named
+        for (name,) in db.execute(
+            f"select t.name from article_{table} x join {table} t on t.id = x.{key} group by t.id "
+            "having count(*) > 1 order by count(*) desc, t.name limit ?",
+            [_MOST_TRIED],
+        ).fetchall()
+    )
+    for name in names:
         # Other signs, and words in capital letters, may be operators of the query language.
         if not name.isalnum() or name.isupper() or _STOP_WORDS.issuperset(split_into_words(name)):
             continue
