@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from archiver.extraction.language import ROWS
 from archiver.model.errors import IndexMissing
-from archiver.model.fields import OPTIONS
+from archiver.model.fields import LINKS, OPTIONS
 from archiver.model.items import format_degrees
 from archiver.search.advice import Advice, advise
 from archiver.search.geo_areas import DEFAULT_KM, Box, circle_bounds
@@ -432,12 +432,11 @@ def example_terms(db: Database) -> tuple[str, ...]:
 
 def _examples(db: Database) -> Iterator[str]:
     total = db.execute("select count(*) from articles").fetchone()[0]
-    named = (("tags", "tag_id"), ("categories", "category_id"), ("authors", "author_id"))
     names = (
         name
-        for table, key in named
+        for link in reversed(LINKS)
         for (name,) in db.execute(
-            f"select t.name from article_{table} x join {table} t on t.id = x.{key} group by t.id "
+            f"select t.name from {link.table_of_links} x join {link.table} t on t.id = x.{link.key} group by t.id "
             "having count(*) > 1 order by count(*) desc, t.name limit ?",
             [_MOST_TRIED],
         ).fetchall()
