@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -442,8 +443,9 @@ def _examples(db: Database) -> Iterator[str]:
         ).fetchall()
     )
     for name in names:
-        # Other signs, and words in capital letters, may be operators of the query language.
-        if not name.isalnum() or name.isupper() or _STOP_WORDS.issuperset(split_into_words(name)):
+        # Other signs, and words in capital letters, may be operators of the query language. Marks are vowels in Hindi.
+        is_word = {unicodedata.category(sign)[0] for sign in name} <= {"L", "M", "N"}
+        if not is_word or name.isupper() or _STOP_WORDS.issuperset(split_into_words(name)):
             continue
         try:
             hits = run(db, Query(name, limit=1)).total
