@@ -28,7 +28,8 @@ from archiver.model.errors import ArchiverError
 from archiver.model.items import Outcome, PageKind, PageResult
 from archiver.politeness.network_address_policy import permission_for
 from archiver.sites.crawler_identity import names_contact
-from archiver.spiders.crawl_run import CrawlOrder, CrawlRun
+from archiver.spiders.crawl_order import CrawlOrder
+from archiver.spiders.crawl_run import CrawlRun
 from archiver.spiders.page_queue import PageQueue
 from archiver.spiders.page_request import requisite_of
 from archiver.spiders.run_ending import (

@@ -20,7 +20,7 @@ from archiver.sites.crawler_identity import contact_of, delay_for
 from archiver.storage.runs import Counts
 
 if TYPE_CHECKING:
-    from archiver.spiders.crawl_run import Only
+    from archiver.spiders.crawl_order import Only
 
 # Notices to the user.
 

@@ -11,10 +11,10 @@ import logging
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from archiver import __version__
 from archiver.discovery import soft_404
@@ -30,13 +30,14 @@ from archiver.learning.site_model import SiteModel
 from archiver.maintenance.late_reextraction import LateHintTally, find_late_hints, read_late_hints, refuse_constants
 from archiver.maintenance.reextraction_reader import extract_from_capture
 from archiver.model.errors import ArchiverError, SiteMoved, SiteRemoved
-from archiver.model.items import Capture, DiscoveredURL, DiscoverySource, PageKind
+from archiver.model.items import Capture, DiscoveredURL, DiscoverySource
 from archiver.model.urls import Scope, urlkey
 from archiver.politeness.throttle import MAX_RETRY_AFTER
 from archiver.sites.config import effective_settings, load_config
 from archiver.sites.crawler_identity import needs_contact
 from archiver.sites.page_objects import load_page_objects
 from archiver.sites.run_limits import RunLimits, limit_scheduled_run
+from archiver.spiders.crawl_order import CrawlOrder
 from archiver.spiders.requisite_queue import Requisites
 from archiver.spiders.run_ending import RunEnding, RunResult, internal_error
 from archiver.spiders.trap_detector import TrapDetector
@@ -94,41 +95,6 @@ _HOME_ONLY = 1
 _MOST_AT_END = 5_000
 """The end of a run judges at most this many pages again; the next run takes up the rest."""
 _log = logging.getLogger(__name__)
-Only = Literal["", "missing", "set-aside", "pages"]
-"""Limits a run to missing pages ("missing"), to missing and trap-excluded pages ("set-aside"), or to pages that a
-person has named ("pages")."""
-_ADDED_BY = "archiver add"
-"""The `found_on` of pages that a person has named: the command that names them."""
-
-
-@dataclass(frozen=True, slots=True)
-class CrawlOrder:
-    """What one run is asked to do.
-
-    - `full`: fetch every known page again.
-    - `limit`: end the run after that many posts.
-    - `since`: skip posts that a source dates earlier.
-    - `only`: limit the run to some pages (see `Only`).
-    - `pages`: the URLs of the only pages to fetch, if `only` is "pages".
-    - `mode`: overrides the site's own setting for requisites.
-    - `scheduled`: True if quotas of groups and blackout hours limit the run.
-    """
-
-    start_url: str
-    full: bool = False
-    limit: int = 0
-    since: datetime | None = None
-    only: Only = ""
-    pages: tuple[str, ...] = ()
-    mode: Mode | None = None
-    scheduled: bool = False
-
-
-def _named_page(url: str) -> DiscoveredURL:
-    """Returns a page that a person has named. It is believed to be a post, unless it is the home page of its host."""
-    is_home = urlkey(url).endswith(")/")
-    kind = PageKind.UNKNOWN if is_home else PageKind.POST
-    return DiscoveredURL(url, DiscoverySource.IMPORT, kind, found_on=_ADDED_BY)
 
 
 class CrawlRun:
@@ -249,7 +215,7 @@ class CrawlRun:
             self.continued_full = "" if order.full or order.only else unfinished_full_crawl(self.db, site_id)
             self.run_id = begin_run(self.db, site_id, order.only or mode, __version__, self.started, repairs)
             log_as(self.site["name"], self.run_id)
-            found = [_named_page(url) for url in order.pages] or [DiscoveredURL(self.start_url, DiscoverySource.SEED)]
+            found = order.named_pages or [DiscoveredURL(self.start_url, DiscoverySource.SEED)]
             new = record_discovered_urls(self.db, site_id, found, self.started)
             self._is_start_new = bool(new) and not order.pages
             if order.pages:

@@ -11,7 +11,8 @@ from archiver.learning.site_model import SiteModel
 from archiver.model.items import DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.model.urls import Scope, urlkey
 from archiver.spiders import page_queue
-from archiver.spiders.crawl_run import CrawlOrder, CrawlRun
+from archiver.spiders.crawl_order import CrawlOrder
+from archiver.spiders.crawl_run import CrawlRun
 from archiver.spiders.page_queue import PageQueue
 from archiver.spiders.page_request import FetchedPage, PageRequest
 from archiver.spiders.parse_response import parse_page

@@ -12,7 +12,8 @@ from scrapy.settings import Settings
 from archiver.extensions import shared_crawl_state
 from archiver.extensions.shared_crawl_state import ArchiveExtension
 from archiver.spiders import crawl_run as crawl_run
-from archiver.spiders.crawl_run import CrawlOrder, CrawlRun
+from archiver.spiders.crawl_order import CrawlOrder
+from archiver.spiders.crawl_run import CrawlRun
 from archiver.spiders.site_spider import SiteSpider
 from archiver.storage.transactions import lock_site
 from tests.processes import run

@@ -12,7 +12,8 @@ import pytest
 from archiver.frontier.trap_budgets import ENOUGH
 from archiver.model.items import Article, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.model.urls import urlkey
-from archiver.spiders.crawl_run import CrawlOrder, CrawlRun
+from archiver.spiders.crawl_order import CrawlOrder
+from archiver.spiders.crawl_run import CrawlRun
 from archiver.spiders.page_queue import PageQueue
 from archiver.spiders.page_request import page_request
 from archiver.spiders.run_ending import RunEnding

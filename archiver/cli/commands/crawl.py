@@ -61,7 +61,7 @@ from archiver.storage.requisites import MODES
 from archiver.storage.sites import current_site_names, forget_unanswered_site, page_objects_of_site, tags_of_sites
 
 if TYPE_CHECKING:
-    from archiver.spiders.crawl_run import Only
+    from archiver.spiders.crawl_order import Only
 
 
 _DEMONSTRATION = "http://127.0.0.1:28080/"  # not imported from its module, which few crawls need
