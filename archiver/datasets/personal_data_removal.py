@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 from archiver.articles.article_comparison import fold_words
 from archiver.datasets.withheld_text import AUTHOR_FIELDS
 from archiver.datasets.word_counts import SEPARATORS, UNSPACED
-from archiver.markup.text_marks import is_contact, unpack_marks
+from archiver.markup.text_marks import unpack_marks
 from archiver.model.errors import ExtraMissing
 from archiver.model.fields import PERSONS, WRITTEN
 from archiver.model.lazy_regex import lazy_regex
@@ -1001,3 +1001,8 @@ def _library() -> Any:
     except ImportError as error:
         raise ExtraMissing("Removing telephone numbers", "datasets") from error
     return phonenumbers
+
+
+def is_contact(url: str) -> bool:
+    """Returns True for a link to an e-mail address or a telephone number."""
+    return url[:7].lower() == "mailto:" or url[:4].lower() == "tel:"

@@ -11,23 +11,23 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from itertools import groupby, zip_longest
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from archiver.datasets.personal_data_removal import count_replacements
+from archiver.datasets.language_recognition import Recognized, recognize_languages
+from archiver.datasets.personal_data_removal import count_replacements, is_contact
 from archiver.datasets.publication_rules import Tier
 from archiver.datasets.snapshot_request import NEWEST
 from archiver.datasets.withheld_text import PASSAGE_WORDS, LeakedPassages, first_words, parts_beyond, redact, sketch
 from archiver.datasets.word_counts import count_words_and_sentences, word_unit, words_of_text
-from archiver.extraction.language import Recognized, recognize_languages
 from archiver.extraction.person_names import is_organization
 from archiver.markup.markdown_writer import to_markdown
-from archiver.markup.text_marks import carry_marks, is_contact, links_of, unpack_marks, without_texts
+from archiver.markup.text_marks import carry_marks, links_of, unpack_marks
 from archiver.model.fields import ADDRESSES, BY_NAME, GEOTAG_KEYS, PAGE_FIELDS, PUBLISHED, STORED_LISTS, Shape
-from archiver.model.items import ORGANIZATIONS
+from archiver.model.items import ORGANIZATIONS, Mark
 from archiver.search.export_formats import import_arrow, moment_of
 from archiver.storage import Database
 from archiver.storage.article_records import FIRST_ADDRESS, record_id, record_id_of_first
@@ -1029,3 +1029,11 @@ def withdrawn_rows(db: Database, cutoff: str) -> Iterator[Row]:
         if site in sites:
             found.setdefault(record_id_of_first(first), reason)
     yield from ({"id": name, "reason": found[name]} for name in sorted(found))
+
+
+def without_texts(mark: Mark) -> Mark:
+    """Returns a mark without the texts in it that are not part of the body: alternative texts and captions, links of
+    images to e-mail addresses and telephone numbers, full terms and readings.
+    """
+    value = "" if mark.kind in ("abbr", "ruby") else mark.value
+    return replace(mark, value=value, alt="", caption="", link="" if is_contact(mark.link) else mark.link)

@@ -15,6 +15,7 @@ from typing import IO, Any
 
 from archiver import datasets
 from archiver.datasets import snapshot_tables, withheld_text
+from archiver.datasets.parquet_table import ParquetTable
 from archiver.datasets.publication_rules import Tier
 from archiver.datasets.snapshot_changes import compare_snapshots, hiding_difference, without_old_headline
 from archiver.datasets.snapshot_request import SnapshotStatistics, first_copies, parse_rebuild
@@ -35,7 +36,6 @@ from archiver.datasets.snapshot_tables import (
 )
 from archiver.datasets.withheld_text import LeakedPassages
 from archiver.search import export_formats
-from archiver.search.export_formats import ParquetTable
 from archiver.storage import Database
 
 Progress = Callable[[str, int], None]

@@ -38,16 +38,16 @@ from archiver.fleet.postgres import QueueDatabase, Row
 from archiver.fleet.shard_storage import ShardStorage
 from archiver.fleet.shard_transfer import ARCHIVE, SCANS
 from archiver.fleet.worker_job import WorkerContext, attempt_job, prepare_shard, work_on_shard
+from archiver.importers.foreign_reader import CAPTURE_KINDS, ByteStream, ForeignRecords, StreamPosition
+from archiver.importers.http_response_parser import may_be_page
 from archiver.importers.import_inputs import RecordFilter, RecordSelector, is_archive_name, open_inputs
+from archiver.importers.import_problems import Problem, ProblemKind
 from archiver.model.errors import ArchiverError, UnreadableInput
 from archiver.model.urls import Scope, normalize
 from archiver.scheduling.fork_server import fork_crawl, unblock_end_signals
 from archiver.storage.database import open_archive
 from archiver.storage.runs import Counts
 from archiver.storage.transactions import environment_error
-from archiver.warc.foreign_reader import CAPTURE_KINDS, ByteStream, ForeignRecords, StreamPosition
-from archiver.warc.http_response_parser import may_be_page
-from archiver.warc.import_problems import Problem, ProblemKind
 
 if TYPE_CHECKING:
     import psycopg
@@ -426,9 +426,9 @@ def _reextract(archive: Path, order: TaskOrder) -> TaskEnd:
 
 
 def _import(archive: Path, order: TaskOrder) -> TaskEnd:
+    from archiver.importers.import_rows import ImportCounts
     from archiver.importers.import_run import ImportRun
     from archiver.maintenance.takedown import finish_pending_takedowns
-    from archiver.storage.captures import ImportCounts
 
     task, options = order.task, order.task.options
     assert task.site is not None

@@ -35,7 +35,7 @@ from archiver.fleet.shard_storage import (
     storage_owner,
 )
 from archiver.maintenance.backup import copy_database, find_known_ends, size_of
-from archiver.maintenance.merge_archives import MergeResult, merge
+from archiver.maintenance.merge_archives import MergeResult, merge_archive
 from archiver.maintenance.verify_captures import find_warc_files
 from archiver.model.errors import ArchiverError, Fenced, ShardDamaged
 from archiver.storage import Database
@@ -365,7 +365,7 @@ def collect_shards(
                 except ShardDamaged as error:
                     out.damaged.append(str(error))
                     continue
-                out.merged[state.site] = merge(db, archive, Path(folder) / ARCHIVE)
+                out.merged[state.site] = merge_archive(db, archive, Path(folder) / ARCHIVE)
             notes.add(state)
     progress("shards", len(states), len(states))
     return out

@@ -39,20 +39,22 @@ from scrapy.http.request import NO_CALLBACK
 from archiver import __version__
 from archiver.discovery import cdx
 from archiver.discovery.cdx import (
-    HTML,
-    ArchiveService,
+    HTML_MEDIA_TYPES,
     CdxEntry,
     captures_url,
     classify_capture,
-    has_resume_keys,
     is_view_of_page,
     next_part_url,
-    parse_timemap,
     requested_limit,
 )
 from archiver.discovery.safe_parsing import decode, plain_text
 from archiver.extensions.download_slot_throttle import SharedThrottle, ThrottleExtension
 from archiver.guarded_download_handler import ForbiddenByRobots, HostBusy, RobotsUnreadable
+from archiver.importers import import_rows
+from archiver.importers.foreign_reader import ForeignCapture, ForeignRecord, RecordPair, normalize_sha1
+from archiver.importers.foreign_reader import warc_date as parse_warc_date
+from archiver.importers.import_problems import Problem, ProblemKind
+from archiver.importers.import_rows import MOST_PROBLEMS, ImportCounts
 from archiver.importers.import_writer import ImportSource, ImportTarget
 from archiver.importers.memento_records import (
     ArchiveResponse,
@@ -61,20 +63,18 @@ from archiver.importers.memento_records import (
     digest_field,
     memento_record,
 )
+from archiver.importers.memento_service import ArchiveService, has_resume_keys, parse_timemap
 from archiver.importers.record_batches import ReadRecord, RecordKind, RecordReader
 from archiver.model.items import REDIRECTS
 from archiver.model.urls import Scope, normalize, urlkey
 from archiver.politeness.network_address_policy import AddressZone, permission_for, zone_of_host
-from archiver.politeness.throttle import BUSY, Throttle
+from archiver.politeness.throttle import BUSY_STATUSES, Throttle
 from archiver.sites.page_objects import load_page_objects
 from archiver.spiders.run_ending import FailureStreak, outcome_of_failure
-from archiver.storage import Database, captures
-from archiver.storage.captures import MOST_PROBLEMS, ImportCounts
+from archiver.storage import Database
+from archiver.storage.captures import tombstone_at
 from archiver.storage.database import open_archive
 from archiver.storage.transactions import environment_error, is_environment_error, writing
-from archiver.warc.foreign_reader import ForeignCapture, ForeignRecord, RecordPair, normalize_sha1
-from archiver.warc.foreign_reader import warc_date as parse_warc_date
-from archiver.warc.import_problems import Problem, ProblemKind
 
 # The plan of an import from a web archive, and its outcome.
 
@@ -185,7 +185,7 @@ class WaybackOutcome:
 GONE = frozenset({404, 410})
 # The media types that a list may give for a page. For a revisit record, a list does not give the type of the repeated
 # page. Old indexes write "unk" for a missing type.
-_PAGE_TYPES = frozenset({"", *HTML, "warc/revisit", "unk"})
+_PAGE_TYPES = frozenset({"", *HTML_MEDIA_TYPES, "warc/revisit", "unk"})
 _ITSELF = timedelta(minutes=1)
 
 
@@ -547,12 +547,12 @@ class WaybackImport:
     def _begin(self) -> int:
         """Registers the import and returns its ID. If the same import ran before, continues with its ID and counts."""
         assert self._db is not None
-        before = captures.last_import(self._db, self.plan.digest, self.plan.options)
+        before = import_rows.last_import(self._db, self.plan.digest, self.plan.options)
         if before is not None:
             self._counted = ImportCounts(**json.loads(before["counts"]))
             return int(before["id"])
         with writing(self._db):
-            return captures.begin_import(
+            return import_rows.begin_import(
                 self._db, self.plan.service.replay, self.plan.digest, 0, self.plan.options, self._now
             )
 
@@ -573,7 +573,7 @@ class WaybackImport:
 
     def _drop_removed(self, db: Database) -> None:
         for row in self.listing.rows(*CaptureAction):
-            if captures.tombstone_at(db, urlkey(row.listed.url)):
+            if tombstone_at(db, urlkey(row.listed.url)):
                 self.result.tally.removed += 1
                 self.listing.drop(row)
 
@@ -586,21 +586,21 @@ class WaybackImport:
             if self._is_here(row.listed):
                 result.here += 1
                 listing.drop(row)
-            elif row.listed.is_page and captures.is_payload_known(db, row.listed.url, _sha1(row.listed)):
+            elif row.listed.is_page and import_rows.is_payload_known(db, row.listed.url, _sha1(row.listed)):
                 listing.change(row, CaptureAction.SEEN)
         for row in listing.rows(CaptureAction.GONE):
-            if captures.is_response_known(db, row.listed.url, row.listed.at):
+            if import_rows.is_response_known(db, row.listed.url, row.listed.at):
                 result.here += 1
                 listing.drop(row)
         for row in listing.rows(CaptureAction.SEEN):
-            if captures.is_memento_known(db, row.listed.url, row.listed.at, _sha1(row.listed)):
+            if import_rows.is_memento_known(db, row.listed.url, row.listed.at, _sha1(row.listed)):
                 listing.drop(row)
 
     def _is_here(self, one: CaptureListEntry) -> bool:
         assert self._db is not None
-        if not one.is_page and captures.is_response_known(self._db, one.url, one.at):
+        if not one.is_page and import_rows.is_response_known(self._db, one.url, one.at):
             return True
-        return captures.is_memento_known(self._db, one.url, one.at, _sha1(one))
+        return import_rows.is_memento_known(self._db, one.url, one.at, _sha1(one))
 
     def rows(self) -> Iterator[ListedCapture]:
         """Yields the listed captures that are to be fetched from the web archive, at most `plan.limit`."""
@@ -649,7 +649,7 @@ class WaybackImport:
             total = self._open.enter(results, self._source, tally, problems, self._counted, None)
             for row, one in waiting:
                 if not isinstance(one, Problem) and not _is_stored_as_listed(row, one):
-                    captures.mark_memento_read(self._open.db, row.key, row.listed.at, _sha1(row.listed))
+                    import_rows.mark_memento_read(self._open.db, row.key, row.listed.at, _sha1(row.listed))
         self._counted = total
         self.result.tally.add(tally)
         for problem in problems:
@@ -686,8 +686,8 @@ class WaybackImport:
         digest = _sha1(one)
         if (
             self._db is None
-            or not captures.is_payload_known(self._db, one.url, digest)
-            or (captures.is_no_post(self._db, one.url, digest))
+            or not import_rows.is_payload_known(self._db, one.url, digest)
+            or (import_rows.is_no_post(self._db, one.url, digest))
         ):
             return None
         found = ForeignCapture(
@@ -708,7 +708,9 @@ class WaybackImport:
             return
         self.flush()
         with writing(self._open.db):
-            captures.end_import(self._open.db, self._source.import_id or 0, outcome, self._counted, datetime.now(UTC))
+            import_rows.end_import(
+                self._open.db, self._source.import_id or 0, outcome, self._counted, datetime.now(UTC)
+            )
         self._open.seal()
 
     def close(self) -> None:
@@ -910,7 +912,7 @@ class WaybackSpider(scrapy.Spider):
             ) as error:
                 reason, n = outcome_of_failure(error)[2], n + 1
                 continue
-            if response.status in BUSY:
+            if response.status in BUSY_STATUSES:
                 continue  # the throttle waits as long as the service asked for, and finally raises HostBusy
             if response.status not in _RETRY_STATUSES:
                 self._streak.add(failed=False)

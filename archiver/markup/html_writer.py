@@ -14,7 +14,7 @@ from archiver.markup.text_marks import (
     ANCHOR,
     CELLS,
     HEADINGS,
-    IMAGES,
+    IMAGE_KINDS,
     ITEMS,
     LISTS,
     NUMBER_STYLES,
@@ -178,7 +178,7 @@ class _HtmlWriter:
         """Writes an inline node. `name` is the attribute for the anchor before it, or ""; `before` is what is written
         before it.
         """
-        if node.kind in IMAGES:
+        if node.kind in IMAGE_KINDS:
             return self.image(node)
         self.links += node.kind == "a"
         inside = self.inline(node.children, before)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from html import escape
 from typing import Any
 from unicodedata import bidirectional
@@ -18,9 +18,9 @@ from markupsafe import Markup
 
 from archiver.articles.word_diff import DiffOp, Piece
 from archiver.extraction.explanations import FieldExplanation, explain, explanations_as_data
-from archiver.extraction.language import ROWS
+from archiver.extraction.language import LANGUAGES
 from archiver.markup.html_writer import to_html
-from archiver.markup.text_marks import IMAGES, unpack_marks
+from archiver.markup.text_marks import IMAGE_KINDS, unpack_marks
 from archiver.model.errors import (
     ArticleNotFound,
     ArticleRemoved,
@@ -33,8 +33,8 @@ from archiver.model.errors import (
 from archiver.model.fields import FIELDS, LINKS
 from archiver.model.items import Evidence, Mark
 from archiver.search.citations import (
-    STYLE_NAMES,
-    STYLES,
+    CITATION_STYLE_NAMES,
+    CITATION_STYLES,
     CitedArticle,
     build_citation,
     highwire_tags,
@@ -43,24 +43,22 @@ from archiver.search.citations import (
 )
 from archiver.search.query import Query
 from archiver.search.revision_diff_as_data_or_html import (
-    DiffRow,
     diff_as_data,
     edited_fields_html,
     edited_texts,
-    paragraph_rows,
     pieces_as_html,
     previous_revision,
     text_direction,
 )
-from archiver.search.search_hits import Hit, matching_ids, plan_query, run
-from archiver.search.snippets import Row, find_occurrences, highlight_line, highlight_terms
+from archiver.search.search_hits import Hit, matching_ids, plan_query, run_query
+from archiver.search.snippets import SearchTerm, find_occurrences, highlight_line, highlight_terms
 from archiver.search.word_splitting import split_into_words
 from archiver.storage import article_records
 from archiver.storage.article_records import cluster_of
-from archiver.storage.captures import captured_urls
 from archiver.storage.requisites import captured_lead_image
 from archiver.web.capture_pages import make_payload_response, read_capture
 from archiver.web.geo_grid import bounding_view
+from archiver.web.mementos import captured_urls
 from archiver.web.safe_replay import build_memento_url, format_timestamp
 from archiver.web.search_charts import MapDot, map_canvas, map_position
 from archiver.web.site_names import identify_sites, name_sites
@@ -199,10 +197,10 @@ def _find_trail(request: ArchiveRequest, number: int) -> dict[str, Any]:
     return trail
 
 
-_STOP_WORDS = frozenset(word for row in ROWS for word in split_into_words(row.words))
+_STOP_WORDS = frozenset(word for row in LANGUAGES for word in split_into_words(row.words))
 
 
-def _telling(rows: Sequence[Row]) -> tuple[Row, ...]:
+def _telling(rows: Sequence[SearchTerm]) -> tuple[SearchTerm, ...]:
     """Returns the search terms to mark: all except the words that nearly every text contains, or all terms if there are
     no other words.
     """
@@ -213,7 +211,7 @@ def _telling(rows: Sequence[Row]) -> tuple[Row, ...]:
 _LINE_END = re.compile(r"[\t\n\r\x0b\x0c]")
 
 
-def _mark_terms(body: str, marks: Sequence[Mark], rows: Sequence[Row]) -> tuple[Mark, ...]:
+def _mark_terms(body: str, marks: Sequence[Mark], rows: Sequence[SearchTerm]) -> tuple[Mark, ...]:
     """Returns the marks of a body together with marks of the kind "mark" on the search terms in it. A term that extends
     over the edge of another mark, or over a line end, is marked in several pieces.
     """
@@ -264,8 +262,8 @@ def _has_own_summary(record: article_records.Record) -> bool:
 def _write_citations(cited: CitedArticle) -> list[dict[str, Any]]:
     """Returns the citation in each style for the page: its name and label, its text to copy, and its text as HTML."""
     citations = []
-    for style, label in STYLE_NAMES.items():
-        text = STYLES[style]([cited]).strip()
+    for style, label in CITATION_STYLE_NAMES.items():
+        text = CITATION_STYLES[style]([cited]).strip()
         is_reference = style not in _FILES
         shown = Markup(_isolate(reference_html(style, cited), cited)) if is_reference else text
         citations.append({"style": style, "label": label, "text": text, "shown": shown, "is_reference": is_reference})
@@ -314,7 +312,7 @@ def _find_capture(request: ArchiveRequest, record: article_records.Record) -> di
     }
 
 
-def _text_of(request: ArchiveRequest, record: article_records.Record, rows: Sequence[Row]) -> tuple[Markup, int]:
+def _text_of(request: ArchiveRequest, record: article_records.Record, rows: Sequence[SearchTerm]) -> tuple[Markup, int]:
     """Returns the text of a record as HTML, in which the search terms (`rows`) are marked, and the number of marks. The
     mark at the beginning of the passage with the most different terms has the ID "match". Images are loaded from their
     captures; an image without a capture becomes a link.
@@ -334,7 +332,7 @@ _PASSAGE = 300
 """Terms that are at most this many characters apart are in one passage."""
 
 
-def _densest(body: str, rows: Sequence[Row]) -> int:
+def _densest(body: str, rows: Sequence[SearchTerm]) -> int:
     """Returns the start of the passage of a text with the most different search terms; if several have equally many, of
     the first one.
     """
@@ -353,7 +351,7 @@ def _image_source(
     if capture is None:
         return lambda url: ""
     stamp = "".join(c for c in capture["captured_at"][:19] if c.isdigit())
-    captured = captured_urls(request.db, [m.value for m in marks if m.kind in IMAGES])
+    captured = captured_urls(request.db, [m.value for m in marks if m.kind in IMAGE_KINDS])
     return lambda url: build_memento_url(request, f"web/{stamp}im_/", url) if url in captured else ""
 
 
@@ -476,7 +474,7 @@ def _find_similar(request: ArchiveRequest, number: int) -> tuple[tuple[Hit, ...]
     sentence.
     """
     try:
-        return tuple(run(request.db, Query(like=number, limit=_MAX_SIMILAR)).hits), ""
+        return tuple(run_query(request.db, Query(like=number, limit=_MAX_SIMILAR)).hits), ""
     except IndexMissing as error:
         return (), str(error)
 
@@ -703,8 +701,8 @@ def cite_page(request: ArchiveRequest) -> RawResponse:
         parse_revision(request, "revision"),
         request.named["style"],
     )
-    if style not in STYLES:
-        raise CannotAnswer(f"cite as {style}", f"the styles are {', '.join(STYLES)}")
+    if style not in CITATION_STYLES:
+        raise CannotAnswer(f"cite as {style}", f"the styles are {', '.join(CITATION_STYLES)}")
     record = (
         article_records.record(request.db, number)
         if revision is None
@@ -712,7 +710,7 @@ def cite_page(request: ArchiveRequest) -> RawResponse:
     )
     ending, kind = _FILES.get(style, _TEXT)
     return RawResponse(
-        STYLES[style](name_sites(request, [build_citation(record, version=revision is not None)])),
+        CITATION_STYLES[style](name_sites(request, [build_citation(record, version=revision is not None)])),
         f"{kind}; charset=utf-8",
         headers={"content-disposition": f'attachment; filename="article-{number}.{ending}"'},
     )
@@ -736,3 +734,33 @@ def image_page(request: ArchiveRequest) -> RawResponse:
         )
     )
     return make_payload_response(read_capture(request.db, request.folder, row))
+
+
+@dataclass(frozen=True, slots=True)
+class DiffRow:
+    """Paragraphs of a comparison that stand side by side: the pieces of the old and the new text, up to the next blank
+    line that both texts have.
+    """
+
+    pieces: tuple[Piece, ...]
+
+    @property
+    def is_changed(self) -> bool:
+        return any(piece.op is not DiffOp.EQUAL for piece in self.pieces)
+
+    def side(self, op: DiffOp) -> tuple[Piece, ...]:
+        """Returns the pieces of one text: the old one for DELETE, the new one for INSERT."""
+        return tuple(piece for piece in self.pieces if piece.op in (DiffOp.EQUAL, op))
+
+
+def paragraph_rows(pieces: Iterable[Piece]) -> list[DiffRow]:
+    """Divides a comparison at each blank line that both texts have."""
+    rows, row = [], list[Piece]()
+    for piece in pieces:
+        first, *rest = piece.text.split("\n\n") if piece.op is DiffOp.EQUAL else [piece.text]
+        row.append(Piece(piece.op, first))
+        for part in rest:
+            rows.append(DiffRow(tuple(one for one in row if one.text)))
+            row = [Piece(piece.op, part)]
+    rows.append(DiffRow(tuple(one for one in row if one.text)))
+    return [row for row in rows if row.pieces]

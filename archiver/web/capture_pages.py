@@ -10,37 +10,34 @@ import codecs
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from archiver.discovery.cdx import parse_http_date
 from archiver.discovery.page_links import requisites_of_page, requisites_of_stylesheet, rewrite_stylesheet_urls
+from archiver.discovery.timestamp_parser import parse_http_date
 from archiver.extraction.page import parse_page
 from archiver.learning.stored_pages import find_payload_row
 from archiver.model.errors import ArticleRemoved, CaptureUnreadable, NotCaptured, UnreadableInput
+from archiver.model.items import Outcome
 from archiver.model.urls import asset_address, urlkey
 from archiver.storage import Database, article_records
-from archiver.storage.captures import (
+from archiver.storage.captures import is_payload_removed, tombstone_at, tombstones, usage_statements_of
+from archiver.warc.warc_file_maintenance import CheckedRecord, check_record_at
+from archiver.warc.warc_records import StoredResponse, compute_payload_digest, read_record
+from archiver.web import safe_replay, web_requests
+from archiver.web.mementos import (
     Row,
     captured_urls,
     captures_of_address,
     captures_of_article,
-    is_payload_removed,
     is_redirect,
     mementos,
     nearest,
     time_of,
-    tombstone_at,
-    tombstones,
-    usage_statements_of,
 )
-from archiver.storage.requisites import missing_reasons
-from archiver.warc.warc_file_maintenance import CheckedRecord, check_record_at
-from archiver.warc.warc_records import StoredResponse, compute_payload_digest, read_record
-from archiver.web import safe_replay, web_requests
 from archiver.web.safe_replay import (
     POLICY,
     build_memento_url,
@@ -666,3 +663,17 @@ def _build_timeline(rows: Sequence[Row], shown: int) -> tuple[Tick, ...]:
         Tick(place * 1000 // TICKS, rows[shown if shown in found else found[-1]], len(found), shown in found)
         for place, found in places.items()
     )
+
+
+def missing_reasons(db: Database, urls: Iterable[str]) -> dict[str, str]:
+    """Returns, by URL, why those requisites that have no capture have none: the reason of the last attempt to fetch
+    them, or that they are due. URLs that are not to be fetched are left out.
+    """
+    return {
+        row[0]: "to be requested by the next crawl" if row[1] == Outcome.DUE else row[3] or f"{row[1]} ({row[2]})"
+        for row in db.execute(
+            "select url, outcome, coalesce(status, rule), reason from requisites "
+            "where url in (select value from json_each(?)) order by id",
+            [json.dumps(list(urls))],
+        )
+    }

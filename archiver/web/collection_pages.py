@@ -15,9 +15,9 @@ from typing import IO, Any, NamedTuple
 
 from archiver.model.errors import ArticleNotFound, ArticleRemoved
 from archiver.model.fields import FIELDS
-from archiver.search.citations import STYLE_NAMES, STYLES, build_citation
+from archiver.search.citations import CITATION_STYLE_NAMES, CITATION_STYLES, build_citation
 from archiver.search.query import Query
-from archiver.search.search_feeds import TYPES, Feed, FeedFormat, changes_feed, write_atom, write_json_feed
+from archiver.search.search_feeds import FEED_MEDIA_TYPES, Feed, FeedFormat, changes_feed, write_atom, write_json_feed
 from archiver.search.search_hits import matching_ids
 from archiver.storage import Database
 from archiver.storage.article_records import find_article, records
@@ -114,7 +114,7 @@ def collection_page(request: ArchiveRequest) -> PageResponse | RawResponse:
     """
     found = collected_articles(request.db, request.many("id"))
     chosen = NotedCollection(request.one("name"), found.ids, _read_notes(request))
-    style = request.one("style") if request.one("style") in STYLES else ""
+    style = request.one("style") if request.one("style") in CITATION_STYLES else ""
     first = parse_offset(request)
     if any(request.many(name) for name in _EDITS):
         edited = chosen.edited(request).arguments()
@@ -203,8 +203,8 @@ def _collection_values(
         "address": request.origin + address,
         "share": request.origin + request.link("/collection", args),
         "style": style,
-        "styles": STYLE_NAMES,
-        "references": STYLES[style](name_sites(request, map(build_citation, shown))) if style else "",
+        "styles": CITATION_STYLE_NAMES,
+        "references": CITATION_STYLES[style](name_sites(request, map(build_citation, shown))) if style else "",
     }
 
 
@@ -220,7 +220,7 @@ def search_feed_page(request: ArchiveRequest) -> RawResponse:
     """
     kind: FeedFormat = "json" if request.form == "json" else "atom"
     feed = _feed_of(request, _FEEDS[kind].path, MAX_ENTRIES)
-    return answer_feed(request, _WRITERS[kind](feed, request.title), TYPES[kind])
+    return answer_feed(request, _WRITERS[kind](feed, request.title), FEED_MEDIA_TYPES[kind])
 
 
 def _feed_of(request: ArchiveRequest, path: str, most: int) -> Feed:
@@ -313,9 +313,9 @@ class ExportFormat:
 
 def _format_writer(name: str) -> Write:
     def write(db: Database, ids: Sequence[int], out: IO[bytes]) -> None:
-        from archiver.search.export_formats import FORMATS
+        from archiver.search.export_formats import EXPORT_FORMATS
 
-        FORMATS[name].write(records(db, ids), out)
+        EXPORT_FORMATS[name].write(records(db, ids), out)
 
     return write
 
@@ -335,7 +335,7 @@ def _citation_writer(name: str, titles: Mapping[str, str] = MappingProxyType({})
     def write(db: Database, ids: Sequence[int], out: IO[bytes]) -> None:
         cited = map(build_citation, records(db, ids))
         named = [replace(one, site=titles.get(one.site, one.site)) for one in cited]
-        out.write(STYLES[name](named).encode("utf-8", "replace"))
+        out.write(CITATION_STYLES[name](named).encode("utf-8", "replace"))
 
     return write
 
@@ -393,7 +393,7 @@ def export_page(request: ArchiveRequest) -> Download:
         raise CannotAnswer(f"column {unknown}", known)
     named = request.many("id")
     ids = collected_articles(request.db, named).ids if named else find_ids(request.db, parse_query(request))
-    write_all = _citation_writer(name, _site_titles(request, ids)) if name in STYLES else kind.write
+    write_all = _citation_writer(name, _site_titles(request, ids)) if name in CITATION_STYLES else kind.write
 
     def write(db: Database, out: IO[bytes]) -> None:
         if columns:

@@ -25,7 +25,7 @@ from archiver.discovery.page_links import requisites_of_page, rewrite_stylesheet
 from archiver.extraction.page import Page
 from archiver.model.errors import BadAddress
 from archiver.model.urls import asset_address, srcset_urls
-from archiver.storage.captures import Row, time_of
+from archiver.web.mementos import Row, time_of
 from archiver.web.web_requests import ArchiveRequest, CannotAnswer
 
 # Memento (RFC 7089): addresses, Link headers and TimeMaps.

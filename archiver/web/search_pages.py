@@ -14,17 +14,17 @@ from archiver.model.fields import OPTIONS
 from archiver.search.query import Query, query_as_options
 from archiver.search.query_compiler import has_ranking_terms
 from archiver.search.search_feeds import (
-    WHY,
+    NEW_RESULT_REASONS,
     atom_feed,
     find_saved_search,
     last_reported,
     peek_saved_search,
     saved_search_states,
 )
-from archiver.search.search_hits import Hit, count_facets, hit_as_dict, plan_query, run, sort_order
+from archiver.search.search_hits import Hit, count_facets, hit_as_dict, plan_query, run_query, sort_order
 from archiver.search.snippets import highlight_line, highlight_terms
 from archiver.search.sorting import FOLDS, Sort
-from archiver.storage.columns import VERSIONS
+from archiver.storage.columns import VERSION_COUNT
 from archiver.storage.requisites import captured_lead_image
 from archiver.web.archive_connections import get_cached, strip_paging
 from archiver.web.collection_pages import EXPORT_FORMATS
@@ -87,7 +87,7 @@ def search_page(request: ArchiveRequest) -> PageResponse:
     query = parse_query(request)
     if request.one("by") not in ("", *_UNITS):
         raise BadQuery(f"by {request.one('by')}", f"articles are counted by {', '.join(_UNITS)}")
-    found = run(request.db, query)
+    found = run_query(request.db, query)
     links = SearchLinks(request, query)
     advice = give_advice(request, query, found.total, _ARGUMENTS)
     if request.form == "json":
@@ -208,7 +208,7 @@ class HitExtras:
 def load_extras(request: ArchiveRequest, ids: Sequence[int]) -> dict[int, HitExtras]:
     """Returns the extras of articles by ID."""
     rows = request.db.query(
-        f"select a.id, {VERSIONS} as versions, a.image, c.url, c.captured_at from articles a "
+        f"select a.id, {VERSION_COUNT} as versions, a.image, c.url, c.captured_at from articles a "
         "left join captures c on c.id = a.capture_id where a.id in (select value from json_each(?))",
         [json.dumps(list(ids))],
     )
@@ -308,7 +308,7 @@ def saved_search_page(request: ArchiveRequest) -> PageResponse:
             "identities": identify_sites(request, _sites_of(one.hit for one in result.new[:_MOST_NEW])),
             "most_folded": _MOST_FOLDED,
             "most_new": _MOST_NEW,
-            "why": WHY,
+            "why": NEW_RESULT_REASONS,
             "all": make_search_link(request, saved.query),
             "feed": request.link(f"/searches/{saved.name}/feed"),
         },

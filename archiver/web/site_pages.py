@@ -11,15 +11,12 @@ from typing import Any
 from archiver import __version__
 from archiver.extraction.site_rules import to_toml
 from archiver.health.health_report import (
-    CONTENT_TYPE,
+    METRICS_MEDIA_TYPE,
     HistoricalRun,
-    Measure,
     describe_next_run,
     format_metrics,
     health_as_json,
     judge_all,
-    measures_of,
-    probe,
     read_history,
     read_next_run,
 )
@@ -29,11 +26,11 @@ from archiver.model.items import SOURCE_NAMES, Outcome
 from archiver.search.query import Query
 from archiver.sites.config import effective_settings, load_config
 from archiver.storage import Database, completeness
-from archiver.storage.columns import IS_LIVE, VERSIONS
+from archiver.storage.columns import IS_LIVE, VERSION_COUNT
 from archiver.storage.completeness import count_posts_of_sites, describe_archived, site_completeness
-from archiver.storage.runs import as_shown
+from archiver.storage.runs import run_as_shown
 from archiver.storage.sites import (
-    SETTINGS,
+    SITE_SETTINGS,
     find_site,
     list_sites,
     read_mute,
@@ -42,6 +39,8 @@ from archiver.storage.sites import (
     tags_of_sites,
 )
 from archiver.web.archive_connections import get_cached
+from archiver.web.health_probe import probe
+from archiver.web.run_measures import Measure, measures_of
 from archiver.web.search_charts import build_bars
 from archiver.web.site_names import find_home_page, find_icon, identify_sites
 from archiver.web.web_requests import (
@@ -92,7 +91,7 @@ def site_page(request: ArchiveRequest) -> PageResponse:
             "icon": find_icon(request, home),
             "balance": _build_source_table(state),
             "runs": [
-                as_shown(request.db, site["name"], run)
+                run_as_shown(request.db, site["name"], run)
                 for run in request.db.query(
                     "select * from runs where site_id = ? order by id desc limit ?", [site["id"], _RUNS]
                 )
@@ -102,7 +101,7 @@ def site_page(request: ArchiveRequest) -> PageResponse:
             "rules": details["rules"],
             "versions": versions,
             "history": [_draw_measure(one, history) for one in measures_of(history)] if len(history) > 1 else [],
-            "settings": [(one, site["settings"].get(one.name)) for one in SETTINGS],
+            "settings": [(one, site["settings"].get(one.name)) for one in SITE_SETTINGS],
             "quiet": quiet if quiet > now.isoformat() else "",
         },
         state | details,
@@ -114,7 +113,7 @@ _NEWEST = 8
 
 def _read_newest(db: Database, site: str) -> list[dict[str, Any]]:
     """Returns the newest articles of a site, ready for the template."""
-    columns = f"id, title, published, published_precision, first_seen, language, {VERSIONS} as versions, gone_at"
+    columns = f"id, title, published, published_precision, first_seen, language, {VERSION_COUNT} as versions, gone_at"
     return list(
         db.query(
             f"select {columns} from articles a where site = ? and published <= ? and {IS_LIVE} "
@@ -323,7 +322,7 @@ def metrics_page(request: ArchiveRequest) -> RawResponse:
         request.db, request.folder / "archive.db", None, datetime.now(UTC), effective_settings(request.db)
     )
     return RawResponse(
-        format_metrics(request.db, found, __version__), CONTENT_TYPE, headers={"Cache-Control": "no-store"}
+        format_metrics(request.db, found, __version__), METRICS_MEDIA_TYPE, headers={"Cache-Control": "no-store"}
     )
 
 

@@ -28,7 +28,6 @@ from datasette.app import Datasette
 from datasette.utils.asgi import Base400, Forbidden, NotFound, Request, Response
 from datasette.views.base import DatasetteError
 
-from archiver.health.health_report import Failure, ProbeResult
 from archiver.model.errors import (
     ArchiveDamaged,
     ArchiveLocked,
@@ -57,6 +56,7 @@ from archiver.search.search_hits import matching_ids
 from archiver.storage.transactions import environment_error, is_environment_error
 from archiver.web import web_requests
 from archiver.web.archive_connections import DATABASE, ServedArchive, get_served_archive
+from archiver.web.health_probe import Failure, ProbeResult
 from archiver.web.template_rendering import render_page
 from archiver.web.web_requests import (
     FORM_PAGES,

@@ -18,7 +18,7 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from archiver.articles.word_diff import DiffOp, Piece, word_diff
-from archiver.markup.text_marks import IMAGES, meaning_of_marks, unpack_marks
+from archiver.markup.text_marks import IMAGE_KINDS, meaning_of_marks, unpack_marks
 from archiver.model.errors import ArticleNotFound, RevisionNotFound
 from archiver.model.lazy_regex import lazy_regex
 from archiver.search.revision_diff_as_data_or_html import (
@@ -27,13 +27,13 @@ from archiver.search.revision_diff_as_data_or_html import (
     previous_revision,
     text_direction,
 )
-from archiver.search.search_feeds import TYPES, Feed, FeedEntry, write_atom
+from archiver.search.search_feeds import FEED_MEDIA_TYPES, Feed, FeedEntry, write_atom
 from archiver.storage import Database, article_records
-from archiver.storage.captures import captured_urls
 from archiver.storage.requisites import captured_lead_image
 from archiver.storage.sites import find_site
 from archiver.web.archive_connections import get_cached
 from archiver.web.collection_pages import answer_feed
+from archiver.web.mementos import captured_urls
 from archiver.web.safe_replay import build_memento_url
 from archiver.web.site_names import identify_sites
 from archiver.web.web_requests import ArchiveRequest, CannotAnswer, PageResponse, RawResponse
@@ -499,7 +499,9 @@ def _parts_of(record: dict[str, Any]) -> dict[str, Part]:
             if phrase.startswith("image "):
                 found.setdefault(phrase, Part("picture", mark.value, mark.caption or mark.alt, True))
             else:
-                text = mark.alt if mark.kind in IMAGES else " ".join(record["body"][mark.offset : mark.end].split())
+                text = (
+                    mark.alt if mark.kind in IMAGE_KINDS else " ".join(record["body"][mark.offset : mark.end].split())
+                )
                 found.setdefault(phrase, Part("link", mark.link or mark.value, text, True))
     return found
 
@@ -711,7 +713,7 @@ def changes_feed(request: ArchiveRequest) -> RawResponse:
         here,
         request.origin + request.link("/changes", wanted.arguments),
     )
-    return answer_feed(request, write_atom(feed, request.title), TYPES["atom"])
+    return answer_feed(request, write_atom(feed, request.title), FEED_MEDIA_TYPES["atom"])
 
 
 def _entry_of(request: ArchiveRequest, change: Change) -> FeedEntry:

@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from archiver.discovery import cdx
-from archiver.discovery.cdx import parse_archive_service
+from archiver.importers.memento_service import parse_archive_service
 from archiver.importers.wayback_import import CaptureAction, CaptureList, ListRequests, NoCaptureList, WaybackPlan
 
 BEGIN = datetime(2001, 1, 1, tzinfo=UTC)

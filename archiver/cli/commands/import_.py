@@ -23,9 +23,9 @@ from archiver.cli.terminal_output import count_noun, print_json, strip_control_c
 
 if TYPE_CHECKING:
     from archiver.importers.import_inputs import RecordFilter
+    from archiver.importers.import_problems import Problem
     from archiver.importers.import_run import FileResult
     from archiver.importers.wayback_import import WaybackOutcome, WaybackPlan
-    from archiver.warc.import_problems import Problem
 
 # Summaries of an import, for files and web archives.
 
@@ -237,7 +237,7 @@ def _find_site(archive: str, word: str) -> tuple[dict[str, Any] | None, str]:
 
 
 def _parse_service(text: str, replay: str) -> Any:
-    from archiver.discovery.cdx import parse_archive_service
+    from archiver.importers.memento_service import parse_archive_service
 
     try:
         return parse_archive_service(text, replay)
@@ -594,7 +594,7 @@ def _raise_stopped(signum: int, frame: Any) -> None:
 
 
 def _summarize_files(results: list[FileResult], seconds: float, archive: str) -> dict[str, Any]:
-    from archiver.storage.captures import ImportCounts
+    from archiver.importers.import_rows import ImportCounts
 
     total, kinds = ImportCounts(), Counter[str]()
     for result in results:
