@@ -14,8 +14,8 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
+from archiver.api.exports import arrow_schema, import_arrow
 from archiver.model.fields import fields_varying
-from archiver.search.export_formats import arrow_schema, import_arrow
 
 _ROWS = 10_000
 _CHUNK_ROWS = 200

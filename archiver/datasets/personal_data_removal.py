@@ -18,10 +18,9 @@ from functools import cache, lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
-from archiver.articles.article_comparison import fold_words
+from archiver.api.texts import fold_words, unpack_marks
 from archiver.datasets.withheld_text import AUTHOR_FIELDS
 from archiver.datasets.word_counts import SEPARATORS, UNSPACED
-from archiver.markup.text_marks import unpack_marks
 from archiver.model.errors import ExtraMissing
 from archiver.model.fields import PERSONS, WRITTEN
 from archiver.model.lazy_regex import lazy_regex

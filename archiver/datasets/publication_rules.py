@@ -21,9 +21,9 @@ from urllib.parse import quote, urlsplit
 
 from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 
+from archiver.api.politeness import PLACES_OF_OTHERS
 from archiver.model.errors import BadPublishRules
 from archiver.model.items import UsageStatement
-from archiver.politeness.licence_place import PLACES_OF_OTHERS
 
 # Licences: SPDX identifiers, URLs of Creative Commons, and how people write both.
 

@@ -9,11 +9,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from archiver.api.warc_files import MAX_BODY, Decoding, Headers, decode_content, is_binary
 from archiver.importers.declared_digests import HEADER_END, matches_digest
 from archiver.importers.import_problems import ProblemKind
 from archiver.model.lazy_regex import lazy_regex
-from archiver.warc.payload import Decoding, decode_content, is_binary
-from archiver.warc.warc_records import MAX_BODY, Headers
 
 _STATUS = lazy_regex(rb"\s*(HTTP/\d(?:\.\d)?)[ \t]+(\d{3})(?:[ \t]+([^\r\n]*))?\r?\n?", re.IGNORECASE)
 _FOLD = lazy_regex(rb"\r?\n[ \t]+")

@@ -11,16 +11,13 @@ import json
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from archiver.frontier.fetch_order import next_fetch_time, priority
+from archiver.api.database import Database, last_rowid, moment, stamp
+from archiver.api.writing import next_fetch_time, priority
+from archiver.importers.foreign_reader import ForeignCapture
 from archiver.model.items import Capture, DiscoverySource, Outcome, PageKind
 from archiver.model.urls import urlkey
-from archiver.storage import Database
-from archiver.storage.pages import last_rowid, moment, stamp
-
-if TYPE_CHECKING:
-    from archiver.importers.foreign_reader import ForeignCapture
 
 _MOST_HOPS = 10
 """At most this many redirects of a URL are followed."""
@@ -269,8 +266,6 @@ def resolvable_revisits(db: Database, import_id: int) -> Iterator[tuple[dict[str
     """Yields all revisit records that this import stored, and revisit records of earlier imports that may now be
     resolvable, in the order of their times. Yields each record as its row and as a ForeignCapture.
     """
-    from archiver.importers.foreign_reader import ForeignCapture
-
     rows = db.query(
         "select r.* from unresolved_revisits r where r.import_id = ? or exists (select 1 from captures c where "
         "c.digest = r.digest and r.digest <> '') or exists (select 1 from captures c where "

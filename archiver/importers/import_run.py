@@ -16,6 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from archiver import __version__
+from archiver.api.database import environment_error, is_environment_error, writing
 from archiver.importers import import_rows
 from archiver.importers.foreign_reader import ByteStream, StreamPosition
 from archiver.importers.import_inputs import (
@@ -31,7 +32,6 @@ from archiver.importers.import_problems import Problem, ProblemKind
 from archiver.importers.import_rows import ImportCounts
 from archiver.importers.import_writer import ImportSource, ImportTarget, problem_as_json
 from archiver.importers.record_batches import ReaderPlan, ReaderPool, RecordBatch, RecordKind, Results, record_batches
-from archiver.storage.transactions import environment_error, is_environment_error, writing
 
 _PREFIX = "import"
 _SMALL = 24 << 20

@@ -12,6 +12,40 @@ from pathlib import Path
 from typing import Any
 
 from archiver import __version__
+from archiver.api.captures import (
+    HistoricalRedirect,
+    RemovedURLs,
+    is_payload_removed,
+    keep_url_out,
+    link_capture_to_article,
+    redirects_to,
+    store_usage_statements,
+    tombstone_at,
+    tombstone_of,
+)
+from archiver.api.database import Database, is_environment_error, lock_site, moment, open_archive, stamp, writing
+from archiver.api.reextraction import make_reader_without_hints
+from archiver.api.sites import SiteLookup, SiteScope
+from archiver.api.warc_files import (
+    Exchange,
+    ForeignOrigin,
+    Original,
+    RepairedFile,
+    WarcWriter,
+    copied_records,
+    find_unfinished_files,
+    repair_warc,
+)
+from archiver.api.writing import (
+    Change,
+    HistoricalArticle,
+    Stored,
+    add_aliases,
+    article_at_time,
+    enter_historical_article,
+    forget_lost,
+    merge_articles,
+)
 from archiver.importers import import_rows
 from archiver.importers.foreign_reader import ForeignCapture
 from archiver.importers.import_problems import Problem, ProblemKind
@@ -24,36 +58,8 @@ from archiver.importers.import_rows import (
     store_redirect,
 )
 from archiver.importers.record_batches import ReadRecord, RecordKind
-from archiver.maintenance.reextraction_reader import make_reader_without_hints
 from archiver.model.errors import ArchiverError
 from archiver.model.urls import urlkey
-from archiver.storage import Database
-from archiver.storage.articles import Change, Stored, add_aliases
-from archiver.storage.capture_recovery import forget_lost
-from archiver.storage.captures import (
-    HistoricalRedirect,
-    RemovedURLs,
-    is_payload_removed,
-    keep_url_out,
-    link_capture_to_article,
-    redirects_to,
-    store_usage_statements,
-    tombstone_at,
-    tombstone_of,
-)
-from archiver.storage.database import open_archive
-from archiver.storage.historical_revisions import (
-    HistoricalArticle,
-    article_at_time,
-    enter_historical_article,
-    merge_articles,
-)
-from archiver.storage.pages import moment, stamp
-from archiver.storage.sites import SiteLookup, SiteScope
-from archiver.storage.transactions import is_environment_error, lock_site, writing
-from archiver.warc.warc_file_maintenance import RepairedFile, find_unfinished_files, repair_warc
-from archiver.warc.warc_records import Exchange, ForeignOrigin, Original, copied_records
-from archiver.warc.warc_writer import WarcWriter
 
 _log = logging.getLogger(__name__)
 _COUNTED = {

@@ -9,9 +9,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import urljoin, urlsplit
 
-from archiver.discovery.cdx import CdxEntry, CdxPage, is_wayback_server, parse_cdx_time, service_address
-from archiver.discovery.safe_parsing import MAX_TARGETS, decode, inflate, plain_text
-from archiver.discovery.timestamp_parser import parse_http_date
+from archiver.api.web_archives import (
+    MAX_TARGETS,
+    CdxEntry,
+    CdxPage,
+    decode,
+    inflate,
+    is_wayback_server,
+    parse_cdx_time,
+    parse_http_date,
+    plain_text,
+    service_address,
+)
 from archiver.model.lazy_regex import lazy_regex
 
 _TIMEMAP = lazy_regex(r"(.*/)timemap/[\w*-]+/$")

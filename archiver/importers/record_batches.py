@@ -20,10 +20,13 @@ from pathlib import Path
 from typing import Generic, TypeVar
 from urllib.parse import urljoin, urlsplit
 
-from archiver.articles.impossible_values import drop_impossible_values
-from archiver.extraction.article import extract_page
-from archiver.extraction.page import parse_page
-from archiver.extraction.site_rules import SiteRules
+from archiver.api.database import Database, open_archive
+from archiver.api.extraction import PageObjects, drop_impossible_values, extract_page, load_page_objects
+from archiver.api.pages import SiteRules, parse_page
+from archiver.api.politeness import statements_of_headers, statements_of_page
+from archiver.api.sites import SiteLookup, rules_valid_at
+from archiver.api.warc_files import Exchange
+from archiver.api.writing import extractor_of
 from archiver.importers.foreign_reader import (
     ByteStream,
     ForeignCapture,
@@ -40,13 +43,6 @@ from archiver.importers.import_problems import Problem, ProblemKind
 from archiver.importers.import_rows import ImportCounts, is_capture_processed, kind_read, known_capture
 from archiver.model.items import REDIRECTS, Article, PageKind, UsageStatement
 from archiver.model.urls import normalize, urlkey
-from archiver.politeness.robots import statements_of_headers, statements_of_page
-from archiver.sites.page_objects import PageObjects, load_page_objects
-from archiver.storage import Database
-from archiver.storage.articles import extractor_of
-from archiver.storage.database import open_archive
-from archiver.storage.sites import SiteLookup, rules_valid_at
-from archiver.warc.warc_records import Exchange
 
 # From a stream of records to batches. Records that need no reading are only counted.
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import difflib
 import json
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from typing import Any
 
 from archiver.articles.word_diff import DiffOp, Piece, set_diff, word_diff
+from archiver.markup.html_writer import text_direction
 from archiver.markup.text_marks import IMAGE_KINDS, unpack_marks
 from archiver.model.fields import BY_NAME, COMPARED, PROSE
 from archiver.model.items import format_degrees
@@ -141,33 +141,6 @@ def _lines(record: Record) -> list[str]:
 
 # The differences as a page.
 
-_RTL_LANGUAGES = frozenset(
-    (
-        "ar",
-        "arc",
-        "azb",
-        "bcc",
-        "ckb",
-        "dv",
-        "fa",
-        "ha-arab",
-        "he",
-        "iw",
-        "khw",
-        "ks",
-        "lrc",
-        "mzn",
-        "nqo",
-        "pnb",
-        "ps",
-        "sd",
-        "syr",
-        "ug",
-        "ur",
-        "yi",
-    )
-)
-_DIRECTION_SAMPLE = 400
 _CONTROL = dict.fromkeys(
     [*range(9), 11, 12, *range(14, 32), 127, *range(0x80, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
 )
@@ -186,19 +159,6 @@ white-space: nowrap }
 @media (prefers-color-scheme: dark) { ins { background: #123d1c; color: #b9f0c4 } del { background: #4a1616;
 color: #ffc9c9 } }
 """
-
-
-def text_direction(language: str | None, text: str) -> str:
-    """Returns the text direction, "rtl" or "ltr", of a language. If the language is unknown, returns the direction of
-    the first letter in the text that has a direction.
-    """
-    tag = (language or "").lower()
-    if tag in _RTL_LANGUAGES or tag.split("-")[0] in _RTL_LANGUAGES or "-arab" in tag or "-hebr" in tag:
-        return "rtl"
-    if tag:
-        return "ltr"
-    strong = (unicodedata.bidirectional(c) for c in text[:_DIRECTION_SAMPLE])
-    return next(("ltr" if one == "L" else "rtl" for one in strong if one in ("L", "R", "AL")), "ltr")
 
 
 def diff_page_html(before: dict[str, Any], after: dict[str, Any], times: tuple[str, str]) -> str:

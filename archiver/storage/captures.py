@@ -320,3 +320,22 @@ def _path_and_query(url: str) -> str:
     """
     parts = urlsplit(url)
     return (parts.path.rstrip("/") + (f"?{parts.query}" if parts.query else "")).strip()
+
+
+def find_payload_row(db: Database, capture_id: int | None) -> dict[str, Any] | None:
+    """Returns the row of `captures` whose record contains the payload of the capture `capture_id`: the capture's own
+    row or, for a revisit record, the row of the response with the same payload. Returns None if no such row exists, or
+    if `capture_id` is None.
+    """
+    row = next(iter(db.query("select * from captures where id = ?", [capture_id])), None)
+    if row is not None and row["record_type"] == "revisit":
+        row = next(
+            iter(
+                db.query(
+                    "select * from captures where digest = ? and record_type = 'response' order by id desc limit 1",
+                    [row["digest"]],
+                )
+            ),
+            None,
+        )
+    return row

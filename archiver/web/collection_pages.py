@@ -13,14 +13,14 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import IO, Any, NamedTuple
 
+from archiver.api.citations import CITATION_STYLE_NAMES, CITATION_STYLES, build_citation
+from archiver.api.database import Database
+from archiver.api.exports import EXPORT_FORMATS, write_csv
+from archiver.api.feeds import FEED_MEDIA_TYPES, Feed, FeedFormat, changes_feed, write_atom, write_json_feed
+from archiver.api.records import find_article, records
+from archiver.api.search import Query, matching_ids
 from archiver.model.errors import ArticleNotFound, ArticleRemoved
 from archiver.model.fields import FIELDS
-from archiver.search.citations import CITATION_STYLE_NAMES, CITATION_STYLES, build_citation
-from archiver.search.query import Query
-from archiver.search.search_feeds import FEED_MEDIA_TYPES, Feed, FeedFormat, changes_feed, write_atom, write_json_feed
-from archiver.search.search_hits import matching_ids
-from archiver.storage import Database
-from archiver.storage.article_records import find_article, records
 from archiver.web.site_names import identify_sites, name_sites
 from archiver.web.web_requests import (
     LONG,
@@ -190,7 +190,7 @@ def _collection_values(
         "first": first,
         "long": len(address) > LONG,
         "fingerprint": collection_fingerprint(articles),
-        "kinds": EXPORT_FORMATS,
+        "kinds": DOWNLOAD_FORMATS,
         "args": short,
         "all": args,
         "kept": [
@@ -313,8 +313,6 @@ class ExportFormat:
 
 def _format_writer(name: str) -> Write:
     def write(db: Database, ids: Sequence[int], out: IO[bytes]) -> None:
-        from archiver.search.export_formats import EXPORT_FORMATS
-
         EXPORT_FORMATS[name].write(records(db, ids), out)
 
     return write
@@ -322,8 +320,6 @@ def _format_writer(name: str) -> Write:
 
 def _write_csv(db: Database, ids: Sequence[int], out: IO[bytes], columns: tuple[str, ...] = ()) -> None:
     """Writes articles as CSV that a spreadsheet can open without running anything; with all columns by default."""
-    from archiver.search.export_formats import write_csv
-
     write_csv(records(db, ids), out, columns or CSV_COLUMNS, harmless=True)
 
 
@@ -352,7 +348,7 @@ def _site_titles(request: ArchiveRequest, ids: Sequence[int]) -> dict[str, str]:
 _MOST_SITES_NAMED = 100
 """For a file of citations, at most this many home pages are read for the titles of sites."""
 CSV_COLUMNS = tuple(field.name for field in FIELDS)
-EXPORT_FORMATS: dict[str, ExportFormat] = {
+DOWNLOAD_FORMATS: dict[str, ExportFormat] = {
     kind.name: kind
     for kind in (
         ExportFormat("csv", "CSV", "text/csv; charset=utf-8; header=present", "csv", _write_csv, CSV_COLUMNS),
@@ -384,9 +380,9 @@ def export_page(request: ArchiveRequest) -> Download:
     """Returns a file with the results of a search or, if the URL has arguments `id`, with the articles of a collection.
     The argument `as` selects the format, such as `as=csv`; for CSV, the arguments `column` select the columns.
     """
-    if (name := request.one("as")) not in EXPORT_FORMATS:
-        raise CannotAnswer(f"export as {name}", f"the formats are {', '.join(EXPORT_FORMATS)}")
-    kind = EXPORT_FORMATS[name]
+    if (name := request.one("as")) not in DOWNLOAD_FORMATS:
+        raise CannotAnswer(f"export as {name}", f"the formats are {', '.join(DOWNLOAD_FORMATS)}")
+    kind = DOWNLOAD_FORMATS[name]
     columns = request.many("column")
     if unknown := next((one for one in columns if one not in kind.columns), ""):
         known = f"the columns are {', '.join(kind.columns)}" if kind.columns else "only CSV has columns to choose"

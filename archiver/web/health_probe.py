@@ -11,10 +11,8 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from archiver.health.health_report import MIN_FREE_BYTES
-from archiver.storage import Database
-from archiver.storage.runs import has_integrity_records, read_damages
-from archiver.storage.transactions import free_bytes, last_heartbeat, path_of
+from archiver.api.database import Database, free_bytes, last_heartbeat, path_of
+from archiver.api.health import MIN_FREE_BYTES, has_integrity_records, read_damages
 
 _SILENT = timedelta(hours=1)
 """A scheduler counts as stopped if it has shown no activity for longer than this. If a timer starts the scheduler, it

@@ -7,11 +7,10 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from archiver.api.captures import tombstone_at
+from archiver.api.database import Database, moment
 from archiver.model.errors import ArticleRemoved, NotCaptured
 from archiver.model.urls import asset_address, normalize, urlkey
-from archiver.storage import Database
-from archiver.storage.captures import tombstone_at
-from archiver.storage.pages import moment
 
 Row = dict[str, Any]
 

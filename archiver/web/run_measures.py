@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from archiver.health.health_report import HistoricalRun
+from archiver.api.health import HistoricalRun
 
 _FAR = 4
 

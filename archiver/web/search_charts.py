@@ -7,11 +7,9 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from unicodedata import east_asian_width
 
+from archiver.api.search import PERIOD_STATES, Box, Histogram, Period, Query, histogram
 from archiver.model.errors import BadQuery
 from archiver.model.items import format_degrees
-from archiver.search.geo_areas import Box
-from archiver.search.histogram import PERIOD_STATES, Histogram, Period, histogram
-from archiver.search.query import Query
 from archiver.web.archive_connections import get_cached, strip_paging
 from archiver.web.geo_grid import MAP_WIDTH, GeoGrid, geo_grid, spot_radius
 from archiver.web.template_rendering import name_period

@@ -10,18 +10,28 @@ from itertools import islice
 from math import cos, radians
 from typing import Any, TypeVar
 
-from archiver.extraction.language import LANGUAGES
+from archiver.api.database import Database
+from archiver.api.pages import LANGUAGES
+from archiver.api.search import (
+    DEFAULT_RADIUS_KM,
+    FACETS,
+    Advice,
+    Box,
+    Key,
+    Query,
+    advise,
+    circle_bounds,
+    count_facets,
+    fold_name,
+    list_repairs,
+    plan_query,
+    query_as_options,
+    run_query,
+    split_into_words,
+)
 from archiver.model.errors import IndexMissing
 from archiver.model.fields import LINKS, OPTIONS
 from archiver.model.items import format_degrees
-from archiver.search.advice import Advice, advise
-from archiver.search.geo_areas import DEFAULT_RADIUS_KM, Box, circle_bounds
-from archiver.search.index_documents import fold_name
-from archiver.search.query import Query, list_repairs, query_as_options
-from archiver.search.query_tree import Key
-from archiver.search.search_hits import FACETS, count_facets, plan_query, run_query
-from archiver.search.word_splitting import split_into_words
-from archiver.storage import Database
 from archiver.web.archive_connections import get_cached, strip_paging
 from archiver.web.site_names import identify_sites
 from archiver.web.template_rendering import name_language

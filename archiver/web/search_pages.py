@@ -9,11 +9,8 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
-from archiver.model.errors import BadQuery
-from archiver.model.fields import OPTIONS
-from archiver.search.query import Query, query_as_options
-from archiver.search.query_compiler import has_ranking_terms
-from archiver.search.search_feeds import (
+from archiver.api.captures import captured_lead_image
+from archiver.api.feeds import (
     NEW_RESULT_REASONS,
     atom_feed,
     find_saved_search,
@@ -21,13 +18,26 @@ from archiver.search.search_feeds import (
     peek_saved_search,
     saved_search_states,
 )
-from archiver.search.search_hits import Hit, count_facets, hit_as_dict, plan_query, run_query, sort_order
-from archiver.search.snippets import highlight_line, highlight_terms
-from archiver.search.sorting import FOLDS, Sort
-from archiver.storage.columns import VERSION_COUNT
-from archiver.storage.requisites import captured_lead_image
+from archiver.api.records import VERSION_COUNT
+from archiver.api.search import (
+    FOLDS,
+    Hit,
+    Query,
+    Sort,
+    count_facets,
+    has_ranking_terms,
+    highlight_line,
+    highlight_terms,
+    hit_as_dict,
+    plan_query,
+    query_as_options,
+    run_query,
+    sort_order,
+)
+from archiver.model.errors import BadQuery
+from archiver.model.fields import OPTIONS
 from archiver.web.archive_connections import get_cached, strip_paging
-from archiver.web.collection_pages import EXPORT_FORMATS
+from archiver.web.collection_pages import DOWNLOAD_FORMATS
 from archiver.web.safe_replay import build_memento_url, format_timestamp
 from archiver.web.search_charts import build_bars, build_map
 from archiver.web.search_filters import (
@@ -148,7 +158,7 @@ def search_page(request: ArchiveRequest) -> PageResponse:
             "args": request.args,
             "sorts": [pair for pair in SORTS if pair[0] != "distance" or query.near],
             "folds": FOLDS,
-            "kinds": EXPORT_FORMATS,
+            "kinds": DOWNLOAD_FORMATS,
             "export": [pair for pair in format_query(query) if pair[0] not in ("limit", "offset")],
             "twin": request.link("/search.json", format_query(query)),
             "options": query_as_options(query),

@@ -9,35 +9,40 @@ from datetime import UTC, datetime
 from typing import Any
 
 from archiver import __version__
-from archiver.extraction.site_rules import to_toml
-from archiver.health.health_report import (
+from archiver.api.database import Database
+from archiver.api.health import (
     METRICS_MEDIA_TYPE,
     HistoricalRun,
+    count_missing,
+    count_posts_of_sites,
+    describe_archived,
     describe_next_run,
     format_metrics,
     health_as_json,
     judge_all,
+    read_health,
+    read_healths,
     read_history,
     read_next_run,
+    run_as_shown,
+    site_completeness,
 )
-from archiver.health.stored_health import read_health, read_healths
-from archiver.model.errors import IndexMissing
-from archiver.model.items import SOURCE_NAMES, Outcome
-from archiver.search.query import Query
-from archiver.sites.config import effective_settings, load_config
-from archiver.storage import Database, completeness
-from archiver.storage.columns import IS_LIVE, VERSION_COUNT
-from archiver.storage.completeness import count_posts_of_sites, describe_archived, site_completeness
-from archiver.storage.runs import run_as_shown
-from archiver.storage.sites import (
+from archiver.api.pages import to_toml
+from archiver.api.records import IS_LIVE, VERSION_COUNT
+from archiver.api.search import Query
+from archiver.api.sites import (
     SITE_SETTINGS,
+    effective_settings,
     find_site,
     list_sites,
+    load_config,
     read_mute,
     rule_versions,
     rules_valid_at,
     tags_of_sites,
 )
+from archiver.model.errors import IndexMissing
+from archiver.model.items import SOURCE_NAMES, Outcome
 from archiver.web.archive_connections import get_cached
 from archiver.web.health_probe import probe
 from archiver.web.run_measures import Measure, measures_of
@@ -215,7 +220,7 @@ SITE_SORTS: dict[str, Callable[[Database, dict[str, Any]], Any]] = {
     "name": lambda db, site: site["name"],
     "health": lambda db, site: _SEVERITY.index(site["state"]),
     "articles": lambda db, site: site["articles"],
-    "missing": lambda db, site: completeness.count_missing(db, site["id"]),
+    "missing": lambda db, site: count_missing(db, site["id"]),
     "crawled": lambda db, site: site["last_run"]["started_at"] if site["last_run"] else "",
 }
 """Maps each order of the list of sites to the function that returns a site's sort key. A hyphen before the name
@@ -255,7 +260,7 @@ def sites_page(request: ArchiveRequest) -> PageResponse:
                 {
                     **site,
                     "tags": tags.get(site["id"], ()),
-                    "missing": completeness.count_missing(request.db, site["id"]),
+                    "missing": count_missing(request.db, site["id"]),
                     "lacks_posts": site["id"] in posts and posts[site["id"]].posts["missing"] > 0,
                     "a_year": years.get(site["name"], ()),
                 }

@@ -22,10 +22,11 @@ from archiver.cli.shared_options import archive_option, json_option, pass_option
 from archiver.cli.terminal_output import count_noun, print_json, strip_control_characters
 
 if TYPE_CHECKING:
+    from archiver.importers.capture_list import WaybackPlan
     from archiver.importers.import_inputs import RecordFilter
     from archiver.importers.import_problems import Problem
     from archiver.importers.import_run import FileResult
-    from archiver.importers.wayback_import import WaybackOutcome, WaybackPlan
+    from archiver.importers.wayback_import import WaybackOutcome
 
 # Summaries of an import, for files and web archives.
 
@@ -200,7 +201,7 @@ def _build_plan(options: ImportOptions, url: str, service: str | None) -> Waybac
     """Builds the plan of an import from a web archive. `service` is the web archive named in the site's settings; it is
     used if no option names another one. Raises UsageError for a TimeMap service without --exact.
     """
-    from archiver.importers.wayback_import import WaybackPlan
+    from archiver.importers.capture_list import WaybackPlan
 
     own = options.wayback_only
     plan = WaybackPlan(
