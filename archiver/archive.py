@@ -13,7 +13,7 @@ from archiver.model.fields import OPTIONS
 from archiver.search.export_formats import arrow_table, import_library
 from archiver.search.histogram import Histogram, histogram
 from archiver.search.query import Query
-from archiver.search.search_hits import Results, count_facets, matching_ids, run
+from archiver.search.search_hits import Results, count_facets, matching_ids, run_query
 from archiver.storage.article_records import (
     Record,
     evidence,
@@ -86,7 +86,7 @@ class Archive:
         """Returns the hits of a search without the articles' texts, and the total number of matches. Takes the same
         arguments as `search` and raises the same errors, but is faster.
         """
-        return run(self.db, make_query(query, **filters))
+        return run_query(self.db, make_query(query, **filters))
 
     def facets(self, query: str = "", **filters: Any) -> dict[str, list[tuple[str, int]]]:
         """Counts the articles that match a query by site, author, category, tag, language and year. Returns for each of

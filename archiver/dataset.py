@@ -21,8 +21,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
+from archiver.api.exports import arrow_schema, import_arrow, import_library
 from archiver.model.errors import NoSuchSplit, NotASnapshot
-from archiver.search.export_formats import arrow_schema, import_arrow, import_library
 
 if TYPE_CHECKING:
     import pandas

@@ -66,7 +66,7 @@ from archiver.politeness.robots import (
     parse_robots,
     parse_tdm_file,
 )
-from archiver.politeness.throttle import BUSY
+from archiver.politeness.throttle import BUSY_STATUSES
 from archiver.spiders.page_request import (
     FetchNotes,
     HostFileRequest,
@@ -714,7 +714,7 @@ class BusyMiddleware(RetryMiddleware):
             raise HostBusy(why)
 
     def process_response(self, request: Request, response: Response, spider: object = None) -> Request | Response:
-        if response.status in BUSY and (why := self._given_up(request)):
+        if response.status in BUSY_STATUSES and (why := self._given_up(request)):
             raise HostBusy(why)
         return super().process_response(request, response)
 

@@ -12,10 +12,10 @@ from process import archiver
 from table import Column, whole
 
 from archiver.datasets import snapshot_tables
+from archiver.datasets.parquet_table import ParquetTable
 from archiver.datasets.publication_rules import parse_publication_rules
 from archiver.datasets.snapshot_request import choose_articles, decide_tiers, order_articles
 from archiver.datasets.snapshot_tables import ARTICLES
-from archiver.search.export_formats import ParquetTable
 from archiver.storage.database import open_archive
 
 PARQUET = (

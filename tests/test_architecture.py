@@ -1,14 +1,19 @@
-"""The rules of the layout: imports go one way, file names are unique, all errors have one base class."""
+"""The rules of the layout: imports go one way, packages import the face of the core, file names are unique, all errors
+have one base class.
+"""
 
 from __future__ import annotations
 
 import ast
+import importlib
 import re
 import subprocess
 from collections import defaultdict
 from pathlib import Path
 
 import pytest
+
+import archiver
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "archiver"
@@ -28,10 +33,11 @@ ROOMS = (
     ("health",),
     ("maintenance",),
     ("search",),
-    ("datasets",),
     ("settings", "scheduler", "spiders", "middlewares", "guarded_download_handler", "pipelines", "extensions"),
-    ("importers",),
     ("scheduling",),
+    ("api",),
+    ("datasets",),
+    ("importers",),
     ("web",),
     ("fleet",),
     ("cli",),
@@ -81,7 +87,9 @@ def allowed(own: str) -> set[str]:
     if not rows:  # the public API and `python -m archiver`
         return {*(name for row in ROOMS for name in row), "demo", "archive", "dataset"}
     before = [name for row in ROOMS[: ROOMS.index(rows[0]) + 1] for name in row]
-    outer = {"demo", "archive"} if rows[0][0] in {"cli", "web", "scheduling", "fleet"} else set()
+    outer = (
+        {"demo", "archive"} if rows[0][0] in {"cli", "web", "scheduling", "fleet", "datasets", "importers"} else set()
+    )
     on_use = {later for room_, later in ON_USE if room_ == own}
     return {*outer, *on_use, *(name for name in before if (own, name) not in INDEPENDENT)}
 
@@ -118,16 +126,94 @@ def test_the_core_imports_no_package_and_a_package_no_other(path: Path) -> None:
     assert {name for name in others if (own, name) not in BETWEEN_PACKAGES} == set()
 
 
+FACE = ("archiver.archive", "archiver.api", "archiver.model")
+"""With `archiver` itself, what a package may import of the core."""
+MOST_IMPORTS = 15
+"""A file of the face, or of a package, that imports more modules of the project is to be divided."""
+OF_PACKAGES = [path for path in MODULES if package(room(path)) in PACKAGES]
+OF_FACE = [path for path in MODULES if room(path) == "api"]
+
+
+def project_imports(path: Path) -> list[ast.ImportFrom]:
+    """Returns the imports from modules of the project in a file, also within functions."""
+    tree = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    return [n for n in tree if isinstance(n, ast.ImportFrom) and (n.module or "").split(".")[0] == "archiver"]
+
+
+@pytest.mark.parametrize("path", OF_PACKAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_package_imports_the_face_of_the_core(path: Path) -> None:
+    own = package(room(path))
+    allowed_packages = {own, *(other for of, other in BETWEEN_PACKAGES if of == own)}
+    names = {name for name in imports(path) if name.startswith("archiver.")}
+    names -= {f"archiver.{name}" for name in archiver.__all__}
+    outside = {name for name in names if not any(name == face or name.startswith(f"{face}.") for face in FACE)}
+    assert {name for name in outside if name.split(".")[1] not in allowed_packages} == set()
+
+
+@pytest.mark.parametrize("path", [*OF_PACKAGES, *OF_FACE], ids=lambda p: str(p.relative_to(ROOT)))
+def test_no_file_of_a_package_or_of_the_face_is_a_hub(path: Path) -> None:
+    assert len({node.module for node in project_imports(path)}) <= MOST_IMPORTS
+
+
+def names_of_the_face(path: Path) -> dict[str, str]:
+    """Returns the names that a file of the face gathers, each with the module it comes from."""
+    return {alias.name: node.module or "" for node in project_imports(path) for alias in node.names}
+
+
+def used_of_the_face() -> set[str]:
+    """Returns the names of the face that packages use, as "search.Query", also by `from archiver.api import search`."""
+    used = set()
+    for path in OF_PACKAGES:
+        aliases = {}
+        for node in project_imports(path):
+            if node.module == "archiver.api":
+                aliases |= {alias.asname or alias.name: alias.name for alias in node.names}
+            elif node.module and node.module.startswith("archiver.api."):
+                used |= {f"{node.module.split('.')[2]}.{alias.name}" for alias in node.names}
+        for one in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(one, ast.Attribute) and isinstance(one.value, ast.Name) and one.value.id in aliases:
+                used.add(f"{aliases[one.value.id]}.{one.attr}")
+    return used
+
+
+def is_documented(module: str, name: str) -> bool:
+    """Whether a function or class has a docstring, or a constant is followed by one."""
+    file = ROOT.joinpath(*module.split("."))
+    body = ast.parse((file / "__init__.py" if file.is_dir() else file.with_suffix(".py")).read_text("utf-8")).body
+    for node, following in zip(body, [*body[1:], None], strict=True):
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == name:
+            return ast.get_docstring(node) is not None
+        targets = node.targets if isinstance(node, ast.Assign) else [getattr(node, "target", None)]
+        if any(isinstance(target, ast.Name) and target.id == name for target in targets):
+            return isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant)
+    return False
+
+
+@pytest.mark.parametrize("path", OF_FACE, ids=lambda p: p.stem)
+def test_the_face_gathers_documented_names_that_packages_use(path: Path) -> None:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    assert ast.get_docstring(tree)
+    names = names_of_the_face(path)
+    if path.stem == "__init__":
+        assert not names
+        return
+    listed = importlib.import_module(f"archiver.api.{path.stem}").__all__
+    assert sorted(listed) == sorted(names)
+    assert [n for n in tree.body[1:] if not isinstance(n, ast.ImportFrom | ast.Assign)] == [], "it gathers names only"
+    assert {f"{path.stem}.{name}" for name in names} - used_of_the_face() == set(), "no package uses these names"
+    assert [name for name, module in names.items() if not is_documented(module, name)] == []
+
+
 def test_every_room_is_known() -> None:
     rooms = {p.name for p in PACKAGE.iterdir() if p.is_dir() and p.name != "__pycache__"}
     assert rooms <= {*(name for row in ROOMS for name in row), "demo"}
 
 
 def test_no_two_files_have_one_name() -> None:
-    """A command's file may have the name of the file that does its work."""
+    """A command's file, and a file of the face, may have the name of the file that does its work."""
     files = defaultdict(set)
     for path in MODULES:
-        if path.stem not in SAME_THING and path.parent.name != "commands":
+        if path.stem not in SAME_THING and path.parent.name not in {"commands", "api"}:
             files[path.stem].add(str(path.relative_to(PACKAGE)))
     assert {name: paths for name, paths in files.items() if len(paths) > 1} == {}
 

@@ -42,6 +42,8 @@ paragraph."""
 
 
 class DiffOp(StrEnum):
+    """Whether a piece of a diff is in both texts, only in the old one (delete), or only in the new one (insert)."""
+
     EQUAL = "equal"
     DELETE = "delete"
     INSERT = "insert"

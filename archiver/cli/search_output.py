@@ -32,9 +32,9 @@ from archiver.search.federated_search import (
     load_federated_page,
     plan_federated_query,
 )
-from archiver.search.histogram import STATES, Histogram, Period, histogram_of_plans
+from archiver.search.histogram import PERIOD_STATES, Histogram, Period, histogram_of_plans
 from archiver.search.query import Query, query_as_options
-from archiver.search.search_hits import COLUMNS, Plan, count_facets_over_plans, hit_as_dict, plan_query, run
+from archiver.search.search_hits import COLUMNS, Plan, count_facets_over_plans, hit_as_dict, plan_query, run_query
 from archiver.storage import Database
 from archiver.storage.database import opened
 
@@ -233,7 +233,7 @@ def _format_periods(state: str, periods: list[Period]) -> Iterator[tuple[str, in
         yield from ((period.period, period.articles) for period in periods)
         return
     first, last = periods[0].period, periods[-1].period
-    yield first if first == last else f"{first} to {last}", STATES[periods[0].state]
+    yield first if first == last else f"{first} to {last}", PERIOD_STATES[periods[0].state]
 
 
 # One renderer per kind of result.
@@ -271,7 +271,7 @@ class OneArchive:
         return [(self.db, self.query)]
 
     def page(self) -> HitPage:
-        found = run(self.db, self.query)
+        found = run_query(self.db, self.query)
         return HitPage(found.hits, found.total, hit_as_dict, format_hit, COLUMNS)
 
 

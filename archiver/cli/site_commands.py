@@ -280,9 +280,9 @@ def set_(words: tuple[str, ...], tag: str | None, as_json: bool, archive: str) -
       archiver sites set --tag news 'blackout=mon-fri 08:00-18:00 Europe/Berlin'
     """
     from archiver.storage.database import opened
-    from archiver.storage.sites import SETTINGS, find_site, read_setting, set_settings, site_ids_with_tag
+    from archiver.storage.sites import SITE_SETTINGS, find_site, read_setting, set_settings, site_ids_with_tag
 
-    known = {one.name for one in SETTINGS}
+    known = {one.name for one in SITE_SETTINGS}
     settings = [word for word in words if _SETTING.match(word) or word in known]
     changes = dict(map(read_setting, settings))
     names = [word for word in words if word not in settings]

@@ -18,10 +18,9 @@ from functools import cache, lru_cache
 from typing import Any
 from urllib.parse import urlsplit
 
-from archiver.articles.article_comparison import fold_words
+from archiver.api.texts import fold_words, unpack_marks
 from archiver.datasets.withheld_text import AUTHOR_FIELDS
 from archiver.datasets.word_counts import SEPARATORS, UNSPACED
-from archiver.markup.text_marks import is_contact, unpack_marks
 from archiver.model.errors import ExtraMissing
 from archiver.model.fields import PERSONS, WRITTEN
 from archiver.model.lazy_regex import lazy_regex
@@ -1001,3 +1000,8 @@ def _library() -> Any:
     except ImportError as error:
         raise ExtraMissing("Removing telephone numbers", "datasets") from error
     return phonenumbers
+
+
+def is_contact(url: str) -> bool:
+    """Returns True for a link to an e-mail address or a telephone number."""
+    return url[:7].lower() == "mailto:" or url[:4].lower() == "tel:"

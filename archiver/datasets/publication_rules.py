@@ -21,10 +21,9 @@ from urllib.parse import quote, urlsplit
 
 from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 
+from archiver.api.politeness import PLACES_OF_OTHERS
 from archiver.model.errors import BadPublishRules
 from archiver.model.items import UsageStatement
-from archiver.politeness.licence_place import PLACES_OF_OTHERS
-from archiver.politeness.robots import tdm_reservation
 
 # Licences: SPDX identifiers, URLs of Creative Commons, and how people write both.
 
@@ -612,3 +611,21 @@ def _check_keys(file: str, where: str, table: Any, names: Any) -> None:
     unknown = sorted(set(table) - set(names))
     if unknown:
         raise BadPublishRules(file, f"{where} has the unknown key {unknown[0]!r}; the keys are {', '.join(names)}")
+
+
+_PRIORITY = ("file", "header", "meta")
+
+
+def tdm_reservation(rights: Sequence[UsageStatement]) -> tuple[bool | None, str]:
+    """Returns whether text and data mining is reserved (None if there is no statement about it), and the address of the
+    policy ("" if there is none). The response's header field overrides the host's file, and the page's metadata
+    override both (TDMRep, "Processing priority").
+    """
+    reserved: bool | None = None
+    policy = ""
+    for source in _PRIORITY:
+        stated = {right.name: right.value for right in rights if right.source == source and not right.agent}
+        if "tdm-reservation" in stated:
+            reserved, policy = stated["tdm-reservation"] == "1", ""
+        policy = stated.get("tdm-policy", policy)
+    return reserved, policy if reserved else ""

@@ -22,6 +22,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from archiver.api.database import Database, opened
+from archiver.api.exports import import_arrow
+from archiver.api.search import matching_ids
 from archiver.datasets import snapshot_tables
 from archiver.datasets.dataset_card import CardSources, card_text
 from archiver.datasets.dataset_metadata_files import (
@@ -63,10 +66,6 @@ from archiver.datasets.snapshot_writer import (
 from archiver.datasets.wacz_package import pack_wacz
 from archiver.model.errors import NotASnapshot, NothingToPublish, SnapshotRefused
 from archiver.model.words import count_noun
-from archiver.search.export_formats import import_arrow
-from archiver.search.search_hits import matching_ids
-from archiver.storage import Database
-from archiver.storage.database import opened
 
 # Building next to the target folder, so that a snapshot replaces the folder either completely or not at all.
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from archiver.api.exports import import_arrow
 from archiver.datasets.snapshot_request import SnapshotRequest, SnapshotStatistics
 from archiver.datasets.snapshot_tables import (
     ARTICLES,
@@ -24,7 +25,6 @@ from archiver.datasets.withheld_text import PASSAGE_WORDS
 from archiver.datasets.word_counts import words_of_text
 from archiver.model.errors import NotASnapshot, SnapshotRefused
 from archiver.model.fields import MEANING
-from archiver.search.export_formats import import_arrow
 
 _SHOWN = tuple(
     sorted(

@@ -25,7 +25,11 @@ from math import floor
 from types import UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
-from archiver.articles.near_duplicates import UnionFind
+from archiver.api.database import Database
+from archiver.api.exports import DATASET_FORMATS
+from archiver.api.records import FIRST_ADDRESS, record_id_of_first
+from archiver.api.search import Query, parse_period, query_as_options, utc_seconds
+from archiver.api.texts import UnionFind
 from archiver.datasets.publication_rules import (
     DISAGREEMENT,
     TIERS,
@@ -40,11 +44,6 @@ from archiver.datasets.publication_rules import (
 )
 from archiver.model.errors import BadQuery, BadSplits, NotASnapshot
 from archiver.model.items import UsageStatement
-from archiver.search.export_formats import DATASET_FORMATS
-from archiver.search.query import Query, query_as_options
-from archiver.search.query_tree import parse_period, utc_seconds
-from archiver.storage import Database
-from archiver.storage.article_records import FIRST_ADDRESS, record_id_of_first
 
 # Splits for machine learning. The split of an article is derived from the first member of the article's cluster.
 

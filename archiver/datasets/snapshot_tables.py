@@ -11,28 +11,26 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from itertools import groupby, zip_longest
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from archiver.datasets.personal_data_removal import count_replacements
+from archiver.api.captures import tombstones
+from archiver.api.database import Database
+from archiver.api.exports import import_arrow, moment_of
+from archiver.api.records import FIRST_ADDRESS, FROM_ENTRIES, entry_column, record_id, record_id_of_first
+from archiver.api.texts import carry_marks, is_organization, links_of, to_markdown, unpack_marks
+from archiver.datasets.language_recognition import Recognized, recognize_languages
+from archiver.datasets.personal_data_removal import count_replacements, is_contact
 from archiver.datasets.publication_rules import Tier
 from archiver.datasets.snapshot_request import NEWEST
 from archiver.datasets.withheld_text import PASSAGE_WORDS, LeakedPassages, first_words, parts_beyond, redact, sketch
 from archiver.datasets.word_counts import count_words_and_sentences, word_unit, words_of_text
-from archiver.extraction.language import Recognized, recognize_languages
-from archiver.extraction.person_names import is_organization
-from archiver.markup.markdown_writer import to_markdown
-from archiver.markup.text_marks import carry_marks, is_contact, links_of, unpack_marks, without_texts
 from archiver.model.fields import ADDRESSES, BY_NAME, GEOTAG_KEYS, PAGE_FIELDS, PUBLISHED, STORED_LISTS, Shape
-from archiver.model.items import ORGANIZATIONS
-from archiver.search.export_formats import import_arrow, moment_of
-from archiver.storage import Database
-from archiver.storage.article_records import FIRST_ADDRESS, record_id, record_id_of_first
-from archiver.storage.captures import tombstones
-from archiver.storage.field_evidence import FROM_ENTRIES, entry_column
+from archiver.model.items import ORGANIZATIONS, Mark
+from archiver.model.urls import urlkey
 
 # The tables of a snapshot and their columns. Writers, descriptions and checks iterate over them.
 
@@ -996,8 +994,6 @@ def months_between(first: str, last: str) -> Iterator[str]:
 
 def withdrawn_ids(db: Database) -> set[str]:
     """Returns the identifiers of all articles that were withdrawn from an archive."""
-    from archiver.model.urls import urlkey
-
     ids = dict(db.execute("select id, record_id from tombstones"))
     found = {ids.get(one.id) or record_id(urlkey(one.url)) for one in tombstones(db, "allowed_at is null")}
     return found | {
@@ -1012,8 +1008,6 @@ def withdrawn_rows(db: Database, cutoff: str) -> Iterator[Row]:
     """Yields the rows of the table `withdrawn`, with identifier and reason. They stand for posts of the dataset's sites
     that a takedown removed, and for articles that were withdrawn by the cut-off because they are not posts.
     """
-    from archiver.model.urls import urlkey
-
     ids = dict(db.execute("select id, record_id from tombstones"))
     sites = {row[0] for row in db.execute("select distinct site from temp.considered where chosen")}
     found = {
@@ -1029,3 +1023,11 @@ def withdrawn_rows(db: Database, cutoff: str) -> Iterator[Row]:
         if site in sites:
             found.setdefault(record_id_of_first(first), reason)
     yield from ({"id": name, "reason": found[name]} for name in sorted(found))
+
+
+def without_texts(mark: Mark) -> Mark:
+    """Returns a mark without the texts in it that are not part of the body: alternative texts and captions, links of
+    images to e-mail addresses and telephone numbers, full terms and readings.
+    """
+    value = "" if mark.kind in ("abbr", "ruby") else mark.value
+    return replace(mark, value=value, alt="", caption="", link="" if is_contact(mark.link) else mark.link)

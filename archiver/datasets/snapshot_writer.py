@@ -14,7 +14,10 @@ from pathlib import Path
 from typing import IO, Any
 
 from archiver import datasets
+from archiver.api.database import Database
+from archiver.api.exports import write_csv, write_geojson, write_jsonl
 from archiver.datasets import snapshot_tables, withheld_text
+from archiver.datasets.parquet_table import ParquetTable
 from archiver.datasets.publication_rules import Tier
 from archiver.datasets.snapshot_changes import compare_snapshots, hiding_difference, without_old_headline
 from archiver.datasets.snapshot_request import SnapshotStatistics, first_copies, parse_rebuild
@@ -34,9 +37,6 @@ from archiver.datasets.snapshot_tables import (
     table_files,
 )
 from archiver.datasets.withheld_text import LeakedPassages
-from archiver.search import export_formats
-from archiver.search.export_formats import ParquetTable
-from archiver.storage import Database
 
 Progress = Callable[[str, int], None]
 """A function that is called with the name of the table being written and the number of rows written so far."""
@@ -229,8 +229,8 @@ def write_other_formats(folder: Path, stats: SnapshotStatistics) -> None:
     OSError.
     """
     writers: dict[str, Callable[[Iterable[dict[str, Any]], IO[bytes], tuple[str, ...]], int]] = {
-        "csv": export_formats.write_csv,
-        "jsonl": lambda found, out, _: export_formats.write_jsonl(found, out),
+        "csv": write_csv,
+        "jsonl": lambda found, out, _: write_jsonl(found, out),
     }
     for table in TABLES:
         if table.name not in stats.files:
@@ -245,7 +245,7 @@ def write_other_formats(folder: Path, stats: SnapshotStatistics) -> None:
                     )
     if "geojson" in stats.request.formats:
         with (folder / "data" / "places.geojson").open("wb") as out:
-            export_formats.write_geojson(_articles_with_places(folder, stats), out)
+            write_geojson(_articles_with_places(folder, stats), out)
 
 
 def _files_in_row_order(folder: Path, stats: SnapshotStatistics, table: DatasetTable) -> list[Path]:
@@ -265,7 +265,7 @@ def write_references(folder: Path, stats: SnapshotStatistics) -> None:
     if stats.tiers["full"] == stats.rows["articles"]:
         return
     with _gzip(folder / "data" / "references.csv.gz") as out:
-        export_formats.write_csv(
+        write_csv(
             (
                 row
                 for row in read_table(_files_in_row_order(folder, stats, ARTICLES), (*_REFERENCES, "tier"))

@@ -18,12 +18,11 @@ from itertools import groupby, islice
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
+from archiver.api.captures import NEEDED_CAPTURES_QUERY
+from archiver.api.database import Database
+from archiver.api.records import FULL_CONTENT
+from archiver.api.warc_files import GzipRecord, make_cdxj_line, parse_capture, parse_named_fields, read_record_at
 from archiver.model.items import Capture
-from archiver.storage import Database
-from archiver.storage.articles import FULL_CONTENT
-from archiver.storage.requisites import NEEDED_CAPTURES_QUERY
-from archiver.warc.warc_records import GzipRecord, parse_capture, parse_named_fields, read_record_at
-from archiver.warc.warc_writer import make_cdxj_line
 
 # The captures of the articles, the requisites of their pages, and the entries of pages.jsonl.
 

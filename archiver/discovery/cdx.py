@@ -1,5 +1,5 @@
-"""Reads the lists of captures of web archives, which are CDX and TimeMaps: builds the requests, parses the responses,
-and finds the addresses that are worth fetching from the site today.
+"""Reads the lists of captures of web archives (CDX): builds the requests, parses the responses, and finds the addresses
+that are worth fetching from the site today.
 """
 
 from __future__ import annotations
@@ -9,9 +9,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
-from urllib.parse import quote, urlencode, urljoin, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from archiver.discovery.safe_parsing import MAX_TARGETS, decode, inflate, plain_text
 from archiver.discovery.url_patterns import FILE, ClassifiedLink, classify_link, pattern_of
@@ -19,7 +18,8 @@ from archiver.model.items import DiscoveredURL, DiscoverySource, PageKind
 from archiver.model.lazy_regex import lazy_regex
 from archiver.model.urls import Scope, normalize, urlkey
 
-HTML = ("text/html", "application/xhtml+xml")
+HTML_MEDIA_TYPES = ("text/html", "application/xhtml+xml")
+"""The media types of HTML pages."""
 _MAX_ROW_LENGTH = 8_192
 _MAX_BRACKETS = 100
 # Matches a row or an object that contains no further rows or objects. Deeper nesting is not CDX, and a JSON parser
@@ -157,7 +157,7 @@ class _EntryReader:
             self._enter(dict(zip(names, values, strict=False)), source)
 
     def _enter(self, fields: Mapping[str, Any], source: str) -> None:
-        at, url = timestamp(fields.get("timestamp")), fields.get("url")
+        at, url = parse_cdx_time(fields.get("timestamp")), fields.get("url")
         if at is None or not isinstance(url, str) or not url or url == "-":
             self._skip(source)
             return
@@ -172,7 +172,7 @@ class _EntryReader:
                 _text(fields.get("filename")),
                 _number(fields.get("offset")),
                 _number(fields.get("length")),
-                timestamp(fields.get("last")),
+                parse_cdx_time(fields.get("last")),
             )
         )
 
@@ -236,7 +236,7 @@ def _json(text: str) -> Any:
         return None
 
 
-def timestamp(text: Any) -> datetime | None:
+def parse_cdx_time(text: Any) -> datetime | None:
     """Parses a CDX timestamp of 14 digits in UTC; returns None if it is invalid. A shorter timestamp is the start of
     the period that it names: "2009" is 2009-01-01 00:00:00.
     """
@@ -265,17 +265,7 @@ def is_page(entry: CdxEntry) -> bool:
     """Returns True if a capture is an HTML page with status 200, or may be such a page because the list gives no status
     or no type.
     """
-    return entry.status in (None, 200) and entry.media_type in ("", *HTML)
-
-
-def newest_captures(entries: Iterable[CdxEntry]) -> tuple[CdxEntry, ...]:
-    """Returns the latest capture of each address, in the order in which the addresses first occur."""
-    found: dict[str, CdxEntry] = {}
-    for entry in entries:
-        key = entry.urlkey or entry.url
-        if key not in found or entry.timestamp > found[key].timestamp:
-            found[key] = entry
-    return tuple(found.values())
+    return entry.status in (None, 200) and entry.media_type in ("", *HTML_MEDIA_TYPES)
 
 
 # Requests to a web archive for its list of captures.
@@ -292,11 +282,11 @@ UNPAGED = MAX_TARGETS
 _FIELDS = ("urlkey", "timestamp", "original", "mimetype", "statuscode", "digest", "length")
 # If the request has a prefix and `collapse`, the Internet Archive also returns the time of each address's last capture.
 _LAST_CAPTURE = ("endtimestamp", "groupcount")
-_PAGES = f"({'|'.join(HTML).replace('+', '.')})"
+_PAGES = f"({'|'.join(HTML_MEDIA_TYPES).replace('+', '.')})"
 # Captures that can be evidence about a post: pages, redirects, 404 and 410, and revisit records (which have no status
 # or type).
 _STATUSES = "(200|30[12378]|404|410|-)"
-_TYPES = f"({'|'.join((*HTML, 'warc/revisit', 'unk', '-')).replace('+', '.')})"
+_TYPES = f"({'|'.join((*HTML_MEDIA_TYPES, 'warc/revisit', 'unk', '-')).replace('+', '.')})"
 _ENCODED = lazy_regex(r"(?:[\w.*+-]|%[0-9A-Fa-f]{2})+", re.ASCII)
 
 
@@ -517,119 +507,3 @@ def _merged(one: DiscoveredURL, other: DiscoveredURL) -> DiscoveredURL:
     assert other.captured
     times: list[datetime] = [at for pair in (one.captured, other.captured) for at in pair if at is not None]
     return replace(one, captured=(min(times), max(times)))
-
-
-_TIMEMAP = lazy_regex(r"(.*/)timemap/[\w*-]+/$")
-# How to derive the prefix of the addresses of captures from the address of the list of captures. The first row that
-# matches decides.
-_REPLAY = (
-    (lazy_regex(r"(https?://[^/]+/)cdx/search(?:/cdx)?/?"), r"\1web/"),  # the Internet Archive
-    (lazy_regex(r"(.*/)cdx/search(?:/cdx)?/?"), r"\1"),
-    (lazy_regex(r"(.*/)(?:cdx|index)/?"), r"\1"),  # pywb: COLLECTION/cdx
-    (lazy_regex(r"(.*)-(?:cdx|index)/?"), r"\1/"),  # older pywb: COLLECTION-cdx
-    (_TIMEMAP, r"\1"),
-)
-_CAPTURE = lazy_regex(r"(\d{4,14})(?:[a-z]{2}_)?/(https?:/.*)", re.IGNORECASE | re.DOTALL)
-_LINK = lazy_regex(r"<([^<>\s]{1,4000})>((?:\s*;\s*[\w!*-]{1,40}(?:\s*=\s*(?:\"[^\"]{0,500}\"|[^\s\",;<>]{0,200}))?)*)")
-_ATTRIBUTE = lazy_regex(r"([\w!*-]+)\s*=\s*(?:\"([^\"]*)\"|([^\s\",;<>]*))")
-
-
-@dataclass(frozen=True, slots=True)
-class ArchiveService:
-    """The addresses at which one web archive is used.
-
-    - `asks`: the address to which requests for lists of captures are sent. It is the address of a CDX server or, if
-      `is_timemap` is True, the prefix of TimeMaps.
-    - `replay`: the prefix of the addresses of captures, up to the time.
-    """
-
-    asks: str
-    replay: str
-
-    @property
-    def is_timemap(self) -> bool:
-        return bool(_TIMEMAP.fullmatch(self.asks))
-
-    def memento(self, at: datetime, url: str) -> str:
-        """Returns the address of the unmodified capture of `url` at a time. `at` is aware."""
-        return f"{self.replay}{at.astimezone(UTC):%Y%m%d%H%M%S}id_/{url}"
-
-    def timemap(self, url: str) -> str:
-        return self.asks + url
-
-    def captured(self, location: str, base: str) -> tuple[datetime, str] | None:
-        """Returns the time and the original URL of a capture, given its address in this web archive (`location`,
-        relative to `base`). It does not matter whether the address has http or https. Returns None if it is not the
-        address of a capture.
-        """
-        here = re.sub(r"^https?:", "", urljoin(base, location.strip()))
-        prefix = re.sub(r"^https?:", "", self.replay)
-        found = _CAPTURE.fullmatch(here[len(prefix) :]) if here.startswith(prefix) else None
-        at = timestamp(found[1]) if found else None
-        return (at, re.sub(r"^(https?:)/+", r"\1//", found[2])) if found and at else None
-
-
-def parse_archive_service(text: str, replay: str = "") -> ArchiveService:
-    """Returns the web archive given by its short name, or by the address of its CDX server or TimeMaps.
-
-    `replay` is the prefix of the addresses of its captures. It is needed only if it cannot be derived from `text`.
-    Raises ValueError, with the reason, if `text` is not such a name or address, or if the prefix is invalid.
-    """
-    asks = service_address(text)
-    if not replay:
-        replay = next((found.expand(form) for rule, form in _REPLAY if (found := rule.fullmatch(asks))), "")
-    if not replay:
-        raise ValueError(
-            "the addresses of its captures cannot be derived from its own address; give their prefix with "
-            "--replay https://archive.example/coll/"
-        )
-    if not replay.startswith(("http://", "https://")) or not urlsplit(replay).hostname or "@" in replay:
-        raise ValueError("--replay must be the prefix of the addresses of captures, like https://archive.example/coll/")
-    return ArchiveService(asks, replay.rstrip("/") + "/")
-
-
-def has_resume_keys(service: ArchiveService) -> bool:
-    return not service.is_timemap and is_wayback_server(service.asks)
-
-
-def parse_timemap(body: bytes, url: str) -> tuple[CdxPage, tuple[str, ...]]:
-    """Parses a TimeMap of `url`. Returns its captures, without status and digest, and the addresses of the further
-    TimeMaps that it names (RFC 7089, section 5.1.3). Never raises; gzip is decompressed.
-    """
-    text = decode(inflate(body))
-    entries: list[CdxEntry] = []
-    more: list[str] = []
-    is_cut = is_one = False
-    for found in _LINK.finditer(text):
-        attributes = {name.lower(): quoted or plain for name, quoted, plain in _ATTRIBUTE.findall(found[2])}
-        rels = attributes.get("rel", "").lower().split()
-        is_one = is_one or bool(rels)
-        if "memento" in rels and (at := parse_http_date(attributes.get("datetime", ""))):
-            is_cut = len(entries) >= MAX_TARGETS
-            if is_cut:
-                break
-            entries.append(CdxEntry("", at, url))
-        elif "timemap" in rels and "self" not in rels:
-            more.append(found[1])
-    error = "" if is_one or not text.strip() else plain_text(text[:1_000], 200) or "it has no links"
-    return CdxPage(tuple(entries), error=error, is_cut=is_cut), tuple(dict.fromkeys(more))
-
-
-def original_url(link: str) -> str:
-    """Returns the original address of a capture, given its Link header (rel="original", RFC 7089, section 2.2.1); "" if
-    the header does not contain it.
-    """
-    for found in _LINK.finditer(link):
-        attributes = {name.lower(): quoted or plain for name, quoted, plain in _ATTRIBUTE.findall(found[2])}
-        if "original" in attributes.get("rel", "").lower().split():
-            return found[1]
-    return ""
-
-
-def parse_http_date(text: str) -> datetime | None:
-    """Parses an HTTP-date (RFC 9110, section 5.6.7), as in Memento-Datetime; returns None if it is invalid."""
-    try:
-        at = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)

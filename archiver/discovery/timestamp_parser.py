@@ -10,6 +10,7 @@ import re
 import unicodedata
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta, timezone
+from email.utils import parsedate_to_datetime
 
 from archiver.model.lazy_regex import lazy_regex
 from archiver.model.words import month_number
@@ -327,3 +328,12 @@ def _sunday(year: int, month: int, day: int) -> date:
     """Returns the first Sunday on or after a day."""
     start = date(year, month, day)
     return start + timedelta(days=(6 - start.weekday()) % 7)
+
+
+def parse_http_date(text: str) -> datetime | None:
+    """Parses an HTTP-date (RFC 9110, section 5.6.7), as in Memento-Datetime; returns None if it is invalid."""
+    try:
+        at = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return at if at.tzinfo else at.replace(tzinfo=UTC)

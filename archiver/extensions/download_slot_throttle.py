@@ -25,7 +25,7 @@ from twisted.internet.task import LoopingCall
 
 from archiver.guarded_download_handler import HostBusy, RunEnded
 from archiver.politeness.network_address_policy import AddressZone, zone_of_host
-from archiver.politeness.throttle import BUSY, MIN_THIRD_PARTY_DELAY, Throttle, retry_after
+from archiver.politeness.throttle import BUSY_STATUSES, MIN_THIRD_PARTY_DELAY, Throttle, retry_after
 from archiver.sites.crawler_identity import POLITE_DELAY
 
 # Hosts that several crawls share, including crawls of other processes. For example, all sites use the same web
@@ -182,12 +182,12 @@ class ThrottleExtension:
     def _after(self, response: Response, request: Request) -> None:
         host, now = host_of(request), monotonic()
         wait = None
-        if response.status in BUSY:
+        if response.status in BUSY_STATUSES:
             wait = retry_after((response.headers.get("Retry-After") or b"").decode("latin-1"), datetime.now(UTC))
         took = float(request.meta.get("download_latency") or 0.0)
         pace = self._paces[host] = self.pace(host).after_response(response.status, took, now, wait)
         self._apply(host)
-        if response.status not in BUSY or host in self._given_up:
+        if response.status not in BUSY_STATUSES or host in self._given_up:
             return
         pause = pace.pause(now)
         if pause > self._longest_pause or pace.strikes >= self._most_strikes:

@@ -22,7 +22,7 @@ from archiver.extraction.normalization import clean_text, fold_text
 from archiver.extraction.page import Page, language_tag
 from archiver.extraction.person_names import WEAK_ACCOUNTS, is_organization, is_person
 from archiver.extraction.post_locator import title_in_url, title_similarity
-from archiver.markup.text_marks import IMAGES
+from archiver.markup.text_marks import IMAGE_KINDS
 from archiver.model.fields import BY_NAME, fields_with_choice
 from archiver.model.items import (
     IN_FUTURE,
@@ -93,7 +93,7 @@ class PostText:
             if mark.kind == "pre" and mark.offset >= end:
                 pieces.append(body[end : mark.offset])
                 end = mark.offset + mark.length
-        pictures = (mark.value for mark in markup if mark.kind in IMAGES)
+        pictures = (mark.value for mark in markup if mark.kind in IMAGE_KINDS)
         picture = next((url for url in pictures if url and not _LOGO.search(url)), "")
         return cls("".join([*pieces, body[end:]]), element, picture)
 

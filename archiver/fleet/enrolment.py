@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from archiver.api.crawls import CrawlPlan, host_of
+from archiver.api.database import opened
+from archiver.api.sites import delay_for, effective_settings, load_config
 from archiver.fleet.postgres import QueueDatabase
 from archiver.model.errors import BadAddress
 from archiver.model.urls import Scope, start_address
-from archiver.scheduling.crawl_plans import CrawlPlan, host_of
-from archiver.sites.config import effective_settings, load_config
-from archiver.sites.crawler_identity import delay_for
-from archiver.storage.database import opened
 
 # Enrolling sites: by URL, or all sites of an archive with their settings.
 

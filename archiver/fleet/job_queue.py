@@ -24,11 +24,11 @@ from procrastinate.exceptions import AlreadyEnqueued, ConnectorException, NoResu
 from procrastinate.jobs import Job
 
 from archiver import __version__
-from archiver.fleet.fleet_tasks import do_task
+from archiver.api.crawls import start_fork_server
 from archiver.fleet.postgres import QueueDatabase, postgres_message
+from archiver.fleet.task_runs import do_task
 from archiver.fleet.worker_job import WorkerContext, crawl_site
 from archiver.model.errors import ArchiverError, QueuePermissionDenied, QueueUnavailable, QueueVersionMismatch
-from archiver.scheduling.fork_server import start_fork_server
 
 _log = logging.getLogger(__name__)
 SITES, CARE = "sites", "care"

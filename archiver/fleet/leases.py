@@ -24,13 +24,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archiver import __version__
+from archiver.api.crawls import (
+    CommonOptions,
+    Counts,
+    CrawlOutcome,
+    CrawlResult,
+    fork_crawl,
+    make_plan,
+    unblock_end_signals,
+)
+from archiver.api.politeness import check_before_requests
 from archiver.fleet.postgres import QueueDatabase, Row
 from archiver.fleet.shard_storage import Manifest
 from archiver.model.errors import ArchiverError, QueueUnavailable
-from archiver.politeness.network_address_policy import check_before_requests
-from archiver.scheduling.crawl_plans import CommonOptions, CrawlOutcome, CrawlResult, make_plan
-from archiver.scheduling.fork_server import fork_crawl, unblock_end_signals
-from archiver.storage.runs import Counts
 
 if TYPE_CHECKING:
     import psycopg
@@ -406,7 +412,7 @@ def _crawl(link: Connection, archive: Path, url: str, settings: dict[str, Any], 
         return
     check_before_requests(watchdog.check)
     unblock_end_signals()
-    from archiver.scheduling.crawl_pool import run_plans
+    from archiver.api.crawling import run_plans  # loads Scrapy, which the worker of this process does not need
 
     result: CrawlOutcome
     try:

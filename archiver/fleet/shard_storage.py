@@ -18,8 +18,8 @@ from typing import Any, BinaryIO
 
 from slugify import slugify
 
+from archiver.api.warc_files import sync_folder
 from archiver.model.errors import ExtraMissing, ForeignFleet, StorageRefused
-from archiver.warc.warc_writer import sync_folder
 
 _CHUNK = 1 << 20
 _PACKAGES = {

@@ -24,6 +24,16 @@ from typing import Any, BinaryIO
 from isal import igzip
 
 from archiver import __version__
+from archiver.api.database import Database
+from archiver.api.maintenance import (
+    MergeResult,
+    copy_database,
+    find_known_ends,
+    find_warc_files,
+    merge_archive,
+    size_of,
+)
+from archiver.api.warc_files import held_finished, index_of
 from archiver.fleet.shard_storage import (
     Manifest,
     ObjectPart,
@@ -34,12 +44,7 @@ from archiver.fleet.shard_storage import (
     shard_folder,
     storage_owner,
 )
-from archiver.maintenance.backup import copy_database, find_known_ends, size_of
-from archiver.maintenance.merge_archives import MergeResult, merge
-from archiver.maintenance.verify_captures import find_warc_files
 from archiver.model.errors import ArchiverError, Fenced, ShardDamaged
-from archiver.storage import Database
-from archiver.warc.warc_writer import held_finished, index_of
 
 ARCHIVE = "archive.db"
 _igzip: Any = igzip  # the package has no type hints
@@ -365,7 +370,7 @@ def collect_shards(
                 except ShardDamaged as error:
                     out.damaged.append(str(error))
                     continue
-                out.merged[state.site] = merge(db, archive, Path(folder) / ARCHIVE)
+                out.merged[state.site] = merge_archive(db, archive, Path(folder) / ARCHIVE)
             notes.add(state)
     progress("shards", len(states), len(states))
     return out

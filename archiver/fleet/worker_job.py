@@ -14,6 +14,9 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, TypeVar
 
+from archiver.api.crawls import Counts, CrawlResult, stable_fraction
+from archiver.api.database import moment, opened, writing
+from archiver.api.sites import add_site, cadence_of, delay_for, scheduled_site
 from archiver.fleet.leases import (
     EndedRun,
     LeasedProcess,
@@ -29,15 +32,7 @@ from archiver.fleet.leases import (
 from archiver.fleet.postgres import QueueDatabase
 from archiver.fleet.shard_storage import Manifest, ShardStorage, read_manifest, shard_folder, storage_owner
 from archiver.fleet.shard_transfer import ARCHIVE, checkpoint, delete_old_objects, mark_clean, mark_in_use, restore
-from archiver.frontier.cadence import stable_fraction
 from archiver.model.errors import ArchiverError, Fenced, ShardDamaged
-from archiver.scheduling.crawl_plans import CrawlResult
-from archiver.sites.crawler_identity import delay_for
-from archiver.storage.database import opened
-from archiver.storage.pages import moment
-from archiver.storage.runs import Counts
-from archiver.storage.sites import add_site, cadence_of, scheduled_site
-from archiver.storage.transactions import writing
 
 _log = logging.getLogger(__name__)
 _POLL_SECONDS = 0.2

@@ -1,16 +1,14 @@
 """Reports for people and monitors: the table of `archiver status`, one row per site; the history of one site; the
-health of the archive, of all its sites and of a trial crawl; the Prometheus metrics; and the probe, which tells
-whether the archive works at all.
+health of the archive, of all its sites and of a trial crawl; and the Prometheus metrics.
 
-The table is read with a few queries for all sites together. The probe is so cheap that containers, load balancers and
-monitors can call it every few seconds. It ignores findings about sites.
+The table is read with a few queries for all sites together.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -56,7 +54,7 @@ from archiver.storage.articles import count_articles
 from archiver.storage.columns import settings_of, stored_time
 from archiver.storage.completeness import PostCounts, count_posts_of_sites, site_completeness
 from archiver.storage.pages import find_host_file, moment
-from archiver.storage.runs import MeasuredRun, as_shown, has_integrity_records, last_ended_runs, last_run, read_damages
+from archiver.storage.runs import MeasuredRun, last_ended_runs, last_run, run_as_shown
 from archiver.storage.sites import (
     Mute,
     Scheduled,
@@ -182,7 +180,7 @@ def read_site_table(db: Database, config: Config, now: datetime) -> list[SiteRow
             healths[site["id"]],
             articles[site["name"]].all,
             articles[site["name"]].new,
-            as_shown(db, site["name"], last[site["id"]]) if site["id"] in last else None,
+            run_as_shown(db, site["name"], last[site["id"]]) if site["id"] in last else None,
             turns.get(site["id"]),
             posts.get(site["id"], _NO_POSTS),
             config.origin_of("blackout", settings_of(site["settings"]), tags.get(site["id"], ())),
@@ -252,17 +250,7 @@ def sort_rows(rows: Iterable[SiteRow], order: str) -> list[SiteRow]:
 
 
 HISTORY_RUNS = 30
-_FAR = 4
 _COUNTS = ("articles", "new", "revised", "gone", "held", "failed")
-LABELS = {
-    "articles": "articles",
-    "new": "new",
-    "revised": "edits",
-    "gone": "gone",
-    "held": "held",
-    "failed": "failures",
-}
-"""The displayed name of each count of a run, by the name of its column in `runs`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,40 +269,6 @@ class HistoricalRun:
     held: int
     failed: int
     seconds: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Measure:
-    """One measure of a site, with its value in each run, oldest run first."""
-
-    name: str
-    label: str
-    values: tuple[float | None, ...]
-
-    @property
-    def last(self) -> float | None:
-        return next((value for value in reversed(self.values) if value is not None), None)
-
-    @property
-    def most(self) -> float:
-        return max((value for value in self.values if value is not None), default=0)
-
-    @property
-    def least(self) -> float:
-        return min((value for value in self.values if value is not None), default=0)
-
-    def levels(self, steps: int) -> list[int | None]:
-        """Returns the height of each value as a bar of a chart, from 0 to `steps`; None for an unknown value. Only the
-        value 0 gets height 0. The scale for the number of articles begins at its lowest value, since it hardly changes
-        from run to run. A highest value far above all others, such as the new articles of the first run, is cut off.
-        """
-        base = max(self.least - 1, 0) if self.name == "articles" else 0
-        above = sorted(value - base for value in self.values if value is not None and value > base)
-        top = above[-2] if len(above) > 1 and above[-1] > _FAR * above[-2] else above[-1] if above else 0
-        return [
-            None if value is None else 0 if value <= base else min(steps, max(1, round((value - base) / top * steps)))
-            for value in self.values
-        ]
 
 
 def read_history(db: Database, site_id: int, runs: int = HISTORY_RUNS) -> list[HistoricalRun]:
@@ -343,15 +297,9 @@ def _historical_run(row: dict[str, Any]) -> HistoricalRun:
     )
 
 
-def measures_of(runs: list[HistoricalRun]) -> list[Measure]:
-    """Returns the measures of these runs: articles, new, edits, gone, held, failures and duration."""
-    named = [*LABELS.items(), ("seconds", "time")]
-    return [Measure(name, label, tuple(getattr(run, name) for run in runs)) for name, label in named]
-
-
 # The health of the archive itself: disk space, and whether due sites are crawled. Pure.
 
-RESERVE = 256_000_000
+MIN_FREE_BYTES = 256_000_000
 """The scheduler does not start crawls while the archive's disk has fewer free bytes than this."""
 _SOON, _LATER = timedelta(days=3), timedelta(days=14)
 _LATE = timedelta(hours=1)
@@ -387,7 +335,7 @@ def judge_archive(
 
 def _check_disk(archive: str, free: int, daily: float) -> Iterator[HealthFinding]:
     left = timedelta(days=min(free / daily, 10_000)) if daily > 0 else timedelta.max
-    if free < RESERVE or left < _LATER:
+    if free < MIN_FREE_BYTES or left < _LATER:
         soon = (
             f", and the archive grows by {_size(daily)} a day: the disk is full in "
             f"{count_noun(max(left.days, 1), 'day')}"
@@ -396,7 +344,7 @@ def _check_disk(archive: str, free: int, daily: float) -> Iterator[HealthFinding
         )
         yield HealthFinding(
             "disk",
-            "red" if free < RESERVE or left < _SOON else "amber",
+            "red" if free < MIN_FREE_BYTES or left < _SOON else "amber",
             f"{_size(free)} are free on the disk of {archive}{soon}: free some space, move the archive to a larger "
             "disk, or shrink it with 'archiver vacuum'.",
         )
@@ -614,7 +562,8 @@ def health_as_json(health: Health, mute: Mute | None = None) -> dict[str, Any]:
 
 # Metrics in the Prometheus text format (version 0.0.4), for a scrape or node_exporter.
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+METRICS_MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+"""The Content-Type with which the metrics are served."""
 VALUES: dict[Level, int] = {"green": 0, "amber": 1, "red": 2, "unknown": 3}
 _METRICS = {
     "archiver_info": "The program that reports these metrics.",
@@ -802,74 +751,3 @@ def _has_unread_sources(db: Database, site_id: int) -> bool:
         ).fetchone()
         is not None
     )
-
-
-_SILENT = timedelta(hours=1)
-"""A scheduler counts as stopped if it has shown no activity for longer than this. If a timer starts the scheduler, it
-runs only every ten minutes.
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """A reason why an archive does not work: `code` is archive, damage, disk or scheduler."""
-
-    code: str
-    sentence: str
-
-
-@dataclass(frozen=True, slots=True)
-class ProbeResult:
-    """The result of a probe. `scheduler_seen_at` is when the loop of the scheduler last ran; None if it never ran."""
-
-    failures: tuple[Failure, ...]
-    scheduler_seen_at: datetime | None = None
-
-    @property
-    def ok(self) -> bool:
-        return not self.failures
-
-    def as_json(self) -> dict[str, Any]:
-        seen = self.scheduler_seen_at
-        return {
-            "ok": self.ok,
-            "reasons": [asdict(one) for one in self.failures],
-            "scheduler_seen_at": seen.isoformat(timespec="seconds") if seen else None,
-        }
-
-
-def probe(db: Database, now: datetime, *, only_reading: bool = False) -> ProbeResult:
-    """Checks an open archive. With `only_reading`, checks only what readers need: that the database can be read and is
-    not known to be damaged. Raises sqlite3.Error if it cannot be read.
-    """
-    seen = last_heartbeat(path_of(db))
-    found = [*_check_database(db)]
-    if not only_reading:
-        found += [*_probe_disk(db), *_check_scheduler(seen, now)]
-    return ProbeResult(tuple(found), seen)
-
-
-def _check_database(db: Database) -> Iterator[Failure]:
-    db.execute("select id from articles limit 1").fetchone()
-    if has_integrity_records(db):
-        damaged = [one for one in read_damages(db) if one.kind == "database-damaged"]
-        if damaged:
-            yield Failure("damage", "A check found the database damaged: 'archiver status --health' says what to do.")
-
-
-def _probe_disk(db: Database) -> Iterator[Failure]:
-    free = free_bytes(path_of(db))
-    if free < RESERVE:
-        yield Failure(
-            "disk",
-            f"{free / 1e6:,.0f} MB are free on the archive's disk; below {RESERVE / 1e6:,.0f} MB, no crawl starts.",
-        )
-
-
-def _check_scheduler(seen: datetime | None, now: datetime) -> Iterator[Failure]:
-    if seen and now - seen > _SILENT:
-        yield Failure(
-            "scheduler",
-            f"The scheduler was last active on {seen:%Y-%m-%d %H:%M} UTC: start 'archiver schedule' or its service. If "
-            "the archive is no longer crawled, delete the hidden file next to it whose name ends in '.scheduler'.",
-        )

@@ -18,9 +18,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
-from archiver.model.errors import UnreadableInput
-from archiver.model.urls import normalize
-from archiver.warc.foreign_reader import (
+from archiver.importers.foreign_reader import (
     CAPTURE_KINDS,
     MAGIC,
     RECORDS,
@@ -29,8 +27,10 @@ from archiver.warc.foreign_reader import (
     read_wacz_members,
     warc_date,
 )
-from archiver.warc.http_response_parser import may_be_page
-from archiver.warc.import_problems import Problem, ProblemKind
+from archiver.importers.http_response_parser import may_be_page
+from archiver.importers.import_problems import Problem, ProblemKind
+from archiver.model.errors import UnreadableInput
+from archiver.model.urls import normalize
 
 # Selection of records by site or host and by the time of capture.
 

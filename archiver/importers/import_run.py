@@ -16,6 +16,9 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from archiver import __version__
+from archiver.api.database import environment_error, is_environment_error, writing
+from archiver.importers import import_rows
+from archiver.importers.foreign_reader import ByteStream, StreamPosition
 from archiver.importers.import_inputs import (
     ImportInput,
     RecordFilter,
@@ -25,13 +28,10 @@ from archiver.importers.import_inputs import (
     is_own_file,
     open_inputs,
 )
+from archiver.importers.import_problems import Problem, ProblemKind
+from archiver.importers.import_rows import ImportCounts
 from archiver.importers.import_writer import ImportSource, ImportTarget, problem_as_json
 from archiver.importers.record_batches import ReaderPlan, ReaderPool, RecordBatch, RecordKind, Results, record_batches
-from archiver.storage import captures
-from archiver.storage.captures import ImportCounts
-from archiver.storage.transactions import environment_error, is_environment_error, writing
-from archiver.warc.foreign_reader import ByteStream, StreamPosition
-from archiver.warc.import_problems import Problem, ProblemKind
 
 _PREFIX = "import"
 _SMALL = 24 << 20
@@ -57,7 +57,7 @@ class FileResult:
     def add_problem(self, problem: Problem) -> None:
         """Counts a problem. Also keeps its details, unless enough problems are kept already."""
         self.kinds[problem.kind.value] += 1
-        if len(self.problems) < captures.MOST_PROBLEMS:
+        if len(self.problems) < import_rows.MOST_PROBLEMS:
             self.problems.append(problem)
 
 
@@ -200,14 +200,14 @@ class ImportRun:
         is_here = one.path.resolve().parent == (self._archive.parent / "warc").resolve()
         is_own = not (one.is_pipe or is_here) and is_own_file(handle)
         all_captures = self._choice.all_captures or is_own
-        row = captures.last_import(self._db, digest, options)
+        row = import_rows.last_import(self._db, digest, options)
         if row is not None and row["outcome"] == "finished" and not self._again and not one.is_pipe:
             result.outcome, result.tally = "known", ImportCounts(**json.loads(row["counts"]))
             return None
         place = StreamPosition()
         if row is None or row["outcome"] == "finished":
             with writing(self._db):
-                import_id = captures.begin_import(self._db, one.name, digest, one.size, options, self._now)
+                import_id = import_rows.begin_import(self._db, one.name, digest, one.size, options, self._now)
         else:
             import_id, place = row["id"], StreamPosition(row["member_offset"], row["inner_offset"])
             result.tally = ImportCounts(**json.loads(row["counts"]))
@@ -234,7 +234,7 @@ class ImportRun:
         problems, result = list(batch.problems), current.result
         with writing(self._db):
             for url, digest in batch.not_html:
-                captures.store_page_kind(self._db, url, digest, RecordKind.NOT_HTML)
+                import_rows.store_page_kind(self._db, url, digest, RecordKind.NOT_HTML)
             total = self._open.enter(
                 results, current.source, batch.tally, problems, result.tally, (batch.place.member, batch.place.inner)
             )
@@ -256,9 +256,9 @@ class ImportRun:
             result.tally.add(tally)
             if result.kinds[ProblemKind.NOT_AN_ARCHIVE]:
                 outcome = "unreadable"
-            captures.add_problems(self._db, source.import_id, map(problem_as_json, problems))
-            captures.record_progress(self._db, source.import_id, None, result.tally, (), self._warc.end)
-            captures.end_import(self._db, source.import_id, outcome, result.tally, datetime.now(UTC))
+            import_rows.add_problems(self._db, source.import_id, map(problem_as_json, problems))
+            import_rows.record_progress(self._db, source.import_id, None, result.tally, (), self._warc.end)
+            import_rows.end_import(self._db, source.import_id, outcome, result.tally, datetime.now(UTC))
             self._warc.sync()
         result.outcome = outcome
         for problem in problems:
@@ -273,8 +273,8 @@ class ImportRun:
             assert source.import_id is not None
             with writing(self._db):
                 problems = self._writer.resolve(source, result.tally)
-                captures.add_problems(self._db, source.import_id, map(problem_as_json, problems))
-                captures.record_progress(self._db, source.import_id, None, result.tally, (), self._warc.end)
+                import_rows.add_problems(self._db, source.import_id, map(problem_as_json, problems))
+                import_rows.record_progress(self._db, source.import_id, None, result.tally, (), self._warc.end)
                 self._warc.sync()
             for problem in problems:
                 result.add_problem(problem)

@@ -12,39 +12,54 @@ from pathlib import Path
 from typing import Any
 
 from archiver import __version__
-from archiver.importers.record_batches import ReadRecord, RecordKind
-from archiver.maintenance.reextraction_reader import make_reader_without_hints
-from archiver.model.errors import ArchiverError
-from archiver.model.urls import urlkey
-from archiver.storage import Database, captures
-from archiver.storage.articles import Change, Stored, add_aliases
-from archiver.storage.capture_recovery import forget_lost
-from archiver.storage.captures import (
+from archiver.api.captures import (
     HistoricalRedirect,
+    RemovedURLs,
+    is_payload_removed,
+    keep_url_out,
+    link_capture_to_article,
+    redirects_to,
+    store_usage_statements,
+    tombstone_at,
+    tombstone_of,
+)
+from archiver.api.database import Database, is_environment_error, lock_site, moment, open_archive, stamp, writing
+from archiver.api.reextraction import make_reader_without_hints
+from archiver.api.sites import SiteLookup, SiteScope
+from archiver.api.warc_files import (
+    Exchange,
+    ForeignOrigin,
+    Original,
+    RepairedFile,
+    WarcWriter,
+    copied_records,
+    find_unfinished_files,
+    repair_warc,
+)
+from archiver.api.writing import (
+    Change,
+    HistoricalArticle,
+    Stored,
+    add_aliases,
+    article_at_time,
+    enter_historical_article,
+    forget_lost,
+    merge_articles,
+)
+from archiver.importers import import_rows
+from archiver.importers.foreign_reader import ForeignCapture
+from archiver.importers.import_problems import Problem, ProblemKind
+from archiver.importers.import_rows import (
     ImportCounts,
     last_gone,
     mark_gone_by_history,
     redirect_target,
-    redirects_to,
     store_gone,
     store_redirect,
-    store_usage_statements,
 )
-from archiver.storage.database import open_archive
-from archiver.storage.historical_revisions import (
-    HistoricalArticle,
-    article_at_time,
-    enter_historical_article,
-    merge_articles,
-)
-from archiver.storage.pages import moment, stamp
-from archiver.storage.sites import SiteLookup, SiteScope
-from archiver.storage.transactions import is_environment_error, lock_site, writing
-from archiver.warc.foreign_reader import ForeignCapture
-from archiver.warc.import_problems import Problem, ProblemKind
-from archiver.warc.warc_file_maintenance import RepairedFile, find_unfinished_files, repair_warc
-from archiver.warc.warc_records import Exchange, ForeignOrigin, Original, copied_records
-from archiver.warc.warc_writer import WarcWriter
+from archiver.importers.record_batches import ReadRecord, RecordKind
+from archiver.model.errors import ArchiverError
+from archiver.model.urls import urlkey
 
 _log = logging.getLogger(__name__)
 _COUNTED = {
@@ -82,7 +97,7 @@ class ImportWriter:
         self.db, self.warc = db, warc
         self._folder, self._now, self._known_sites = folder, now, known_sites
         self.sites = SiteLookup(db)
-        self._removed: dict[str, captures.RemovedURLs] = {}
+        self._removed: dict[str, RemovedURLs] = {}
         self._bare = make_reader_without_hints(db, folder, self.sites, now)
 
     def write(self, read: ReadRecord, source: ImportSource, tally: ImportCounts) -> Problem | None:
@@ -116,12 +131,12 @@ class ImportWriter:
             self._store_revisit(found, source, tally, keep=True)
             return
         before = (
-            captures.known_capture(db, found.url, found.at, read.digest)
+            import_rows.known_capture(db, found.url, found.at, read.digest)
             if read.exchange or (read.kind is RecordKind.KNOWN)
             else None
         )
-        if before is not None and captures.is_capture_processed(db, before):
-            if captures.find_article_of_capture(db, before) is not None:
+        if before is not None and import_rows.is_capture_processed(db, before):
+            if import_rows.find_article_of_capture(db, before) is not None:
                 tally.posts += 1
                 tally.known += 1
             else:
@@ -136,10 +151,10 @@ class ImportWriter:
         elif read.kind is RecordKind.REDIRECT:
             self._store_redirect(found, read.target, source, tally)
         if read.rule and found.status == 200:
-            captures.store_page_kind(db, found.url, read.digest, read.rule)
+            import_rows.store_page_kind(db, found.url, read.digest, read.rule)
         if read.exchange is not None:
             self._write_response(read.exchange, found, source, tally)
-        elif found.is_revisit and (original := captures.capture_of_revisit(db, found)):
+        elif found.is_revisit and (original := import_rows.capture_of_revisit(db, found)):
             self._enter_revisit(found, original, source, tally, is_seen=False)
 
     def _is_removed(self, read: ReadRecord) -> bool:
@@ -148,22 +163,20 @@ class ImportWriter:
         again.
         """
         url, site = read.found.url, self.sites.of(read.found.url) if read.article or read.exchange else None
-        if captures.tombstone_at(self.db, urlkey(url)) or (
-            read.digest and captures.is_payload_removed(self.db, read.digest)
-        ):
+        if tombstone_at(self.db, urlkey(url)) or (read.digest and is_payload_removed(self.db, read.digest)):
             return True
         if site and read.article is None and read.exchange is not None:
             if site.name not in self._removed:
-                self._removed[site.name] = captures.RemovedURLs(self.db, site.name)
+                self._removed[site.name] = RemovedURLs(self.db, site.name)
             headers = read.exchange.response_headers
             coding = next((value for name, value in headers if name.lower() == b"content-encoding"), b"")
             if not self._removed[site.name].is_in(read.exchange.body, coding.decode("latin-1")):
                 return False
-            captures.store_page_kind(self.db, url, read.digest, "removed")  # so that revisits of it are no damage
+            import_rows.store_page_kind(self.db, url, read.digest, "removed")  # so that revisits of it are no damage
             return True
-        removal = captures.tombstone_of(self.db, site.name, read.article) if site and read.article else None
+        removal = tombstone_of(self.db, site.name, read.article) if site and read.article else None
         if removal is not None:
-            captures.keep_url_out(self.db, removal, url, captured=False)
+            keep_url_out(self.db, removal, url, captured=False)
         return removal is not None
 
     def _store_post(self, read: ReadRecord, capture_id: int | None, source: ImportSource, tally: ImportCounts) -> None:
@@ -194,7 +207,7 @@ class ImportWriter:
         db, url = self.db, reading.article.url
         stored = enter_historical_article(db, site.name, reading, self._bare)
         if reading.capture_id is not None:
-            captures.link_capture_to_article(
+            link_capture_to_article(
                 db, reading.capture_id, stored.article_id, secondary=stored.change in (Change.STUB, Change.COPY)
             )
         tally.new += stored.change is Change.NEW
@@ -202,9 +215,9 @@ class ImportWriter:
         tally.known += stored.change not in (Change.NEW, Change.REVISED)
         tally.aliases += len(stored.aliases)
         if reading.capture_id is not None:
-            captures.enter_page(
+            import_rows.enter_page(
                 db,
-                captures.ImportedPage(
+                import_rows.ImportedPage(
                     site.id,
                     url,
                     stored.article_id,
@@ -236,7 +249,7 @@ class ImportWriter:
             "select url, urlkey, gone_at from articles where id = ?", [article_id]
         ).fetchone()
         if gone_at and (last := last_gone(self.db, key)):
-            captures.enter_gone(self.db, url, *last, source.name)
+            import_rows.enter_gone(self.db, url, *last, source.name)
 
     def _add_alias(self, article_id: int, way: HistoricalRedirect, site: SiteScope, tally: ImportCounts) -> None:
         """Stores the URL of the redirect `way` as an alias of the article to which it led, and counts it in `tally`. If
@@ -280,10 +293,10 @@ class ImportWriter:
         imported.
         """
         db = self.db
-        original = captures.capture_of_revisit(db, found)
+        original = import_rows.capture_of_revisit(db, found)
         if original is None and not self._is_known_page(found):
             if keep and source.import_id is not None:
-                captures.store_unresolved_revisit(db, found, source.import_id)
+                import_rows.store_unresolved_revisit(db, found, source.import_id)
             return False
         tally.revisits += 1
         if original is not None:
@@ -293,7 +306,7 @@ class ImportWriter:
     def _is_known_page(self, found: ForeignCapture) -> bool:
         """Returns True if the archive has recorded that the payload of a revisit record is not a post."""
         urls = (found.refers_url or found.url, found.url)
-        return any(captures.kind_read(self.db, url, found.digest) for url in urls)
+        return any(import_rows.kind_read(self.db, url, found.digest) for url in urls)
 
     def _enter_revisit(
         self,
@@ -309,9 +322,9 @@ class ImportWriter:
         each one if `is_seen` is False, because its status says that the post was not there.
         """
         db, digest = self.db, original["digest"]
-        if captures.known_capture(db, found.url, found.at, digest):
+        if import_rows.known_capture(db, found.url, found.at, digest):
             return
-        shown = captures.find_article_of_capture(db, original) if is_seen else None
+        shown = import_rows.find_article_of_capture(db, original) if is_seen else None
         row = next(iter(db.query("select * from articles where id = ?", [shown])), None)
         original_at = moment(original["captured_at"]) or found.at
         article = article_at_time(db, row, original_at) if row else None
@@ -345,7 +358,7 @@ class ImportWriter:
         contain it.
         """
         problems = []
-        for row, found in captures.resolvable_revisits(self.db, source.import_id or 0):
+        for row, found in import_rows.resolvable_revisits(self.db, source.import_id or 0):
             own = row["import_id"] == source.import_id
             if self._store_revisit(
                 found,
@@ -353,7 +366,7 @@ class ImportWriter:
                 tally if own else ImportCounts(),
                 keep=False,
             ):
-                captures.delete_revisit(self.db, row)
+                import_rows.delete_revisit(self.db, row)
             elif own and not more:
                 tally.damaged += 1
                 problems.append(Problem(ProblemKind.REVISIT, found.place, found.url, found.digest or found.refers_url))
@@ -366,7 +379,7 @@ class ImportWriter:
         unless its file is this program's own. Returns the ID of its capture.
         """
         is_short = bool(exchange.body) and not source.is_own
-        row = captures.capture_with_payload(self.db, exchange.digest) if is_short else None
+        row = import_rows.capture_with_payload(self.db, exchange.digest) if is_short else None
         original = Original(row["url"], moment(row["captured_at"]) or found.at, row["digest"]) if row else None
         return self._append_records(exchange, found, source, original, tally)
 
@@ -397,7 +410,7 @@ class ImportWriter:
         records, capture = copied_records(exchange, origin, original, asked=found.asked)
         capture = self.warc.append(capture, records, self._now)
         tally.captures += 1
-        return captures.store_capture(self.db, capture, source.import_id)
+        return import_rows.store_capture(self.db, capture, source.import_id)
 
     def _site_for(self, url: str, tally: ImportCounts) -> SiteScope | None:
         site = self.sites.of(url)
@@ -433,7 +446,7 @@ class ImportTarget:
         """Repairs the WARC files of an import that was killed: removes records that have no row in the database, and
         writes the missing indexes.
         """
-        ends = captures.warc_ends_of_imports(self.db)
+        ends = import_rows.warc_ends_of_imports(self.db)
         folder = self.archive.parent
         for file in find_unfinished_files(folder / "warc", self._prefix):
             with file.open("r+b") as handle:
@@ -467,7 +480,9 @@ class ImportTarget:
         total = ImportCounts(**asdict(before))
         total.add(tally)
         assert source.import_id is not None
-        captures.record_progress(self.db, source.import_id, place, total, map(problem_as_json, problems), self.warc.end)
+        import_rows.record_progress(
+            self.db, source.import_id, place, total, map(problem_as_json, problems), self.warc.end
+        )
         self.warc.sync()
         return total
 

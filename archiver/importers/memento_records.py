@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
 
-from archiver.discovery.cdx import ArchiveService, original_url, parse_http_date
+from archiver.api.warc_files import MAX_BODY, Decoding, Headers, decode_content, warc_date
+from archiver.api.web_archives import parse_http_date
+from archiver.importers.declared_digests import matches_digest, parse_digest
+from archiver.importers.foreign_reader import ForeignRecord, StreamPosition
+from archiver.importers.import_problems import Problem, ProblemKind
+from archiver.importers.memento_service import ArchiveService, original_url
 from archiver.model.urls import normalize, urlkey
-from archiver.warc.foreign_reader import ForeignRecord, StreamPosition
-from archiver.warc.import_problems import Problem, ProblemKind
-from archiver.warc.payload import Decoding, decode_content, matches_digest, parse_digest
-from archiver.warc.warc_records import MAX_BODY, Headers, warc_date
 
 _ORIGINAL = b"x-archive-orig-"
 # The crawler that stored the capture may have renamed these fields. If only these are renamed, the web archive does not

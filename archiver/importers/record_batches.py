@@ -20,21 +20,14 @@ from pathlib import Path
 from typing import Generic, TypeVar
 from urllib.parse import urljoin, urlsplit
 
-from archiver.articles.impossible_values import drop_impossible_values
-from archiver.extraction.article import extract_page
-from archiver.extraction.page import parse_page
-from archiver.extraction.site_rules import SiteRules
-from archiver.importers.import_inputs import RecordSelector
-from archiver.model.items import REDIRECTS, Article, PageKind, UsageStatement
-from archiver.model.urls import normalize, urlkey
-from archiver.politeness.robots import statements_of_headers, statements_of_page
-from archiver.sites.page_objects import NONE, PageObjects, load_page_objects
-from archiver.storage import Database
-from archiver.storage.articles import extractor_of
-from archiver.storage.captures import ImportCounts, is_capture_processed, kind_read, known_capture
-from archiver.storage.database import open_archive
-from archiver.storage.sites import SiteLookup, rules_valid_at
-from archiver.warc.foreign_reader import (
+from archiver.api.database import Database, open_archive
+from archiver.api.extraction import PageObjects, drop_impossible_values, extract_page, load_page_objects
+from archiver.api.pages import SiteRules, parse_page
+from archiver.api.politeness import statements_of_headers, statements_of_page
+from archiver.api.sites import SiteLookup, rules_valid_at
+from archiver.api.warc_files import Exchange
+from archiver.api.writing import extractor_of
+from archiver.importers.foreign_reader import (
     ByteStream,
     ForeignCapture,
     ForeignRecords,
@@ -44,9 +37,12 @@ from archiver.warc.foreign_reader import (
     foreign_capture_in,
     normalize_sha1,
 )
-from archiver.warc.http_response_parser import HTTPResponse
-from archiver.warc.import_problems import Problem, ProblemKind
-from archiver.warc.warc_records import Exchange
+from archiver.importers.http_response_parser import HTTPResponse
+from archiver.importers.import_inputs import RecordSelector
+from archiver.importers.import_problems import Problem, ProblemKind
+from archiver.importers.import_rows import ImportCounts, is_capture_processed, kind_read, known_capture
+from archiver.model.items import REDIRECTS, Article, PageKind, UsageStatement
+from archiver.model.urls import normalize, urlkey
 
 # From a stream of records to batches. Records that need no reading are only counted.
 
@@ -211,7 +207,7 @@ class RecordReader:
     version: str
     now: datetime
     all_captures: bool = False
-    page_objects: PageObjects = NONE
+    page_objects: PageObjects = field(default_factory=PageObjects)
 
     def read(self, pairs: Iterable[RecordPair]) -> Iterator[ReadRecord | Problem]:
         """Yields the result for each record, and the problems found in it."""

@@ -28,30 +28,12 @@ from archiver.model.items import Article, ListedDate, PageKind, SourceHint
 from archiver.model.urls import Scope, urlkey
 from archiver.storage import Database
 from archiver.storage.articles import article_from_row
+from archiver.storage.captures import find_payload_row
 from archiver.storage.pages import hint_of_capture, late_hint, latest_hint, moment
 from archiver.storage.sites import end_of_last_template, rules_valid_at
 from archiver.storage.sources import store_listed_dates
 from archiver.storage.transactions import writing
 from archiver.warc.warc_records import StoredResponse, compute_payload_digest, read_record
-
-
-def find_payload_row(db: Database, capture_id: int | None) -> dict[str, Any] | None:
-    """Returns the row of `captures` whose record contains the payload of the capture `capture_id`: the capture's own
-    row or, for a revisit record, the row of the response with the same payload. Returns None if no such row exists, or
-    if `capture_id` is None.
-    """
-    row = next(iter(db.query("select * from captures where id = ?", [capture_id])), None)
-    if row is not None and row["record_type"] == "revisit":
-        row = next(
-            iter(
-                db.query(
-                    "select * from captures where digest = ? and record_type = 'response' order by id desc limit 1",
-                    [row["digest"]],
-                )
-            ),
-            None,
-        )
-    return row
 
 
 def read_response(db: Database, folder: Path, capture_id: int | None) -> tuple[StoredResponse, dict[str, Any]] | None:

@@ -311,7 +311,9 @@ def list_left_out(archive: Path, others: Sequence[Path]) -> list[LeftOutPost]:
     return list(out.values())
 
 
-def merge(db: Database, archive: Path, other: Path, progress: Progress = lambda what, done, of: None) -> MergeResult:
+def merge_archive(
+    db: Database, archive: Path, other: Path, progress: Progress = lambda what, done, of: None
+) -> MergeResult:
     """Merges the archive `other` into this one. No other program may write to either archive meanwhile.
 
     Raises the errors of `open_for_merge`, and storage errors. What was merged before an error is kept, and repeating

@@ -4,6 +4,7 @@ written, so that the result may be put into a page as it is.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from html import escape
@@ -14,7 +15,7 @@ from archiver.markup.text_marks import (
     ANCHOR,
     CELLS,
     HEADINGS,
-    IMAGES,
+    IMAGE_KINDS,
     ITEMS,
     LISTS,
     NUMBER_STYLES,
@@ -178,7 +179,7 @@ class _HtmlWriter:
         """Writes an inline node. `name` is the attribute for the anchor before it, or ""; `before` is what is written
         before it.
         """
-        if node.kind in IMAGES:
+        if node.kind in IMAGE_KINDS:
             return self.image(node)
         self.links += node.kind == "a"
         inside = self.inline(node.children, before)
@@ -251,3 +252,46 @@ _WRITERS: dict[str, Callable[[_HtmlWriter, Node], str]] = {
     "figure": _HtmlWriter.figure,
     RULE: lambda writer, node: "<hr>",
 }
+
+
+_RTL_LANGUAGES = frozenset(
+    (
+        "ar",
+        "arc",
+        "azb",
+        "bcc",
+        "ckb",
+        "dv",
+        "fa",
+        "ha-arab",
+        "he",
+        "iw",
+        "khw",
+        "ks",
+        "lrc",
+        "mzn",
+        "nqo",
+        "pnb",
+        "ps",
+        "sd",
+        "syr",
+        "ug",
+        "ur",
+        "yi",
+    )
+)
+
+_DIRECTION_SAMPLE = 400
+
+
+def text_direction(language: str | None, text: str) -> str:
+    """Returns the text direction, "rtl" or "ltr", of a language. If the language is unknown, returns the direction of
+    the first letter in the text that has a direction.
+    """
+    tag = (language or "").lower()
+    if tag in _RTL_LANGUAGES or tag.split("-")[0] in _RTL_LANGUAGES or "-arab" in tag or "-hebr" in tag:
+        return "rtl"
+    if tag:
+        return "ltr"
+    strong = (unicodedata.bidirectional(c) for c in text[:_DIRECTION_SAMPLE])
+    return next(("ltr" if one == "L" else "rtl" for one in strong if one in ("L", "R", "AL")), "ltr")

@@ -34,13 +34,14 @@ BLOCKS = frozenset({*HEADINGS, *LISTS, *ITEMS, *CELLS, "blockquote", "pre", "tab
 INLINE = frozenset(
     {"a", "strong", "em", "code", "kbd", "del", "ins", "mark", "q", "sup", "sub", "abbr", "ruby", "math"}
 )
-IMAGES = frozenset({"figure", "img"})
+IMAGE_KINDS = frozenset({"figure", "img"})
+"""The kinds of marks that are images."""
 RECORDINGS = frozenset({"video", "audio", "iframe"})
 ANCHOR = "id"
 ALIGNMENTS = ("left", "center", "right")
 SPANS = ("colspan", "rowspan")
 RULE = "hr"
-KINDS = BLOCKS | INLINE | IMAGES | RECORDINGS | {RULE, ANCHOR}
+KINDS = BLOCKS | INLINE | IMAGE_KINDS | RECORDINGS | {RULE, ANCHOR}
 NUMBER_STYLES = ("a", "A", "i", "I")
 _NUMBER = lazy_regex(r"-?\d{1,8}")
 _SCHEMES = frozenset({"http", "https", "mailto", "ftp", "tel"})
@@ -64,11 +65,6 @@ def is_web_url(url: str) -> bool:
     return url[:8].lower().startswith(("http://", "https://"))
 
 
-def is_contact(url: str) -> bool:
-    """Returns True for a link to an e-mail address or a telephone number."""
-    return url[:7].lower() == "mailto:" or url[:4].lower() == "tel:"
-
-
 def links_of(body: str, marks: Iterable[Mark]) -> tuple[Link, ...]:
     """Returns the links of a text and of its images in reading order, without links inside the text itself."""
     found: list[Link] = []
@@ -82,12 +78,12 @@ def links_of(body: str, marks: Iterable[Mark]) -> tuple[Link, ...]:
 
 def images_of(marks: Iterable[Mark]) -> tuple[Image, ...]:
     """Returns the images of a text in reading order."""
-    return tuple(Image(m.value, m.alt, m.caption, m.link) for m in marks if m.kind in IMAGES)
+    return tuple(Image(m.value, m.alt, m.caption, m.link) for m in marks if m.kind in IMAGE_KINDS)
 
 
 def captions_of(marks: Iterable[Mark]) -> tuple[str, ...]:
     """Returns the captions and alternative texts of images, and those of recordings, each once."""
-    texts = (text for m in marks if m.kind in IMAGES | RECORDINGS for text in (m.caption, m.alt))
+    texts = (text for m in marks if m.kind in IMAGE_KINDS | RECORDINGS for text in (m.caption, m.alt))
     return tuple(dict.fromkeys(text for text in texts if text))
 
 
@@ -142,7 +138,7 @@ def meaning_of_marks(marks: Iterable[Mark]) -> list[str]:
     marks = tuple(marks)
     links = (m.value if m.kind == "a" else m.link for m in marks)
     found = {f"link {_target(link)}" for link in links if is_web_url(link)}
-    found |= {f"image {name}" for m in marks if m.kind in IMAGES and (name := _file_name(m.value))}
+    found |= {f"image {name}" for m in marks if m.kind in IMAGE_KINDS and (name := _file_name(m.value))}
     return sorted(found)
 
 
@@ -161,14 +157,6 @@ def _file_name(url: str) -> str:
     except ValueError:
         return ""
     return _SIZE.sub("", path.rstrip("/").rpartition("/")[2]).lower()
-
-
-def without_texts(mark: Mark) -> Mark:
-    """Returns a mark without the texts in it that are not part of the body: alternative texts and captions, links of
-    images to e-mail addresses and telephone numbers, full terms and readings.
-    """
-    value = "" if mark.kind in ("abbr", "ruby") else mark.value
-    return replace(mark, value=value, alt="", caption="", link="" if is_contact(mark.link) else mark.link)
 
 
 def carry_marks(old: str, marks: Sequence[Mark], new: str) -> tuple[Mark, ...]:

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -310,7 +310,6 @@ _MAX_NAME_LENGTH = 60
 _TDM = ("tdm-reservation", "tdm-policy")
 _LICENCE_META = frozenset({"dcterms.license", "dc.rights.license", "dcterms.rights", "dc.rights"})
 _LINK = lazy_regex(r"<([^<>]{1,500})>((?:\s*;[^,<]*)*)")
-_PRIORITY = ("file", "header", "meta")
 
 
 def statements_of_headers(headers: Iterable[tuple[str, str]], url: str) -> tuple[UsageStatement, ...]:
@@ -452,21 +451,6 @@ def parse_tdm_file(body: bytes, url: str) -> TDMFile:
         if any(right.name == "tdm-reservation" for right in rights):
             rules.append((path_matcher(location.strip()), rights))
     return TDMFile(tuple(rules))
-
-
-def tdm_reservation(rights: Sequence[UsageStatement]) -> tuple[bool | None, str]:
-    """Returns whether text and data mining is reserved (None if there is no statement about it), and the address of the
-    policy ("" if there is none). The response's header field overrides the host's file, and the page's metadata
-    override both (TDMRep, "Processing priority").
-    """
-    reserved: bool | None = None
-    policy = ""
-    for source in _PRIORITY:
-        stated = {right.name: right.value for right in rights if right.source == source and not right.agent}
-        if "tdm-reservation" in stated:
-            reserved, policy = stated["tdm-reservation"] == "1", ""
-        policy = stated.get("tdm-policy", policy)
-    return reserved, policy if reserved else ""
 
 
 def _absolute(base: str, url: str) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-BUSY = frozenset({429, 503})
+BUSY_STATUSES = frozenset({429, 503})
 """The statuses with which a host says that it is busy: Too Many Requests (RFC 6585, section 4) and Service Unavailable
 (RFC 9110, section 15.6.4).
 """
@@ -81,7 +81,7 @@ class Throttle:
         """Returns the throttle after a response. `seconds` is the time until the response began. `wait` is its
         Retry-After in seconds; None if it has none.
         """
-        if status in BUSY:
+        if status in BUSY_STATUSES:
             return self._struck(now - seconds, now, min(wait or 0.0, MAX_RETRY_AFTER))
         penalty = self.penalty * _PENALTY_LEFT
         return replace(

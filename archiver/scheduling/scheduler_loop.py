@@ -22,7 +22,7 @@ from time import monotonic
 from typing import Any
 
 from archiver.frontier.cadence import start_interval
-from archiver.health.health_report import RESERVE
+from archiver.health.health_report import MIN_FREE_BYTES
 from archiver.maintenance.partial_check import is_part_due
 from archiver.model.errors import ArchiveLocked, ArchiverError, BadConfig, UnreadableInput
 from archiver.scheduling.crawl_plans import (
@@ -504,13 +504,13 @@ class Daemon:
 
     def _has_room(self) -> bool:
         free = free_bytes(self._options.order.archive)
-        if free >= RESERVE:
+        if free >= MIN_FREE_BYTES:
             self._space_notice = ""
             return True
         if not self._space_notice:
             self._space_notice = (
                 f"Only {free / 1e6:,.0f} MB are free on the disk of {self._options.order.archive}. No crawls are "
-                f"started until {RESERVE / 1e6:,.0f} MB are free."
+                f"started until {MIN_FREE_BYTES / 1e6:,.0f} MB are free."
             )
             self._options.show(self._space_notice)
         return False

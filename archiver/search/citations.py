@@ -397,7 +397,7 @@ def _list_of(format_one: Callable[[CitedArticle], str]) -> Callable[[Iterable[Ci
     return lambda many: "".join(f"{line}\n" for line in sorted(map(format_one, many), key=str.casefold))
 
 
-STYLES: dict[str, Callable[[Iterable[CitedArticle]], str]] = {
+CITATION_STYLES: dict[str, Callable[[Iterable[CitedArticle]], str]] = {
     "bibtex": lambda many: "\n".join(format_bibtex(one) for one in many),
     "ris": lambda many: "".join(format_ris(one) for one in many),
     "csl-json": _all_csl,
@@ -406,7 +406,7 @@ STYLES: dict[str, Callable[[Iterable[CitedArticle]], str]] = {
     "mla": _list_of(format_mla),
 }
 """Maps the name of a citation format to a function that returns the text of a file with these citations."""
-STYLE_NAMES = {
+CITATION_STYLE_NAMES = {
     "apa": "APA",
     "chicago": "Chicago",
     "mla": "MLA",

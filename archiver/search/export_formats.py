@@ -1,10 +1,4 @@
-"""Writes records as CSV, GeoJSON, JSON Lines and Parquet, lists all export formats, and writes the tables of a dataset
-as Parquet files.
-
-The tables of a dataset are reproducible: the same rows produce the same bytes with the same release of pyarrow, because
-only the rows determine where a row group ends. Compression is Zstandard. Columns that are searched have statistics,
-columns with repeating values have dictionaries, and columns of long texts have no statistics or dictionaries.
-"""
+"""Writes records as CSV, GeoJSON, JSON Lines and Parquet, and lists all export formats."""
 
 from __future__ import annotations
 
@@ -13,18 +7,14 @@ import importlib
 import io
 import json
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import islice
-from operator import itemgetter
-from pathlib import Path
 from typing import IO, Any
 
 from archiver.model.errors import ExtraMissing, LibraryMissing
-from archiver.model.fields import FIELDS, MARK_KEYS, fields_varying
+from archiver.model.fields import FIELDS, MARK_KEYS
 
 # CSV (RFC 4180, with line feeds): a header and one row per record; lists and objects as JSON.
 
@@ -147,27 +137,6 @@ def write_json(records: Iterable[dict[str, Any]], out: IO[bytes]) -> int:
     return count
 
 
-_ROWS = 10_000
-_CHUNK_ROWS = 200
-"""This many rows are converted to columns at a time, few enough to stay in the processor's cache."""
-_CHARACTERS = 24_000_000
-"""A row group ends after `_ROWS` rows, or earlier if its bodies have this many characters."""
-_LONG = frozenset({*fields_varying("long"), "excerpt", "sketch"})
-_UNIQUE = frozenset(
-    {
-        *fields_varying("distinct"),
-        "content_digest",
-        "payload_digest",
-        "latitude",
-        "longitude",
-        "captured_at",
-        "observed_at",
-        "published_at",
-        "modified_at",
-    }
-)
-
-
 def import_arrow() -> tuple[Any, Any]:
     """Imports pyarrow with its functions to compute, and returns it and its Parquet module. Raises ExtraMissing if it
     is not installed.
@@ -203,113 +172,6 @@ def arrow_schema(columns: Iterable[tuple[str, str]]) -> Any:
         "texts": pa.list_(pa.string()),
     }
     return pa.schema([(name, kinds[kind]) for name, kind in columns])
-
-
-class ParquetTable:
-    """Writes one Parquet file row by row. Each row group is compressed in another thread while the next one is
-    collected.
-    """
-
-    def __init__(self, file: Path, columns: Iterable[tuple[str, str]]) -> None:
-        """Opens the file. `columns` are as for `arrow_schema`. The attribute `filled` counts the values of each column
-        that are not null, empty or zero. `written` is the size in bytes of the row groups that are in the file.
-        """
-        self._arrow, pq = import_arrow()
-        self._file = file
-        self.written = 0
-        self._schema = arrow_schema(columns)
-        self._types = {field.name: field.type for field in self._schema}
-        self._values: Callable[[dict[str, Any]], tuple[Any, ...]] = itemgetter(*self._types)
-        self._rows: list[dict[str, Any]] = []
-        self._batches: list[Any] = []
-        self._count = self._characters = 0
-        self.filled: Counter[str] = Counter()
-        self._pool = ThreadPoolExecutor(1)
-        self._pending: Future[None] | None = None
-        texts = self._arrow.list_(self._arrow.string())
-        paths = {name: f"{name}.list.element" if kind == texts else name for name, kind in self._types.items()}
-        self._writer = pq.ParquetWriter(
-            str(file),
-            self._schema,
-            compression="zstd",
-            compression_level=1,
-            use_dictionary=[path for name, path in paths.items() if name not in _LONG | _UNIQUE],
-            write_statistics=[path for name, path in paths.items() if name not in _LONG],
-        )
-
-    def add(self, row: dict[str, Any]) -> None:
-        """Adds a row to the file. Raises OSError if the disk is full."""
-        self._rows.append(row)
-        self._count += 1
-        self._characters += len(row.get("body") or "")
-        if self._count == _ROWS or self._characters > _CHARACTERS:
-            self._flush()
-        elif len(self._rows) == _CHUNK_ROWS:
-            self._gather()
-
-    def _gather(self) -> None:
-        """Converts the collected rows to columns of Arrow arrays."""
-        rows, self._rows = self._rows, []
-        arrays = []
-        for kind, values in zip(self._types.values(), zip(*map(self._values, rows), strict=True), strict=True):
-            try:
-                arrays.append(self._arrow.array(values, type=kind))
-            except UnicodeEncodeError:
-                arrays.append(self._arrow.array(list(map(_replace_surrogates, values)), type=kind))
-        self._batches.append(self._arrow.RecordBatch.from_arrays(arrays, schema=self._schema))
-
-    def _flush(self) -> None:
-        if self._rows:
-            self._gather()
-        batches, self._batches, self._count, self._characters = self._batches, [], 0, 0
-        self._wait()
-        self._pending = self._pool.submit(self._write, batches)
-
-    def _write(self, batches: list[Any]) -> None:
-        table = self._arrow.Table.from_batches(batches).combine_chunks()
-        self.filled.update(
-            {name: _count_filled(column) for name, column in zip(self._types, table.columns, strict=True)}
-        )
-        self._writer.write_table(table)
-
-    def _wait(self) -> None:
-        if self._pending is not None:
-            self._pending.result()
-            self._pending = None
-            self.written = self._file.stat().st_size
-
-    def close(self) -> None:
-        """Writes the remaining rows and closes the file. Raises OSError if the disk is full."""
-        try:
-            if self._count:
-                self._flush()
-            self._wait()
-        finally:
-            self._pool.shutdown()
-            self._writer.close()
-
-
-def _count_filled(column: Any) -> int:
-    """Returns how many values of a column are not null, empty or zero."""
-    import pyarrow.types as kinds
-    from pyarrow import compute
-
-    if kinds.is_list(column.type):
-        column = compute.list_value_length(column)
-    elif kinds.is_string(column.type):
-        column = compute.binary_length(column)
-    elif not (kinds.is_integer(column.type) or kinds.is_floating(column.type)):
-        return len(column) - int(column.null_count)
-    return compute.sum(compute.not_equal(column, 0)).as_py() or 0
-
-
-def _replace_surrogates(value: Any) -> Any:
-    """Replaces unpaired surrogates in a value, because text in Parquet must be valid UTF-8 (the format's "String
-    Types").
-    """
-    if isinstance(value, str):
-        return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
-    return [_replace_surrogates(one) for one in value] if isinstance(value, list) else value
 
 
 # Export of records: one typed column per field, with nested lists and objects.
@@ -441,7 +303,7 @@ class Format:
     in_datasets: bool = False
 
 
-FORMATS: dict[str, Format] = {
+EXPORT_FORMATS: dict[str, Format] = {
     f.name: f
     for f in (
         Format("jsonl", write_jsonl, "one JSON object per line", True),
@@ -455,4 +317,6 @@ FORMATS: dict[str, Format] = {
         ),
     )
 }
-DATASET_FORMATS = tuple(f.name for f in FORMATS.values() if f.in_datasets)
+"""All export formats by their names."""
+DATASET_FORMATS = tuple(f.name for f in EXPORT_FORMATS.values() if f.in_datasets)
+"""The names of the formats in which a dataset can be published."""

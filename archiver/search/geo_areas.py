@@ -6,7 +6,8 @@ import math
 
 from archiver.model.errors import BadQuery
 
-DEFAULT_KM = 25.0
+DEFAULT_RADIUS_KM = 25.0
+"""The radius of the area around a position, if a query gives none."""
 EARTH_KM = 6371.0088
 Box = tuple[float, float, float, float]
 """West, south, east and north in degrees. If west is greater than east, the box crosses the antimeridian."""

@@ -213,12 +213,13 @@ def _scope_includes_site(node: Node, name: str) -> bool:
 # Histogram: the number of matches in each year, month or day, and the periods for which nothing is archived.
 
 State = Literal["matched", "none", "unarchived", "ahead"]
-STATES: dict[State, str] = {
+PERIOD_STATES: dict[State, str] = {
     "matched": "articles match",
     "none": "articles archived, no match",
     "unarchived": "nothing archived",
     "ahead": "not crawled yet",
 }
+"""What is known of a period, with the words that people read."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ from typing import Any, Literal
 from archiver.model.errors import BadQuery
 from archiver.model.fields import BY_NAME, WEIGHTS
 from archiver.model.lazy_regex import lazy_regex
-from archiver.search.geo_areas import DEFAULT_KM
+from archiver.search.geo_areas import DEFAULT_RADIUS_KM
 from archiver.search.index_documents import index_text
 from archiver.search.query_tree import (
     PREDICATES,
@@ -570,7 +570,7 @@ def filter_terms(db: Database, query: Query) -> list[Node]:
         if query.sort.lstrip("-") == "distance":
             raise BadQuery("distance", "it needs --near LAT,LON", what="sort order")
     else:
-        out.append(in_circle(*query.near, DEFAULT_KM if query.within is None else query.within))
+        out.append(in_circle(*query.near, DEFAULT_RADIUS_KM if query.within is None else query.within))
     if query.recent is not None:
         if not 0 < query.recent < inf:
             raise BadQuery(f"recent {query.recent:g}", "the number of days must be greater than 0")

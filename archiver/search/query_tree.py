@@ -26,7 +26,7 @@ from typing import Any
 from archiver.model.errors import BadQuery
 from archiver.model.fields import ACCESS, HAS_FIELDS, LINKS, MEANING
 from archiver.model.words import did_you_mean
-from archiver.search.geo_areas import DEFAULT_KM, circle_bounds, distance_km, parse_box, parse_point, point_key
+from archiver.search.geo_areas import DEFAULT_RADIUS_KM, circle_bounds, distance_km, parse_box, parse_point, point_key
 from archiver.storage import Database
 
 # The nodes of the tree.
@@ -296,7 +296,7 @@ def _near(value: str) -> InBox:
     found = re.fullmatch(r"(\d+(?:\.\d+)?)(km|mi)?", reach.lower())
     if reach and not found:
         raise BadQuery(value, "write the distance as ~100km or ~60mi")
-    km = float(found[1]) * (_MILE_KM if found[2] == "mi" else 1) if found else DEFAULT_KM
+    km = float(found[1]) * (_MILE_KM if found[2] == "mi" else 1) if found else DEFAULT_RADIUS_KM
     return in_circle(*parse_point(where), km)
 
 

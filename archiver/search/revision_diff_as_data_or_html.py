@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import difflib
 import json
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from html import escape
 from typing import Any
 
 from archiver.articles.word_diff import DiffOp, Piece, set_diff, word_diff
-from archiver.markup.text_marks import IMAGES, unpack_marks
+from archiver.markup.html_writer import text_direction
+from archiver.markup.text_marks import IMAGE_KINDS, unpack_marks
 from archiver.model.fields import BY_NAME, COMPARED, PROSE
 from archiver.model.items import format_degrees
 
@@ -40,7 +39,7 @@ def _compared(name: str, record: Record) -> Any:
     marks = unpack_marks(record[name])
     found = [f"link {m.value}" for m in marks if m.kind == "a" and not m.value.startswith("#")]
     found += [f"link {m.link}" for m in marks if m.link]
-    return sorted({*found, *(f"image {m.value}" for m in marks if m.kind in IMAGES)})
+    return sorted({*found, *(f"image {m.value}" for m in marks if m.kind in IMAGE_KINDS)})
 
 
 def edited_texts(before: Record, after: Record) -> dict[str, tuple[Piece, ...]]:
@@ -142,33 +141,6 @@ def _lines(record: Record) -> list[str]:
 
 # The differences as a page.
 
-_RTL_LANGUAGES = frozenset(
-    (
-        "ar",
-        "arc",
-        "azb",
-        "bcc",
-        "ckb",
-        "dv",
-        "fa",
-        "ha-arab",
-        "he",
-        "iw",
-        "khw",
-        "ks",
-        "lrc",
-        "mzn",
-        "nqo",
-        "pnb",
-        "ps",
-        "sd",
-        "syr",
-        "ug",
-        "ur",
-        "yi",
-    )
-)
-_DIRECTION_SAMPLE = 400
 _CONTROL = dict.fromkeys(
     [*range(9), 11, 12, *range(14, 32), 127, *range(0x80, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
 )
@@ -187,19 +159,6 @@ white-space: nowrap }
 @media (prefers-color-scheme: dark) { ins { background: #123d1c; color: #b9f0c4 } del { background: #4a1616;
 color: #ffc9c9 } }
 """
-
-
-def text_direction(language: str | None, text: str) -> str:
-    """Returns the text direction, "rtl" or "ltr", of a language. If the language is unknown, returns the direction of
-    the first letter in the text that has a direction.
-    """
-    tag = (language or "").lower()
-    if tag in _RTL_LANGUAGES or tag.split("-")[0] in _RTL_LANGUAGES or "-arab" in tag or "-hebr" in tag:
-        return "rtl"
-    if tag:
-        return "ltr"
-    strong = (unicodedata.bidirectional(c) for c in text[:_DIRECTION_SAMPLE])
-    return next(("ltr" if one == "L" else "rtl" for one in strong if one in ("L", "R", "AL")), "ltr")
 
 
 def diff_page_html(before: dict[str, Any], after: dict[str, Any], times: tuple[str, str]) -> str:
@@ -277,36 +236,6 @@ def pieces_as_html(pieces: Iterable[Piece], *, paragraphs: bool = False) -> str:
 def _needs_space(before: Piece, piece: Piece) -> bool:
     is_edit = DiffOp.EQUAL not in (before.op, piece.op) and before.op is not piece.op
     return is_edit and not before.text[-1:].isspace() and not piece.text[:1].isspace()
-
-
-@dataclass(frozen=True, slots=True)
-class DiffRow:
-    """Paragraphs of a comparison that stand side by side: the pieces of the old and the new text, up to the next blank
-    line that both texts have.
-    """
-
-    pieces: tuple[Piece, ...]
-
-    @property
-    def is_changed(self) -> bool:
-        return any(piece.op is not DiffOp.EQUAL for piece in self.pieces)
-
-    def side(self, op: DiffOp) -> tuple[Piece, ...]:
-        """Returns the pieces of one text: the old one for DELETE, the new one for INSERT."""
-        return tuple(piece for piece in self.pieces if piece.op in (DiffOp.EQUAL, op))
-
-
-def paragraph_rows(pieces: Iterable[Piece]) -> list[DiffRow]:
-    """Divides a comparison at each blank line that both texts have."""
-    rows, row = [], list[Piece]()
-    for piece in pieces:
-        first, *rest = piece.text.split("\n\n") if piece.op is DiffOp.EQUAL else [piece.text]
-        row.append(Piece(piece.op, first))
-        for part in rest:
-            rows.append(DiffRow(tuple(one for one in row if one.text)))
-            row = [Piece(piece.op, part)]
-    rows.append(DiffRow(tuple(one for one in row if one.text)))
-    return [row for row in rows if row.pieces]
 
 
 def _marked(pieces: Iterable[Piece], *, paragraphs: bool = False) -> Iterator[str]:

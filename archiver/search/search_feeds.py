@@ -99,6 +99,7 @@ class Feed:
 
 
 FeedFormat = Literal["atom", "json"]
+"""The formats of feeds: Atom (RFC 4287) and JSON Feed 1.1."""
 
 
 # The feed of a query.
@@ -293,12 +294,12 @@ def format_rfc3339(moment: str) -> str:
 
 
 WRITERS: dict[FeedFormat, Callable[[Feed], bytes]] = {"atom": write_atom, "json": write_json_feed}
-TYPES: dict[FeedFormat, str] = {"atom": f"{ATOM_TYPE}; charset=utf-8", "json": JSON_FEED_TYPE}
+FEED_MEDIA_TYPES: dict[FeedFormat, str] = {"atom": f"{ATOM_TYPE}; charset=utf-8", "json": JSON_FEED_TYPE}
 """The Content-Type with which each format is served."""
 
 
 MAX_NAME_LENGTH = 80
-WHY: dict[str, str] = {
+NEW_RESULT_REASONS: dict[str, str] = {
     "new": "added to the archive since the last run",
     "edited": "already archived, matches since a new revision",
     "changed": "already archived, matches since its metadata changed",
@@ -326,8 +327,8 @@ class SavedSearch:
 
 @dataclass(frozen=True, slots=True)
 class NewHit:
-    """A match that a saved search had not reported before. `why` is the reason why it is new (a key of WHY); `found_at`
-    is the time of the run that reported it.
+    """A match that a saved search had not reported before. `why` is the reason why it is new (a key of
+    NEW_RESULT_REASONS); `found_at` is the time of the run that reported it.
     """
 
     hit: Hit
@@ -499,8 +500,8 @@ def _matching_ids(found: Listing) -> list[int]:
 
 
 def _new_matches(db: Database, row: full_text.SavedSearchRow, found: Listing, known: set[int]) -> dict[int, str]:
-    """Returns the new matches, each ID with the reason why it is new (a key of WHY). A match is new if `known`, the IDs
-    reported before, contains neither the match itself nor a copy that is folded beneath it.
+    """Returns the new matches, each ID with the reason why it is new (a key of NEW_RESULT_REASONS). A match is new
+    if `known`, the IDs reported before, contains neither the match itself nor a copy that is folded beneath it.
     """
     fresh = [top for top, beneath in found.beneath.items() if not known.intersection((top, *beneath))]
     return full_text.new_hit_reasons(db, row, fresh)
@@ -575,7 +576,7 @@ def atom_feed(
                 uuid.uuid5(uuid.UUID(saved.uuid), str(one.hit.id)).urn,
                 updated=one.found_at,
                 reason=one.why,
-                label=WHY.get(one.why, one.why),
+                label=NEW_RESULT_REASONS.get(one.why, one.why),
             )
             for one in reported
         ),

@@ -335,6 +335,7 @@ def _distances(plan: Plan, ids: list[int]) -> dict[int, float]:
 
 
 FACETS = (*FACETED, "year")
+"""The fields whose values are counted over the results of a search."""
 _MAX_BUCKETS = 65_000
 """At most this many values of a facet are counted in each segment of the index. With a lower limit, a value could be
 missing from the counts of some segments, and its total would be too low."""
@@ -391,7 +392,7 @@ class Results:
     total: int
 
 
-def run(db: Database, query: Query) -> Results:
+def run_query(db: Database, query: Query) -> Results:
     """Runs a query and returns the page of hits that its offset and limit select. Raises BadQuery, SiteNotFound or
     IndexMissing.
     """

@@ -25,7 +25,7 @@ from archiver.search.word_splitting import (
     words_with_places,
 )
 
-Row = tuple[tuple[str, ...], bool]
+SearchTerm = tuple[tuple[str, ...], bool]
 """A search term: its adjacent words, and True if the last one is a prefix."""
 Place = tuple[int, int, int]
 """The start and end of an occurrence, and the number of the search term (its row) that occurs there."""
@@ -35,7 +35,7 @@ _PIECE = 400
 _BLANK = lazy_regex(r"\s")
 
 
-def find_occurrences(text: str, rows: Sequence[Row]) -> list[Place]:
+def find_occurrences(text: str, rows: Sequence[SearchTerm]) -> list[Place]:
     """Finds all occurrences of the search terms in a one-line text, in order and without overlaps. `rows` are the terms
     from `highlight_terms`.
     """
@@ -49,7 +49,7 @@ def find_occurrences(text: str, rows: Sequence[Row]) -> list[Place]:
     return kept
 
 
-def _in_normalized(normalized: str, rows: Sequence[Row]) -> Iterator[Place]:
+def _in_normalized(normalized: str, rows: Sequence[SearchTerm]) -> Iterator[Place]:
     text = f" {normalized} "
     for number, (row, is_prefix) in enumerate(rows):
         whole = _term_pattern(row, is_prefix)
@@ -74,7 +74,7 @@ def _term_pattern(row: tuple[str, ...], is_prefix: bool) -> re.Pattern[str]:
     )
 
 
-def _in_pieces(text: str, rows: Sequence[Row]) -> Iterator[Place]:
+def _in_pieces(text: str, rows: Sequence[SearchTerm]) -> Iterator[Place]:
     firsts = {row[0] for row, _ in rows}
     longest = max((len(row) for row, _ in rows), default=1)
     pieces = list(_pieces(text))
@@ -116,7 +116,7 @@ def _pieces(text: str) -> Iterator[tuple[int, int]]:
         start = end
 
 
-def occurrences_among_words(text: str, rows: Sequence[Row]) -> Iterator[Place]:
+def occurrences_among_words(text: str, rows: Sequence[SearchTerm]) -> Iterator[Place]:
     """Splits a text into words, and yields the occurrences of the search terms among them. `rows` are the terms from
     `highlight_terms`. Occurrences may overlap.
     """
@@ -149,14 +149,14 @@ _MAX_ROWS = 500
 Marks = tuple[tuple[int, int], ...]
 
 
-def highlight_terms(node: Node | None, column: str = "body") -> tuple[Row, ...]:
+def highlight_terms(node: Node | None, column: str = "body") -> tuple[SearchTerm, ...]:
     """Returns the search terms of a query (`node`) to highlight in the body or another column; excluded terms are left
     out.
     """
     return tuple(dict.fromkeys(_terms(node, ("", column))))
 
 
-def _terms(node: Node | None, columns: tuple[str, str]) -> Iterator[Row]:
+def _terms(node: Node | None, columns: tuple[str, str]) -> Iterator[SearchTerm]:
     if isinstance(node, Term) and node.column in columns:
         tokens, is_prefix = lookup_words(node.text)
         if node.forms:
@@ -175,7 +175,7 @@ def _terms(node: Node | None, columns: tuple[str, str]) -> Iterator[Row]:
             yield from _terms(item, columns)
 
 
-def snippet(text: str, rows: Sequence[Row]) -> tuple[str, Marks]:
+def snippet(text: str, rows: Sequence[SearchTerm]) -> tuple[str, Marks]:
     """Cuts the passage with the most search terms from a text; if several passages have equally many, the first one.
     Returns it as one line, with the (start, end) of each term in it.
 
@@ -196,7 +196,7 @@ def _ellipsis_after(text: str) -> str:
     return " …" if text.endswith((".", "!", "?", "…", "。", "！", "？", "؟", "।")) else "…"
 
 
-def highlight_line(text: str, rows: Sequence[Row]) -> tuple[str, Marks]:
+def highlight_line(text: str, rows: Sequence[SearchTerm]) -> tuple[str, Marks]:
     """Returns a complete text, such as a title, as one line, with the (start, end) of each search term in it. `rows`
     are the terms from `highlight_terms`.
     """

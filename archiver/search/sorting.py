@@ -285,6 +285,7 @@ FOLDS: dict[Fold, str] = {
     "cluster": "also show one of several near-duplicates: their source if it matches, else the first",
     "none": "show every article",
 }
+"""The ways in which articles with the same text are shown once, with the words that people read."""
 
 
 @dataclass(frozen=True, slots=True)

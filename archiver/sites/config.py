@@ -23,7 +23,7 @@ from archiver.model.lazy_regex import lazy_regex
 from archiver.model.words import did_you_mean
 from archiver.storage import Database
 from archiver.storage.columns import settings_of
-from archiver.storage.sites import SETTINGS, read_setting, read_tag, tags_of_sites
+from archiver.storage.sites import SITE_SETTINGS, read_setting, read_tag, tags_of_sites
 
 # Positions in a TOML text. Python's parser gives the position of a syntax error, but not of a value.
 
@@ -510,7 +510,7 @@ def _refuse_key_of_top(path: TOMLPath, key: str) -> None:
             (*path, key),
             f"{key!r} is not a key of [{'.'.join(path)}]: move it to the top of the file, before the first table",
         )
-    if not path and any(key == one.name for one in SETTINGS):
+    if not path and any(key == one.name for one in SITE_SETTINGS):
         raise _InvalidValue((key,), f"{key!r} is a setting of sites: write it below the line [defaults]")
 
 

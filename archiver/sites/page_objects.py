@@ -603,7 +603,7 @@ def failures_of(article: Article) -> list[str]:
 
 
 _COLLECTED = ("collected", "places")
-NONE = PageObjects()
+_NONE = PageObjects()
 
 
 def _one_line(error: BaseException) -> str:
@@ -639,7 +639,7 @@ def load_page_objects() -> PageObjects:
     """
     folder, installed = load_config().page_objects, installed_page_objects()
     if not folder and not installed:
-        return NONE
+        return _NONE
     files = _files(Path(folder)) if folder else ()
     return _load(folder, tuple((file, _signature(file)) for file in files), installed)
 
@@ -927,7 +927,7 @@ def parse_rules(data: bytes, file: str) -> SiteRules:
     return from_toml(data.decode("utf-8", errors="replace"), file, by_hand=True, version=Path(file).name)
 
 
-def read_case(folder: Path, page_objects: PageObjects = NONE) -> Article:
+def read_case(folder: Path, page_objects: PageObjects = _NONE) -> Article:
     """Extracts the article from the page in a case folder, as it was served at the URL and time in case.json, with the
     source hint and site rules in the folder. Raises UnreadableInput, and BadRules.
     """

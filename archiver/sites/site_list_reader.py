@@ -14,7 +14,7 @@ from lxml import etree
 
 from archiver.model.errors import ArchiverError, BadSetting, UnreadableInput
 from archiver.model.urls import start_address
-from archiver.storage.sites import SETTINGS, read_setting, read_tag
+from archiver.storage.sites import SITE_SETTINGS, read_setting, read_tag
 
 _ADDRESS = ("url", "site", "address", "website", "homepage", "start_url", "htmlurl", "link")
 """Names of the URL column, in lower case."""
@@ -84,7 +84,7 @@ def _csv(text: str, name: str) -> Iterator[SiteEntry | ListProblem]:
     """
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
     heads: list[str] = []
-    known = {*_ADDRESS, *_FEED, *_TAGS, *_IGNORED, *(one.name for one in SETTINGS)}
+    known = {*_ADDRESS, *_FEED, *_TAGS, *_IGNORED, *(one.name for one in SITE_SETTINGS)}
     try:
         for cells in reader:
             if not any(cell.strip() for cell in cells):
@@ -98,7 +98,7 @@ def _csv(text: str, name: str) -> Iterator[SiteEntry | ListProblem]:
                 )
                 continue
             row = {head: cell.strip() for head, cell in zip(heads, cells, strict=False) if cell.strip()}
-            settings = {one.name: row[one.name] for one in SETTINGS if one.name in row}
+            settings = {one.name: row[one.name] for one in SITE_SETTINGS if one.name in row}
             tags = [tag for column in _TAGS for tag in row.get(column, "").replace(";", ",").split(",")]
             yield from _entry(reader.line_num, _first(row, _ADDRESS), _first(row, _FEED), tags, settings)
     except csv.Error as error:
@@ -127,7 +127,7 @@ def _opml(data: bytes, name: str) -> Iterator[SiteEntry | ListProblem]:
             continue
         folders = [around.get("title") or around.get("text") or "" for around in outline.iterancestors("outline")]
         more = attributes.get("category", "").replace("/", ",").split(",")
-        settings = {one.name: attributes[one.name] for one in SETTINGS if one.name in attributes}
+        settings = {one.name: attributes[one.name] for one in SITE_SETTINGS if one.name in attributes}
         yield from _entry(
             _line(outline.sourceline),
             attributes.get("htmlurl", ""),

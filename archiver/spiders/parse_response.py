@@ -48,7 +48,7 @@ from archiver.model.items import (
 from archiver.model.urls import Scope, normalize, urlkey
 from archiver.model.words import count_noun
 from archiver.politeness.robots import statements_of_page
-from archiver.politeness.throttle import BUSY
+from archiver.politeness.throttle import BUSY_STATUSES
 from archiver.spiders.page_request import MOST_REDIRECTS, FetchedPage, PageRequest, ParsedPage
 from archiver.storage.articles import CLAIMED_PART_RULE, part_reason
 
@@ -531,7 +531,7 @@ def _refusal(result: PageResult, request: PageRequest) -> ParsedPage:
         outcome, reason = Outcome.GONE, f"the server answers {status}"
     elif status in (401, 403, 407, 451):
         outcome, reason = Outcome.REFUSED, f"the server refuses it ({status})"
-    elif status in BUSY:
+    elif status in BUSY_STATUSES:
         outcome, reason = Outcome.FAILED, f"the server is busy (it answers {status})"
     else:
         outcome, reason = Outcome.FAILED, f"the server answers {status}"

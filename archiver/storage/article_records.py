@@ -60,6 +60,7 @@ def record_id_of(db: Database, article_id: int) -> str:
 # -- records
 
 Record = dict[str, Any]
+"""An article, or a revision of one, with a key for each field of the record."""
 _SHAPED = {f.name: SHAPED[f.shape] for f in FIELDS if f.shape in SHAPED}
 # Every SQLite build accepts at least 999 parameters in a statement.
 _BATCH = 500

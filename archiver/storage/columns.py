@@ -21,7 +21,7 @@ from archiver.storage import Database
 
 IS_LIVE = "(id not in (select article_id from withdrawn_articles))"
 """SQL: an article that has not been withdrawn."""
-VERSIONS = "(select count(*) from revisions v where v.article_id = a.id)"
+VERSION_COUNT = "(select count(*) from revisions v where v.article_id = a.id)"
 """SQL: the number of versions of the article `a`, as all pages and commands count them: each observed state is one."""
 _DEGREES = frozenset({"latitude", "longitude", "precision"})
 
@@ -53,6 +53,7 @@ def settings_of(value: object) -> dict[str, Any]:
 
 
 def stored_texts(value: object) -> list[str]:
+    """Returns the texts of a JSON list, as a column of lists stores it; [] for any other value."""
     found = _from_json(value)
     return [one for one in found if isinstance(one, str)] if isinstance(found, list) else []
 

@@ -24,7 +24,7 @@ from archiver.storage.edit_samples import edit_estimate
 from archiver.storage.held_pages import held_pages
 from archiver.storage.page_forms import untaken_pages
 from archiver.storage.pages import EPOCH, PAGE_REQUEST_QUERY, Count, page_counts, page_counts_of_sites, stamp
-from archiver.storage.runs import as_shown, latest_samples, unrecorded_links
+from archiver.storage.runs import latest_samples, run_as_shown, unrecorded_links
 from archiver.storage.sources import delisted_posts, unlisted_posts
 
 # -- discovery sources
@@ -103,7 +103,7 @@ def site_completeness(db: Database, site: dict[str, Any], runs: int = 3) -> dict
     newest = [
         {**row, "statistics": stored_object(row.get("statistics")), "health": stored_object(row.get("health")) or None}
         for stored in db.query("select * from runs where site_id = ? order by id desc limit ?", [site_id, runs])
-        for row in [as_shown(db, site["name"], stored)]
+        for row in [run_as_shown(db, site["name"], stored)]
     ]
     counted = page_counts(db, site_id)
     captured = _gone_but_captured(db, site_id, counted)

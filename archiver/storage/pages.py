@@ -191,6 +191,7 @@ def stamp(at: datetime) -> str:
 
 
 def moment(text: str | None) -> datetime | None:
+    """Returns a stored time (ISO 8601) as a datetime; None for None or ""."""
     return datetime.fromisoformat(text) if text else None
 
 

@@ -433,17 +433,3 @@ def requisite_state(db: Database, site: dict[str, Any]) -> dict[str, Any]:
         )
     )
     return out
-
-
-def missing_reasons(db: Database, urls: Iterable[str]) -> dict[str, str]:
-    """Returns, by URL, why those requisites that have no capture have none: the reason of the last attempt to fetch
-    them, or that they are due. URLs that are not to be fetched are left out.
-    """
-    return {
-        row[0]: "to be requested by the next crawl" if row[1] == Outcome.DUE else row[3] or f"{row[1]} ({row[2]})"
-        for row in db.execute(
-            "select url, outcome, coalesce(status, rule), reason from requisites "
-            "where url in (select value from json_each(?)) order by id",
-            [json.dumps(list(urls))],
-        )
-    }

@@ -91,7 +91,7 @@ def begin_run(db: Database, site_id: int, mode: str, version: str, now: datetime
 KILLED = "its process ended without closing the run; the next crawl continues it"
 
 
-def as_shown(db: Database, site: str, run: dict[str, Any]) -> dict[str, Any]:
+def run_as_shown(db: Database, site: str, run: dict[str, Any]) -> dict[str, Any]:
     """Returns a row of `runs` as it is shown to people. A run that was killed has no outcome until the next crawl
     closes it; it is shown as interrupted if no process holds the lock of its site.
     """

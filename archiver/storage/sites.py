@@ -46,7 +46,7 @@ from archiver.storage import Database, clusters
 from archiver.storage.columns import IS_LIVE, settings_of, stored_object, stored_time
 from archiver.storage.pages import stamp
 from archiver.storage.requisites import MODES
-from archiver.storage.runs import as_shown
+from archiver.storage.runs import run_as_shown
 from archiver.storage.sources import record_discovered_urls, replace_page_references
 from archiver.storage.transactions import path_of, writing
 
@@ -68,7 +68,7 @@ def list_sites(db: Database, only: Collection[str] | None = None) -> list[dict[s
 def _site_with_last_run(db: Database, row: dict[str, Any]) -> dict[str, Any]:
     articles = db.execute(f"select count(*) from articles where site = ? and {IS_LIVE}", [row["name"]]).fetchone()[0]
     last = next(iter(db.query("select * from runs where site_id = ? order by id desc limit 1", [row["id"]])), None)
-    last = as_shown(db, row["name"], last) if last else None
+    last = run_as_shown(db, row["name"], last) if last else None
     return {**row, "settings": settings_of(row["settings"]), "articles": articles, "last_run": last}
 
 
@@ -377,6 +377,8 @@ _CACHE_SIZE = 10_000
 
 @dataclass(frozen=True, slots=True)
 class SiteScope:
+    """A site of the archive, with its scope: which URLs belong to it."""
+
     id: int
     name: str
     scope: Scope
@@ -523,7 +525,7 @@ def _parse_blackout(text: str) -> str:
     return str(parse_blackout(text))
 
 
-SETTINGS: tuple[Setting, ...] = (
+SITE_SETTINGS: tuple[Setting, ...] = (
     Setting("delay", _number_parser(0), "seconds between two requests to its host"),
     Setting("revisit_days", _parse_whole_number, "days within which every known page is fetched again"),
     Setting(
@@ -572,6 +574,7 @@ SETTINGS: tuple[Setting, ...] = (
         "(the time zone is UTC if none is given)",
     ),
 )
+"""The settings that a site can have."""
 
 
 def read_setting(text: str) -> tuple[str, Any]:
@@ -582,7 +585,7 @@ def read_setting(text: str) -> tuple[str, Any]:
     key, value = key.strip(), value.strip()
     if not equals:
         raise BadSetting(text, "write it as KEY=VALUE, for example delay=2")
-    known = {s.name: s for s in SETTINGS}
+    known = {s.name: s for s in SITE_SETTINGS}
     if key not in known:
         question = did_you_mean(key, known)
         end = "? The" if question else "; the"

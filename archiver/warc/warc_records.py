@@ -41,6 +41,7 @@ REVISIT_NOT_MODIFIED = "http://netpreserve.org/warc/1.1/revisit/server-not-modif
 # published.
 _SECRET = frozenset({b"proxy-authorization", b"authorization", b"cookie"})
 Headers = tuple[tuple[bytes, bytes], ...]
+"""The header fields of a message in their order, each with its name and value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,7 @@ class Original:
 
 
 def compute_payload_digest(body: bytes) -> str:
+    """Returns the digest of a payload as WARC files write it: "sha1:" and base 32."""
     return "sha1:" + base64.b32encode(hashlib.sha1(body, usedforsecurity=False).digest()).decode("ascii")
 
 

@@ -15,11 +15,9 @@ from pathlib import Path
 from typing import Any, Generic, TypeVar
 from weakref import WeakKeyDictionary
 
+from archiver.api.database import Database, open_archive
+from archiver.api.search import Query, disable_updates
 from archiver.model.errors import ArchiveNotFound
-from archiver.search.query import Query
-from archiver.search.search_index import disable_updates
-from archiver.storage import Database
-from archiver.storage.database import open_archive
 
 # Cached counts, so that paging and sorting do not count again.
 

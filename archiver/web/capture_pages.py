@@ -1,5 +1,5 @@
-"""The web pages of captures: captured responses, stored WARC records and their verification, and captures by URL and
-time (TimeGate, TimeMap and mementos, RFC 7089).
+"""The web pages of captures: captured responses and lead images, stored WARC records and their verification, and
+captures by URL and time (TimeGate, TimeMap and mementos, RFC 7089).
 
 WARC files are only opened inside the archive's own folder, because an archive that a stranger made could name any file.
 """
@@ -10,37 +10,39 @@ import codecs
 import json
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from archiver.discovery.cdx import parse_http_date
-from archiver.discovery.page_links import requisites_of_page, requisites_of_stylesheet, rewrite_stylesheet_urls
-from archiver.extraction.page import parse_page
-from archiver.learning.stored_pages import find_payload_row
-from archiver.model.errors import ArticleRemoved, CaptureUnreadable, NotCaptured, UnreadableInput
-from archiver.model.urls import asset_address, urlkey
-from archiver.storage import Database, article_records
-from archiver.storage.captures import (
-    Row,
-    captured_urls,
-    captures_of_address,
-    captures_of_article,
+from archiver.api import records
+from archiver.api.captures import (
+    captured_lead_image,
+    find_payload_row,
     is_payload_removed,
-    is_redirect,
-    mementos,
-    nearest,
-    time_of,
     tombstone_at,
     tombstones,
     usage_statements_of,
 )
-from archiver.storage.requisites import missing_reasons
-from archiver.warc.warc_file_maintenance import CheckedRecord, check_record_at
-from archiver.warc.warc_records import StoredResponse, compute_payload_digest, read_record
+from archiver.api.database import Database
+from archiver.api.pages import parse_page, requisites_of_page, requisites_of_stylesheet, rewrite_stylesheet_urls
+from archiver.api.warc_files import CheckedRecord, StoredResponse, check_record_at, compute_payload_digest, read_record
+from archiver.api.web_archives import parse_http_date
+from archiver.model.errors import ArticleRemoved, CaptureUnreadable, NotCaptured, UnreadableInput
+from archiver.model.items import Outcome
+from archiver.model.urls import asset_address, urlkey
 from archiver.web import safe_replay, web_requests
+from archiver.web.mementos import (
+    Row,
+    captured_urls,
+    captures_of_address,
+    captures_of_article,
+    is_redirect,
+    mementos,
+    nearest,
+    time_of,
+)
 from archiver.web.safe_replay import (
     POLICY,
     build_memento_url,
@@ -315,7 +317,7 @@ def article_captures_page(request: ArchiveRequest) -> PageResponse:
     which its revisions were read. The JSON contains all of them.
     """
     number = find_requested_article(request)
-    record, rows = article_records.record(request.db, number), captures_of_article(request.db, number)
+    record, rows = records.record(request.db, number), captures_of_article(request.db, number)
     read = _versions_by_capture(request.db, number)
     first = parse_offset(request)
     shown = rows[::-1][first : first + MANY]
@@ -328,7 +330,7 @@ def article_captures_page(request: ArchiveRequest) -> PageResponse:
         {
             "article": record,
             "now": record,
-            "revisions": article_records.revisions(request.db, number),
+            "revisions": records.revisions(request.db, number),
             "tab": "captures",
             "rows": [(row, format_timestamp(row), read.get(row["id"], [])) for row in shown],
             "total": len(rows),
@@ -582,7 +584,7 @@ def _find_shown_article(request: ArchiveRequest, row: Row) -> dict[str, Any]:
     )
     if article is None:
         return {"article": None, "version": None, "versions": []}
-    versions = article_records.revisions(request.db, article["id"])
+    versions = records.revisions(request.db, article["id"])
     return {"article": article, "version": _find_shown_version(request.db, article["id"], row), "versions": versions}
 
 
@@ -666,3 +668,69 @@ def _build_timeline(rows: Sequence[Row], shown: int) -> tuple[Tick, ...]:
         Tick(place * 1000 // TICKS, rows[shown if shown in found else found[-1]], len(found), shown in found)
         for place, found in places.items()
     )
+
+
+def missing_reasons(db: Database, urls: Iterable[str]) -> dict[str, str]:
+    """Returns, by URL, why those requisites that have no capture have none: the reason of the last attempt to fetch
+    them, or that they are due. URLs that are not to be fetched are left out.
+    """
+    return {
+        row[0]: "to be requested by the next crawl" if row[1] == Outcome.DUE else row[3] or f"{row[1]} ({row[2]})"
+        for row in db.execute(
+            "select url, outcome, coalesce(status, rule), reason from requisites "
+            "where url in (select value from json_each(?)) order by id",
+            [json.dumps(list(urls))],
+        )
+    }
+
+
+def image_page(request: ArchiveRequest) -> RawResponse:
+    """Returns the captured lead image of an article."""
+    number = find_requested_article(request)
+    found = captured_lead_image(request.db, number)
+    if found is None:
+        raise NotCaptured(str(number), f"Article {number} has no lead image.")
+    if found["capture"] is None:
+        raise NotCaptured(found["url"])
+    capture = found["capture"]
+    row = next(
+        iter(
+            request.db.query(
+                "select * from captures where warc_file = ? and warc_offset = ? and digest = ?",
+                [capture["warc_file"], capture["warc_offset"], capture["digest"]],
+            )
+        )
+    )
+    return make_payload_response(read_capture(request.db, request.folder, row))
+
+
+def find_read_capture(request: ArchiveRequest, record: records.Record) -> dict[str, Any]:
+    """Returns, for the template, the capture from which an article was read: the URL that shows it (`view`), its row
+    (`captured`), and what is wrong with it ("" if the stored record matches its checksum).
+    """
+    found = record["capture"]
+    if found is None:
+        return {"captured": None, "view": "", "wrong": ""}
+    row = next(
+        iter(
+            request.db.query(
+                "select * from captures where warc_file = ? and warc_offset = ?",
+                [found["warc_file"], found["warc_offset"]],
+            )
+        ),
+        None,
+    )
+    if row is None:
+        return {"captured": None, "view": "", "wrong": ""}
+    wrong = ""
+    try:
+        read_capture(request.db, request.folder, row)
+    except CaptureUnreadable as error:
+        wrong = str(error)
+    except ArticleRemoved:
+        return {"captured": None, "view": "", "wrong": ""}
+    return {
+        "captured": row,
+        "view": build_memento_url(request, f"view/{format_timestamp(row)}/", row["url"]),
+        "wrong": wrong,
+    }

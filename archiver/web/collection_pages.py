@@ -13,14 +13,14 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import IO, Any, NamedTuple
 
+from archiver.api.citations import CITATION_STYLE_NAMES, CITATION_STYLES, build_citation
+from archiver.api.database import Database
+from archiver.api.exports import EXPORT_FORMATS, write_csv
+from archiver.api.feeds import FEED_MEDIA_TYPES, Feed, FeedFormat, changes_feed, write_atom, write_json_feed
+from archiver.api.records import find_article, records
+from archiver.api.search import Query, matching_ids
 from archiver.model.errors import ArticleNotFound, ArticleRemoved
 from archiver.model.fields import FIELDS
-from archiver.search.citations import STYLE_NAMES, STYLES, build_citation
-from archiver.search.query import Query
-from archiver.search.search_feeds import TYPES, Feed, FeedFormat, changes_feed, write_atom, write_json_feed
-from archiver.search.search_hits import matching_ids
-from archiver.storage import Database
-from archiver.storage.article_records import find_article, records
 from archiver.web.site_names import identify_sites, name_sites
 from archiver.web.web_requests import (
     LONG,
@@ -114,7 +114,7 @@ def collection_page(request: ArchiveRequest) -> PageResponse | RawResponse:
     """
     found = collected_articles(request.db, request.many("id"))
     chosen = NotedCollection(request.one("name"), found.ids, _read_notes(request))
-    style = request.one("style") if request.one("style") in STYLES else ""
+    style = request.one("style") if request.one("style") in CITATION_STYLES else ""
     first = parse_offset(request)
     if any(request.many(name) for name in _EDITS):
         edited = chosen.edited(request).arguments()
@@ -190,7 +190,7 @@ def _collection_values(
         "first": first,
         "long": len(address) > LONG,
         "fingerprint": collection_fingerprint(articles),
-        "kinds": EXPORT_FORMATS,
+        "kinds": DOWNLOAD_FORMATS,
         "args": short,
         "all": args,
         "kept": [
@@ -203,8 +203,8 @@ def _collection_values(
         "address": request.origin + address,
         "share": request.origin + request.link("/collection", args),
         "style": style,
-        "styles": STYLE_NAMES,
-        "references": STYLES[style](name_sites(request, map(build_citation, shown))) if style else "",
+        "styles": CITATION_STYLE_NAMES,
+        "references": CITATION_STYLES[style](name_sites(request, map(build_citation, shown))) if style else "",
     }
 
 
@@ -220,7 +220,7 @@ def search_feed_page(request: ArchiveRequest) -> RawResponse:
     """
     kind: FeedFormat = "json" if request.form == "json" else "atom"
     feed = _feed_of(request, _FEEDS[kind].path, MAX_ENTRIES)
-    return answer_feed(request, _WRITERS[kind](feed, request.title), TYPES[kind])
+    return answer_feed(request, _WRITERS[kind](feed, request.title), FEED_MEDIA_TYPES[kind])
 
 
 def _feed_of(request: ArchiveRequest, path: str, most: int) -> Feed:
@@ -313,17 +313,13 @@ class ExportFormat:
 
 def _format_writer(name: str) -> Write:
     def write(db: Database, ids: Sequence[int], out: IO[bytes]) -> None:
-        from archiver.search.export_formats import FORMATS
-
-        FORMATS[name].write(records(db, ids), out)
+        EXPORT_FORMATS[name].write(records(db, ids), out)
 
     return write
 
 
 def _write_csv(db: Database, ids: Sequence[int], out: IO[bytes], columns: tuple[str, ...] = ()) -> None:
     """Writes articles as CSV that a spreadsheet can open without running anything; with all columns by default."""
-    from archiver.search.export_formats import write_csv
-
     write_csv(records(db, ids), out, columns or CSV_COLUMNS, harmless=True)
 
 
@@ -335,7 +331,7 @@ def _citation_writer(name: str, titles: Mapping[str, str] = MappingProxyType({})
     def write(db: Database, ids: Sequence[int], out: IO[bytes]) -> None:
         cited = map(build_citation, records(db, ids))
         named = [replace(one, site=titles.get(one.site, one.site)) for one in cited]
-        out.write(STYLES[name](named).encode("utf-8", "replace"))
+        out.write(CITATION_STYLES[name](named).encode("utf-8", "replace"))
 
     return write
 
@@ -352,7 +348,7 @@ def _site_titles(request: ArchiveRequest, ids: Sequence[int]) -> dict[str, str]:
 _MOST_SITES_NAMED = 100
 """For a file of citations, at most this many home pages are read for the titles of sites."""
 CSV_COLUMNS = tuple(field.name for field in FIELDS)
-EXPORT_FORMATS: dict[str, ExportFormat] = {
+DOWNLOAD_FORMATS: dict[str, ExportFormat] = {
     kind.name: kind
     for kind in (
         ExportFormat("csv", "CSV", "text/csv; charset=utf-8; header=present", "csv", _write_csv, CSV_COLUMNS),
@@ -384,16 +380,16 @@ def export_page(request: ArchiveRequest) -> Download:
     """Returns a file with the results of a search or, if the URL has arguments `id`, with the articles of a collection.
     The argument `as` selects the format, such as `as=csv`; for CSV, the arguments `column` select the columns.
     """
-    if (name := request.one("as")) not in EXPORT_FORMATS:
-        raise CannotAnswer(f"export as {name}", f"the formats are {', '.join(EXPORT_FORMATS)}")
-    kind = EXPORT_FORMATS[name]
+    if (name := request.one("as")) not in DOWNLOAD_FORMATS:
+        raise CannotAnswer(f"export as {name}", f"the formats are {', '.join(DOWNLOAD_FORMATS)}")
+    kind = DOWNLOAD_FORMATS[name]
     columns = request.many("column")
     if unknown := next((one for one in columns if one not in kind.columns), ""):
         known = f"the columns are {', '.join(kind.columns)}" if kind.columns else "only CSV has columns to choose"
         raise CannotAnswer(f"column {unknown}", known)
     named = request.many("id")
     ids = collected_articles(request.db, named).ids if named else find_ids(request.db, parse_query(request))
-    write_all = _citation_writer(name, _site_titles(request, ids)) if name in STYLES else kind.write
+    write_all = _citation_writer(name, _site_titles(request, ids)) if name in CITATION_STYLES else kind.write
 
     def write(db: Database, out: IO[bytes]) -> None:
         if columns:

@@ -7,12 +7,10 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from archiver.health.stored_health import read_healths
+from archiver.api.database import Database
+from archiver.api.health import PostCounts, count_posts_of_sites, read_healths
+from archiver.api.records import IS_LIVE, count_articles, stored_texts
 from archiver.model.fields import OPTIONS
-from archiver.storage import Database
-from archiver.storage.articles import count_articles
-from archiver.storage.columns import IS_LIVE, stored_texts
-from archiver.storage.completeness import PostCounts, count_posts_of_sites
 from archiver.web.archive_connections import get_cached
 from archiver.web.search_filters import example_terms
 from archiver.web.search_pages import search_page

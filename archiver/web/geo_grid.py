@@ -9,12 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from math import floor, hypot, sqrt
 
-from archiver.search.geo_areas import Box
-from archiver.search.query import Query
-from archiver.search.query_tree import Key
-from archiver.search.search_hits import plan_query
-from archiver.search.sorting import Sort, sorted_matches
-from archiver.storage import Database
+from archiver.api.database import Database
+from archiver.api.search import Box, Key, Query, Sort, plan_query, sorted_matches
 
 MAX_NAMES = 3
 MAP_WIDTH = 350.0

@@ -21,11 +21,10 @@ from urllib.parse import quote, unquote
 import nh3
 from lxml import etree
 
-from archiver.discovery.page_links import requisites_of_page, rewrite_stylesheet_urls
-from archiver.extraction.page import Page
+from archiver.api.pages import Page, requisites_of_page, rewrite_stylesheet_urls
 from archiver.model.errors import BadAddress
 from archiver.model.urls import asset_address, srcset_urls
-from archiver.storage.captures import Row, time_of
+from archiver.web.mementos import Row, time_of
 from archiver.web.web_requests import ArchiveRequest, CannotAnswer
 
 # Memento (RFC 7089): addresses, Link headers and TimeMaps.

@@ -7,11 +7,9 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from unicodedata import east_asian_width
 
+from archiver.api.search import PERIOD_STATES, Box, Histogram, Period, Query, histogram
 from archiver.model.errors import BadQuery
 from archiver.model.items import format_degrees
-from archiver.search.geo_areas import Box
-from archiver.search.histogram import STATES, Histogram, Period, histogram
-from archiver.search.query import Query
 from archiver.web.archive_connections import get_cached, strip_paging
 from archiver.web.geo_grid import MAP_WIDTH, GeoGrid, geo_grid, spot_radius
 from archiver.web.template_rendering import name_period
@@ -216,7 +214,10 @@ def _build_gap(places: list[tuple[int, Period]], each: float) -> Gap:
     names = name_period(first.period), name_period(last.period)
     span = names[0] if len(places) == 1 else " to ".join(names)
     return Gap(
-        round(places[0][0] * each, 3), round(len(places) * each, 3), f"{span}: {STATES[first.state]}", first.state
+        round(places[0][0] * each, 3),
+        round(len(places) * each, 3),
+        f"{span}: {PERIOD_STATES[first.state]}",
+        first.state,
     )
 
 

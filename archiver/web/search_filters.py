@@ -10,18 +10,28 @@ from itertools import islice
 from math import cos, radians
 from typing import Any, TypeVar
 
-from archiver.extraction.language import ROWS
+from archiver.api.database import Database
+from archiver.api.pages import LANGUAGES
+from archiver.api.search import (
+    DEFAULT_RADIUS_KM,
+    FACETS,
+    Advice,
+    Box,
+    Key,
+    Query,
+    advise,
+    circle_bounds,
+    count_facets,
+    fold_name,
+    list_repairs,
+    plan_query,
+    query_as_options,
+    run_query,
+    split_into_words,
+)
 from archiver.model.errors import IndexMissing
 from archiver.model.fields import LINKS, OPTIONS
 from archiver.model.items import format_degrees
-from archiver.search.advice import Advice, advise
-from archiver.search.geo_areas import DEFAULT_KM, Box, circle_bounds
-from archiver.search.index_documents import fold_name
-from archiver.search.query import Query, list_repairs, query_as_options
-from archiver.search.query_tree import Key
-from archiver.search.search_hits import FACETS, count_facets, plan_query, run
-from archiver.search.word_splitting import split_into_words
-from archiver.storage import Database
 from archiver.web.archive_connections import get_cached, strip_paging
 from archiver.web.site_names import identify_sites
 from archiver.web.template_rendering import name_language
@@ -325,7 +335,7 @@ _NEARBY_KM = 5.0
 
 def describe_circle(db: Database, center: tuple[float, float], within: float | None) -> str:
     """Returns a circle of a query in words: "Within 25 km of Lisbon", with degrees if no place is near its center."""
-    km = DEFAULT_KM if within is None else within
+    km = DEFAULT_RADIUS_KM if within is None else within
     latitude, longitude = center
     near = places_in_box(db, circle_bounds(latitude, longitude, min(km, _NEARBY_KM)), center)
     return f"Within {km:g} km of {near[0] if near else format_degrees(latitude, longitude, between=', ')}"
@@ -421,7 +431,7 @@ def give_advice(request: ArchiveRequest, query: Query, total: int, known: Sequen
 _EXAMPLES, _MOST_TRIED = 3, 20
 _FEW, _MAX_SHARE = 10, 0.25
 """A search is no example if it finds more articles than `_FEW`, and more than this share of the archive."""
-_STOP_WORDS = frozenset(word for row in ROWS for word in split_into_words(row.words))
+_STOP_WORDS = frozenset(word for row in LANGUAGES for word in split_into_words(row.words))
 
 
 def example_terms(db: Database) -> tuple[str, ...]:
@@ -448,7 +458,7 @@ def _examples(db: Database) -> Iterator[str]:
         if not is_word or name.isupper() or _STOP_WORDS.issuperset(split_into_words(name)):
             continue
         try:
-            hits = run(db, Query(name, limit=1)).total
+            hits = run_query(db, Query(name, limit=1)).total
         except IndexMissing:
             return
         if 2 <= hits <= max(total * _MAX_SHARE, _FEW):

@@ -9,25 +9,35 @@ from dataclasses import asdict, dataclass, replace
 from functools import partial
 from typing import Any
 
-from archiver.model.errors import BadQuery
-from archiver.model.fields import OPTIONS
-from archiver.search.query import Query, query_as_options
-from archiver.search.query_compiler import has_ranking_terms
-from archiver.search.search_feeds import (
-    WHY,
+from archiver.api.captures import captured_lead_image
+from archiver.api.feeds import (
+    NEW_RESULT_REASONS,
     atom_feed,
     find_saved_search,
     last_reported,
     peek_saved_search,
     saved_search_states,
 )
-from archiver.search.search_hits import Hit, count_facets, hit_as_dict, plan_query, run, sort_order
-from archiver.search.snippets import highlight_line, highlight_terms
-from archiver.search.sorting import FOLDS, Sort
-from archiver.storage.columns import VERSIONS
-from archiver.storage.requisites import captured_lead_image
+from archiver.api.records import VERSION_COUNT
+from archiver.api.search import (
+    FOLDS,
+    Hit,
+    Query,
+    Sort,
+    count_facets,
+    has_ranking_terms,
+    highlight_line,
+    highlight_terms,
+    hit_as_dict,
+    plan_query,
+    query_as_options,
+    run_query,
+    sort_order,
+)
+from archiver.model.errors import BadQuery
+from archiver.model.fields import OPTIONS
 from archiver.web.archive_connections import get_cached, strip_paging
-from archiver.web.collection_pages import EXPORT_FORMATS
+from archiver.web.collection_pages import DOWNLOAD_FORMATS
 from archiver.web.safe_replay import build_memento_url, format_timestamp
 from archiver.web.search_charts import build_bars, build_map
 from archiver.web.search_filters import (
@@ -87,7 +97,7 @@ def search_page(request: ArchiveRequest) -> PageResponse:
     query = parse_query(request)
     if request.one("by") not in ("", *_UNITS):
         raise BadQuery(f"by {request.one('by')}", f"articles are counted by {', '.join(_UNITS)}")
-    found = run(request.db, query)
+    found = run_query(request.db, query)
     links = SearchLinks(request, query)
     advice = give_advice(request, query, found.total, _ARGUMENTS)
     if request.form == "json":
@@ -148,7 +158,7 @@ def search_page(request: ArchiveRequest) -> PageResponse:
             "args": request.args,
             "sorts": [pair for pair in SORTS if pair[0] != "distance" or query.near],
             "folds": FOLDS,
-            "kinds": EXPORT_FORMATS,
+            "kinds": DOWNLOAD_FORMATS,
             "export": [pair for pair in format_query(query) if pair[0] not in ("limit", "offset")],
             "twin": request.link("/search.json", format_query(query)),
             "options": query_as_options(query),
@@ -208,7 +218,7 @@ class HitExtras:
 def load_extras(request: ArchiveRequest, ids: Sequence[int]) -> dict[int, HitExtras]:
     """Returns the extras of articles by ID."""
     rows = request.db.query(
-        f"select a.id, {VERSIONS} as versions, a.image, c.url, c.captured_at from articles a "
+        f"select a.id, {VERSION_COUNT} as versions, a.image, c.url, c.captured_at from articles a "
         "left join captures c on c.id = a.capture_id where a.id in (select value from json_each(?))",
         [json.dumps(list(ids))],
     )
@@ -308,7 +318,7 @@ def saved_search_page(request: ArchiveRequest) -> PageResponse:
             "identities": identify_sites(request, _sites_of(one.hit for one in result.new[:_MOST_NEW])),
             "most_folded": _MOST_FOLDED,
             "most_new": _MOST_NEW,
-            "why": WHY,
+            "why": NEW_RESULT_REASONS,
             "all": make_search_link(request, saved.query),
             "feed": request.link(f"/searches/{saved.name}/feed"),
         },

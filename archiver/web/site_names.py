@@ -9,10 +9,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from archiver.extraction.page import Page, parse_page
-from archiver.extraction.titles import site_names
+from archiver.api.citations import CitedArticle
+from archiver.api.pages import Page, parse_page, site_names
 from archiver.model.errors import ArchiverError
-from archiver.search.citations import CitedArticle
 from archiver.web.archive_connections import get_cached
 from archiver.web.capture_pages import read_capture
 from archiver.web.safe_replay import memento_url_of

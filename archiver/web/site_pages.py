@@ -9,39 +9,43 @@ from datetime import UTC, datetime
 from typing import Any
 
 from archiver import __version__
-from archiver.extraction.site_rules import to_toml
-from archiver.health.health_report import (
-    CONTENT_TYPE,
+from archiver.api.database import Database
+from archiver.api.health import (
+    METRICS_MEDIA_TYPE,
     HistoricalRun,
-    Measure,
+    count_missing,
+    count_posts_of_sites,
+    describe_archived,
     describe_next_run,
     format_metrics,
     health_as_json,
     judge_all,
-    measures_of,
-    probe,
+    read_health,
+    read_healths,
     read_history,
     read_next_run,
+    run_as_shown,
+    site_completeness,
 )
-from archiver.health.stored_health import read_health, read_healths
-from archiver.model.errors import IndexMissing
-from archiver.model.items import SOURCE_NAMES, Outcome
-from archiver.search.query import Query
-from archiver.sites.config import effective_settings, load_config
-from archiver.storage import Database, completeness
-from archiver.storage.columns import IS_LIVE, VERSIONS
-from archiver.storage.completeness import count_posts_of_sites, describe_archived, site_completeness
-from archiver.storage.runs import as_shown
-from archiver.storage.sites import (
-    SETTINGS,
+from archiver.api.pages import to_toml
+from archiver.api.records import IS_LIVE, VERSION_COUNT
+from archiver.api.search import Query
+from archiver.api.sites import (
+    SITE_SETTINGS,
+    effective_settings,
     find_site,
     list_sites,
+    load_config,
     read_mute,
     rule_versions,
     rules_valid_at,
     tags_of_sites,
 )
+from archiver.model.errors import IndexMissing
+from archiver.model.items import SOURCE_NAMES, Outcome
 from archiver.web.archive_connections import get_cached
+from archiver.web.health_probe import probe
+from archiver.web.run_measures import Measure, measures_of
 from archiver.web.search_charts import build_bars
 from archiver.web.site_names import find_home_page, find_icon, identify_sites
 from archiver.web.web_requests import (
@@ -92,7 +96,7 @@ def site_page(request: ArchiveRequest) -> PageResponse:
             "icon": find_icon(request, home),
             "balance": _build_source_table(state),
             "runs": [
-                as_shown(request.db, site["name"], run)
+                run_as_shown(request.db, site["name"], run)
                 for run in request.db.query(
                     "select * from runs where site_id = ? order by id desc limit ?", [site["id"], _RUNS]
                 )
@@ -102,7 +106,7 @@ def site_page(request: ArchiveRequest) -> PageResponse:
             "rules": details["rules"],
             "versions": versions,
             "history": [_draw_measure(one, history) for one in measures_of(history)] if len(history) > 1 else [],
-            "settings": [(one, site["settings"].get(one.name)) for one in SETTINGS],
+            "settings": [(one, site["settings"].get(one.name)) for one in SITE_SETTINGS],
             "quiet": quiet if quiet > now.isoformat() else "",
         },
         state | details,
@@ -114,7 +118,7 @@ _NEWEST = 8
 
 def _read_newest(db: Database, site: str) -> list[dict[str, Any]]:
     """Returns the newest articles of a site, ready for the template."""
-    columns = f"id, title, published, published_precision, first_seen, language, {VERSIONS} as versions, gone_at"
+    columns = f"id, title, published, published_precision, first_seen, language, {VERSION_COUNT} as versions, gone_at"
     return list(
         db.query(
             f"select {columns} from articles a where site = ? and published <= ? and {IS_LIVE} "
@@ -216,7 +220,7 @@ SITE_SORTS: dict[str, Callable[[Database, dict[str, Any]], Any]] = {
     "name": lambda db, site: site["name"],
     "health": lambda db, site: _SEVERITY.index(site["state"]),
     "articles": lambda db, site: site["articles"],
-    "missing": lambda db, site: completeness.count_missing(db, site["id"]),
+    "missing": lambda db, site: count_missing(db, site["id"]),
     "crawled": lambda db, site: site["last_run"]["started_at"] if site["last_run"] else "",
 }
 """Maps each order of the list of sites to the function that returns a site's sort key. A hyphen before the name
@@ -256,7 +260,7 @@ def sites_page(request: ArchiveRequest) -> PageResponse:
                 {
                     **site,
                     "tags": tags.get(site["id"], ()),
-                    "missing": completeness.count_missing(request.db, site["id"]),
+                    "missing": count_missing(request.db, site["id"]),
                     "lacks_posts": site["id"] in posts and posts[site["id"]].posts["missing"] > 0,
                     "a_year": years.get(site["name"], ()),
                 }
@@ -323,7 +327,7 @@ def metrics_page(request: ArchiveRequest) -> RawResponse:
         request.db, request.folder / "archive.db", None, datetime.now(UTC), effective_settings(request.db)
     )
     return RawResponse(
-        format_metrics(request.db, found, __version__), CONTENT_TYPE, headers={"Cache-Control": "no-store"}
+        format_metrics(request.db, found, __version__), METRICS_MEDIA_TYPE, headers={"Cache-Control": "no-store"}
     )
 
 

@@ -15,9 +15,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 from slugify import slugify
 
+from archiver.api.citations import format_coins
+from archiver.api.texts import text_direction
 from archiver.model.items import format_degrees, format_published
-from archiver.search.citations import format_coins
-from archiver.search.revision_diff_as_data_or_html import text_direction
 from archiver.web.web_requests import PageResponse, WebRequest, without_commands
 
 # Templates.

@@ -15,13 +15,12 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import quote
 
+from archiver.api.captures import tombstones
+from archiver.api.database import Database
+from archiver.api.records import find_article
+from archiver.api.search import Query, parse_box, parse_point
 from archiver.model.errors import ArchiverError, ArticleRemoved, BadQuery, CaptureNotFound, IndexDamaged, IndexMissing
 from archiver.model.fields import OPTIONS
-from archiver.search.geo_areas import parse_box, parse_point
-from archiver.search.query import Query
-from archiver.storage import Database
-from archiver.storage.article_records import find_article
-from archiver.storage.captures import tombstones
 
 # Requests and responses as plain values, independent of Datasette.
 

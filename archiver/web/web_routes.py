@@ -28,7 +28,8 @@ from datasette.app import Datasette
 from datasette.utils.asgi import Base400, Forbidden, NotFound, Request, Response
 from datasette.views.base import DatasetteError
 
-from archiver.health.health_report import Failure, ProbeResult
+from archiver.api.database import environment_error, is_environment_error
+from archiver.api.search import Query, matching_ids, token_end
 from archiver.model.errors import (
     ArchiveDamaged,
     ArchiveLocked,
@@ -52,11 +53,9 @@ from archiver.model.errors import (
     SavedSearchNotFound,
     SiteNotFound,
 )
-from archiver.search.query import Query, token_end
-from archiver.search.search_hits import matching_ids
-from archiver.storage.transactions import environment_error, is_environment_error
 from archiver.web import web_requests
 from archiver.web.archive_connections import DATABASE, ServedArchive, get_served_archive
+from archiver.web.health_probe import Failure, ProbeResult
 from archiver.web.template_rendering import render_page
 from archiver.web.web_requests import (
     FORM_PAGES,
@@ -127,10 +126,10 @@ PAGES: tuple[PageRoute, ...] = (
     PageRoute("/-/metrics", "site_pages.metrics_page"),
     PageRoute(HEALTH, "site_pages.probe_page"),
     PageRoute("/article/{id}/evidence", "article_pages.evidence_page"),
-    PageRoute("/article/{id}/versions", "article_pages.revisions_page"),
-    PageRoute("/article/{id}/diff", "article_pages.diff_page"),
+    PageRoute("/article/{id}/versions", "revision_pages.revisions_page"),
+    PageRoute("/article/{id}/diff", "revision_pages.diff_page"),
     PageRoute("/article/{id}/cite/{style}", "article_pages.cite_page"),
-    PageRoute("/article/{id}/image", "article_pages.image_page"),
+    PageRoute("/article/{id}/image", "capture_pages.image_page"),
     PageRoute("/article/{id}/captures", "capture_pages.article_captures_page"),
     PageRoute("/capture/{number}", "capture_pages.capture_page"),
     PageRoute("/capture/{number}/record", "capture_pages.record_page"),

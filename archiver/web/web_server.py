@@ -34,12 +34,11 @@ from datasette.plugins import pm
 from datasette.utils.asgi import Forbidden, Request, Response
 from jinja2 import ChoiceLoader, FileSystemLoader
 
+from archiver.api.database import must_open_immutable, open_archive
+from archiver.api.exports import harmless_text
+from archiver.api.search import distance_km, fold_name
+from archiver.api.sites import Serve
 from archiver.model.errors import BadPublicURL, CannotListen
-from archiver.search.export_formats import harmless_text
-from archiver.search.geo_areas import distance_km
-from archiver.search.index_documents import fold_name
-from archiver.sites.config import Serve
-from archiver.storage.database import must_open_immutable, open_archive
 from archiver.web.archive_connections import (
     DATABASE,
     ArchivePool,

@@ -17,23 +17,18 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from archiver.articles.word_diff import DiffOp, Piece, word_diff
-from archiver.markup.text_marks import IMAGES, meaning_of_marks, unpack_marks
+from archiver.api import records
+from archiver.api.captures import captured_lead_image
+from archiver.api.database import Database
+from archiver.api.feeds import FEED_MEDIA_TYPES, Feed, FeedEntry, write_atom
+from archiver.api.revisions import DiffOp, Piece, edited_fields_html, pieces_as_html, previous_revision, word_diff
+from archiver.api.sites import find_site
+from archiver.api.texts import IMAGE_KINDS, meaning_of_marks, text_direction, unpack_marks
 from archiver.model.errors import ArticleNotFound, RevisionNotFound
 from archiver.model.lazy_regex import lazy_regex
-from archiver.search.revision_diff_as_data_or_html import (
-    edited_fields_html,
-    pieces_as_html,
-    previous_revision,
-    text_direction,
-)
-from archiver.search.search_feeds import TYPES, Feed, FeedEntry, write_atom
-from archiver.storage import Database, article_records
-from archiver.storage.captures import captured_urls
-from archiver.storage.requisites import captured_lead_image
-from archiver.storage.sites import find_site
 from archiver.web.archive_connections import get_cached
 from archiver.web.collection_pages import answer_feed
+from archiver.web.mementos import captured_urls
 from archiver.web.safe_replay import build_memento_url
 from archiver.web.site_names import identify_sites
 from archiver.web.web_requests import ArchiveRequest, CannotAnswer, PageResponse, RawResponse
@@ -383,7 +378,7 @@ def _load_change(request: ArchiveRequest, key: ChangeKey) -> Change | None:
 
 
 def _read_deletion_or_move(request: ArchiveRequest, key: ChangeKey) -> Change:
-    record = _with_texts(article_records.record(request.db, key.article))
+    record = _with_texts(records.record(request.db, key.article))
     lead = captured_lead_image(request.db, key.article) if key.what == DELETED else None
     return Change(
         key,
@@ -397,10 +392,10 @@ def _read_deletion_or_move(request: ArchiveRequest, key: ChangeKey) -> Change:
 def _versions_of_edit(db: Database, key: ChangeKey) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]] | None:
     """Returns the revision of an edit, and the records before and after it; None if it has just been removed."""
     try:
-        history = article_records.revisions(db, key.article)
+        history = records.revisions(db, key.article)
         own = next(one for one in history if one["revision"] == key.revision)
         before, after = (
-            _with_texts(article_records.revision_record(db, key.article, number))
+            _with_texts(records.revision_record(db, key.article, number))
             for number in (previous_revision(history, key.revision), key.revision)
         )
     except (ArticleNotFound, RevisionNotFound, StopIteration):
@@ -499,7 +494,9 @@ def _parts_of(record: dict[str, Any]) -> dict[str, Part]:
             if phrase.startswith("image "):
                 found.setdefault(phrase, Part("picture", mark.value, mark.caption or mark.alt, True))
             else:
-                text = mark.alt if mark.kind in IMAGES else " ".join(record["body"][mark.offset : mark.end].split())
+                text = (
+                    mark.alt if mark.kind in IMAGE_KINDS else " ".join(record["body"][mark.offset : mark.end].split())
+                )
                 found.setdefault(phrase, Part("link", mark.link or mark.value, text, True))
     return found
 
@@ -711,13 +708,13 @@ def changes_feed(request: ArchiveRequest) -> RawResponse:
         here,
         request.origin + request.link("/changes", wanted.arguments),
     )
-    return answer_feed(request, write_atom(feed, request.title), TYPES["atom"])
+    return answer_feed(request, write_atom(feed, request.title), FEED_MEDIA_TYPES["atom"])
 
 
 def _entry_of(request: ArchiveRequest, change: Change) -> FeedEntry:
     key, record = change.key, change.record
     # The same change has the same ID in every archive that saw the article first at the same URL.
-    name = f"{article_records.record_id_of(request.db, key.article)} {key.what} {key.revision or key.at}"
+    name = f"{records.record_id_of(request.db, key.article)} {key.what} {key.revision or key.at}"
     # An edit of other fields, such as the tags, is of no kind.
     (reason, label), *also = [(kind, KINDS[kind].label) for kind in change.kinds] or [(key.what, change.summary)]
     return FeedEntry(

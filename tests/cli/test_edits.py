@@ -12,8 +12,9 @@ import pytest
 from archiver.cli.commands.diff import print_edits
 from archiver.cli.commands.extract import print_explanations
 from archiver.extraction.explanations import FieldExplanation
+from archiver.markup.html_writer import text_direction
 from archiver.model.items import UNCONFIRMED, Evidence
-from archiver.search.revision_diff_as_data_or_html import diff_page_html, text_direction
+from archiver.search.revision_diff_as_data_or_html import diff_page_html
 from tests.cli.conftest import Run
 
 BASE: dict[str, Any] = {

@@ -20,7 +20,7 @@ import pytest
 from archiver.model.errors import ExtraMissing
 from archiver.model.fields import FIELDS
 from archiver.model.items import Evidence
-from archiver.search.export_formats import FORMATS
+from archiver.search.export_formats import EXPORT_FORMATS
 from archiver.storage.database import open_archive
 from archiver.storage.field_evidence import pack_evidence
 from tests.cli.conftest import Run
@@ -305,7 +305,7 @@ def with_times(record: dict[str, Any]) -> dict[str, Any]:
     return {**record, **times, "capture": capture}
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", EXPORT_FORMATS)
 def test_export_twice_gives_the_same_bytes(run: Run, tmp_path: Path, form: str) -> None:
     files = [tmp_path / name for name in ("one", "two")]
     for file in files:

@@ -218,7 +218,7 @@ def test_a_full_disk_and_a_broken_config_prevent_crawls(tmp_path: Path, monkeypa
     monkeypatch.setenv("ARCHIVER_CONFIG", str(config))
     config.write_text("")
     run_on(archive, "sites", "add", "http://127.0.0.1:9/")
-    monkeypatch.setattr("archiver.scheduling.scheduler_loop.RESERVE", 1 << 62)
+    monkeypatch.setattr("archiver.scheduling.scheduler_loop.MIN_FREE_BYTES", 1 << 62)
     full = CliRunner().invoke(cli, ["schedule", "--once", "--archive", str(archive)])
     assert full.exit_code == 1
     assert str(tmp_path) in full.stderr

@@ -12,7 +12,7 @@ from sqlite_utils import Database
 
 from archiver.cli.main import cli
 from archiver.storage.database import open_archive
-from archiver.storage.sites import SETTINGS
+from archiver.storage.sites import SITE_SETTINGS
 from tests.cli.conftest import Run
 from tests.runner import Runner, fault
 
@@ -108,7 +108,7 @@ def test_sites_are_listed_and_shown(run: Run) -> None:
     below = "https://harbour.example/2024/"  # a URL with a path is a separate site
     assert fault(run("sites", "show", below)) == f"SiteNotFound {below}"
     assert "2.0" in run("sites", "show", "harbour.example").stdout
-    assert all(setting.name in run("sites", "show", "harbour.example").stdout for setting in SETTINGS)
+    assert all(setting.name in run("sites", "show", "harbour.example").stdout for setting in SITE_SETTINGS)
 
 
 def test_a_setting_can_be_set_and_reset(own_archive: Path) -> None:

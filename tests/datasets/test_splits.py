@@ -12,10 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.datasets import snapshot_writer
+from archiver.datasets import parquet_table, snapshot_writer
 from archiver.datasets.snapshot_request import parse_split_dates, parse_splits, split_of
 from archiver.model.errors import BadSplits
-from archiver.search import export_formats
 from tests.datasets.published import NEAR, Post, contents, make, publish, rows, text
 
 SPLITS = "train=80,validation=10,test=10"
@@ -151,7 +150,7 @@ def test_invalid_dates_of_splits_are_refused(said: str) -> None:
 
 def test_large_tables_are_divided_into_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(snapshot_writer, "SHARD_BYTES", 2_000)
-    monkeypatch.setattr(export_formats, "_ROWS", 5)
+    monkeypatch.setattr(parquet_table, "_ROWS", 5)
     archive = make(tmp_path / "archive" / "archive.db", [Post(n) for n in range(1, 31)])
     assert publish(archive, str(tmp_path / "d"), "--version", "1.0.0", "--formats", "jsonl").exit_code == 0
     files = sorted(path.name for path in (tmp_path / "d" / "data" / "articles").iterdir())

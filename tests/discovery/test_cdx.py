@@ -19,13 +19,12 @@ from archiver.discovery.cdx import (
     cdx_candidates,
     is_broken,
     is_page,
-    newest_captures,
     next_part_url,
     parse_cdx,
+    parse_cdx_time,
     query_url,
     service_address,
     site_prefix,
-    timestamp,
 )
 from archiver.model.items import DiscoverySource
 from archiver.model.urls import Scope, normalize
@@ -129,7 +128,7 @@ def test_service_names_and_urls_are_resolved(text: str, address: str) -> None:
     ],
 )
 def test_a_time_of_fewer_digits_is_its_first_moment(text: object, at: datetime | None) -> None:
-    assert timestamp(text) == at
+    assert parse_cdx_time(text) == at
 
 
 VALUES = (
@@ -264,12 +263,11 @@ def test_a_list_of_a_million_rows_is_cut(row: str) -> None:
     assert len(page.entries) + page.bad <= 100_000
 
 
-def test_pages_and_the_newest_capture_of_each() -> None:
+def test_which_captures_are_pages() -> None:
     def entry(url: str, year: int, status: int | None = 200, media_type: str = "text/html") -> CdxEntry:
         return CdxEntry(url, datetime(year, 1, 1, tzinfo=UTC), url, media_type, status)
 
-    old, new, other = entry("a", 2009), entry("a", 2019), entry("b", 2014)
-    assert newest_captures([old, new, other]) == newest_captures([new, old, other]) == (new, other)
+    old = entry("a", 2009)
     unlisted = CdxEntry("c", datetime(2009, 1, 1, tzinfo=UTC), "c")
     kinds = [
         old,

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archiver.discovery.cdx import CdxEntry, captures_url, original_url, parse_archive_service, parse_timemap
-from archiver.importers.wayback_import import CaptureAction, CaptureListEntry, choose_captures, is_relevant
+from archiver.discovery.cdx import CdxEntry, captures_url
+from archiver.importers.capture_list import CaptureAction, CaptureListEntry, choose_captures, is_relevant
+from archiver.importers.memento_service import original_url, parse_archive_service, parse_timemap
 
 AT = datetime(2009, 5, 2, 10, 0, 0, tzinfo=UTC)
 

@@ -17,7 +17,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from archiver.search.export_formats import FORMATS
+from archiver.search.export_formats import EXPORT_FORMATS
 from tests.docs.test_extend import block
 from tests.processes import run, without_proxies
 from tests.spiders.site_server import home, page, serving
@@ -123,7 +123,7 @@ def test_a_new_field_is_shown_everywhere(tmp_path: Path, made: Callable[[], NewF
     shown = json.loads(archiver("show", "1", "--json"))
     assert shown[field.name] == field.value
     assert str(field.value) in archiver("show", "1", "--evidence")
-    for form in FORMATS:
+    for form in EXPORT_FORMATS:
         archiver("export", "-f", form, "-o", f"out-{form}")
     assert json.loads((tmp_path / "out-jsonl").read_text())[field.name] == field.value
     archiver("verify")

@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from archiver.datasets.language_recognition import recognize_languages
 from archiver.extraction.language import (
-    ROWS,
+    LANGUAGES,
     SCRIPTS,
     SOLE_LANGUAGE,
     LanguageRow,
     choose_language,
     frequent_words,
     language_of_text,
-    recognize_languages,
 )
 from archiver.extraction.page import language_tag
 
@@ -103,7 +103,7 @@ def test_a_declared_language_becomes_a_tag(declared: str | None, tag: str) -> No
     assert language_tag(declared) == tag
 
 
-@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.tag)
+@pytest.mark.parametrize("row", LANGUAGES, ids=lambda row: row.tag)
 def test_a_row_has_each_word_once_and_a_known_script(row: LanguageRow) -> None:
     words = row.words.split()
     assert (len(words), row.script) == (len(set(words)), SCRIPTS[row.script])
@@ -111,7 +111,7 @@ def test_a_row_has_each_word_once_and_a_known_script(row: LanguageRow) -> None:
 
 @given(st.text(max_size=400), st.sampled_from(["en", "ru", "ja", "kk", "sr-Latn", "x-klingon"]))
 def test_a_language_is_declared_or_known(text: str, declared: str) -> None:
-    assert chosen(text, declared) in {declared, "", *SOLE_LANGUAGE.values(), *(row.tag for row in ROWS)}
+    assert chosen(text, declared) in {declared, "", *SOLE_LANGUAGE.values(), *(row.tag for row in LANGUAGES)}
 
 
 def test_frequent_words_say_nothing_about_a_topic() -> None:

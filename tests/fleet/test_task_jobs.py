@@ -26,13 +26,11 @@ from archiver.fleet.fleet_tasks import (
     NoSuchSite,
     Task,
     TaskEnd,
-    do_task,
     end_run,
     end_scan,
     enter_tasks,
     find_import_files,
     find_open_task,
-    make_available_locally,
     select_shards,
     select_sites,
 )
@@ -41,6 +39,8 @@ from archiver.fleet.leases import SiteLease, commit_manifest, take_lease
 from archiver.fleet.postgres import QueueDatabase
 from archiver.fleet.shard_storage import ShardStorage, mark_storage, read_manifest
 from archiver.fleet.shard_transfer import ARCHIVE, checkpoint, restore
+from archiver.fleet.task_process import make_available_locally
+from archiver.fleet.task_runs import do_task
 from archiver.fleet.worker_job import WorkerContext, crawl_site
 from archiver.importers.import_inputs import RecordFilter
 from archiver.model.errors import UnreadableInput

@@ -19,7 +19,6 @@ from archiver.health.health_report import (
     HistoricalRun,
     SiteRow,
     fold_common_causes,
-    measures_of,
     read_history,
     read_site_table,
     sort_rows,
@@ -34,6 +33,7 @@ from archiver.storage.pages import stamp
 from archiver.storage.runs import Counts, begin_run, end_run, forget_run_health
 from archiver.storage.sites import add_site, add_tags, list_sites
 from archiver.storage.transactions import lock_site, writing
+from archiver.web.run_measures import measures_of
 from tests.runner import Runner
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)

@@ -215,7 +215,7 @@ def test_invalid_packages_are_reported(
     new: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("archiver.warc.foreign_reader._BOMB_BYTES", 1 << 20)
+    monkeypatch.setattr("archiver.importers.foreign_reader._BOMB_BYTES", 1 << 20)
     file = wacz(tmp_path / "a.wacz", members, deflated=True, digests=digests)
     found = summary(archive, file)
     assert (found["problems"], found["new"]) == (kinds, new)

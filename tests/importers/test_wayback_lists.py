@@ -12,8 +12,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from archiver.discovery import cdx
-from archiver.discovery.cdx import parse_archive_service
-from archiver.importers.wayback_import import CaptureAction, CaptureList, ListRequests, NoCaptureList, WaybackPlan
+from archiver.importers.capture_list import CaptureAction, CaptureList, ListRequests, NoCaptureList, WaybackPlan
+from archiver.importers.memento_service import parse_archive_service
 
 BEGIN = datetime(2001, 1, 1, tzinfo=UTC)
 PLAN = WaybackPlan(Path("none"), parse_archive_service("http://archive.example/coll/cdx"), "http://blog.example/")

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from archiver.datasets.snapshot_tables import without_texts
 from archiver.markup.text_marks import (
     KINDS,
     captions_of,
@@ -19,7 +20,6 @@ from archiver.markup.text_marks import (
     meaning_of_marks,
     pack_marks,
     unpack_marks,
-    without_texts,
 )
 from archiver.model.items import Image, Link, Mark, MarkedText
 

@@ -10,7 +10,7 @@ from functools import cache
 from pathlib import Path
 
 from archiver.maintenance.merge_archives import MergeResult
-from archiver.maintenance.merge_archives import merge as merge_into
+from archiver.maintenance.merge_archives import merge_archive as merge_into
 from archiver.maintenance.takedown import archive_without_writers
 from archiver.model.items import Capture, Outcome
 from archiver.storage.database import open_archive

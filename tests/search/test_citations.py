@@ -27,7 +27,7 @@ from pybtex.richtext import Text
 
 from archiver.archive import Archive
 from archiver.search.citations import (
-    STYLES,
+    CITATION_STYLES,
     CitedArticle,
     build_citation,
     csl_item,
@@ -42,7 +42,7 @@ from archiver.search.citations import (
     schema_org,
 )
 from archiver.search.query import Query
-from archiver.search.search_hits import run
+from archiver.search.search_hits import run_query
 
 HOSTILE = {
     "braces": "a { b } c } {{ d",
@@ -285,16 +285,16 @@ def test_revisions_have_their_own_keys_and_texts(archive: Archive) -> None:
     assert "revision 1, sha1:" in first.note
 
 
-@pytest.mark.parametrize("name", STYLES)
+@pytest.mark.parametrize("name", CITATION_STYLES)
 def test_several_citations_make_one_file(archive: Archive, name: str) -> None:
-    text = STYLES[name]([build_citation(one) for one in archive.articles()])
+    text = CITATION_STYLES[name]([build_citation(one) for one in archive.articles()])
     count = {
         "bibtex": lambda: len(parse_string(text, "bibtex").entries),
         "ris": lambda: len(rispy.loads(text)),
         "csl-json": lambda: len(json.loads(text)),
     }.get(name, lambda: len(text.splitlines()))()
     assert count == 6
-    assert STYLES[name]([]) in ("", "[]\n")
+    assert CITATION_STYLES[name]([]) in ("", "[]\n")
 
 
 REFERENCES = {
@@ -338,9 +338,9 @@ def test_references_follow_their_style(values: dict[str, Any], apa: str, chicago
     assert (format_apa(one), format_chicago(one), format_mla(one)) == expected
 
 
-@pytest.mark.parametrize("style", STYLES)
+@pytest.mark.parametrize("style", CITATION_STYLES)
 def test_each_style_names_the_capture(style: str) -> None:
-    said = STYLES[style]([build_citation(record())])
+    said = CITATION_STYLES[style]([build_citation(record())])
     parts = ("2024-05-31T23:30:00Z", "revision 2", "sha1:ABC", "https://blog.example.org/2024/05/a-post?x=1")
     assert [part for part in parts if part not in said.replace("\\", "")] == []
 
@@ -437,7 +437,7 @@ def test_metadata_for_reference_managers() -> None:
 
 
 def test_coins_are_a_context_object(archive: Archive) -> None:
-    (hit,) = run(archive.db, Query("fog", limit=1)).hits
+    (hit,) = run_query(archive.db, Query("fog", limit=1)).hits
     values = parse_qs(format_coins(hit))
     assert values["rft_val_fmt"] == ["info:ofi/fmt:kev:mtx:dc"]
     assert values["rft.title"] == ["Fog"]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from archiver.archive import Archive, make_query
-from archiver.search.search_hits import count_facets, run
+from archiver.search.search_hits import count_facets, run_query
 from archiver.storage.database import open_archive
 from tests.archive_fixture import make_archive
 from tests.search.writing import write
@@ -44,7 +44,7 @@ def test_a_facet_count_equals_the_results_of_its_filter(file: Path, most: int) -
         assert found["credit"] == [("DPA", len(TAGS))]
         for name in ("tag", "author"):
             for value, number in found[name]:
-                assert run(archive.db, make_query("mooring", fold="none", **{name: (value,)})).total == number
+                assert run_query(archive.db, make_query("mooring", fold="none", **{name: (value,)})).total == number
 
 
 def test_a_facet_value_has_its_most_frequent_spelling(file: Path) -> None:

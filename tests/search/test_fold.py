@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from sqlite_utils import Database
 
 from archiver.archive import Archive, make_query
-from archiver.search.search_hits import matching_ids, run
+from archiver.search.search_hits import matching_ids, run_query
 from archiver.search.sorting import FOLDS
 from archiver.storage.database import open_archive
 from tests.search.writing import beside, write
@@ -43,7 +43,7 @@ def stories(db: Database, count: int = 5) -> None:
 
 
 def folded(db: Database, text: str = "ferry", **more: Any) -> dict[int, list[int]]:
-    return {hit.id: [one.id for one in hit.folded] for hit in run(db, make_query(text, limit=None, **more)).hits}
+    return {hit.id: [one.id for one in hit.folded] for hit in run_query(db, make_query(text, limit=None, **more)).hits}
 
 
 def test_a_cluster_is_shown_by_its_source_with_the_others_beneath(db: Database) -> None:
@@ -53,7 +53,7 @@ def test_a_cluster_is_shown_by_its_source_with_the_others_beneath(db: Database) 
     assert set(folded(db)) == set(folded(db, fold="none")) == {7, 8, 9, 10, 11}
     assert folded(db, "ferry 8", fold="cluster") == {8: []}  # a source that does not match is not shown
     assert folded(db, "ferry -9", fold="cluster") == {7: [8], 10: [], 11: []}
-    hit = run(db, make_query("ferry", fold="cluster", limit=1, sort="added")).hits[0]
+    hit = run_query(db, make_query("ferry", fold="cluster", limit=1, sort="added")).hits[0]
     assert [(one.id, one.site, one.title) for one in hit.folded] == [
         (7, "harbour.example", "Ferry 7"),
         (8, "harbour.example", "Ferry 8"),
@@ -113,7 +113,7 @@ def test_every_count_agrees(
             assert set(shown) | set(beneath) == every
             assert len(shown) + len(beneath) == len(every)
             query = make_query("ferry", fold=fold)
-            assert run(archive.db, query).total == len(shown)
+            assert run_query(archive.db, query).total == len(shown)
             assert set(matching_ids(archive.db, make_query("ferry", fold=fold, limit=None))) == set(shown)
             counts = archive.facets("ferry", fold=fold)
             assert sum(count for _, count in counts["site"]) == len(shown)

@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from archiver.search import snippets
-from archiver.search.snippets import Place, Row, find_occurrences, occurrences_among_words
+from archiver.search.snippets import Place, SearchTerm, find_occurrences, occurrences_among_words
 from archiver.search.word_splitting import MAX_WORD, normalized_text, split_into_words
 
 PIECES = (
@@ -55,7 +55,7 @@ TEXTS = st.lists(st.tuples(st.sampled_from(PIECES), st.sampled_from((" ", " ", "
 )
 
 
-def by_tokenizing(text: str, rows: list[Row]) -> list[Place]:
+def by_tokenizing(text: str, rows: list[SearchTerm]) -> list[Place]:
     kept: list[Place] = []
     for one in sorted(occurrences_among_words(text, rows), key=lambda place: (place[0], -place[1])):
         if not kept or one[0] >= kept[-1][1]:

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.articles.word_diff import DiffOp, Piece, word_diff
-from archiver.search.revision_diff_as_data_or_html import DiffRow, paragraph_rows, pieces_as_html
+from archiver.search.revision_diff_as_data_or_html import pieces_as_html
+from archiver.web.revision_pages import DiffRow, paragraph_rows
 
 TEXTS = st.text("ab \n", max_size=40)
 

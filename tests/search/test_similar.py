@@ -13,7 +13,7 @@ from sqlite_utils import Database
 
 from archiver.archive import make_query
 from archiver.model.errors import ArticleNotFound, BadQuery
-from archiver.search.search_hits import count_facets, run
+from archiver.search.search_hits import count_facets, run_query
 from archiver.storage.database import open_archive
 from tests.archive_fixture import make_archive
 from tests.search.writing import beside, write
@@ -59,7 +59,7 @@ def db(tmp_path_factory: pytest.TempPathFactory, archive_file: Path) -> Iterator
 
 
 def ids(db: Database, text: str = "", **more: Any) -> list[int]:
-    return [hit.id for hit in run(db, make_query(text, **more)).hits]
+    return [hit.id for hit in run_query(db, make_query(text, **more)).hits]
 
 
 @pytest.mark.parametrize(("number", "expected"), [(7, {8, 9}), (10, {11}), (12, {13}), (14, {15}), (18, set())])
@@ -68,7 +68,7 @@ def test_similar_articles_in_every_script(db: Database, number: int, expected: s
 
 
 def test_the_most_similar_article_is_first(db: Database) -> None:
-    hits = run(db, make_query(like=7)).hits
+    hits = run_query(db, make_query(like=7)).hits
     assert [hit.id for hit in hits] == [8, 9]
     assert hits[0].score > hits[1].score > 0  # type: ignore[operator]
     assert {"ferry", "sandbank", "pilots"} <= {hits[0].snippet[a:b] for a, b in hits[0].marks}
@@ -106,7 +106,7 @@ def test_only_words_that_show_the_topic_are_marked(tmp_path: Path) -> None:
         body = "He said that the old weir, over and over, broke the weir gate. The mill race ran dry."
         for number in (7, 8):
             write(db, number, "The weir", f"{body} {number}")
-        (hit,) = run(db, make_query(like=7)).hits
+        (hit,) = run_query(db, make_query(like=7)).hits
         marked = {hit.snippet[a:b].lower() for a, b in hit.marks}
     assert "weir" in marked
     assert not marked & {"he", "the", "old", "said", "and", "that"}

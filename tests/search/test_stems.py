@@ -15,7 +15,7 @@ from sqlite_utils import Database
 
 from archiver.archive import make_query
 from archiver.search.query_compiler import stem, stem_prefixes
-from archiver.search.search_hits import run
+from archiver.search.search_hits import run_query
 from archiver.storage.database import open_archive
 from tests.search.writing import write
 
@@ -45,7 +45,7 @@ def db(tmp_path_factory: pytest.TempPathFactory, archive_file: Path) -> Iterator
 
 
 def ids(db: Database, text: str, **more: Any) -> list[int]:
-    return [hit.id for hit in run(db, make_query(text, sort="added", limit=None, **more)).hits]
+    return [hit.id for hit in run_query(db, make_query(text, sort="added", limit=None, **more)).hits]
 
 
 @pytest.mark.parametrize(
@@ -84,14 +84,16 @@ def test_with_stem_every_word_outside_quotation_marks_is_stemmed(db: Database) -
 
 
 def test_the_forms_that_were_found_are_marked(db: Database) -> None:
-    marked = {hit.id: [hit.snippet[a:b] for a, b in hit.marks] for hit in run(db, make_query("report", stem=True)).hits}
+    marked = {
+        hit.id: [hit.snippet[a:b] for a, b in hit.marks] for hit in run_query(db, make_query("report", stem=True)).hits
+    }
     assert marked == {7: ["reported"], 8: ["Reporting"], 9: ["reports"], 10: ["reporter"], 18: ["report"]}
-    hit = run(db, make_query('stem:"cities hall"')).hits[0]
+    hit = run_query(db, make_query('stem:"cities hall"')).hits[0]
     assert [hit.snippet[a:b] for a, b in hit.marks] == ["city hall"]
 
 
 def test_a_rare_form_does_not_rank_higher_than_a_frequent_one(db: Database) -> None:
-    scores = {hit.id: hit.score for hit in run(db, make_query("stem:report")).hits}
+    scores = {hit.id: hit.score for hit in run_query(db, make_query("stem:report")).hits}
     assert max(scores.values()) < 1.5 * min(scores.values())  # type: ignore[operator,type-var]
 
 

@@ -18,7 +18,7 @@ from archiver.cli.main import cli
 from archiver.model.errors import BadQuery, SiteNotFound
 from archiver.search.federated_search import FederatedQuery, Shard, load_federated_page, plan_federated_query
 from archiver.search.histogram import histogram, histogram_of_plans
-from archiver.search.search_hits import count_facets, count_facets_over_plans, run
+from archiver.search.search_hits import count_facets, count_facets_over_plans, run_query
 from archiver.search.search_index import open_searcher
 from archiver.storage.database import open_archive
 from archiver.storage.transactions import writing
@@ -91,7 +91,7 @@ def federated(folder: Path, words: str, **more: Any) -> Iterator[FederatedQuery]
 def test_federated_results_equal_those_of_a_merged_archive(folder: Path, words: str, more: dict[str, Any]) -> None:
     query = make_query(words, **more)
     with closing(open_archive(folder / "all.db", read_only=True)) as db, federated(folder, words, **more) as several:
-        whole, found = run(db, query), load_federated_page(several)
+        whole, found = run_query(db, query), load_federated_page(several)
         assert several.total == whole.total
         assert count_facets_over_plans(several.plans) == count_facets(db, query)
         assert histogram_of_plans(several.plans) == histogram(db, query)

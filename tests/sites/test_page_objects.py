@@ -22,7 +22,6 @@ from archiver.model.fields import EVIDENCE
 from archiver.model.items import PAGE_OBJECT, PAGE_OBJECT_FAILED, Article, GeoTag, PageKind
 from archiver.sites.config import parse_config
 from archiver.sites.page_objects import (
-    NONE,
     PageObjects,
     URLPattern,
     _load,
@@ -500,8 +499,8 @@ def test_nothing_is_written_into_the_folder(use: Use, tmp_path: Path) -> None:
 def test_without_a_folder_nothing_is_loaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("ARCHIVER_CONFIG", raising=False)
-    assert load_page_objects() is NONE
-    assert NONE.digest == ""
+    assert load_page_objects().loaded == ()
+    assert load_page_objects().digest == ""
 
 
 def test_a_folder_that_is_not_there_is_named(use: Use, tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ from sqlite_utils import Database
 
 from archiver import __version__
 from archiver.health.health_report import format_metrics, judge_all
-from archiver.search.citations import STYLES, build_citation
-from archiver.search.export_formats import FORMATS
+from archiver.search.citations import CITATION_STYLES, build_citation
+from archiver.search.export_formats import EXPORT_FORMATS
 from archiver.sites.config import effective_settings
 from archiver.storage.article_records import records, revision_record, revisions
 from archiver.storage.completeness import site_completeness
@@ -77,8 +77,8 @@ def test_an_invalid_value_is_empty_and_all_others_are_exported(
     assert len(found) == 6
     assert found[0][column] == read
     for name in ("jsonl", "csv", "geojson", "parquet"):
-        FORMATS[name].write(records(db), io.BytesIO())
-    for style in STYLES.values():
+        EXPORT_FORMATS[name].write(records(db), io.BytesIO())
+    for style in CITATION_STYLES.values():
         assert style([build_citation(one) for one in found])
 
 

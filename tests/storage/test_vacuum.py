@@ -14,7 +14,7 @@ from archiver.cli.main import cli
 from archiver.maintenance import database_damage
 from archiver.maintenance.verification import verify
 from archiver.search.query import Query
-from archiver.search.search_hits import run
+from archiver.search.search_hits import run_query
 from archiver.storage.database import open_archive
 from archiver.storage.transactions import lock_site
 from tests.proved_archive import make
@@ -43,7 +43,7 @@ def test_vacuum_frees_space_and_changes_no_result(archive: Path) -> None:
     assert not archive.with_name("archive.db-wal").exists()
     assert verify(archive).findings == []
     db = open_archive(archive, read_only=True)
-    assert run(db, Query("mate")).total > 0
+    assert run_query(db, Query("mate")).total > 0
     assert db.execute("select count(*) from sqlite_stat1").fetchone()[0] > 5
     db.close()
     assert "MB before" in vacuum(archive).stdout

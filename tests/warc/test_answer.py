@@ -15,10 +15,16 @@ from fastwarc.stream_io import BrotliWriter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archiver.warc.foreign_reader import ForeignCapture, ForeignRecord, StreamPosition, foreign_capture_in, warc_date
-from archiver.warc.http_response_parser import dechunk, parse_http_response
-from archiver.warc.import_problems import Problem, ProblemKind
-from archiver.warc.payload import parse_digest
+from archiver.importers.declared_digests import parse_digest
+from archiver.importers.foreign_reader import (
+    ForeignCapture,
+    ForeignRecord,
+    StreamPosition,
+    foreign_capture_in,
+    warc_date,
+)
+from archiver.importers.http_response_parser import dechunk, parse_http_response
+from archiver.importers.import_problems import Problem, ProblemKind
 from tests.importers.files import http, page, sha1
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

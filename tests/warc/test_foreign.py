@@ -13,8 +13,8 @@ from backports import zstd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archiver.warc.foreign_reader import ByteStream, ForeignRecord, ForeignRecords, RecordPairs, StreamPosition
-from archiver.warc.import_problems import Problem
+from archiver.importers.foreign_reader import ByteStream, ForeignRecord, ForeignRecords, RecordPairs, StreamPosition
+from archiver.importers.import_problems import Problem
 from tests.importers.files import Rec, arc_document, arc_header, http, page, post, sha1, whole
 
 RECORDS = [post(f"http://blog.example/{n}/", title=f"Post {n}") for n in range(4)]

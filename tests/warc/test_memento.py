@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from archiver.discovery.cdx import parse_archive_service
+from archiver.importers.foreign_reader import ForeignCapture, foreign_capture_in
+from archiver.importers.import_problems import Problem, ProblemKind
 from archiver.importers.memento_records import (
     ArchiveResponse,
     OtherMemento,
@@ -16,8 +17,7 @@ from archiver.importers.memento_records import (
     digest_field,
     memento_record,
 )
-from archiver.warc.foreign_reader import ForeignCapture, foreign_capture_in
-from archiver.warc.import_problems import Problem, ProblemKind
+from archiver.importers.memento_service import parse_archive_service
 from tests.importers.files import page, sha1
 
 SERVICE = parse_archive_service("internet-archive")

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import html
 
+from archiver.datasets.publication_rules import tdm_reservation
 from archiver.model.items import UsageStatement
 from archiver.platforms.selector_index import Index
 from archiver.politeness.robots import (
@@ -17,7 +18,6 @@ from archiver.politeness.robots import (
     parse_tdm_file,
     statements_of_headers,
     statements_of_page,
-    tdm_reservation,
 )
 from tests.waiting import bounded_work
 

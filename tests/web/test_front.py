@@ -323,5 +323,5 @@ def test_an_archive_without_an_index_has_no_examples(tmp_path: Path, monkeypatch
     def missing(*_: object) -> None:
         raise IndexMissing(str(archive))
 
-    monkeypatch.setattr("archiver.web.search_filters.run", missing)
+    monkeypatch.setattr("archiver.web.search_filters.run_query", missing)
     assert examples_of(archive) == ()

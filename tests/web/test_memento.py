@@ -18,7 +18,7 @@ from fastwarc import ArchiveIterator
 from lxml import html
 
 from archiver.cli.main import cli
-from archiver.discovery.cdx import parse_timemap
+from archiver.importers.memento_service import parse_timemap
 from archiver.storage.database import open_archive
 from tests.proved_archive import HILL, QUAY, START, Run, make, page, text
 from tests.web.conftest import Got, Served, serving

@@ -19,7 +19,7 @@ from archiver.cli.shared_options import (
     refuse_unknown_options,
 )
 from archiver.cli.terminal_output import count_noun, open_output
-from archiver.search.export_formats import FORMATS
+from archiver.search.export_formats import EXPORT_FORMATS
 
 if TYPE_CHECKING:
     from archiver.search.query import Query
@@ -77,8 +77,8 @@ class ExportOptions:
     "-f",
     "--format",
     "form",
-    type=click.Choice((*FORMATS, *FOLDER_FORMATS, "epub", "wacz"), case_sensitive=False),
-    help="; ".join(f"{f.name}: {f.doc}" for f in FORMATS.values())
+    type=click.Choice((*EXPORT_FORMATS, *FOLDER_FORMATS, "epub", "wacz"), case_sensitive=False),
+    help="; ".join(f"{f.name}: {f.doc}" for f in EXPORT_FORMATS.values())
     + "; markdown, html, tei: a folder with a file for each article; epub: a book; wacz: the captures of the articles"
     "  [default: as the extension of FILE says, or jsonl]",
 )
@@ -176,7 +176,7 @@ def _write_records(db: Database, ids: list[int], form: str, output: str, title: 
     with open_output(output) as out:
         if form == "epub":
             return write_epub(records(db, ids), out, title or Path(output).stem)
-        return FORMATS[form].write(records(db, ids), out)
+        return EXPORT_FORMATS[form].write(records(db, ids), out)
 
 
 def _write_wacz(db: Database, folder: Path, ids: list[int], output: str, title: str) -> None:

@@ -176,7 +176,7 @@ def extract(options: ExtractOptions) -> None:
 def _reason_not_html(data: bytes, text: str) -> str:
     """Returns why a file is not an HTML page, given its bytes and its decoded text; "" if it may be one."""
     from archiver.extraction.page import unpack_undeclared
-    from archiver.warc.http_response_parser import is_binary
+    from archiver.warc.payload import is_binary
 
     unpacked, _ = unpack_undeclared(data)
     if is_binary(unpacked[:_START]):

@@ -22,10 +22,11 @@ from archiver.cli.shared_options import archive_option, json_option, pass_option
 from archiver.cli.terminal_output import count_noun, print_json, strip_control_characters
 
 if TYPE_CHECKING:
+    from archiver.importers.capture_list import WaybackPlan
     from archiver.importers.import_inputs import RecordFilter
+    from archiver.importers.import_problems import Problem
     from archiver.importers.import_run import FileResult
-    from archiver.importers.wayback_import import WaybackOutcome, WaybackPlan
-    from archiver.warc.import_problems import Problem
+    from archiver.importers.wayback_import import WaybackOutcome
 
 # Summaries of an import, for files and web archives.
 
@@ -200,7 +201,7 @@ def _build_plan(options: ImportOptions, url: str, service: str | None) -> Waybac
     """Builds the plan of an import from a web archive. `service` is the web archive named in the site's settings; it is
     used if no option names another one. Raises UsageError for a TimeMap service without --exact.
     """
-    from archiver.importers.wayback_import import WaybackPlan
+    from archiver.importers.capture_list import WaybackPlan
 
     own = options.wayback_only
     plan = WaybackPlan(
@@ -237,7 +238,7 @@ def _find_site(archive: str, word: str) -> tuple[dict[str, Any] | None, str]:
 
 
 def _parse_service(text: str, replay: str) -> Any:
-    from archiver.discovery.cdx import parse_archive_service
+    from archiver.importers.memento_service import parse_archive_service
 
     try:
         return parse_archive_service(text, replay)
@@ -594,7 +595,7 @@ def _raise_stopped(signum: int, frame: Any) -> None:
 
 
 def _summarize_files(results: list[FileResult], seconds: float, archive: str) -> dict[str, Any]:
-    from archiver.storage.captures import ImportCounts
+    from archiver.importers.import_rows import ImportCounts
 
     total, kinds = ImportCounts(), Counter[str]()
     for result in results:

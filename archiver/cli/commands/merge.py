@@ -44,7 +44,7 @@ def merge(others: tuple[str, ...], dry_run: bool, yes: bool, quiet: bool, as_jso
     Exit code: 0 done; 1 an archive cannot be merged, or lacks WARC files; 2 wrong usage.
     """
     from archiver.maintenance.merge_archives import list_left_out, refuse_itself
-    from archiver.maintenance.merge_archives import merge as merge_archive
+    from archiver.maintenance.merge_archives import merge_archive as merge_archive
     from archiver.maintenance.takedown import archive_without_writers
     from archiver.storage.database import open_archive
     from archiver.storage.transactions import lock_archive_shared

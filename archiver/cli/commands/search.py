@@ -412,7 +412,7 @@ def _hits_of_last_run(reported: tuple[NewHit, ...]) -> tuple[NewHit, ...]:
 
 def _print_new_hits(news: NewHits | None, reported: tuple[NewHit, ...]) -> None:
     from archiver.cli.search_output import format_hit
-    from archiver.search.search_feeds import WHY
+    from archiver.search.search_feeds import NEW_RESULT_REASONS
 
     if news is not None and not reported:
         click.echo(
@@ -431,7 +431,11 @@ def _print_new_hits(news: NewHits | None, reported: tuple[NewHit, ...]) -> None:
             )
         )
         for one in reported:
-            why = [] if one.why == "new" else [styled_line((f"{one.why}: {WHY[one.why]}", "dim"), indent=7)]
+            why = (
+                []
+                if one.why == "new"
+                else [styled_line((f"{one.why}: {NEW_RESULT_REASONS[one.why]}", "dim"), indent=7)]
+            )
             print_lines("", *format_hit(one.hit), *why)
 
 

@@ -310,7 +310,7 @@ def cite(articles: tuple[str, ...], query: str | None, style: str, revision: int
       archiver cite --query 'flood site:blog.example.org date:2024' --style csl-json > references.json
     """
     from archiver.archive import Archive
-    from archiver.search.citations import STYLES, build_citation
+    from archiver.search.citations import CITATION_STYLES, build_citation
     from archiver.storage.article_records import find_article
 
     if not articles and query is None:
@@ -330,6 +330,6 @@ def cite(articles: tuple[str, ...], query: str | None, style: str, revision: int
 
             click.echo("Nothing found.", err=True)
             print_advice(OneArchive(opened.db, Query(query)), [archive])
-    sys.stdout.buffer.write(STYLES[style](references).encode())
+    sys.stdout.buffer.write(CITATION_STYLES[style](references).encode())
     if not references:
         sys.exit(1)

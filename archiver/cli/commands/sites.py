@@ -156,7 +156,7 @@ def show(site: str, as_json: bool, archive: str) -> None:
     """
     from archiver.sites.config import effective_settings, load_config
     from archiver.storage.database import opened
-    from archiver.storage.sites import SETTINGS, find_site, read_mute, rule_versions, tags_of_sites
+    from archiver.storage.sites import SITE_SETTINGS, find_site, read_mute, rule_versions, tags_of_sites
 
     with opened(archive, read_only=True) as db:
         row = find_site(db, site)
@@ -194,7 +194,7 @@ def show(site: str, as_json: bool, archive: str) -> None:
                 _format_setting(s.name, row["settings"], in_force, config.origin_of(s.name, {}, tuple(tags))),
                 s.doc,
             )
-            for s in SETTINGS
+            for s in SITE_SETTINGS
         ],
     )
 

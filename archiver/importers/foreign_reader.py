@@ -29,12 +29,12 @@ from typing import IO, Any, BinaryIO, Protocol
 
 from isal import igzip_lib
 
+from archiver.api.warc_files import MAX_BODY, Exchange, Headers
+from archiver.importers.declared_digests import HEADER_END, LONGEST_HEADER, Digests, matches_digest, parse_digest
+from archiver.importers.http_response_parser import HTTPResponse, Odd, parse_header_fields, parse_http_response
+from archiver.importers.import_problems import KEPT, Problem, ProblemKind
 from archiver.model.lazy_regex import lazy_regex
 from archiver.model.urls import normalize
-from archiver.warc.http_response_parser import HTTPResponse, Odd, parse_header_fields, parse_http_response
-from archiver.warc.import_problems import KEPT, Problem, ProblemKind
-from archiver.warc.payload import HEADER_END, LONGEST_HEADER, Digests, matches_digest, parse_digest
-from archiver.warc.warc_records import MAX_BODY, Exchange, Headers
 
 _DATE = lazy_regex(r"(\d{4})-?(\d\d)-?(\d\d)[T ]?(\d\d):?(\d\d):?(\d\d)(?:[.,](\d{1,9}))?\s*(Z|[+-]\d\d:?\d\d)?")
 _DAY = lazy_regex(r"\d{4}(-\d\d){0,2}")

@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from archiver.api.warc_files import MAX_BODY, Decoding, Headers, decode_content, is_binary
+from archiver.importers.declared_digests import HEADER_END, matches_digest
+from archiver.importers.import_problems import ProblemKind
 from archiver.model.lazy_regex import lazy_regex
-from archiver.warc.import_problems import ProblemKind
-from archiver.warc.payload import HEADER_END, Decoding, decode_content, matches_digest
-from archiver.warc.warc_records import MAX_BODY, Headers
 
 _STATUS = lazy_regex(rb"\s*(HTTP/\d(?:\.\d)?)[ \t]+(\d{3})(?:[ \t]+([^\r\n]*))?\r?\n?", re.IGNORECASE)
 _FOLD = lazy_regex(rb"\r?\n[ \t]+")
@@ -37,10 +37,6 @@ _GENERIC = frozenset(
     }
 )
 HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
-_BINARY = (
-    *(b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"%PDF", b"PK\x03\x04", b"RIFF", b"\x00\x00\x01\x00", b"wOF", b"BM"),
-    b"SQLite format 3\x00",
-)
 Odd = tuple[ProblemKind, str]
 
 
@@ -95,13 +91,6 @@ class HTTPResponse:
         if self.media_type in _GENERIC or not _HTML.match(head):
             return ""
         return f"it is declared {self.media_type[:60]} but is HTML"
-
-
-def is_binary(head: bytes) -> bool:
-    """Returns True if `head` is the beginning of an image, a PDF or another binary file."""
-    return head.startswith(_BINARY) or (
-        b"\0" in head and not head.startswith((b"\xff\xfe", b"\xfe\xff")) and (head.count(b"\0") < len(head) // 4)
-    )
 
 
 def may_be_page(block: bytes) -> bool:

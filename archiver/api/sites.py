@@ -1,0 +1,41 @@
+"""Sites: their settings, tags, rules and scope, and the configuration of the archive. For the web pages, imports and
+fleets.
+"""
+
+from __future__ import annotations
+
+from archiver.sites.config import Serve, effective_settings, load_config
+from archiver.sites.crawler_identity import delay_for
+from archiver.storage.sites import (
+    SITE_SETTINGS,
+    SiteLookup,
+    SiteScope,
+    add_site,
+    cadence_of,
+    find_site,
+    list_sites,
+    read_mute,
+    rule_versions,
+    rules_valid_at,
+    scheduled_site,
+    tags_of_sites,
+)
+
+__all__ = [
+    "SITE_SETTINGS",
+    "Serve",
+    "SiteLookup",
+    "SiteScope",
+    "add_site",
+    "cadence_of",
+    "delay_for",
+    "effective_settings",
+    "find_site",
+    "list_sites",
+    "load_config",
+    "read_mute",
+    "rule_versions",
+    "rules_valid_at",
+    "scheduled_site",
+    "tags_of_sites",
+]
