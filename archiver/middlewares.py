@@ -435,9 +435,13 @@ class CaptureMiddleware:
             original = None
         if exchange.status == 304 and original is None:
             return None
-        if isinstance(purpose, PageRequest) and purpose.kind not in _PAGES and archive.run.mentions_removed(exchange):
+        if (
+            isinstance(purpose, PageRequest)
+            and purpose.kind not in _PAGES
+            and archive.run.files.mentions_removed(exchange)
+        ):
             return None
-        return archive.run.capture(exchange, original)
+        return archive.run.files.capture(exchange, original)
 
     def _capture_requisite(
         self,

@@ -138,7 +138,7 @@ class FrontierScheduler(Scheduler):
             if (
                 self._sent < _FIRST_PAGES
                 and self._count_in_progress() >= _UNDECIDED
-                and self._archive.run.redirect_forms.is_undecided(page.url)
+                and self._archive.pages.redirect_forms.is_undecided(page.url)
             ):
                 return None
             self._sent += 1
@@ -152,7 +152,7 @@ class FrontierScheduler(Scheduler):
         page = purpose_of(request)
         if self._archive is None or not isinstance(page, PageRequest) or page.is_source or request.url != page.url:
             return request
-        url = self._archive.run.redirect_forms.redirected(page.url)
+        url = self._archive.pages.redirect_forms.redirected(page.url)
         return request if url == page.url else request_for(replace(page, url=url, known_url=page.url), url, self.spider)
 
     def _is_idle(self) -> bool:

@@ -27,7 +27,7 @@ from archiver.guarded_download_handler import REQUEST_SENT
 from archiver.model.errors import ArchiverError
 from archiver.model.items import Outcome, PageKind, PageResult
 from archiver.politeness.network_address_policy import permission_for
-from archiver.sites.crawler_identity import names_contact
+from archiver.sites.crawler_identity import names_contact, needs_contact
 from archiver.spiders.crawl_order import CrawlOrder
 from archiver.spiders.crawl_run import CrawlRun
 from archiver.spiders.page_queue import PageQueue
@@ -41,9 +41,11 @@ from archiver.spiders.run_ending import (
     still_quiet,
     wall_sentence,
 )
+from archiver.storage.sources import record_cdx_list
 from archiver.storage.transactions import environment_error
 
 _TICK_SECONDS = 0.5
+_NO_CONTACT = "its operator should be able to reach you: name a contact (archiver crawl --contact)"
 _log = logging.getLogger(__name__)
 
 
@@ -92,16 +94,18 @@ class ArchiveExtension:
 
     def _begin(self) -> None:
         run, crawler = self.run, self._crawler
-        run.enter_cdx(anonymous=not names_contact(crawler.settings["USER_AGENT"]))
+        cdx, is_anonymous = run.settings.cdx, not names_contact(crawler.settings["USER_AGENT"])
+        # A crawl without a contact requests no list from a server that belongs to somebody else.
+        objection = _NO_CONTACT if is_anonymous and cdx and needs_contact(cdx) else ""
+        with run.writing():
+            record_cdx_list(run.db, run.site["id"], cdx, run.started, objection)
         self.outages = OutageGuard(run.site_name, self.order.start_url, self.stop)
         if self.order.only:  # a run that fetches only missing pages does not request the home page
             self.home_url = run.home
-        if run.quiet_until:
-            self.ending = still_quiet(self.order.start_url, run.quiet_until)
+        if run.settings.quiet_until:
+            self.ending = still_quiet(self.order.start_url, run.settings.quiet_until)
         spider: Any = crawler.spider
-        spider.permission = permission_for(
-            self.order.start_url, private=bool(run.options.get("private")), service=run.cdx
-        )
+        spider.permission = permission_for(self.order.start_url, private=run.settings.is_private, service=cdx)
         for receiver, signal in (
             (self._opened, signals.spider_opened),
             (self.ended, signals.spider_closed),
@@ -129,7 +133,7 @@ class ArchiveExtension:
         limits = []
         if self.order.limit:
             limits.append(self.order.limit - self.posts - in_progress)
-        if max_pages := self.run.budget.max_pages:
+        if max_pages := self.run.settings.limits.max_pages:
             limits.append(max_pages - self.pages_answered - in_progress)
         return min(limits, default=None)
 
@@ -180,7 +184,7 @@ class ArchiveExtension:
         The limit on pages is applied where pages are handed out.
         """
         seconds = (datetime.now(UTC) - self.run.started).total_seconds()
-        if bound := self.run.budget.reached_limit(0, self.run.counts.bytes, seconds):
+        if bound := self.run.settings.limits.reached_limit(0, self.run.counts.bytes, seconds):
             self.end(limit_reached(bound))
         if self.ending is not None:
             self._drop_waiting()
@@ -229,7 +233,7 @@ class ArchiveExtension:
             if self.order.limit and self.posts >= self.order.limit:
                 ending = limit_reached(f"the limit of {self.order.limit} posts")
             else:
-                spent = self.run.budget.reached_limit(self.pages_answered, 0, 0)
+                spent = self.run.settings.limits.reached_limit(self.pages_answered, 0, 0)
                 ending = limit_reached(spent if spent and self.pages.has_due_page() else "")
         return ending if not self.halted else RunEnding("failed", self.fatal)
 
@@ -241,7 +245,10 @@ class ArchiveExtension:
 
     def _opened(self) -> None:
         self._loop.start(_TICK_SECONDS, now=False)
-        throttle, cdx_host = self._crawler.get_extension(ThrottleExtension), urlsplit(self.run.cdx).hostname or ""
+        throttle, cdx_host = (
+            self._crawler.get_extension(ThrottleExtension),
+            urlsplit(self.run.settings.cdx).hostname or "",
+        )
         # If the web archive's list is on the site's own host, the delay that is set for the site applies.
         if throttle and cdx_host and cdx_host != urlsplit(self.order.start_url).hostname:
             throttle.share(cdx_host, SharedThrottle(self.run.archive.parent))

@@ -16,6 +16,7 @@ from archiver.discovery.page_links import well_known_urls
 from archiver.discovery.soft_404 import SoftNotFoundProfile, profile_from_json
 from archiver.extensions.shared_crawl_state import ArchiveExtension
 from archiver.frontier.fetch_order import SOURCE_KINDS
+from archiver.learning.stored_model import store_soft_not_found
 from archiver.model.items import DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.model.urls import Scope, normalize, urlkey
 from archiver.spiders.page_request import FetchedPage, PageRequest, ParsedPage
@@ -186,7 +187,14 @@ class HomePage:
         if archive.order.pages:  # without its home page, nobody can say whether the site shows this everywhere
             archive.run.learning.model = replace(archive.run.learning.model, soft_not_found=found)
         elif found.look is None or self._has_links or everywhere:
-            archive.run.remember_soft_not_found(replace(found, everywhere=everywhere))
+            self._remember(replace(found, everywhere=everywhere))
+
+    def _remember(self, found: SoftNotFoundProfile) -> None:
+        """Stores how the site answers for an address that does not exist."""
+        run = self._archive.run
+        run.learning.model = replace(run.learning.model, soft_not_found=found)
+        with run.writing():
+            store_soft_not_found(run.db, run.site["id"], found, run.started)
 
     def _is_everywhere(self, profile: SoftNotFoundProfile) -> bool:
         """Returns True if the home page shows the same as the site's page for missing addresses. If the home page has

@@ -16,6 +16,7 @@ from archiver.articles.article_comparison import is_other_post
 from archiver.articles.guard import HoldRule
 from archiver.discovery import soft_404
 from archiver.frontier.fetch_order import SIDE_LISTING_PRIORITY, VOUCHING_SOURCES
+from archiver.frontier.trap_budgets import RedirectForms
 from archiver.model.items import Article, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.model.urls import urlkey
 from archiver.spiders.crawl_run import CrawlRun
@@ -73,7 +74,7 @@ class PageQueue:
     the writer.
 
     `changes` counts events that may make another page due or ready; a queue that was empty need not be read again until
-    this number rises.
+    this number rises. `redirect_forms` is to which spellings of its addresses the host redirects.
     """
 
     def __init__(self, run: CrawlRun) -> None:
@@ -85,6 +86,7 @@ class PageQueue:
         self._named = deque(map(urlkey, run.order.pages))
         self._asked = set(self._named)
         self._has_probed = False
+        self.redirect_forms = RedirectForms()
         self.changes = 0
 
     @property

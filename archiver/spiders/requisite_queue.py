@@ -56,7 +56,9 @@ class Requisites:
         if mode != "none" and (run.order.full or run.order.only) and not run.order.pages:
             with writing(run.db):
                 requisites.retry_requisites(run.db, run.site["id"], everything=run.order.full)
-                requisites.enter_lead_images_of_site(run.db, run.site["id"], run.site_name, run.started, run.revisit)
+                requisites.enter_lead_images_of_site(
+                    run.db, run.site["id"], run.site_name, run.started, run.settings.revisit
+                )
 
     def due(self) -> list[RequisiteRequest]:
         """Hands out the next requisites to fetch; [] while enough are in progress. Pending results are written
@@ -93,7 +95,7 @@ class Requisites:
         original = requisite.original if exchange.status == 304 else None
         if exchange.status == 200:
             original = self._payloads.get(exchange.digest) or self._stored(exchange.digest)
-        capture = self._run.capture(exchange, original)
+        capture = self._run.files.capture(exchange, original)
         if exchange.status == 200 and original is None:
             if len(self._payloads) >= _MAX_PAYLOADS:
                 self._payloads.clear()  # `_stored` finds those that have been written to the database
@@ -147,7 +149,7 @@ class Requisites:
         run.files.sync()
         with run.writing(patience):
             for fetched in self._waiting:
-                requisites.record_requisite(run.db, run.site["id"], run.run_id, fetched, counts, run.revisit)
+                requisites.record_requisite(run.db, run.site["id"], run.run_id, fetched, counts, run.settings.revisit)
         run.writer.counts.add(counts)
         self._waiting.clear()
 

@@ -199,7 +199,7 @@ class SiteSpider(Spider):
         """
         if page.is_source:
             return
-        forms = self.archive.run.redirect_forms
+        forms = self.archive.pages.redirect_forms
         if fetched.status in REDIRECTS and parsed.follow:
             forms.record_redirect(fetched.url, parsed.follow[0])
         elif fetched.status == 200 and parsed.result.outcome is not Outcome.GONE:

@@ -11,11 +11,14 @@ from typing import Any
 from slugify import slugify
 
 from archiver.model.errors import ArchiveMoved
+from archiver.model.items import Capture
 from archiver.storage import Database, pages
+from archiver.storage.captures import RemovedURLs
 from archiver.storage.requisites import refetch_lost_requisite
 from archiver.storage.transactions import archive_faults, writing
 from archiver.warc.warc_file_maintenance import RepairedFile, find_unfinished_files, repair_warc
-from archiver.warc.warc_writer import WarcWriter
+from archiver.warc.warc_records import Exchange, Original
+from archiver.warc.warc_writer import Continuation, WarcWriter
 
 _REASON = "its capture was lost with the end of a WARC file"
 
@@ -73,12 +76,48 @@ def warc_prefix(site: str) -> str:
 
 
 class ArchiveFiles:
-    """The files that a run writes: the archive's database, and a WARC file."""
+    """The files that a run writes: the archive's database, and a WARC file, which continues that of the site's last run
+    unless this was started `days` days ago or has `max_bytes`.
+    """
 
-    def __init__(self, archive: Path, warc: WarcWriter) -> None:
+    def __init__(
+        self, db: Database, archive: Path, site: dict[str, Any], days: int, max_bytes: int, version: str
+    ) -> None:
         self._archive = archive
-        self._warc = warc
         self._file = self._inode()
+        self._removed = RemovedURLs(db, site["name"])
+        last = site["warc_file"]
+        continued = Continuation(last, days, max_bytes) if last and days else None
+        name = site["name"]
+        self._warc = WarcWriter(archive.parent, warc_prefix(name), f"archiver/{version}", f"crawl of {name}", continued)
+
+    @property
+    def last_warc_file(self) -> str:
+        """The name of the WARC file that was written last; "" if none was."""
+        return self._warc.end[0]
+
+    def capture(self, exchange: Exchange, original: Original | None) -> Capture:
+        """Writes one exchange to the WARC file and returns its capture. `original` is the WARC record that has the same
+        payload, so that only a revisit record is written; None if there is none. Raises ArchiverError if the disk
+        fails.
+        """
+        with archive_faults(self._archive):
+            return self._warc.write(exchange, original)
+
+    def mentions_removed(self, exchange: Exchange) -> bool:
+        """Returns True if the response of a list, feed or API contains the address of a removed post, and so may
+        contain its text.
+        """
+        codings = (value for name, value in exchange.response_headers if name.lower() == b"content-encoding")
+        return self._removed.is_in(exchange.body, next(codings, b"").decode("latin-1"))
+
+    def close(self) -> None:
+        """Finishes the WARC file. Raises OSError if the disk fails; the next run then finishes it."""
+        self._warc.close()
+
+    def abandon(self) -> None:
+        """Closes the WARC file as it is, if it is still open."""
+        self._warc.abandon()
 
     def sync(self) -> None:
         """Writes the WARC file to the disk, before the rows that name its records are committed. Raises ArchiveMoved if
