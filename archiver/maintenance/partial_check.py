@@ -56,7 +56,6 @@ _RESTORABLE = (
     "file-torn",
     "file-damaged",
     "file-unreadable",
-    "file-exchanged",
     "capture-damaged",
     "record-damaged",
     "frame-altered",

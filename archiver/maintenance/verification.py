@@ -574,5 +574,5 @@ def _vacuum(db: Database) -> str:
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL):
             raise
-        return f" ('archiver vacuum' removes the damaged pages: {error})"
+        return f" (their pages stay in the file: {error})"
     return ""

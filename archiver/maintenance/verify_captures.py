@@ -193,18 +193,6 @@ def _check_all(job: WARCJob, handle: BinaryIO, out: ExaminedWARC) -> None:
     reading = _FileCheck(job, out, {row.offset: row for row in job.rows})
     for record in check_records(handle, job.warc_file):
         reading.take(record)
-    if reading.is_exchanged:
-        out.flaws.append(
-            WARCFlaw(
-                "file-exchanged",
-                job.warc_file,
-                f"{job.warc_file} has the records of another file: it was written as {reading.written_as}",
-                "Rename the files to their original names.",
-                tuple(row.id for row in job.rows),
-            )
-        )
-        out.unknown.clear()
-        return
     out.flaws += reading.flaws
     left, lost = reading.left, reading.lost
     for start, stop in lost:
@@ -234,7 +222,6 @@ class _FileCheck:
     out: ExaminedWARC
     left: dict[int, CaptureRow]
     end: int = 0
-    written_as: str = ""
     flaws: list[WARCFlaw] = field(default_factory=list)
     lost: list[tuple[int, int]] = field(default_factory=list)
     lines: Counter[int] = field(default_factory=Counter)
@@ -246,7 +233,6 @@ class _FileCheck:
         if record.offset != self.end:
             self.lost.append((self.end, record.offset))
         self.end = record.offset + record.length
-        self.written_as = self.written_as or record.written_as
         self.frames[record.frame] += 1
         if self.frames[record.frame] <= _MOST and len(self.frames) <= _MOST_FRAMES:
             self.odd.append(record)
@@ -271,19 +257,6 @@ class _FileCheck:
             )
         elif row is None and record.capture is not None and record.capture.status == 200:
             self.out.unknown.append((record.capture.url, record.offset))
-
-    @property
-    def is_exchanged(self) -> bool:
-        """Returns True if another file is in the place of the one that the rows of `captures` describe. This is assumed
-        if the file was written under another name and most rows do not match its records.
-        """
-        wrong = sum(1 for flaw in self.flaws if flaw.captures) + len(self.left)
-        return (
-            bool(self.written_as)
-            and self.written_as != self.job.file.name
-            and bool(self.job.rows)
-            and (wrong > len(self.job.rows) / 2)
-        )
 
     def find_altered_frames(self) -> list[WARCFlaw]:
         """Returns a flaw for each record whose gzip header differs from the gzip header of most records in the file."""

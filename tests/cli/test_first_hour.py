@@ -85,6 +85,7 @@ MISTAKES: tuple[tuple[str, int, str], ...] = (
     ("search --within 0 --near 1,2", 2, "The distance '0 km' is invalid: the distance must be greater than 0"),
     ("search tide --sort dat", 2, "The sort order 'dat' is invalid: the sort keys are relevance, date"),
     ("search tide --plot x.svg", 2, "has no --plot any more"),
+    ("vacuum", 2, "sqlite3 ARCHIVE vacuum"),
     ("search tide --save a/b", 2, "cannot be saved as 'a/b'"),
     ("status --only blue", 2, "use red, amber, green"),
     ("diff 1 x", 2, "'x' is not a whole number"),
