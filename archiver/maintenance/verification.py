@@ -475,11 +475,7 @@ def _verify_files(
         out.files += 1
         out.records += one.records
         progress("WARC files", out.files, max(out.files, len(files)) if ids is None else out.files)
-    more = (
-        verify_captures.find_foreign_files(db, folder, files)
-        if ids is None
-        else verify_captures.find_lost_originals(db, ids=ids)
-    )
+    more = () if ids is None else verify_captures.find_lost_originals(db, ids=ids)
     return [*verify_captures.make_findings(db, examined), *more]
 
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
@@ -24,7 +23,6 @@ from archiver.storage import Database
 from archiver.storage.captures import pending_takedowns
 from archiver.storage.pages import stamp
 from archiver.storage.requisites import requisite_captures
-from archiver.storage.transactions import path_of
 from archiver.warc.warc_file_maintenance import CheckedRecord, check_record_at, check_records
 from archiver.warc.warc_writer import index_of, make_cdxj_line, open_index_of
 
@@ -625,55 +623,3 @@ def _should_have_row(db: Database, url: str) -> bool:
             [url, url],
         ).fetchone()
     )
-
-
-def find_foreign_files(db: Database, folder: Path, files: dict[str, bool]) -> Iterator[VerifyFinding]:
-    """Yields a finding for each WARC file that belongs to no site of the archive nor to another archive in the folder,
-    and for each index without its WARC file.
-    """
-    known = _captured_files(db)
-    if not (folder / "warc").is_dir():
-        return
-    for file in sorted((folder / "warc").rglob("*.cdxj")):
-        warc = file.with_name(file.name.removesuffix(".cdxj") + ".warc.gz")
-        name = f"warc/{warc.relative_to(folder / 'warc')}"
-        if not warc.exists() and name not in known:
-            yield VerifyFinding(
-                "index-alone",
-                f"warc/{file.name}",
-                f"warc/{file.name} is the index of a missing file",
-                "Restore the WARC file, or delete the index.",
-            )
-    unknown = [n for n, done in files.items() if done and n not in known and not _is_named_after_site(db, Path(n).name)]
-    others = _files_of_other_archives(db, folder) if unknown else set()
-    for name in unknown:
-        if name not in others:
-            yield VerifyFinding(
-                "file-unknown",
-                name,
-                f"{name} belongs to no site of this archive, and no capture points to it",
-                "Move it out of the folder, or import it with 'archiver import'.",
-            )
-
-
-def _captured_files(db: Database | sqlite3.Connection) -> set[str]:
-    return {row[0] for row in db.execute("select distinct warc_file from captures")}
-
-
-def _files_of_other_archives(db: Database, folder: Path) -> set[str]:
-    """Returns the WARC files to which the other archives in a folder point. Files that are no archives are ignored."""
-    found: set[str] = set()
-    for file in folder.glob("*.db"):
-        if file.name != path_of(db).name:
-            with (
-                suppress(sqlite3.Error),
-                closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True)) as other,
-            ):
-                found |= _captured_files(other)
-    return found
-
-
-def _is_named_after_site(db: Database, name: str) -> bool:
-    from slugify import slugify
-
-    return any(name.startswith(f"{slugify(row[0])}-") for row in db.execute("select name from sites"))

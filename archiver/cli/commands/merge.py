@@ -33,7 +33,8 @@ def merge(others: tuple[str, ...], dry_run: bool, yes: bool, quiet: bool, as_jso
     A post that is in several archives becomes one article, with all revisions in the order of their captures. Merging
     an archive twice changes nothing, the order does not matter, and the other archives are not modified. Posts that
     were removed from one archive are removed from the result; they are shown before, by title, and the merge is
-    confirmed. No crawl may be writing to any of the archives. If the command is interrupted, run it again to continue.
+    confirmed. Saved searches are not copied. No crawl may be writing to any of the archives. If the command is
+    interrupted, run it again to continue.
 
     \b
     Examples:
@@ -104,7 +105,6 @@ def _format_merged(other: str, merged: MergeResult) -> list[str]:
         for number, text in (
             (merged.removed, f"{count_noun(merged.removed, 'removed post')} skipped"),
             (merged.takedowns, f"{count_noun(merged.takedowns, 'removal')} applied"),
-            (merged.searches, count_noun(merged.searches, "saved search", "saved searches")),
         )
         if number
     ]
@@ -113,10 +113,6 @@ def _format_merged(other: str, merged: MergeResult) -> list[str]:
         lines.append(
             f"  {count_noun(len(merged.lost), 'WARC file')} missing, so their captures were skipped: "
             f"{', '.join(merged.lost[:_SHOWN])}"
-        )
-    if merged.searches_kept_out:
-        lines.append(
-            f"  saved searches skipped, because their names are taken: {', '.join(merged.searches_kept_out[:_SHOWN])}"
         )
     return [strip_control_characters(line) for line in lines]
 
