@@ -417,7 +417,6 @@ def make_index_lines(file: Path, warc_file: str) -> list[bytes]:
 # Jobs, one per WARC file, and the findings of their results.
 
 _MOST_NAMED = 5
-_SUFFIXES = (".warc.gz", ".cdxj", ".cdxj.open", ".cdxj.new")
 
 
 def find_warc_files(folder: Path) -> dict[str, bool]:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from archiver.cli.shared_options import archive_option, json_option
-from archiver.cli.terminal_output import confirm, count_noun, print_json, strip_control_characters
+from archiver.cli.terminal_output import confirm, count_noun, print_json, show_stage_progress, strip_control_characters
 from archiver.model.errors import UnreadableInput
 
 if TYPE_CHECKING:
@@ -65,10 +65,8 @@ def merge(others: tuple[str, ...], dry_run: bool, yes: bool, quiet: bool, as_jso
     done: list[tuple[str, MergeResult]] = []
     with archive_without_writers(Path(archive)) as db:
         for other in others:
-            with lock_archive_shared(Path(other)):
-                done.append(
-                    (other, merge_archive(db, Path(archive), Path(other), _make_progress_reporter(quiet or as_json)))
-                )
+            with lock_archive_shared(Path(other)), show_stage_progress(quiet or as_json) as progress:
+                done.append((other, merge_archive(db, Path(archive), Path(other), progress)))
             if not quiet and not as_json:
                 for line in _format_merged(*done[-1]):
                     click.echo(line)
@@ -115,16 +113,3 @@ def _format_merged(other: str, merged: MergeResult) -> list[str]:
             f"{', '.join(merged.lost[:_SHOWN])}"
         )
     return [strip_control_characters(line) for line in lines]
-
-
-def _make_progress_reporter(quiet: bool) -> Any:
-    """Returns a function that is called with (stage, done, total), and shows the progress on one line if stderr is a
-    terminal. If `quiet` is True, it shows nothing.
-    """
-    terminal = sys.stderr.isatty() and not quiet
-
-    def report(stage: str, done: int, total: int) -> None:
-        if terminal:
-            click.echo(f"\r\x1b[K{stage}: {done:,} of {total:,}" if done < total else "\r\x1b[K", nl=False, err=True)
-
-    return report
