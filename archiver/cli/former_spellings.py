@@ -9,6 +9,7 @@ FORMER: dict[str, str] = {
     "publish --ngrams": "Count n-grams from the column body of the texts that are published in full.",
     "search --concordance": "Snippets show words in context; 'archiver export QUERY -f jsonl' writes the whole texts.",
     "search --width": "Snippets show words in context; 'archiver export QUERY -f jsonl' writes the whole texts.",
+    "search --shards": "'archiver merge' and 'archiver fleet collect' make one archive of several, to search together.",
     "search --trend": "In 'archiver search TERM --all --histogram year --csv', the share is articles / archived.",
     "search --by": "The period of a histogram is written --histogram month.",
     "searches digest": "'archiver searches run NAME' prints new results, and with --atom FILE writes them as a feed.",

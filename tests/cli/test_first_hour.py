@@ -86,6 +86,8 @@ MISTAKES: tuple[tuple[str, int, str], ...] = (
     ("search tide --sort dat", 2, "The sort order 'dat' is invalid: the sort keys are relevance, date"),
     ("search tide --plot x.svg", 2, "has no --plot any more"),
     ("vacuum", 2, "sqlite3 ARCHIVE vacuum"),
+    ("search tide --shards .", 2, "'archiver merge' and 'archiver fleet collect'"),
+    ("search tide --archive b.db --archive c.db", 2, "A search reads one archive. 'archiver merge'"),
     ("search tide --save a/b", 2, "cannot be saved as 'a/b'"),
     ("status --only blue", 2, "use red, amber, green"),
     ("diff 1 x", 2, "'x' is not a whole number"),
