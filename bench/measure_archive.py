@@ -1,4 +1,4 @@
-"""Measures an archive of generated posts: its size by table, and the speed of writing, opening, backup and vacuum."""
+"""Measures an archive of generated posts: its size by table, and the speed of writing, opening and backup."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from progress import with_progress
 from sqlite_utils import Database
 from table import Column, hundredths, tenths, whole
 
-from archiver.maintenance.database_damage import vacuum
 from archiver.storage.database import open_archive
 from archiver.storage.page_writer import PageWriter, StoringRun
 from archiver.storage.runs import begin_run
@@ -37,8 +36,6 @@ COLUMNS = (
     Column("open_ms", "open ms", at_most=100, form=whole),
     Column("backup_seconds", "backup s", form=tenths),
     Column("waited_ms", "writer waited ms", form=whole),
-    Column("vacuum_seconds", "vacuum s", form=tenths),
-    Column("vacuumed_gigabytes_a_million", "then", form=hundredths),
 )
 
 
@@ -49,10 +46,6 @@ def measure(articles: int, work: Path) -> dict[str, Any]:
     row |= sizes(archive, articles)
     row["open_ms"] = median(opened(archive) for _ in range(5))
     row |= _backup(archive, work / "copy" / "archive.db")
-    began = time.perf_counter()
-    freed = vacuum(archive, lambda step: None)
-    row["vacuum_seconds"] = time.perf_counter() - began
-    row["vacuumed_gigabytes_a_million"] = freed.after / articles * 1e6 / 1e9
     return row
 
 

@@ -198,8 +198,6 @@ _CHANGES = (
     ("gone", "gone", "gone"),
 )
 
-_FEW_PAGES = 5  # a site with fewer pages than this may have no posts yet
-
 
 def format_run_summary(result: dict[str, Any], archive: str) -> list[str]:
     """Summarizes a crawl in a few lines. `result` is what `archiver crawl --json` prints."""

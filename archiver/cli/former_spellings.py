@@ -4,10 +4,12 @@ from __future__ import annotations
 
 FORMER: dict[str, str] = {
     "backup --keep": "There is one backup at FILE. Name another FILE for each backup that you want to keep.",
+    "vacuum": "'sqlite3 ARCHIVE vacuum' compacts an archive while no crawl is running.",
     "verify --reread": "'archiver reextract --dry-run' shows what today's extraction would change.",
     "publish --ngrams": "Count n-grams from the column body of the texts that are published in full.",
     "search --concordance": "Snippets show words in context; 'archiver export QUERY -f jsonl' writes the whole texts.",
     "search --width": "Snippets show words in context; 'archiver export QUERY -f jsonl' writes the whole texts.",
+    "search --shards": "'archiver merge' and 'archiver fleet collect' make one archive of several, to search together.",
     "search --trend": "In 'archiver search TERM --all --histogram year --csv', the share is articles / archived.",
     "search --by": "The period of a histogram is written --histogram month.",
     "searches digest": "'archiver searches run NAME' prints new results, and with --atom FILE writes them as a feed.",
@@ -19,7 +21,7 @@ FORMER: dict[str, str] = {
     "schedule --output": "'archiver schedule --print systemd > FILE' writes a file.",
     "schedule -o": "'archiver schedule --print systemd > FILE' writes a file.",
 }
-"""Maps a command with an option, or a subcommand, to a sentence that names the new way."""
+"""Maps a command, a subcommand, or a command with an option to a sentence that names the new way."""
 
 
 def advise_on_former(command: str, word: str) -> str:

@@ -26,7 +26,7 @@ import click
 from click.shell_completion import CompletionItem
 
 import archiver
-from archiver.cli.former_spellings import advise_on_former
+from archiver.cli.former_spellings import FORMER, advise_on_former
 from archiver.model.errors import (
     ArchiverError,
     BadAddress,
@@ -135,7 +135,6 @@ COMMANDS: tuple[CommandEntry, ...] = (
     ),
     CommandEntry("backup", "Check", "Copy the archive, even during a crawl.", "commands.backup"),
     CommandEntry("restore", "Check", "Put a backup in the place of the archive.", "commands.backup"),
-    CommandEntry("vacuum", "Check", "Compact the archive.", "commands.backup"),
     CommandEntry("search", "Read", "Search the archive.", "commands.search"),
     CommandEntry(
         "searches",
@@ -454,6 +453,8 @@ class LazyGroup(click.Group):
             meant = MEANT.get(args[0].lower())
             if any(one in args[0] for one in _HARD_SPACES):
                 advice = " It contains a non-breaking space. Type a space in its place."
+            elif former := FORMER.get(args[0]):
+                advice = f" {former}"
             elif meant:
                 advice = f" Did you mean 'archiver {meant}'?"
             elif "://" in args[0] or args[0].startswith("www."):

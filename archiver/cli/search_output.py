@@ -6,10 +6,9 @@ import json
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import groupby
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -25,18 +24,10 @@ from archiver.cli.terminal_output import (
 )
 from archiver.model.items import format_published
 from archiver.search.advice import advise
-from archiver.search.federated_search import (
-    FederatedHit,
-    FederatedQuery,
-    Shard,
-    load_federated_page,
-    plan_federated_query,
-)
-from archiver.search.histogram import PERIOD_STATES, Histogram, Period, histogram_of_plans
+from archiver.search.histogram import PERIOD_STATES, Histogram, Period, histogram
 from archiver.search.query import Query, query_as_options
-from archiver.search.search_hits import COLUMNS, Plan, count_facets_over_plans, hit_as_dict, plan_query, run_query
+from archiver.search.search_hits import COLUMNS, Results, count_facets, hit_as_dict, plan_query, run_query
 from archiver.storage import Database
-from archiver.storage.database import opened
 
 if TYPE_CHECKING:
     from archiver.cli.commands.search import SearchOptions
@@ -47,12 +38,6 @@ if TYPE_CHECKING:
 _MAX_SITES = 5
 _MAX_NAMED = 8
 _MAX_SUGGESTIONS = 3
-
-
-def print_csv(values: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
-    from archiver.search.export_formats import write_csv
-
-    write_csv(values, sys.stdout.buffer, columns)
 
 
 def format_hit(hit: Hit) -> list[Any]:
@@ -107,11 +92,8 @@ def print_facets(counts: dict[str, list[tuple[str, int]]], form: str | None) -> 
     headers = ("facet", "value", "articles")
     if form == "json":
         print_json({name: dict(values) for name, values in counts.items()})
-    elif form == "jsonl":
-        for row in rows:
-            click.echo(json.dumps(dict(zip(headers, row, strict=True)), ensure_ascii=False))
-    elif form == "csv":
-        print_csv([dict(zip(headers, row, strict=True)) for row in rows], headers)
+    elif form:
+        print_rows([dict(zip(headers, row, strict=True)) for row in rows], headers, form)
     else:
         table = [
             ("" if index and rows[index - 1][0] == name else name, value, number)
@@ -120,37 +102,22 @@ def print_facets(counts: dict[str, list[tuple[str, int]]], form: str | None) -> 
         print_table(headers, table, numbers=(2,))
 
 
-@dataclass(frozen=True, slots=True)
-class HitPage:
-    """One page of search hits, with functions that convert a hit to a row with the keys `columns` or to lines of text.
-    `total` is the number of hits on all pages.
-    """
-
-    hits: Sequence[Any]
-    total: int
-    row: Callable[[Any], dict[str, Any]]
-    lines: Callable[[Any], list[Any]]
-    columns: tuple[str, ...]
-
-
-def print_page(page: HitPage, form: str | None, offset: int) -> None:
+def print_page(page: Results, form: str | None, offset: int) -> None:
     """Prints a page of hits in the format `form` (json, jsonl or csv), or as text. `offset` is the number of hits on
     the pages before it.
     """
+    rows = [hit_as_dict(hit) for hit in page.hits] if form else []
     if form == "json":
-        print_json([page.row(hit) for hit in page.hits])
-    elif form == "jsonl":
-        for hit in page.hits:
-            click.echo(json.dumps(page.row(hit), ensure_ascii=False))
-    elif form == "csv":
-        print_csv([page.row(hit) for hit in page.hits], page.columns)
+        print_json(rows)
+    elif form:
+        print_rows(rows, COLUMNS, form)
     elif not page.hits:
         _note_no_hits(page.total, offset)
     else:
         span = _format_span(offset + 1, offset + len(page.hits)) if page.total > len(page.hits) else ""
         print_lines(styled_line((f"{span}{count_noun(page.total, 'article')}", "dim")))
         for hit in page.hits:
-            print_lines("", *page.lines(hit))
+            print_lines("", *format_hit(hit))
 
 
 def _note_no_hits(total: int, offset: int) -> None:
@@ -173,7 +140,9 @@ def print_rows(rows: Sequence[dict[str, Any]], headers: Sequence[str], form: str
         for row in rows:
             click.echo(json.dumps(row, ensure_ascii=False))
     else:
-        print_csv(list(rows), tuple(headers))
+        from archiver.search.export_formats import write_csv
+
+        write_csv(list(rows), sys.stdout.buffer, tuple(headers))
 
 
 # Histogram.
@@ -239,120 +208,37 @@ def _format_periods(state: str, periods: list[Period]) -> Iterator[tuple[str, in
 # One renderer per kind of result.
 
 
-class SearchTarget(Protocol):
-    """A query together with what it searches: one archive, or several archives that are searched as one."""
-
-    @property
-    def query(self) -> Query: ...
-
-    def plans(self) -> Sequence[Plan]:
-        """Compiles the query for each archive that contains any of the query's sites. Raises the same errors as
-        `plan_query`.
-        """
-
-    def archives(self) -> Sequence[tuple[Database, Query]]:
-        """Returns the archives that are searched, each with the query to run in it."""
-
-    def page(self) -> HitPage:
-        """Returns the requested page of hits."""
+def render_hits(db: Database, query: Query, options: SearchOptions) -> None:
+    print_page(run_query(db, query), options.form, query.offset)
 
 
-@dataclass(frozen=True, slots=True)
-class OneArchive:
-    """A query and the archive that it searches."""
-
-    db: Database
-    query: Query
-
-    def plans(self) -> Sequence[Plan]:
-        return [plan_query(self.db, self.query)]
-
-    def archives(self) -> Sequence[tuple[Database, Query]]:
-        return [(self.db, self.query)]
-
-    def page(self) -> HitPage:
-        found = run_query(self.db, self.query)
-        return HitPage(found.hits, found.total, hit_as_dict, format_hit, COLUMNS)
+def render_facets(db: Database, query: Query, options: SearchOptions) -> None:
+    print_facets(count_facets(db, query), options.form)
 
 
-def render_hits(target: SearchTarget, options: SearchOptions) -> None:
-    print_page(target.page(), options.form, target.query.offset)
-
-
-def print_advice(target: SearchTarget, archives: Sequence[str]) -> None:
-    """Prints advice on a query that finds nothing on stderr. The commands that it suggests search these `archives`."""
-    advice = advise(target.plans(), target.query)
-    for note in advice.notes:
-        click.echo(strip_control_characters(note), err=True)
-    suggestions = [advice.corrected] if advice.corrected else advice.wider[:_MAX_SUGGESTIONS]
-    if suggestions:
-        click.echo("Try:", err=True)
-    where = "" if list(archives) in ([], [DEFAULT_ARCHIVE]) else f" --archive {shlex.quote(archives[0])}"
-    for one in suggestions:
-        command = f"archiver search {query_as_options(one.query)}{where if len(archives) == 1 else ''}"
-        click.echo(
-            strip_control_characters(f"  {command}  # {count_noun(one.total, 'article')}: {one.change}"), err=True
-        )
-
-
-def render_facets(target: SearchTarget, options: SearchOptions) -> None:
-    print_facets(count_facets_over_plans(target.plans()), options.form)
-
-
-def render_histogram(target: SearchTarget, options: SearchOptions) -> None:
+def render_histogram(db: Database, query: Query, options: SearchOptions) -> None:
     unit = "" if options.histogram == "auto" else options.histogram or ""
-    print_histogram(histogram_of_plans(target.plans(), unit), options.form)
+    print_histogram(histogram(db, query, unit), options.form)
 
 
-RENDERERS: dict[str, Callable[[SearchTarget, SearchOptions], None]] = {
+RENDERERS: dict[str, Callable[[Database, Query, SearchOptions], None]] = {
     "hits": render_hits,
     "facets": render_facets,
     "histogram": render_histogram,
 }
 
 
-# Several archives: the same results, each hit with its archive.
-
-_COLUMNS = ("archive", *COLUMNS, "elsewhere")
-
-
-@dataclass(frozen=True, slots=True)
-class SeveralArchives:
-    """A query and the archives that it searches as if they were one."""
-
-    query: Query
-    result: FederatedQuery
-
-    def plans(self) -> Sequence[Plan]:
-        return self.result.plans
-
-    def archives(self) -> Sequence[tuple[Database, Query]]:
-        return [(plan.db, plan.query) for plan in self.result.plans]
-
-    def page(self) -> HitPage:
-        return HitPage(
-            load_federated_page(self.result), self.result.total, _federated_hit_as_dict, _format_federated_hit, _COLUMNS
+def print_advice(db: Database, query: Query, archive: str) -> None:
+    """Prints advice on a query that finds nothing on stderr. The commands that it suggests search this `archive`."""
+    advice = advise(plan_query(db, query), query)
+    for note in advice.notes:
+        click.echo(strip_control_characters(note), err=True)
+    suggestions = [advice.corrected] if advice.corrected else advice.wider[:_MAX_SUGGESTIONS]
+    if suggestions:
+        click.echo("Try:", err=True)
+    where = "" if archive == DEFAULT_ARCHIVE else f" --archive {shlex.quote(archive)}"
+    for one in suggestions:
+        command = f"archiver search {query_as_options(one.query)}{where}"
+        click.echo(
+            strip_control_characters(f"  {command}  # {count_noun(one.total, 'article')}: {one.change}"), err=True
         )
-
-
-@contextmanager
-def open_several(archives: list[str], query: Query) -> Iterator[SeveralArchives]:
-    """Opens several archives for the query. They are closed when the `with` block ends."""
-    with ExitStack() as stack:
-        shards = [Shard(archive, stack.enter_context(opened(archive, read_only=True))) for archive in archives]
-        yield SeveralArchives(query, stack.enter_context(plan_federated_query(shards, query)))
-
-
-def _federated_hit_as_dict(one: FederatedHit) -> dict[str, Any]:
-    return {"archive": one.archive, **hit_as_dict(one.hit), "elsewhere": [asdict(copy) for copy in one.elsewhere]}
-
-
-def _format_federated_hit(one: FederatedHit) -> list[Any]:
-    """Formats a hit of a search over several archives: the lines of the hit, then a line with its archive, its ID in
-    that archive, and its copies in other archives.
-    """
-    about = [f"{one.archive} {one.hit.id}"]
-    if one.elsewhere:
-        others = abbreviate_list([f"{copy.archive} {copy.id}" for copy in one.elsewhere])
-        about.append(f"{count_noun(len(one.elsewhere), 'copy', 'copies')}: {others}")
-    return [*format_hit(one.hit), styled_line((" · ".join(about), "dim"), indent=7)]

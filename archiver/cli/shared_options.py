@@ -135,8 +135,8 @@ def archive_option(function: F) -> F:
 
 
 def report_archive_faults(function: F) -> F:
-    """Wraps a command so that a database or disk error becomes an ArchiverError, whose message names the archive. This
-    is the command's parameter `archive` or, if it has several `archives`, the first damaged one.
+    """Wraps a command so that a database or disk error becomes an ArchiverError, whose message names the archive, the
+    command's parameter `archive`.
     """
 
     @wraps(function)
@@ -147,29 +147,11 @@ def report_archive_faults(function: F) -> F:
         try:
             return function(*args, **named)
         except Exception as error:
-            archives = named.get("archives", [])
-            if fault := _to_archive_error(
-                error, _find_damaged(archives) if len(archives) > 1 else named.get("archive", *archives)
-            ):
+            if fault := _to_archive_error(error, named["archive"]):
                 raise fault from error
             raise
 
     return cast(F, reporting)
-
-
-def _find_damaged(archives: Sequence[str]) -> str:
-    """Returns the path of the first damaged archive. If no archive is damaged, returns the path of the first one."""
-    import sqlite3
-    from contextlib import closing
-
-    for archive in archives:
-        try:
-            with closing(sqlite3.connect(f"{Path(archive).resolve().as_uri()}?mode=ro", uri=True)) as db:
-                if db.execute("pragma quick_check(1)").fetchone() != ("ok",):
-                    return archive
-        except sqlite3.Error:
-            return archive
-    return archives[0]
 
 
 def _to_archive_error(error: Exception, archive: Any) -> ArchiverError | None:
@@ -498,86 +480,3 @@ def read_bytes(file: str) -> bytes:
     if not data.strip():
         raise UnreadableInput("The standard input" if file == "-" else file, "it is empty")
     return data
-
-
-# Which archives a command reads: one, several, or all in a folder.
-
-MAX_ARCHIVES = 250
-"""At most this many archives are open at the same time; each archive uses several of the process's file descriptors."""
-
-
-class _UnsplitPath(click.Path):
-    def split_envvar_value(self, rv: str) -> Sequence[str]:
-        return [rv]
-
-
-def archives_option(function: F) -> F:
-    """Adds the options `--archive PATH`, which may be given several times, and `--shards DIR|GLOB` to a command, which
-    receives the distinct paths as `archives`.
-    """
-
-    @wraps(function)
-    def resolved(*args: Any, archives: tuple[str, ...], shards: str | None, **named: Any) -> Any:
-        return report_archive_faults(function)(*args, archives=resolve_archives(archives, shards), **named)
-
-    one = click.option(
-        "--archive",
-        "archives",
-        metavar="PATH",
-        type=_UnsplitPath(),
-        multiple=True,
-        default=(DEFAULT_ARCHIVE,),
-        envvar="ARCHIVER_ARCHIVE",
-        show_default=True,
-        show_envvar=True,
-        help="The archive's SQLite file; may be repeated to search several as one.",
-    )
-    many = click.option(
-        "--shards",
-        metavar="DIR|GLOB",
-        help="Search all archives that match the pattern, or every archive.db below the folder, as one.",
-    )
-    return one(many(cast(F, resolved)))
-
-
-def resolve_archives(archives: tuple[str, ...], shards: str | None) -> list[str]:
-    """Returns the distinct paths of the archives to search: those given by --archive in their order, or those that
-    --shards matches, sorted by name. Raises UsageError if both options are given, if nothing matches, or for too many
-    archives.
-    """
-    if not shards:
-        return _remove_repetitions("--archive", archives)
-    if click.get_current_context().get_parameter_source("archives") is click.core.ParameterSource.COMMANDLINE:
-        raise click.UsageError("Use either --archive or --shards.")
-    path = Path(shards)
-    found = sorted(
-        str(file)
-        for file in (
-            path.rglob("archive.db")
-            if path.is_dir()
-            else Path(path.anchor or ".").glob(str(path.relative_to(path.anchor)))
-        )
-        if file.is_file()
-    )
-    if not found:
-        raise click.UsageError(
-            f"--shards {shards} matches no archive. Give a folder that contains archives, or a "
-            "pattern in quotation marks."
-        )
-    return _remove_repetitions(f"--shards {shards}", found)
-
-
-def _remove_repetitions(option: str, named: Sequence[str]) -> list[str]:
-    """Removes paths that lead to the same file, keeping the first. Raises UsageError, naming `option`, if too many
-    remain.
-    """
-    unique: dict[Path, str] = {}
-    for name in named:
-        unique.setdefault(Path(name).resolve(), name)
-    found = list(unique.values())
-    if len(found) > MAX_ARCHIVES:
-        raise click.UsageError(
-            f"{option} names {len(found):,} archives, but at most {MAX_ARCHIVES} can be searched together. "
-            "Name fewer, or merge some with 'archiver merge'."
-        )
-    return found

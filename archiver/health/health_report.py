@@ -345,8 +345,8 @@ def _check_disk(archive: str, free: int, daily: float) -> Iterator[HealthFinding
         yield HealthFinding(
             "disk",
             "red" if free < MIN_FREE_BYTES or left < _SOON else "amber",
-            f"{_size(free)} are free on the disk of {archive}{soon}: free some space, move the archive to a larger "
-            "disk, or shrink it with 'archiver vacuum'.",
+            f"{_size(free)} are free on the disk of {archive}{soon}: free some space, or move the archive to a larger "
+            "disk.",
         )
 
 

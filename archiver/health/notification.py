@@ -25,34 +25,21 @@ from archiver.storage.pages import moment, stamp
 SEEN_RUNS = 60
 """A `Look` holds this many of the latest runs."""
 PASSING_CODES = frozenset({"failed", "source", "statuses", "slow", "late", "notify"})
-"""Codes of findings that concern a single run and may be absent in the next one. If amber, they are sent after two
-runs; all other findings are sent at once.
+"""Codes of findings that concern a single run and may be absent in the next one. If amber, they are sent in a
+later run; all other findings are sent at once.
 """
 _RUNS_IN_A_ROW = 2
-"""An amber finding with one of the PASSING_CODES is sent once it has been present in this many runs in a row. Any
-finding is over once it has been absent from this many."""
-_STEADY_RUNS = 5
-"""A finding that comes and goes is over once it has been absent from this many runs in a row."""
-_WINDOW, _OFTEN = 10, 3
-"""A finding comes and goes if it began at least three times within the ten runs before it last began. It is then sent
-at once."""
-_GROWTH = 1.5
-_LEAST_GROWTH = 5
-"""A red finding is sent again if its figure has grown by half, and by at least this number. Thus a reported finding
-about one held page does not hide a later redesign.
-"""
-_GROWTH_IGNORED_FOR = timedelta(days=4)
-_SMALL_FIGURE = 3
-"""A red finding whose figure was at least this when it was sent is not sent again within four days because its figure
-grows. Such growth is not news: since a run fetches only some posts, a fault of the whole site shows in more posts with
-each run."""
+"""A finding is over once it has been absent from this many runs in a row. An amber one with one of the PASSING_CODES is
+sent if it is present when this many runs have ended since it began."""
+_HELD_RUNS = 5
+"""The end of a finding is held back for at most this many runs."""
 _SHORT = 160
 
 Event = Literal["begins", "worse", "ends", "noted"]
 """What a notification reports about a finding.
 
 - `begins`: it began.
-- `worse`: its level rose from amber to red, or its figure grew.
+- `worse`: its level rose from amber to red.
 - `ends`: it ended.
 - `noted`: it is information, which has no end.
 """
@@ -109,17 +96,15 @@ def hours_as_runs(now: datetime) -> tuple[tuple[int, datetime], ...]:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What people have been told about one finding of a site, from its first run until its end was sent and it is too
-    old to count as coming and going.
+    """What people have been told about one finding of a site, from its first run until its end was sent.
 
-    - `level`, `sentence`, `figure`: as last seen; `figure` is the size of the problem, None if it is not measured.
-    - `began`, `first_run`: when, and in which run, it last began.
+    - `level`, `sentence`: as last seen.
+    - `began`, `first_run`: when, and in which run, it began.
     - `ended`, `end_run`: when, and in which run, it was first absent; None while it is present.
-    - `starts`: the runs in which it began, of the ten before it last began.
     - `accepted`: True if a person has acknowledged it.
     - `sent_level`: the worst level that was sent; "green" if nothing was sent, or if the finding is information.
     - `sent_at`: when it was first sent; None if nothing was sent.
-    - `sent_sentence`, `sent_figure`: as last sent.
+    - `sent_sentence`: as last sent.
     """
 
     site: str
@@ -131,13 +116,10 @@ class Fault:
     first_run: int
     ended: datetime | None = None
     end_run: int | None = None
-    starts: tuple[int, ...] = ()
     accepted: bool = False
     sent_level: Level = "green"
     sent_at: datetime | None = None
-    figure: float | None = None
     sent_sentence: str = ""
-    sent_figure: float | None = None
 
     @property
     def was_sent(self) -> bool:
@@ -200,8 +182,6 @@ def observe(faults: Iterable[Fault], look: Look, level: Level = "green") -> tupl
         if seen.finding.level == "green" and fault and fault.level != "green":
             continue  # the problem is over
         known.pop(key, None)
-        if fault is None and (former := _find_former(known.values(), seen.finding, shown.keys())):
-            fault = replace(known.pop((former.code, former.about)), about=seen.finding.about)
         fault = _see(fault, seen, look)
         judged.append((fault, _event_of_present(fault, look)))
     if any(event for _, event in judged):
@@ -231,7 +211,7 @@ def observe(faults: Iterable[Fault], look: Look, level: Level = "green") -> tupl
         for one, event in judged
         if event
     ]
-    return [one for one in after if not _is_forgotten(one, look)], changes
+    return [one for one in after if one.was_sent or not one.ended or not _is_over(one, look)], changes
 
 
 def _not_in_future(fault: Fault, look: Look) -> Fault:
@@ -242,36 +222,12 @@ def _not_in_future(fault: Fault, look: Look) -> Fault:
         fault,
         first_run=min(fault.first_run, look.run),
         end_run=None if fault.end_run is None else min(fault.end_run, look.run),
-        starts=tuple(min(run, look.run) for run in fault.starts),
-    )
-
-
-def _find_former(faults: Iterable[Fault], finding: HealthFinding, shown: Collection[tuple[str, str]]) -> Fault | None:
-    """Returns the fault that a new finding continues under another subject; None if there is none. It is a fault with
-    the same code that is no longer shown and was first noticed no earlier than the new finding began. For example, one
-    redesign may first have lost the field of the old fault, and then the field of the new finding. `shown` are the
-    (code, subject) pairs of the present findings.
-    """
-    if finding.level == "green" or finding.since is None:
-        return None
-    return next(
-        (
-            one
-            for one in faults
-            if one.code == finding.code
-            and one.level != "green"
-            and one.ended is None
-            and (one.code, one.about) not in shown
-            and finding.since <= one.began
-        ),
-        None,
     )
 
 
 def _see(fault: Fault | None, seen: SeenFinding, look: Look) -> Fault:
     """Returns the fault of a finding that is present. `fault` is the known one; None if the finding is new."""
     found = seen.finding
-    first = look.first_run_since(found.since)
     is_renewed = found.level == "green" and fault is not None and found.since is not None and found.since > fault.began
     if fault is None or is_renewed or (fault.level == "green" and found.level != "green"):
         return Fault(
@@ -281,27 +237,14 @@ def _see(fault: Fault | None, seen: SeenFinding, look: Look) -> Fault:
             found.level,
             found.sentence,
             found.since or look.at,
-            first,
-            starts=(first,),
+            look.first_run_since(found.since),
             accepted=seen.accepted,
-            figure=found.figure,
         )
     if found.level == "green":
         return fault
     if fault.accepted and not seen.accepted:  # it has got worse since a person acknowledged it, so it is sent again
         fault = replace(fault, sent_level="green", sent_at=None)
-    fault = replace(fault, level=found.level, sentence=found.sentence, figure=found.figure, accepted=seen.accepted)
-    if fault.ended is None:
-        return fault
-    first = first if fault.end_run is not None and first > fault.end_run else look.run
-    return replace(
-        fault,
-        began=found.since if found.since and found.since > fault.ended else look.at,
-        first_run=first,
-        ended=None,
-        end_run=None,
-        starts=(*(run for run in fault.starts if look.count_since(run) <= _WINDOW), first),
-    )
+    return replace(fault, level=found.level, sentence=found.sentence, accepted=seen.accepted, ended=None, end_run=None)
 
 
 def _event_of_present(fault: Fault, look: Look) -> Event | None:
@@ -310,24 +253,9 @@ def _event_of_present(fault: Fault, look: Look) -> Event | None:
     if fault.level == "green":
         return "noted" if fault.sent_at is None else None
     needed = _RUNS_IN_A_ROW if fault.level == "amber" and fault.code in PASSING_CODES else 1
-    if look.count_since(fault.first_run) < needed and len(fault.starts) < _OFTEN:
-        return None
     if not fault.was_sent:
-        return "begins"
-    return "worse" if _is_worse(fault, look.at) else None
-
-
-def _is_worse(fault: Fault, at: datetime) -> bool:
-    """Returns True if a fault has a higher level than was sent, or if it is red and its figure has grown by half.
-    `at` is the current time: after a figure was sent, further growth is not reported for a while.
-    """
-    if fault.level != fault.sent_level:
-        return LEVELS.index(fault.level) > LEVELS.index(fault.sent_level)
-    if fault.level != "red" or fault.figure is None or fault.sent_figure is None:
-        return False
-    if fault.sent_figure >= _SMALL_FIGURE and fault.sent_at and at - fault.sent_at < _GROWTH_IGNORED_FOR:
-        return False
-    return fault.figure >= max(_GROWTH * fault.sent_figure, fault.sent_figure + _LEAST_GROWTH)
+        return "begins" if look.count_since(fault.first_run) >= needed else None
+    return "worse" if LEVELS.index(fault.level) > LEVELS.index(fault.sent_level) else None
 
 
 def _begin_with_others(fault: Fault) -> Event | None:
@@ -346,8 +274,7 @@ def _runs_absent(fault: Fault, look: Look) -> int:
 
 
 def _is_over(fault: Fault, look: Look) -> bool:
-    needed = _STEADY_RUNS if len(fault.starts) >= _OFTEN else _RUNS_IN_A_ROW
-    return look.is_closed or _runs_absent(fault, look) >= needed
+    return look.is_closed or _runs_absent(fault, look) >= _RUNS_IN_A_ROW
 
 
 def _end_together(judged: Sequence[Judged], look: Look) -> list[Judged]:
@@ -362,7 +289,7 @@ def _end_together(judged: Sequence[Judged], look: Look) -> list[Judged]:
         if event == "ends"
         and any(other.sent_at == one.sent_at for other in remaining)
         and LEVELS.index(one.sent_level) <= worst
-        and _runs_absent(one, look) < _STEADY_RUNS
+        and _runs_absent(one, look) < _HELD_RUNS
         else (one, event)
         for one, event in judged
     ]
@@ -370,13 +297,12 @@ def _end_together(judged: Sequence[Judged], look: Look) -> list[Judged]:
 
 def _mark_sent(fault: Fault, event: Event, now: datetime) -> Fault:
     if event == "ends":
-        return replace(fault, sent_level="green", sent_at=None, accepted=False, sent_sentence="", sent_figure=None)
+        return replace(fault, sent_level="green", sent_at=None, accepted=False, sent_sentence="")
     return replace(
         fault,
         sent_level=worst_level([fault.level, fault.sent_level]),
         sent_at=fault.sent_at or now,
         sent_sentence=fault.sentence,
-        sent_figure=fault.figure,
     )
 
 
@@ -389,13 +315,6 @@ def _describe_end(fault: Fault) -> str:
     short = whole if len(whole) <= _SHORT else f"{whole[:_SHORT].rpartition(' ')[0]} …"
     since = f"{fault.ended:%Y-%m-%d %H:%M} UTC" if fault.ended else "now"
     return f"Over since {since}: {short}"
-
-
-def _is_forgotten(fault: Fault, look: Look) -> bool:
-    """Returns True if a fault is over, needs no notification, and is too old to count as coming and going."""
-    if fault.ended is None or fault.was_sent:
-        return False
-    return look.is_closed or all(look.count_since(run) > _WINDOW for run in fault.starts)
 
 
 MOST_ATTEMPTS = 5
@@ -475,8 +394,8 @@ def find_failing_channels(db: Database, configured: Collection[str]) -> list[Fai
 # What people have been told about each finding.
 
 _COLUMNS = (
-    "site, code, about, level, sentence, began_at, first_run, ended_at, end_run, starts, accepted, sent_level, "
-    "sent_at, figure, sent_sentence, sent_figure"
+    "site, code, about, level, sentence, began_at, first_run, ended_at, end_run, accepted, sent_level, sent_at, "
+    "sent_sentence"
 )
 
 
@@ -484,8 +403,8 @@ def read_faults(db: Database, sites: Iterable[str]) -> dict[str, list[Fault]]:
     """Returns the faults of `sites` by site name ("" for the archive)."""
     out: dict[str, list[Fault]] = {site: [] for site in sites}
     for row in db.execute(f"select {_COLUMNS} from faults"):
-        site, code, about, level, sentence, began, first_run, ended, end_run, starts, accepted, *sent = row
-        sent_level, sent_at, figure, sent_sentence, sent_figure = sent
+        site, code, about, level, sentence, began, first_run, ended, end_run, accepted, *sent = row
+        sent_level, sent_at, sent_sentence = sent
         begun = stored_time(began)
         if site not in out or begun is None:  # another program wrote an invalid time: the finding counts as new
             continue
@@ -500,13 +419,10 @@ def read_faults(db: Database, sites: Iterable[str]) -> dict[str, list[Fault]]:
                 first_run,
                 stored_time(ended),
                 end_run,
-                tuple(json.loads(starts)),
                 bool(accepted),
                 sent_level,
                 stored_time(sent_at),
-                figure,
                 sent_sentence,
-                sent_figure,
             )
         )
     return out
@@ -517,7 +433,7 @@ def write_faults(db: Database, site: str, faults: Iterable[Fault]) -> None:
     db.execute("delete from faults where site = ?", [site])
     for one in faults:
         db.execute(
-            f"insert into faults ({_COLUMNS}) values ({', '.join('?' * 16)})",
+            f"insert into faults ({_COLUMNS}) values ({', '.join('?' * 13)})",
             [
                 one.site,
                 one.code,
@@ -528,13 +444,10 @@ def write_faults(db: Database, site: str, faults: Iterable[Fault]) -> None:
                 one.first_run,
                 stamp(one.ended) if one.ended else None,
                 one.end_run,
-                json.dumps(one.starts),
                 int(one.accepted),
                 one.sent_level,
                 stamp(one.sent_at) if one.sent_at else None,
-                one.figure,
                 one.sent_sentence,
-                one.sent_figure,
             ],
         )
 

@@ -1,1 +1,1 @@
-"""Maintains an archive: verify, backup, restore, merge, re-extraction, takedown, vacuum."""
+"""Maintains an archive: verify, backup, restore, merge, re-extraction and takedown."""

@@ -48,11 +48,6 @@ SIDES = ("-wal", "-shm", "-journal")
 """The suffixes of the files that SQLite keeps next to a database."""
 
 
-def is_backup(db: Database, file: Path) -> bool:
-    """Returns True if the archive `db` contains the record that it is a backup made at the path of `file`."""
-    return any(one.path == str(file.resolve()) for one in read_backups(db))
-
-
 def time_of_whole_backup(file: Path, source: Database | None = None) -> datetime | None:
     """Returns when the backup at `file` was made. Returns None if it cannot be read or is damaged, or if `source` is
     given and the file is not a backup of this archive.

@@ -1,5 +1,5 @@
-"""Merges another archive into this one: its sites, runs, imports, pages, requisites, saved searches and tombstones. Its
-articles and captures are merged by `merge_rows`. Each transaction leaves this archive consistent.
+"""Merges another archive into this one: its sites, runs, imports, pages, requisites and tombstones. Its articles and
+captures are merged by `merge_rows`. Each transaction leaves this archive consistent.
 
 In this module, "theirs" is the archive that is read, and "own" is the archive into which it is merged. If both archives
 contain a page or a requisite, the result of the later fetch is kept.
@@ -41,7 +41,7 @@ from archiver.maintenance.takedown import (
 )
 from archiver.model.errors import MergeRefused
 from archiver.model.urls import urlkey
-from archiver.storage import Database, full_text
+from archiver.storage import Database
 from archiver.storage.captures import Tombstone, allow_again, keep_url_out, pending_takedowns, tombstones
 from archiver.storage.database import open_archive, opened
 from archiver.storage.pages import EPOCH, insert_row, last_rowid
@@ -135,56 +135,51 @@ def merge_sites(db: Database, theirs: Database) -> IDMap:
     return ids
 
 
-def merge_runs(db: Database, theirs: Database, sites: IDMap) -> IDMap:
-    """Merges the crawl runs of the other archive. Returns a map from each run's ID in the other archive to its ID in
-    this one. Two runs are the same if their site and start time are equal. A run that never ended in the other archive
-    is entered as interrupted.
+def _merge_rows(
+    db: Database, theirs: Database, table: str, key: Sequence[str], convert: Callable[[dict[str, Any]], dict[str, Any]]
+) -> IDMap:
+    """Adds the rows of a table of the other archive that this archive lacks. Two rows are the same if the columns `key`
+    are equal. `convert` returns a row of the other archive as this archive stores it. Returns a map from each row's ID
+    in the other archive to its ID in this one.
     """
     ids: IDMap = {}
-    for row in theirs.query("select * from runs order by id"):
-        site = sites[row["site_id"]]
-        own = db.execute(
-            "select id from runs where site_id = ? and started_at = ?", [site, row["started_at"]]
-        ).fetchone()
+    same = " and ".join(f"{name} is :{name}" for name in key)
+    for row in theirs.query(f"select * from {table} order by id"):
+        values = convert({name: value for name, value in row.items() if name != "id"})
+        own = db.execute(f"select id from {table} where {same}", {name: values[name] for name in key}).fetchone()
         if own is None:
-            db.insert(
-                "runs",
-                {
-                    **{k: v for k, v in row.items() if k != "id"},
-                    "site_id": site,
-                    "outcome": row["outcome"] or "interrupted",
-                    "reason": row["reason"]
-                    or ("" if row["outcome"] else "the run was not finished when its archive was merged"),
-                },
-            )
+            db.insert(table, values)
         ids[row["id"]] = own[0] if own else last_rowid(db)
     return ids
+
+
+def merge_runs(db: Database, theirs: Database, sites: IDMap) -> IDMap:
+    """Merges the crawl runs of the other archive. Returns a map from each run's ID in the other archive to its ID in
+    this one. A run that never ended in the other archive is entered as interrupted.
+    """
+
+    def convert(row: dict[str, Any]) -> dict[str, Any]:
+        why = "" if row["outcome"] else "the run was not finished when its archive was merged"
+        return row | {
+            "site_id": sites[row["site_id"]],
+            "outcome": row["outcome"] or "interrupted",
+            "reason": row["reason"] or why,
+        }
+
+    return _merge_rows(db, theirs, "runs", ("site_id", "started_at"), convert)
 
 
 def merge_imports(db: Database, theirs: Database) -> IDMap:
     """Merges the import runs of the other archive. Returns a map from each import's ID in the other archive to its ID
-    in this one. Two imports are the same if their file, options and start time are equal. An import that was
-    interrupted in the other archive cannot be continued in this one; the next import of its file starts from the
-    beginning.
+    in this one. An import that was interrupted in the other archive cannot be continued in this one; the next import of
+    its file starts from the beginning.
     """
-    ids: IDMap = {}
-    for row in theirs.query("select * from imports order by id"):
-        key = [row["digest"], row["options"], row["started_at"]]
-        own = db.execute("select id from imports where digest = ? and options is ? and started_at = ?", key).fetchone()
-        if own is None:
-            db.insert(
-                "imports",
-                {
-                    **{k: v for k, v in row.items() if k != "id"},
-                    "warc_file": None,
-                    "warc_end": None,
-                    "outcome": row["outcome"] or "limited",
-                    "member_offset": row["member_offset"] if row["outcome"] else 0,
-                    "inner_offset": row["inner_offset"] if row["outcome"] else 0,
-                },
-            )
-        ids[row["id"]] = own[0] if own else last_rowid(db)
-    return ids
+
+    def convert(row: dict[str, Any]) -> dict[str, Any]:
+        unfinished = {} if row["outcome"] else {"outcome": "limited", "member_offset": 0, "inner_offset": 0}
+        return row | {"warc_file": None, "warc_end": None} | unfinished
+
+    return _merge_rows(db, theirs, "imports", ("digest", "options", "started_at"), convert)
 
 
 def merge_rules(db: Database, theirs: Database, sites: IDMap) -> IDMap:
@@ -195,22 +190,13 @@ def merge_rules(db: Database, theirs: Database, sites: IDMap) -> IDMap:
     because articles that were extracted with them refer to them.
     """
     has = {row[0]: row[1] for row in db.execute("select site_id, max(by_hand) from site_rules group by 1")}
-    ids: IDMap = {}
-    for row in theirs.query("select * from site_rules order by id"):
-        site = sites[row["site_id"]]
-        own = db.execute(
-            "select id from site_rules where site_id = ? and toml = ? and learned_at = ?",
-            [site, row["toml"], row["learned_at"]],
-        ).fetchone()
-        if own is None:
-            kept = (
-                {"by_hand": 0, "since": row["learned_at"], "until": row["learned_at"]}
-                if site in has and (has[site] or not row["by_hand"])
-                else {}
-            )
-            db.insert("site_rules", {**{k: v for k, v in row.items() if k != "id"}, "site_id": site, **kept})
-        ids[row["id"]] = own[0] if own else last_rowid(db)
-    return ids
+
+    def convert(row: dict[str, Any]) -> dict[str, Any]:
+        site, at = sites[row["site_id"]], row["learned_at"]
+        is_unused = site in has and (has[site] or not row["by_hand"])
+        return row | {"site_id": site} | ({"by_hand": 0, "since": at, "until": at} if is_unused else {})
+
+    return _merge_rows(db, theirs, "site_rules", ("site_id", "toml", "learned_at"), convert)
 
 
 def merge_hosts(db: Database, theirs: Database) -> None:
@@ -264,8 +250,6 @@ class MergeResult:
     - `removed`: posts that were left out because this archive contains their tombstones.
     - `captures`, `pages`: new captures; pages that are new or changed.
     - `lost`: the names of WARC files that the other archive lacks.
-    - `searches_kept_out`: the names of saved searches that were not copied because this archive has a different query
-      under the same name.
     """
 
     articles: int = 0
@@ -276,9 +260,7 @@ class MergeResult:
     pages: int = 0
     files: int = 0
     takedowns: int = 0
-    searches: int = 0
     lost: list[str] = field(default_factory=list)
-    searches_kept_out: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -359,7 +341,6 @@ class _Merge:
         self._each_row("requisites", self._requisite)
         with writing(db):
             link_requisites(db, theirs)
-            out.searches, out.searches_kept_out = merge_searches(db, theirs)
         out.captures = self._captures.new
         return out
 
@@ -647,43 +628,6 @@ def link_requisites(db: Database, theirs: Database) -> None:
             "merged_requisites p, merged_requisites r where p.theirs = ? and r.theirs = ?",
             [parent, requisite],
         )
-
-
-# Saved searches.
-
-
-def merge_searches(db: Database, theirs: Database) -> tuple[int, list[str]]:
-    """Copies the saved searches of the other archive with the matches that they have reported. Returns the number of
-    copied searches, and the names of searches that were left out because this archive contains a search with the same
-    name and a different query.
-
-    When a copied search runs next, it also reports matches among the articles that only this archive had.
-    """
-    copied, kept_out = 0, []
-    for row in full_text.saved_search_rows(theirs):
-        own = full_text.saved_search_rows(db, row.key)
-        if own:
-            if own[0].query != row.query:
-                kept_out.append(row.name)
-            continue
-        number = full_text.insert_saved_search(
-            db,
-            full_text.NewSearch(
-                row.name, row.key, row.uuid, row.query, row.saved_at, full_text.ArchiveMark(0, 0), row.ran_at
-            ),
-        )
-        db.conn.executemany(
-            "insert or ignore into saved_search_hits (article_id, search_id, found_at, reason) "
-            "select ours, ?, ?, ? from merged_articles where theirs = ? and ours is not null",
-            (
-                (number, at, why, article)
-                for article, at, why in theirs.execute(
-                    "select article_id, found_at, reason from saved_search_hits where search_id = ?", [row.id]
-                )
-            ),
-        )
-        copied += 1
-    return copied, kept_out
 
 
 # Tombstones: posts that were removed from the other archive are removed from this one, too.

@@ -12,7 +12,7 @@ import shutil
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, nullcontext, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -109,7 +109,7 @@ def plan_restore(backup: Path, archive: Path) -> RestorePlan:
         try:
             own = open_archive(archive, read_only=True, to_copy=True)
         except (ArchiverError, OSError):
-            return RestorePlan(backup, archive, at, articles, kept_as, None, None, None, None)
+            return replace(plan, runs=None, new_articles=None, new_revisions=None, removed=None)
         with closing(own):
             if _is_other_archive(own, theirs):
                 raise RestoreRefused(
@@ -152,16 +152,12 @@ def _plan_losses(plan: RestorePlan, own: Database, theirs: Database) -> RestoreP
             return len(set(own.execute(query)) - set(theirs.execute(query)))
         return None
 
-    return RestorePlan(
-        plan.backup,
-        plan.archive,
-        plan.made_at,
-        plan.articles,
-        plan.kept_as,
-        missing("select id, started_at from runs"),
-        missing("select id from articles"),
-        missing("select article_id, revision from revisions"),
-        missing("select site, url, removed_at from tombstones where allowed_at is null"),
+    return replace(
+        plan,
+        runs=missing("select id, started_at from runs"),
+        new_articles=missing("select id from articles"),
+        new_revisions=missing("select article_id, revision from revisions"),
+        removed=missing("select site, url, removed_at from tombstones where allowed_at is null"),
     )
 
 

@@ -15,7 +15,7 @@ import sqlite3
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
@@ -338,12 +338,15 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(slots=True)
 class VerifyResult:
-    """The result of a verification: the findings, and how many articles, WARC files and records were checked."""
+    """The result of a verification: the findings, and how many articles, WARC files and records were checked.
+    `is_cut_short` is True if the database is damaged, so that its rows were not checked.
+    """
 
     findings: list[VerifyFinding] = field(default_factory=list)
     articles: int = 0
     files: int = 0
     records: int = 0
+    is_cut_short: bool = False
 
 
 def verify(
@@ -367,7 +370,11 @@ def verify(
         with read_transaction(db), _open_pool(size if ids is None else 0) as pool:
             if ids is None:
                 out.findings += _verify_database(db, archive, progress)
-            numbers = list(ids) if ids is not None else _guarded(archive, lambda: ids_of(db), [])
+                out.is_cut_short = any(one.kind == verify_database.DAMAGED for one in out.findings)
+            numbers = list(ids or ())
+            if ids is None and not out.is_cut_short:
+                with suppress(sqlite3.Error):  # an earlier check reports this
+                    numbers = ids_of(db)
             out.articles = len(numbers)
             _verify_articles(archive, numbers, pool, out, progress)
             if not quick:
@@ -406,6 +413,8 @@ def _verify_database(db: Database, archive: Path, progress: Progress) -> list[Ve
                 found += check.run(db)
             except sqlite3.Error as error:
                 found.append(unreadable(archive, check.name, error))
+        if any(one.kind == verify_database.DAMAGED for one in found):
+            break
     return found
 
 
@@ -421,15 +430,8 @@ def unreadable(archive: Path, what: str, error: sqlite3.Error) -> VerifyFinding:
             "Another program changed the schema: restore a backup.",
         )
     return VerifyFinding(
-        "database-damaged", what, f"The check '{what}' failed: {error}", str(environment_error(error, archive))
+        verify_database.DAMAGED, what, f"The check '{what}' failed: {error}", str(environment_error(error, archive))
     )
-
-
-def _guarded(archive: Path, read: Callable[[], list[int]], otherwise: list[int]) -> list[int]:
-    try:
-        return read()
-    except sqlite3.Error:
-        return otherwise  # an earlier check reports this
 
 
 def _verify_articles(
@@ -473,11 +475,7 @@ def _verify_files(
         out.files += 1
         out.records += one.records
         progress("WARC files", out.files, max(out.files, len(files)) if ids is None else out.files)
-    more = (
-        verify_captures.find_foreign_files(db, folder, files)
-        if ids is None
-        else verify_captures.find_lost_originals(db, ids=ids)
-    )
+    more = () if ids is None else verify_captures.find_lost_originals(db, ids=ids)
     return [*verify_captures.make_findings(db, examined), *more]
 
 
@@ -572,5 +570,5 @@ def _vacuum(db: Database) -> str:
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL):
             raise
-        return f" ('archiver vacuum' removes the damaged pages: {error})"
+        return f" (their pages stay in the file: {error})"
     return ""

@@ -9,10 +9,9 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from pathlib import Path
@@ -24,7 +23,6 @@ from archiver.storage import Database
 from archiver.storage.captures import pending_takedowns
 from archiver.storage.pages import stamp
 from archiver.storage.requisites import requisite_captures
-from archiver.storage.transactions import path_of
 from archiver.warc.warc_file_maintenance import CheckedRecord, check_record_at, check_records
 from archiver.warc.warc_writer import index_of, make_cdxj_line, open_index_of
 
@@ -193,18 +191,6 @@ def _check_all(job: WARCJob, handle: BinaryIO, out: ExaminedWARC) -> None:
     reading = _FileCheck(job, out, {row.offset: row for row in job.rows})
     for record in check_records(handle, job.warc_file):
         reading.take(record)
-    if reading.is_exchanged:
-        out.flaws.append(
-            WARCFlaw(
-                "file-exchanged",
-                job.warc_file,
-                f"{job.warc_file} has the records of another file: it was written as {reading.written_as}",
-                "Rename the files to their original names.",
-                tuple(row.id for row in job.rows),
-            )
-        )
-        out.unknown.clear()
-        return
     out.flaws += reading.flaws
     left, lost = reading.left, reading.lost
     for start, stop in lost:
@@ -234,7 +220,6 @@ class _FileCheck:
     out: ExaminedWARC
     left: dict[int, CaptureRow]
     end: int = 0
-    written_as: str = ""
     flaws: list[WARCFlaw] = field(default_factory=list)
     lost: list[tuple[int, int]] = field(default_factory=list)
     lines: Counter[int] = field(default_factory=Counter)
@@ -246,7 +231,6 @@ class _FileCheck:
         if record.offset != self.end:
             self.lost.append((self.end, record.offset))
         self.end = record.offset + record.length
-        self.written_as = self.written_as or record.written_as
         self.frames[record.frame] += 1
         if self.frames[record.frame] <= _MOST and len(self.frames) <= _MOST_FRAMES:
             self.odd.append(record)
@@ -271,19 +255,6 @@ class _FileCheck:
             )
         elif row is None and record.capture is not None and record.capture.status == 200:
             self.out.unknown.append((record.capture.url, record.offset))
-
-    @property
-    def is_exchanged(self) -> bool:
-        """Returns True if another file is in the place of the one that the rows of `captures` describe. This is assumed
-        if the file was written under another name and most rows do not match its records.
-        """
-        wrong = sum(1 for flaw in self.flaws if flaw.captures) + len(self.left)
-        return (
-            bool(self.written_as)
-            and self.written_as != self.job.file.name
-            and bool(self.job.rows)
-            and (wrong > len(self.job.rows) / 2)
-        )
 
     def find_altered_frames(self) -> list[WARCFlaw]:
         """Returns a flaw for each record whose gzip header differs from the gzip header of most records in the file."""
@@ -446,7 +417,6 @@ def make_index_lines(file: Path, warc_file: str) -> list[bytes]:
 # Jobs, one per WARC file, and the findings of their results.
 
 _MOST_NAMED = 5
-_SUFFIXES = (".warc.gz", ".cdxj", ".cdxj.open", ".cdxj.new")
 
 
 def find_warc_files(folder: Path) -> dict[str, bool]:
@@ -652,55 +622,3 @@ def _should_have_row(db: Database, url: str) -> bool:
             [url, url],
         ).fetchone()
     )
-
-
-def find_foreign_files(db: Database, folder: Path, files: dict[str, bool]) -> Iterator[VerifyFinding]:
-    """Yields a finding for each WARC file that belongs to no site of the archive nor to another archive in the folder,
-    and for each index without its WARC file.
-    """
-    known = _captured_files(db)
-    if not (folder / "warc").is_dir():
-        return
-    for file in sorted((folder / "warc").rglob("*.cdxj")):
-        warc = file.with_name(file.name.removesuffix(".cdxj") + ".warc.gz")
-        name = f"warc/{warc.relative_to(folder / 'warc')}"
-        if not warc.exists() and name not in known:
-            yield VerifyFinding(
-                "index-alone",
-                f"warc/{file.name}",
-                f"warc/{file.name} is the index of a missing file",
-                "Restore the WARC file, or delete the index.",
-            )
-    unknown = [n for n, done in files.items() if done and n not in known and not _is_named_after_site(db, Path(n).name)]
-    others = _files_of_other_archives(db, folder) if unknown else set()
-    for name in unknown:
-        if name not in others:
-            yield VerifyFinding(
-                "file-unknown",
-                name,
-                f"{name} belongs to no site of this archive, and no capture points to it",
-                "Move it out of the folder, or import it with 'archiver import'.",
-            )
-
-
-def _captured_files(db: Database | sqlite3.Connection) -> set[str]:
-    return {row[0] for row in db.execute("select distinct warc_file from captures")}
-
-
-def _files_of_other_archives(db: Database, folder: Path) -> set[str]:
-    """Returns the WARC files to which the other archives in a folder point. Files that are no archives are ignored."""
-    found: set[str] = set()
-    for file in folder.glob("*.db"):
-        if file.name != path_of(db).name:
-            with (
-                suppress(sqlite3.Error),
-                closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True)) as other,
-            ):
-                found |= _captured_files(other)
-    return found
-
-
-def _is_named_after_site(db: Database, name: str) -> bool:
-    from slugify import slugify
-
-    return any(name.startswith(f"{slugify(row[0])}-") for row in db.execute("select name from sites"))

@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from archiver.maintenance.database_damage import find_database_damage, find_unreadable_articles
+from archiver.maintenance.database_damage import DatabaseDamage, find_database_damage, find_unreadable_articles
 from archiver.model.fields import STORED_LISTS, STORED_TIMES
 from archiver.model.urls import urlkey_or_empty
 from archiver.storage import Database, field_evidence
@@ -18,6 +18,9 @@ from archiver.storage.pages import PAGE_COUNTS_QUERY
 from archiver.storage.runs import TABLE_UNIT
 from archiver.storage.schema import migrations, pending_migrations
 from archiver.storage.transactions import path_of
+
+DAMAGED = "database-damaged"
+"""The kind of findings about a damaged database file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -413,14 +416,7 @@ def check_integrity(db: Database, tables: Iterable[str] | None = None) -> Iterat
     """
     damages = list(find_database_damage(db, tables))
     for damage in damages:
-        yield VerifyFinding(
-            "database-damaged",
-            f"table {damage.table}",
-            f"{path_of(db).name} is damaged in {damage.phrase}",
-            REBUILD_DAMAGED if damage.derived else RESTORE_BACKUP,
-            "damaged" if damage.derived else "",
-            unit=f"{TABLE_UNIT}{damage.table}",
-        )
+        yield as_finding(path_of(db).name, damage)
     if {damage.table for damage in damages} & {"articles", "revisions"} and (lost := find_unreadable_articles(db)):
         yield VerifyFinding(
             "articles-unreadable",
@@ -429,6 +425,18 @@ def check_integrity(db: Database, tables: Iterable[str] | None = None) -> Iterat
             RESTORE_BACKUP,
             unit=f"{TABLE_UNIT}articles",
         )
+
+
+def as_finding(file: str, damage: DatabaseDamage) -> VerifyFinding:
+    """Returns the finding for damage of the database file with this name."""
+    return VerifyFinding(
+        DAMAGED,
+        f"table {damage.table}",
+        f"{file} is damaged in {damage.phrase}",
+        REBUILD_DAMAGED if damage.derived else RESTORE_BACKUP,
+        "damaged" if damage.derived else "",
+        unit=f"{TABLE_UNIT}{damage.table}",
+    )
 
 
 def list_numbers(numbers: Sequence[int], most: int = 10) -> str:

@@ -448,26 +448,6 @@ class RestoreRefused(ArchiverError):
         super().__init__(path, f"{path} cannot be restored: {why}. Nothing was changed.")
 
 
-class ArchiveBusy(ArchiverError):
-    """Raised by `archiver vacuum` when another process is writing to the archive."""
-
-    def __init__(self, path: str, holder: str) -> None:
-        super().__init__(
-            path, f"{path} is being written by {holder}: run vacuum after it has ended. Nothing was changed."
-        )
-
-
-class NotEnoughSpace(ArchiverError):
-    """Raised by `archiver vacuum` when the disk has too little space. `free` and `needed` are in bytes."""
-
-    def __init__(self, folder: str, free: int, needed: int) -> None:
-        super().__init__(
-            folder,
-            f"Rewriting the database needs {needed / 1e6:,.1f} MB of temporary space, and the disk that holds {folder} "
-            f"has {free / 1e6:,.1f} MB free: free some space first. Nothing was changed.",
-        )
-
-
 class MergeRefused(ArchiverError):
     """Raised when an archive cannot be merged into another archive."""
 

@@ -81,41 +81,41 @@ class Advice:
     wider: tuple[Suggestion, ...] = ()
 
 
-def advise(plans: Sequence[Plan], query: Query) -> Advice:
-    """Returns advice on a query that finds nothing. `plans` are the plans of the query, one for each searched archive.
-    It takes some milliseconds, so it is called only if nothing is found.
+def advise(plan: Plan, query: Query) -> Advice:
+    """Returns advice on a query that finds nothing. `plan` is the plan of the query. It takes some milliseconds, so it
+    is called only if nothing is found.
     """
     notes: list[str] = []
     text, changes = _with_fields(query.text)
     leaves = list(_leaves(_parsed(text, query)))
-    words = _correct_words(plans, leaves)
+    words = _correct_words(plan, leaves)
     typed = _spellings(query.text, words)
     changes += [f"{new} instead of {typed.get(old, old)}" for old, new in words.items() if new]
     if missing := [repr(typed.get(old, old)) for old, new in words.items() if not new]:
         notes.append(f"No article contains {' or '.join((', '.join(missing[:-1]) or missing[0], *missing[1:][-1:]))}.")
     corrected = replace(query, text=_replace_words(text, words))
-    for kind, value in _unknown_names(plans, query, leaves):
-        counts = _known_names(plans, kind)
-        similar = [usual_spelling(plans, kind, name) for name in similar_words(fold_name(value), counts, 2)]
-        notes.append(_note_on_name(plans, kind, value, similar, counts))
+    for kind, value in _unknown_names(plan, query, leaves):
+        counts = _known_names(plan, kind)
+        similar = [usual_spelling(plan, kind, name) for name in similar_words(fold_name(value), counts, 2)]
+        notes.append(_note_on_name(plan, kind, value, similar, counts))
         if similar:
             corrected = _replace_name(corrected, kind, value, similar[0])
             changes.append(f"{kind} {similar[0]} instead of {value}")
     change = ", ".join(changes)
-    if corrected != query and (total := _count_matches(plans, corrected)):
+    if corrected != query and (total := _count_matches(plan, corrected)):
         return Advice(tuple(notes), Suggestion(corrected, change, total))
     wider = (
         Suggestion(other, f"{change}, {what}" if change else what, total)
-        for other, what in _widen(plans, corrected)
-        if (total := _count_matches(plans, other))
+        for other, what in _widen(plan, corrected)
+        if (total := _count_matches(plan, other))
     )
     return Advice(tuple(notes), None, tuple(wider))
 
 
-def _count_matches(plans: Iterable[Plan], query: Query) -> int:
+def _count_matches(plan: Plan, query: Query) -> int:
     """Returns how many articles a query finds; 0 if it has no condition, since it would list the whole archive."""
     try:
-        return sum(plan_query(plan.db, query).total for plan in plans) if query_as_options(query) else 0
+        return plan_query(plan.db, query).total if query_as_options(query) else 0
     except BadQuery:
         return 0
 
@@ -167,22 +167,22 @@ def _words_of(leaves: Iterable[Term | Key]) -> Iterator[tuple[str, tuple[str, ..
                 yield word, (term.column,) if term.column else tuple(WEIGHTS)
 
 
-def _correct_words(plans: Sequence[Plan], leaves: Iterable[Term | Key]) -> dict[str, str]:
-    """Maps each word of the query that no article contains to the most similar word of the archives, or to "" if there
+def _correct_words(plan: Plan, leaves: Iterable[Term | Key]) -> dict[str, str]:
+    """Maps each word of the query that no article contains to the most similar word of the archive, or to "" if there
     is none. Words in scripts without spaces between words are left out.
     """
     found: dict[str, str] = {}
     for word, columns in islice(_words_of(leaves), _MOST_WORDS):
-        if not is_run_letter(word[0]) and not _count(plans, columns, word):
-            counts = Counter({other: _count(plans, columns, other) for other in _one_edit(word)})
+        if not is_run_letter(word[0]) and not _count(plan, columns, word):
+            counts = Counter({other: _count(plan, columns, other) for other in _one_edit(word)})
             best = max(counts, key=lambda other: (counts[other] > 0, other[0] == word[0], counts[other]), default="")
             if counts[best] or columns[0] not in LIST_FIELDS_BY_QUERY_NAME.values():
                 found[word] = best if counts[best] else ""
     return found
 
 
-def _count(plans: Iterable[Plan], columns: Iterable[str], word: str) -> int:
-    return sum(plan.searcher.doc_freq(column, word) for plan in plans for column in columns)
+def _count(plan: Plan, columns: Iterable[str], word: str) -> int:
+    return sum(plan.searcher.doc_freq(column, word) for column in columns)
 
 
 def _one_edit(word: str) -> set[str]:
@@ -224,31 +224,28 @@ def _spellings(text: str, words: Collection[str]) -> dict[str, str]:
 # Names of sites, authors, categories, tags and languages.
 
 
-def _unknown_names(plans: Sequence[Plan], query: Query, leaves: Iterable[Term | Key]) -> Iterator[tuple[str, str]]:
+def _unknown_names(plan: Plan, query: Query, leaves: Iterable[Term | Key]) -> Iterator[tuple[str, str]]:
     """Yields each name that the query asks for and no article has, as (kind, name): of its filters, and of its fields
     site: and language:.
     """
     for kind in _NAMES:
         for value in getattr(query, kind):
-            if not _count_matches(plans, _with(Query(), {kind: (value,)})):
+            if not _count_matches(plan, _with(Query(), {kind: (value,)})):
                 yield kind, value
     for leaf in leaves:
         kind, _, value = leaf.value.partition(":") if isinstance(leaf, Key) else ("", "", "")
-        if kind in ("site", "language") and not sum(plan_query(plan.db, Query(), leaf).total for plan in plans):
+        if kind in ("site", "language") and not plan_query(plan.db, Query(), leaf).total:
             yield kind, value
 
 
-def _known_names(plans: Iterable[Plan], kind: str) -> Counter[str]:
+def _known_names(plan: Plan, kind: str) -> Counter[str]:
     """Returns the names that articles have for a kind, in the form in which the index has them, with the number of
     articles.
     """
-    counts: Counter[str] = Counter()
-    for plan in plans:
-        counts.update(dict(plan.searcher.terms_with_prefix(kind, "")))
-    return counts
+    return Counter(dict(plan.searcher.terms_with_prefix(kind, "")))
 
 
-def _note_on_name(plans: Sequence[Plan], kind: str, value: str, similar: Sequence[str], counts: Counter[str]) -> str:
+def _note_on_name(plan: Plan, kind: str, value: str, similar: Sequence[str], counts: Counter[str]) -> str:
     """Returns a sentence that says which name the archive does not have, and which names are similar or, if there are
     none, most common.
     """
@@ -259,7 +256,7 @@ def _note_on_name(plans: Sequence[Plan], kind: str, value: str, similar: Sequenc
         return f"{there_is}; the archive has no {_NAMES[kind][0]}."
     common = sorted(counts, key=lambda name: (-counts[name], name))[:_MOST_NAMED]
     more = f" and {len(counts) - len(common):,} more" if len(counts) > len(common) else ""
-    shown = ", ".join(usual_spelling(plans, kind, name) for name in common)
+    shown = ", ".join(usual_spelling(plan, kind, name) for name in common)
     return f"{there_is}. The {_NAMES[kind][0]} are {shown}{more}."
 
 
@@ -272,10 +269,10 @@ def _replace_name(query: Query, kind: str, value: str, new: str) -> Query:
 # Wider queries.
 
 
-def _widen(plans: Sequence[Plan], query: Query) -> Iterator[tuple[Query, str]]:
+def _widen(plan: Plan, query: Query) -> Iterator[tuple[Query, str]]:
     """Yields queries with one condition less, each with what it finds."""
     words = dict.fromkeys(_words_of(_leaves(_parsed(query.text, query))))
-    present = [word for word, columns in words if _count(plans, columns, word)]
+    present = [word for word, columns in words if _count(plan, columns, word)]
     if present and len(words) > 1:
         change = "any of the words" if len(present) > 1 else "only this word"
         yield replace(query, text=" OR ".join(dict.fromkeys(present))), change

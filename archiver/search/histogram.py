@@ -8,8 +8,7 @@ year, the number of months since the year 0, or the number of days since 1970.
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
@@ -74,22 +73,12 @@ def count_periods(plan: Plan, unit: str) -> dict[int, int]:
     return plan.searcher.cached((unit, plan.key), lambda: _count_by_unit(plan.searcher, plan.found, UNITS[unit]))
 
 
-def sum_period_counts(plans: Iterable[Plan], unit: str) -> Counter[int]:
-    """Returns the sum of `count_periods` over several archives: a count for each period number. `unit` is year, month
-    or day.
-    """
-    out = Counter[int]()
-    for plan in plans:
-        out.update(count_periods(plan, unit))
-    return out
-
-
 def _count_by_unit(searcher: Searcher, query: tantivy.Query, unit: PeriodUnit) -> dict[int, int]:
     buckets = searcher.aggregate(query, {"by": unit.aggregation})["by"]["buckets"]
     return {unit.of_key(bucket["key"]): int(bucket["doc_count"]) for bucket in buckets}
 
 
-def choose_unit(plans: Iterable[Plan], requested: str = "", bounds: Collection[date] = ()) -> str:
+def choose_unit(plan: Plan, requested: str = "", bounds: Collection[date] = ()) -> str:
     """Returns the requested unit, or chooses one by the time span: days for up to two months, months for up to sixty,
     otherwise years.
 
@@ -101,7 +90,7 @@ def choose_unit(plans: Iterable[Plan], requested: str = "", bounds: Collection[d
         if requested not in UNITS:
             raise BadQuery(requested, f"articles are counted by {', '.join(UNITS)}", what="period")
         return requested
-    by_month = sum_period_counts(plans, "month")
+    by_month = count_periods(plan, "month")
     numbers = [*by_month, *(UNITS["month"].of_day(day) for day in bounds)] or [0]
     span = max(numbers) - min(numbers) + 1
     months = span if bounds else len(by_month)
@@ -257,29 +246,19 @@ def histogram(db: Database, query: Query, unit: str = "") -> Histogram:
     """Returns a histogram of all matches of a query, regardless of the query's limit. `unit` is year, month, day, or ""
     to choose one automatically (`choose_unit`). Raises BadQuery, SiteNotFound or IndexMissing.
     """
-    return histogram_of_plans([plan_query(db, query)], unit)
-
-
-def histogram_of_plans(plans: Sequence[Plan], unit: str = "") -> Histogram:
-    """Returns one histogram for a query that was planned for several archives. `unit` is as for `histogram`. Raises
-    BadQuery or IndexMissing.
-    """
-    everything, last_days, days = [], set(), set[date]()
-    for plan in plans:
-        scope = scope_of_query((plan.node, *filter_terms(plan.db, plan.query)))
-        in_scope = plan_query(plan.db, Query(fold="none"), And(scope) if scope else None)
-        everything.append(in_scope)
-        last_days.add(archived_until(in_scope, scope))
-        days.update(scope_dates(scope))
-    unit = choose_unit(everything, unit, days)
-    archived, found = sum_period_counts(everything, unit), sum_period_counts(plans, unit)
-    last = max((day for day in last_days if day), default=None)
+    plan = plan_query(db, query)
+    scope = scope_of_query((plan.node, *filter_terms(db, query)))
+    in_scope = plan_query(db, Query(fold="none"), And(scope) if scope else None)
+    days = scope_dates(scope)
+    unit = choose_unit(in_scope, unit, days)
+    archived, found = count_periods(in_scope, unit), count_periods(plan, unit)
+    last = archived_until(in_scope, scope)
     numbers = period_range(unit, archived, days)
     periods = tuple(
-        _period(name, found[n], archived[n], last) for n, name in zip(numbers, period_names(unit, numbers), strict=True)
+        _period(name, found.get(n, 0), archived.get(n, 0), last)
+        for n, name in zip(numbers, period_names(unit, numbers), strict=True)
     )
-    total = sum(plan.total for plan in plans)
-    return Histogram(unit, periods, total, total - found.total(), last)
+    return Histogram(unit, periods, plan.total, plan.total - sum(found.values()), last)
 
 
 def _period(name: str, articles: int, archived: int, last: str | None) -> Period:

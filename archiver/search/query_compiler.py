@@ -58,17 +58,12 @@ def stem_forms(searcher: Searcher, word: str, columns: Collection[str]) -> tuple
     found: Counter[str] = Counter({word: 0})
     for column in columns:
         for prefix in stem_prefixes(own):
-            terms = [
-                (term, count)
-                for one in searcher.all
-                for term, count in one.terms_with_prefix(column, prefix)
-                if _is_english(term)
-            ]
+            terms = [(term, count) for term, count in searcher.terms_with_prefix(column, prefix) if _is_english(term)]
             for (term, count), other in zip(terms, _stems([term for term, _ in terms]), strict=True):
                 if other == own:
                     found[term] += count
     best = dict(found.most_common(MAX_FORMS)) | {word: found[word]}
-    every = sum(one.num_docs for one in searcher.all)
+    every = searcher.num_docs
     combined = inverse_document_frequency(min(sum(best.values()), every), every)
     return tuple(
         Form(term, min(1.0, combined / inverse_document_frequency(count, every))) for term, count in best.items()
@@ -152,7 +147,7 @@ def key_query(value: str) -> Query:
 
 def _name(node: Name, searcher: Searcher) -> Query:
     key = f"{node.kind}:{fold_name(node.value)}"
-    if any(one.doc_freq(KEYS, key) for one in searcher.all):
+    if searcher.doc_freq(KEYS, key):
         return key_query(key)
     column = LIST_FIELDS_BY_QUERY_NAME[node.kind]
     return _term(column, Term(node.value, column), searcher)
@@ -233,32 +228,9 @@ def _term(column: str, term: Term, searcher: Searcher) -> Query:
     return _any_form(column, row[0], searcher)
 
 
-def _word_rarity(column: str, word: str, indexes: Iterable[Searcher]) -> float:
-    counts = [(one.doc_freq(column, word), one.num_docs) for one in indexes]
-    return inverse_document_frequency(sum(count for count, _ in counts), sum(every for _, every in counts))
-
-
-def _federated_weight(query: Query, column: str, words: Iterable[str], searcher: Searcher) -> Query:
-    """Returns a query with its score adapted for a federated search. The index weights words by their frequency in its
-    own archive; the score is corrected to their frequency in all archives.
-    """
-    if not searcher.federated_with:
-        return query
-    own, every = (sum(_word_rarity(column, word, indexes) for word in words) for indexes in ((searcher,), searcher.all))
-    return Query.boost_query(query, every / own)
-
-
 def _any_form(column: str, forms: Iterable[Form], searcher: Searcher) -> Query:
     """Returns a query that matches any form of a word. Each form has its own weight."""
-    queries = [
-        (
-            _federated_weight(
-                Query.term_query(index_schema(), column, form.word, "freq"), column, [form.word], searcher
-            ),
-            form,
-        )
-        for form in forms
-    ]
+    queries = [(Query.term_query(index_schema(), column, form.word, "freq"), form) for form in forms]
     weighted = [query if form.weight == 1 else Query.boost_query(query, form.weight) for query, form in queries]
     return weighted[0] if len(weighted) == 1 else Query.boolean_query([(Occur.Should, query) for query in weighted])
 
@@ -332,9 +304,8 @@ def _positioned_words(column: str, places: Sequence[Place], slop: int, searcher:
     word that no article contains.
     """
     if all(len(forms) == 1 and not is_prefix for _, forms, is_prefix in places):
-        tokens = [forms[0].word for _, forms, _ in places]
         words: list[str | tuple[int, str]] = [(at, forms[0].word) for at, forms, _ in places]
-        return _federated_weight(Query.phrase_query(index_schema(), column, words, slop), column, tokens, searcher)
+        return Query.phrase_query(index_schema(), column, words, slop)
     if (
         sum(
             count
@@ -351,12 +322,7 @@ def _positioned_words(column: str, places: Sequence[Place], slop: int, searcher:
         for at, forms, is_prefix in places
     ]
     terms: list[str | tuple[int, str]] = [*patterns]
-    return _federated_weight(
-        Query.regex_phrase_query(index_schema(), column, terms, slop),
-        column,
-        [pattern for _, pattern in patterns],
-        searcher,
-    )
+    return Query.regex_phrase_query(index_schema(), column, terms, slop)
 
 
 def _similar(node: SimilarTo) -> Query:

@@ -78,8 +78,8 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """Matches articles with this author, category or tag (`kind`). If no article of the searched archives has exactly
-    this name, matches names that contain its words: "Tom" then finds Tom Ashdown.
+    """Matches articles with this author, category or tag (`kind`). If no article of the archive has exactly this name,
+    matches names that contain its words: "Tom" then finds Tom Ashdown.
     """
 
     kind: str

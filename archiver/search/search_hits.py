@@ -436,63 +436,45 @@ def count_facets(db: Database, query: Query, most: int = 10) -> dict[str, list[t
 
     Counts all matches, regardless of the query's limit. At most `most` values are returned for each facet.
     """
-    return count_facets_over_plans([plan_query(db, query)], most)
-
-
-def count_facets_over_plans(plans: Sequence[Plan], most: int = 10) -> dict[str, list[tuple[str, int]]]:
-    """Counts the facets of a query over several archives together, at most `most` values for each facet, like
-    `count_facets`. All values are counted in each archive, so that the sums are exact.
-    """
-    size = most if len(plans) == 1 else _MAX_BUCKETS
+    plan = plan_query(db, query)
     aggregations = {
         name: {
             "terms": {
                 "field": name,
-                "size": size,
+                "size": most,
                 "segment_size": _MAX_BUCKETS,
                 "order": {"_key": "desc"} if name == "year" else {"_count": "desc"},
             }
         }
         for name in FACETS
     }
-    sums: dict[str, Counter[str]] = {name: Counter() for name in FACETS}
-    for plan in plans:
-        for name, found in plan.searcher.aggregate(plan.found, aggregations).items():
-            sums[name].update({_facet_value(bucket["key"]): int(bucket["doc_count"]) for bucket in found["buckets"]})
-    return {name: _top_values(plans, name, counts, most) for name, counts in sums.items()}
+    counted = plan.searcher.aggregate(plan.found, aggregations)
+    return {name: _facet_values(plan, name, counted[name]["buckets"], most) for name in FACETS}
 
 
-def _facet_value(key: str | float) -> str:
-    return key if isinstance(key, str) else str(int(key))
-
-
-def _top_values(plans: Sequence[Plan], name: str, counts: Counter[str], most: int) -> list[tuple[str, int]]:
+def _facet_values(plan: Plan, name: str, buckets: list[dict[str, Any]], most: int) -> list[tuple[str, int]]:
+    counts = [(bucket["key"], int(bucket["doc_count"])) for bucket in buckets]
     if name == "year":
-        return sorted(counts.items(), key=lambda pair: -int(pair[0]))[:most]
-    shown = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:most]
+        return [(str(int(year)), number) for year, number in sorted(counts, reverse=True)[:most]]
+    shown = sorted(counts, key=lambda pair: (-pair[1], pair[0]))[:most]
     if name not in FOLDED_NAMES:
         return shown
     return sorted(
-        ((usual_spelling(plans, name, form), number) for form, number in shown), key=lambda pair: (-pair[1], pair[0])
+        ((usual_spelling(plan, name, form), number) for form, number in shown), key=lambda pair: (-pair[1], pair[0])
     )
 
 
-def usual_spelling(plans: Sequence[Plan], name: str, form: str) -> str:
+def usual_spelling(plan: Plan, name: str, form: str) -> str:
     """Returns the most frequent spelling of a value of the facet `name`; `form` is the value in folded form. All
     articles are counted, even those that do not match the query.
     """
-    spellings: Counter[str] = Counter()
-    entries = [
-        (plan.searcher, entry)
-        for plan in plans
-        for entry, _ in plan.searcher.terms_with_prefix(SPELLINGS, spelling_entry(name, form))
-    ]
+    entries = [entry for entry, _ in plan.searcher.terms_with_prefix(SPELLINGS, spelling_entry(name, form))]
     if len(entries) == 1:
-        return spelling_in_entry(entries[0][1])
-    for searcher, entry in entries:
-        spellings[spelling_in_entry(entry)] += count_hits(
-            searcher, tantivy.Query.term_query(index_schema(), SPELLINGS, entry, "basic")
-        )
+        return spelling_in_entry(entries[0])
+    spellings: Counter[str] = Counter()
+    for entry in entries:
+        found = tantivy.Query.term_query(index_schema(), SPELLINGS, entry, "basic")
+        spellings[spelling_in_entry(entry)] += count_hits(plan.searcher, found)
     return min(spellings, key=lambda value: (-spellings[value], value), default=form)
 
 

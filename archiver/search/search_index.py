@@ -427,26 +427,20 @@ def openable_folder(folder: Path) -> Iterator[Path]:
 class Searcher:
     """Searches a snapshot of an index.
 
-    `folder` is None for an index in memory. `federated_with` are the searchers of the other archives in a federated
-    search, whose word frequencies are added to those of this index. Every method may raise IndexDamaged; the index is
-    then rebuilt before the next search.
+    `folder` is None for an index in memory. Every method may raise IndexDamaged; the index is then rebuilt before the
+    next search.
     """
 
-    __slots__ = ("_cache", "_folder", "_inner", "federated_with", "is_intact")
+    __slots__ = ("_cache", "_folder", "_inner", "is_intact")
 
     def __init__(self, index: tantivy.Index, folder: Path | None = None) -> None:
         self._inner, self._folder = index.searcher(), folder
         self.is_intact = True
         self._cache: dict[Hashable, Any] = {}
-        self.federated_with: tuple[Searcher, ...] = ()
 
     @property
     def num_docs(self) -> int:
         return self._inner.num_docs
-
-    @property
-    def all(self) -> tuple[Searcher, ...]:
-        return self, *self.federated_with
 
     @property
     def num_segments(self) -> int:
@@ -487,14 +481,6 @@ class Searcher:
             del self._cache[next(iter(self._cache))]
         return found
 
-    def federate_with(self, others: Sequence[Searcher]) -> None:
-        """Makes later searches count word frequencies over the indexes of these searchers as well. Clears the cache."""
-        self.federated_with = tuple(other for other in others if other is not self)
-        self._cache.clear()
-
-    def forget(self) -> None:
-        self._cache.clear()
-
     def _checked(self, ask: Callable[[], _T]) -> _T:
         try:
             return ask()
@@ -525,7 +511,6 @@ seconds."""
 
 _OPENED: WeakKeyDictionary[Database, tuple[int, Searcher]] = WeakKeyDictionary()
 """The searcher of each open archive, with the state of the database it was opened for (SQLite's data_version)."""
-_HELD: WeakKeyDictionary[Database, Searcher] = WeakKeyDictionary()
 _NOT_UPDATED: WeakSet[Database] = WeakSet()
 
 
@@ -544,29 +529,11 @@ def open_searcher(db: Database, progress: Progress | None = None) -> Searcher:
     Raises IndexMissing if there is no usable index and the archive is too large to index in memory.
     """
     archive = Path(db.execute("select file from pragma_database_list where name = 'main'").fetchone()[0])
-    if db in _HELD:
-        return _HELD[db]
     version, found = _OPENED.get(db, (None, None))
     if found is None or version != _version(db) or not found.is_intact:
         found = _on_disk(db, archive, progress) or _in_memory(db, archive)
         _OPENED[db] = (_version(db), found)
     return found
-
-
-@contextmanager
-def hold_searchers(dbs: Sequence[Database]) -> Iterator[list[Searcher]]:
-    """Opens the searchers of several archives, and yields them for the duration of the `with` block. All searches
-    within the block use these searchers, even if an archive changes meanwhile.
-
-    Raises IndexMissing if an archive has no usable index and is too large to index in memory.
-    """
-    found = [open_searcher(db) for db in dbs]
-    _HELD.update(zip(dbs, found, strict=True))
-    try:
-        yield found
-    finally:
-        for db in dbs:
-            _HELD.pop(db, None)
 
 
 def _version(db: Database) -> int:

@@ -417,7 +417,6 @@ def _group_copies(alike: Iterable[Match], clusters: dict[int, int]) -> list[list
 
 # Ranking by recency: the score of a hit halves with each half-life since its publication.
 
-HALF_LIFE_DAYS = 365.0
 _DAY = 86_400
 
 

@@ -133,9 +133,7 @@ class SavedSearchRow:
 
 @dataclass(frozen=True, slots=True)
 class NewSearch:
-    """A search to save. `before` is the state of the archive before the search was last run. `ran_at` is the time of
-    that run, or "" for the time at which the search is saved.
-    """
+    """A search to save. `before` is the state of the archive before the search was last run."""
 
     name: str
     key: str
@@ -143,7 +141,6 @@ class NewSearch:
     query: str
     saved_at: str
     before: ArchiveMark
-    ran_at: str = ""
 
 
 def saved_search_rows(db: Database, key: str | None = None) -> list[SavedSearchRow]:
@@ -174,7 +171,7 @@ def insert_saved_search(db: Database, search: NewSearch) -> int:
                 search.uuid,
                 search.query,
                 search.saved_at,
-                search.ran_at or search.saved_at,
+                search.saved_at,
                 search.before.article,
                 search.before.revision,
             ],

@@ -159,18 +159,6 @@ def late_hint(db: Database, key: str, capture_id: int | None) -> SourceHint | No
     return hint_from_json(row[0]) if row else None
 
 
-def delete_unused_hints(db: Database) -> int:
-    """Deletes the source hints that were replaced before any capture was extracted with them; returns the number of
-    deleted hints.
-    """
-    return int(
-        db.execute(
-            "delete from source_hints where digests is null "
-            "and not exists (select 1 from captures c where c.hint_id = source_hints.id)"
-        ).rowcount
-    )
-
-
 # -- values and rows
 
 LATEST_HINT = "h.page_id = p.id and h.digests is not null"

@@ -1279,6 +1279,40 @@ def m005_one_notification(db: Database) -> None:
     db.execute("drop table response_counts")
 
 
+_FAULTS = """
+-- What people have been told of each finding, until its end was sent.
+create table faults (
+    site text not null, -- the site's name, '' for the archive itself
+    code text not null, -- of the finding
+    about text not null,
+    level text not null, -- as last seen
+    sentence text not null,
+    began_at text not null,
+    first_run integer not null, -- in which it began; for the archive itself, hours since 1970
+    ended_at text, -- since when it is not there
+    end_run integer,
+    accepted integer not null, -- 1: a person acknowledged it
+    sent_level text not null, -- the worst level that was sent; green: none
+    sent_at text,
+    sent_sentence text not null, -- what was sent of it last; empty: nothing
+    primary key (site, code, about)
+) without rowid;
+"""
+
+
+def m006_faults_without_history(db: Database) -> None:
+    """Drops the figures and earlier beginnings of findings, by which growth and coming and going were recognized."""
+    db.execute(
+        "create temp table kept_faults as select site, code, about, level, sentence, began_at, first_run, ended_at, "
+        "end_run, accepted, sent_level, sent_at, sent_sentence from faults"
+    )
+    db.execute("drop table faults")
+    for statement in _split_statements(_FAULTS):
+        db.execute(statement)
+    db.execute("insert into faults select * from kept_faults")
+    db.execute("drop table kept_faults")
+
+
 MIGRATION_SET, MIGRATIONS_TABLE = "archiver", "_sqlite_migrations"
 _MIGRATIONS_SCHEMA = (
     """CREATE TABLE "_sqlite_migrations" (
@@ -1297,6 +1331,7 @@ MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     m003_first_seen_index,
     m004_fts_on_request,
     m005_one_notification,
+    m006_faults_without_history,
 )
 """All migrations in order. The name of the function is the name of the migration."""
 

@@ -328,7 +328,6 @@ class CheckedRecord:
 
     - `capture`: the capture in a response or revisit record; None for other types.
     - `wrong`: a phrase that says which part of the record does not match its digest; "" if all match.
-    - `written_as`: the file name in a warcinfo record, "" for other records.
     - `frame`: the record's gzip header, which no checksum covers.
     """
 
@@ -337,7 +336,6 @@ class CheckedRecord:
     kind: str
     capture: Capture | None
     wrong: str = ""
-    written_as: str = ""
     frame: bytes = b""
 
 
@@ -368,9 +366,7 @@ def _check(handle: BinaryIO, member: Any, warc_file: str, digests: _DigestCheck)
         wrong = digests.wrong()
     except (KeyError, ValueError) as error:
         capture, wrong = None, f"its header cannot be read ({type(error).__name__}: {error})"
-    return CheckedRecord(
-        member.offset, member.length, head.get("warc-type", ""), capture, wrong, head.get("warc-filename", ""), frame
-    )
+    return CheckedRecord(member.offset, member.length, head.get("warc-type", ""), capture, wrong, frame)
 
 
 class _DigestCheck:

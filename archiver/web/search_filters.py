@@ -417,7 +417,7 @@ def give_advice(request: ArchiveRequest, query: Query, total: int, known: Sequen
     """
 
     def make() -> Advice:
-        return Advice() if total else advise([plan_query(request.db, query)], query)
+        return Advice() if total else advise(plan_query(request.db, query), query)
 
     return QueryAdvice(
         get_cached(request.db, "advice", strip_paging(query), make),

@@ -248,8 +248,7 @@ def test_a_read_only_folder_is_searched_by_its_index(file: Path, monkeypatch: py
         assert ids(file, "title:zeppelin") == [2]
 
 
-def test_a_damaged_archive_is_reported_by_its_name(file: Path, tmp_path: Path) -> None:
-    whole = make_archive(tmp_path / "whole" / "archive.db")
+def test_a_damaged_archive_is_reported_by_its_name(file: Path) -> None:
     assert ids(file, "fog") == [2]
     with closing(sqlite3.connect(file)) as db:
         root, size = (
@@ -259,9 +258,8 @@ def test_a_damaged_archive_is_reported_by_its_name(file: Path, tmp_path: Path) -
     with file.open("r+b") as out:
         out.seek((root - 1) * size)
         out.write(bytes([7]) * size)
-    for more in ([], ["--archive", str(whole)]):
-        done = Runner().invoke(cli, ["search", "fog", "--archive", str(file), *more])
-        assert (done.exit_code, fault(done)) == (1, f"ArchiveDamaged {file}")
+    done = Runner().invoke(cli, ["search", "fog", "--archive", str(file)])
+    assert (done.exit_code, fault(done)) == (1, f"ArchiveDamaged {file}")
 
 
 def test_verify_finds_and_repairs_a_wrong_index(file: Path) -> None:

@@ -14,7 +14,7 @@ from archiver.search.search_hits import plan_query
 
 def advice(archive: Archive, text: str = "", **filters: Any) -> Advice:
     query = Query(text, **filters)
-    return advise([plan_query(archive.db, query)], query)
+    return advise(plan_query(archive.db, query), query)
 
 
 def first_of(found: Advice) -> Suggestion:
@@ -62,7 +62,7 @@ def test_a_query_is_corrected_to_one_that_finds_something(archive: Archive, text
 def test_filters_are_corrected_or_left_out(
     archive: Archive, filters: dict[str, Any], suggested: dict[str, Any]
 ) -> None:
-    first = first_of(advise([plan_query(archive.db, query := Query(**filters))], query))
+    first = first_of(advise(plan_query(archive.db, query := Query(**filters)), query))
     assert {name: getattr(first.query, name) for name in suggested} == suggested
     assert first.total > 0
 
@@ -80,7 +80,7 @@ def test_filters_are_corrected_or_left_out(
     ],
 )
 def test_a_note_says_what_the_archive_does_not_have(archive: Archive, query: Query, note: str) -> None:
-    assert advise([plan_query(archive.db, query)], query).notes[0].startswith(note)
+    assert advise(plan_query(archive.db, query), query).notes[0].startswith(note)
 
 
 @pytest.mark.parametrize("text", ["zzzzzzzz", "灯塔", "12345", "x" * 60])

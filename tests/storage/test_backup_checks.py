@@ -359,6 +359,19 @@ def test_earlier_backups_of_version_0_3_0_may_hold_removed_posts(archive: Path, 
     assert report(archive, target, "--no-captures", "--purge")["removed_posts_held"] == 0
 
 
+def test_an_earlier_backup_of_version_0_3_0_is_kept_and_can_be_restored(archive: Path, target: Path) -> None:
+    backup(archive, target)
+    earlier = target.with_name("archive-2024-06-04-030000.db")
+    shutil.copyfile(target, earlier)
+    before = earlier.read_bytes()
+    add_post(archive, 20)
+    assert backup(archive, target).exit_code == 0
+    assert earlier.read_bytes() == before
+    assert rows(target, "select count(*) from articles") == [(10,)]
+    assert in_process("restore", str(earlier), "--yes", "--archive", str(archive)).exit_code == 0
+    assert rows(archive, "select count(*) from articles") == [(9,)]
+
+
 def test_a_purge_next_to_the_archive_keeps_its_files(archive: Path) -> None:
     target = archive.with_name("copy.db")
     backup(archive, target)

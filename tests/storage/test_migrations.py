@@ -136,9 +136,9 @@ def test_what_channels_knew_of_a_finding_becomes_one_fault(tmp_path: Path) -> No
         db.execute(
             "insert into notifications (at, channel, policy, changes) values ('2026-01-02', 'mail', 'desk', '[]')"
         )
-        for migration in MIGRATIONS[1:5]:
+        for migration in MIGRATIONS[1:6]:
             migration(db)
-        assert db.execute("select site, code, sent_level, sent_at, starts, figure from faults").fetchall() == [
-            ("notes.example", "failed", "red", "2026-01-02", "[3]", 2.0)
-        ]
+        assert db.execute(
+            "select site, code, sent_level, sent_at, first_run, sent_sentence from faults"
+        ).fetchall() == [("notes.example", "failed", "red", "2026-01-02", 3, "")]
         assert db.execute("select channel, outcome from notifications").fetchall() == [("mail (desk)", "due")]

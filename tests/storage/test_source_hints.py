@@ -16,7 +16,6 @@ from hypothesis import strategies as st
 
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
-from archiver.maintenance.database_damage import vacuum
 from archiver.maintenance.reextraction_reader import ReextractedArticle, ReextractionReader, ReextractionRequest
 from archiver.maintenance.takedown import archive_without_writers, remove_articles
 from archiver.maintenance.verification import verify
@@ -233,19 +232,6 @@ def test_a_hint_keeps_the_full_text_only_if_the_page_lacks_it(more: str, kept: b
     assert ("beginning" in article.body) == bool(more)
     assert rows(archive, "select json_extract(hint, '$.body_html') is not null or null from source_hints") == [(kept,)]
     assert differing(archive) == []
-
-
-def test_an_unread_hint_is_deleted_by_vacuum(tmp_path: Path) -> None:
-    archive = crawled(tmp_path / "a", Fetch(1, hint=HINT))
-    with Run(archive, QUAY, START + timedelta(days=1)) as run, writing(run.db):
-        for title in ("Day 1, in short", "Day 1 again"):
-            found = DiscoveredURL(URL, DiscoverySource.FEED, PageKind.POST, hint=replace(HINT, title=title))
-            record_discovered_urls(run.db, run.site["id"], [found], run.at)
-    vacuum(archive, lambda what: None)
-    assert rows(archive, "select json_extract(hint, '$.title') from source_hints order by id") == [
-        ("Day 1",),
-        ("Day 1 again",),
-    ]
 
 
 def test_a_takedown_deletes_every_hint_of_the_post(tmp_path: Path) -> None:

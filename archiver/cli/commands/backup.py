@@ -1,6 +1,4 @@
-"""`archiver backup` copies the archive, even while a crawl writes to it. `archiver restore` puts a copy back.
-`archiver vacuum` compacts the archive.
-"""
+"""`archiver backup` copies the archive, even while a crawl writes to it. `archiver restore` puts a copy back."""
 
 from __future__ import annotations
 
@@ -306,30 +304,3 @@ def _print_restored(options: RestoreOptions, done: RestoreResult, *, whole: bool
 
 
 _SHOWN = 5
-
-
-@click.command(short_help="Compact the archive.")
-@json_option
-@archive_option
-def vacuum(as_json: bool, archive: str) -> None:
-    """Compact the archive: rebuild the database file without gaps, and print its size
-    before and after.
-
-    No crawl or import may be running. The command temporarily needs disk space of twice the resulting size next to the
-    archive. If it is killed, the archive remains intact.
-
-    \b
-    Examples:
-      archiver vacuum
-      archiver vacuum --json --archive /media/disk/archive.db
-    """
-    from archiver.maintenance.database_damage import vacuum as run
-
-    shown = sys.stderr.isatty() and not as_json
-    freed = run(Path(archive), lambda step: click.echo(f"{step} ...", err=True) if shown else None)
-    if as_json:
-        print_json(
-            {"file": archive, "before": freed.before, "after": freed.after, "freed": max(freed.before - freed.after, 0)}
-        )
-        return
-    click.echo(f"{archive}: {freed.before / 1e6:,.1f} MB before, {freed.after / 1e6:,.1f} MB after")

@@ -157,10 +157,10 @@ def export(options: ExportOptions) -> None:
 
 def _end_without_articles(db: Database, query: Query, archive: str) -> None:
     """Prints that nothing was found, with advice on the query, and exits with code 1. No file is written."""
-    from archiver.cli.search_output import OneArchive, print_advice
+    from archiver.cli.search_output import print_advice
 
     click.echo("Nothing found.", err=True)
-    print_advice(OneArchive(db, query), [archive])
+    print_advice(db, query, archive)
     click.get_current_context().exit(1)
 
 

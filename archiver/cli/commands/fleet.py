@@ -480,7 +480,7 @@ fleet.add_command(import_)
     "--apart",
     metavar="DIR",
     type=click.Path(path_type=Path),
-    help="Do not merge; download each shard into its own folder below DIR (for 'archiver search --shards').",
+    help="Do not merge; download each shard into its own folder below DIR, for example to publish each.",
 )
 @click.option("--unfinished", is_flag=True, help="Include shards whose site is being crawled, or whose worker died.")
 @click.option("--quiet", is_flag=True, help="Print only errors, no progress or summary.")

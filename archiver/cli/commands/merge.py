@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from archiver.cli.shared_options import archive_option, json_option
-from archiver.cli.terminal_output import confirm, count_noun, print_json, strip_control_characters
+from archiver.cli.terminal_output import confirm, count_noun, print_json, show_stage_progress, strip_control_characters
 from archiver.model.errors import UnreadableInput
 
 if TYPE_CHECKING:
@@ -33,7 +33,8 @@ def merge(others: tuple[str, ...], dry_run: bool, yes: bool, quiet: bool, as_jso
     A post that is in several archives becomes one article, with all revisions in the order of their captures. Merging
     an archive twice changes nothing, the order does not matter, and the other archives are not modified. Posts that
     were removed from one archive are removed from the result; they are shown before, by title, and the merge is
-    confirmed. No crawl may be writing to any of the archives. If the command is interrupted, run it again to continue.
+    confirmed. Saved searches are not copied. No crawl may be writing to any of the archives. If the command is
+    interrupted, run it again to continue.
 
     \b
     Examples:
@@ -64,10 +65,8 @@ def merge(others: tuple[str, ...], dry_run: bool, yes: bool, quiet: bool, as_jso
     done: list[tuple[str, MergeResult]] = []
     with archive_without_writers(Path(archive)) as db:
         for other in others:
-            with lock_archive_shared(Path(other)):
-                done.append(
-                    (other, merge_archive(db, Path(archive), Path(other), _make_progress_reporter(quiet or as_json)))
-                )
+            with lock_archive_shared(Path(other)), show_stage_progress(quiet or as_json) as progress:
+                done.append((other, merge_archive(db, Path(archive), Path(other), progress)))
             if not quiet and not as_json:
                 for line in _format_merged(*done[-1]):
                     click.echo(line)
@@ -104,7 +103,6 @@ def _format_merged(other: str, merged: MergeResult) -> list[str]:
         for number, text in (
             (merged.removed, f"{count_noun(merged.removed, 'removed post')} skipped"),
             (merged.takedowns, f"{count_noun(merged.takedowns, 'removal')} applied"),
-            (merged.searches, count_noun(merged.searches, "saved search", "saved searches")),
         )
         if number
     ]
@@ -114,21 +112,4 @@ def _format_merged(other: str, merged: MergeResult) -> list[str]:
             f"  {count_noun(len(merged.lost), 'WARC file')} missing, so their captures were skipped: "
             f"{', '.join(merged.lost[:_SHOWN])}"
         )
-    if merged.searches_kept_out:
-        lines.append(
-            f"  saved searches skipped, because their names are taken: {', '.join(merged.searches_kept_out[:_SHOWN])}"
-        )
     return [strip_control_characters(line) for line in lines]
-
-
-def _make_progress_reporter(quiet: bool) -> Any:
-    """Returns a function that is called with (stage, done, total), and shows the progress on one line if stderr is a
-    terminal. If `quiet` is True, it shows nothing.
-    """
-    terminal = sys.stderr.isatty() and not quiet
-
-    def report(stage: str, done: int, total: int) -> None:
-        if terminal:
-            click.echo(f"\r\x1b[K{stage}: {done:,} of {total:,}" if done < total else "\r\x1b[K", nl=False, err=True)
-
-    return report

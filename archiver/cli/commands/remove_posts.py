@@ -6,7 +6,7 @@ import sys
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -19,7 +19,7 @@ from archiver.cli.terminal_output import (
     print_json,
     print_lines,
     print_table,
-    strip_control_characters,
+    show_stage_progress,
     styled_line,
 )
 
@@ -217,10 +217,8 @@ def _remove_articles(archive: Path, numbers: list[int], takedown: Takedown) -> E
 
     if not numbers:
         return Erasure()
-    with archive_without_writers(archive) as db:
-        return remove_articles(
-            db, archive, numbers, takedown.reason, takedown.requested_by, _make_progress_reporter(takedown.as_json)
-        )
+    with archive_without_writers(archive) as db, show_stage_progress(takedown.as_json) as progress:
+        return remove_articles(db, archive, numbers, takedown.reason, takedown.requested_by, progress)
 
 
 def _preview_erasure(archive: Path, numbers: list[int]) -> Erasure:
@@ -272,25 +270,13 @@ def _print_scope(plan: TakedownScope) -> None:
         print_lines(styled_line((naming, "yellow"), indent=2))
 
 
-def _make_progress_reporter(quiet: bool) -> Any:
-    terminal = sys.stderr.isatty() and not quiet
-
-    def report(stage: str, number: int, total: int) -> None:
-        if terminal:
-            click.echo(
-                f"\r\x1b[K{strip_control_characters(stage)} ({number + 1} of {total})", nl=number + 1 == total, err=True
-            )
-
-    return report
-
-
 def _finish_takedowns(archive: Path, as_json: bool) -> None:
     from archiver.maintenance.takedown import archive_without_writers, finish_takedowns, remove_orphans
     from archiver.storage.captures import pending_takedowns
 
-    with archive_without_writers(archive) as db:
+    with archive_without_writers(archive) as db, show_stage_progress(as_json) as progress:
         waiting = pending_takedowns(db)
-        records = finish_takedowns(db, archive, _make_progress_reporter(as_json)).records
+        records = finish_takedowns(db, archive, progress).records
         records += remove_orphans(db, archive.parent)
     if as_json:
         print_json({"finished": [one.article_id for one in waiting], "records": records})

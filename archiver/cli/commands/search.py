@@ -8,7 +8,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
 
+from archiver.cli.former_spellings import FORMER
 from archiver.cli.shared_options import (
     OptionalValue,
     OptionalValueCommand,
     QueryCommand,
     QueryOptions,
     archive_option,
-    archives_option,
     format_of_file,
     json_option,
     list_options,
@@ -44,7 +44,6 @@ from archiver.cli.terminal_output import (
 )
 
 if TYPE_CHECKING:
-    from archiver.cli.search_output import SearchTarget
     from archiver.search.query import Query
     from archiver.search.search_feeds import NewHit, NewHits, SavedSearch
     from archiver.search.search_index import Progress
@@ -71,6 +70,8 @@ class _Search(OptionalValueCommand):
     }
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if sum(arg == "--archive" or arg.startswith("--archive=") for arg in args) > 1:
+            raise click.UsageError(f"A search reads one archive. {FORMER['search --shards']}", ctx)
         for option, value in pairwise(args):
             if option == "--histogram" and value in _OTHER_UNITS:
                 raise click.BadParameter(
@@ -99,7 +100,7 @@ class SearchOptions:
     histogram: str | None
     save: str | None
     form: str | None
-    archives: list[str]
+    archive: str
 
     @property
     def mode(self) -> str:
@@ -163,7 +164,7 @@ class FeedOptions:
 )
 @click.option("--save", metavar="NAME", help="Save the search; 'archiver searches' shows its new results.")
 @list_options
-@archives_option
+@archive_option
 @pass_options_as(SearchOptions, query=QueryOptions)
 def search(options: SearchOptions) -> None:
     """Search the archive.
@@ -184,27 +185,19 @@ def search(options: SearchOptions) -> None:
       archiver search flood --histogram month --site blog.example.org
       archiver search --like 12 --since 2024
       archiver search "flood OR storm" --stem --fold cluster --save floods
-      archiver search flood --shards /mnt/shards --facets
 
     To leave out a word, write NOT word, or put -word after --. Exit code: 0 something found; 1 nothing found; 2 wrong
     usage.
     """
     query, mode = options.as_query(), options.mode
-    if len(options.archives) > 1:
-        if options.save is not None:
-            raise click.UsageError("--save works with one archive only.")
-        from archiver.cli.search_output import open_several
-
-        opening: AbstractContextManager[SearchTarget] = open_several(options.archives, query)
-    else:
-        opening = _open_archive(options.archives[0], query, options.save)
     from archiver.cli.search_output import RENDERERS, print_advice
+    from archiver.search.search_hits import plan_query
 
-    with opening as target:
+    with _open_archive(options.archive, query, options.save) as db:
         note_repairs(query.text)
-        RENDERERS[mode](target, options)
-        if not any(plan.total for plan in target.plans()):
-            print_advice(target, options.archives)
+        RENDERERS[mode](db, query, options)
+        if not plan_query(db, query).total:
+            print_advice(db, query, options.archive)
             sys.exit(1)
 
 
@@ -217,11 +210,10 @@ def note_repairs(text: str) -> None:
 
 
 @contextmanager
-def _open_archive(archive: str, query: Query, save: str | None) -> Iterator[SearchTarget]:
-    """Opens one archive for the query. First updates its search index, if the index is writable. If `save` is given,
+def _open_archive(archive: str, query: Query, save: str | None) -> Iterator[Database]:
+    """Opens the archive for the query. First updates its search index, if the index is writable. If `save` is given,
     stores the query as a saved search with that name.
     """
-    from archiver.cli.search_output import OneArchive
     from archiver.search import search_index
     from archiver.search.search_feeds import checked_name, save_search
     from archiver.storage.database import is_writable, opened
@@ -237,7 +229,7 @@ def _open_archive(archive: str, query: Query, save: str | None) -> Iterator[Sear
                 f"Saved as {saved.name}. Show new results with: archiver searches run {shlex.quote(saved.name)}",
                 err=True,
             )
-        yield OneArchive(db, query)
+        yield db
 
 
 _IN_FEED = 100
@@ -514,8 +506,7 @@ def feed(options: FeedOptions) -> None:
     form = format_of_file(options.output, options.form, _FEED_FORMATS, "atom")
     query = options.query.as_query(limit=None, duplicates=False, fold="")
     note_repairs(query.text)
-    with _open_archive(options.archive, query, None) as target:
-        ((db, query),) = target.archives()
+    with _open_archive(options.archive, query, None) as db:
         found = changes_feed(db, query, options.limit, own_url=options.url, title=options.title)
     with open_output(options.output) as out:
         out.write(WRITERS["json" if form == "json" else "atom"](found))

@@ -325,11 +325,11 @@ def cite(articles: tuple[str, ...], query: str | None, style: str, revision: int
             for number in dict.fromkeys((*ids, *found))
         ]
         if not references and query is not None:
-            from archiver.cli.search_output import OneArchive, print_advice
+            from archiver.cli.search_output import print_advice
             from archiver.search.query import Query
 
             click.echo("Nothing found.", err=True)
-            print_advice(OneArchive(opened.db, Query(query)), [archive])
+            print_advice(opened.db, Query(query), archive)
     sys.stdout.buffer.write(CITATION_STYLES[style](references).encode())
     if not references:
         sys.exit(1)

@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from archiver.maintenance.verify_database import VerifyFinding
     from archiver.storage.runs import Damage
 
+_MOST_A_FILE = 5
+"""How many more findings about one file or table are printed after the first."""
+
 
 @dataclass(frozen=True, slots=True)
 class VerifyOptions:
@@ -71,7 +74,7 @@ class VerifyOptions:
 @pass_options_as(VerifyOptions)
 def verify(options: VerifyOptions) -> None:
     """Check every article against its capture, and the archive for damage. Each finding says what is wrong and what to
-    do; of findings with one cause, the text shows one. If a recorded backup is undamaged, the finding names it.
+    do, with the recorded backup that may help. If the database file is damaged, its rows are not checked.
 
     With SITE, ID or URL, only these articles and their captures are checked. A crawl may run at the same time.
 
@@ -140,7 +143,7 @@ def _describe_part(found: PartResult) -> str:
 
 
 def _verify(options: VerifyOptions) -> None:
-    from archiver.maintenance.partial_check import as_damage, find_causes, name_whole_backups, record_verification
+    from archiver.maintenance.partial_check import list_damages, name_backup, record_verification
     from archiver.maintenance.verification import repair
     from archiver.maintenance.verification import verify as run
     from archiver.search.search_index import refresh_archive
@@ -159,9 +162,8 @@ def _verify(options: VerifyOptions) -> None:
                 repaired.append("the search index was rebuilt")
             found = run(file, quick=quick, progress=progress)
             found.findings += _check_search_index(file, quick=quick)
-    causes = name_whole_backups(file, find_causes(found.findings))
-    damages = [as_damage(one) for one in causes if one.kind != _UNFINISHED]
-    unrecorded = "" if what or quick else record_verification(file, found, damages, started)
+    found.findings = name_backup(file, found.findings)
+    unrecorded = "" if what or quick else record_verification(file, found, list_damages(found.findings), started)
     if options.as_json:
         print_json(
             {
@@ -169,20 +171,15 @@ def _verify(options: VerifyOptions) -> None:
                 "files": found.files,
                 "records": found.records,
                 "repaired": repaired,
-                "causes": [asdict(one) for one in causes],
                 "findings": [asdict(finding) for finding in found.findings],
             }
         )
     else:
-        _print_findings(found, causes, repaired, quick=quick)
+        _print_findings(found, repaired, quick=quick)
     if unrecorded:
         click.echo(f"The archive has no record of this check: {unrecorded.rstrip('.')}.", err=True)
     if found.findings:
         click.get_current_context().exit(1)
-
-
-_UNFINISHED = "removal-unfinished"
-"""The code of a finding that is not damage: a removal that the next crawl finishes."""
 
 
 def _check_search_index(archive: Path, *, quick: bool) -> list[VerifyFinding]:
@@ -227,19 +224,23 @@ def _find_article_ids(archive: str, what: tuple[str, ...]) -> list[int]:
         return list(out)
 
 
-def _print_findings(found: VerifyResult, causes: Sequence[VerifyFinding], repaired: list[str], *, quick: bool) -> None:
+def _print_findings(found: VerifyResult, repaired: list[str], *, quick: bool) -> None:
     for phrase in repaired:
         print_lines(styled_line(("Repaired: ", "bold"), phrase))
-    for cause in causes:
-        print_lines(styled_line((cause.sentence, "bold"), f" [{cause.kind}]"), styled_line(cause.remedy, indent=2))
+    units: dict[str, list[VerifyFinding]] = {}
+    for number, one in enumerate(found.findings):
+        units.setdefault(one.unit or str(number), []).append(one)
+    for first, *rest in units.values():
+        print_lines(styled_line((first.sentence, "bold"), f" [{first.kind}]"), styled_line(first.remedy, indent=2))
+        print_lines(*(styled_line(f"{one.sentence} [{one.kind}]", indent=4) for one in rest[:_MOST_A_FILE]))
+        if len(rest) > _MOST_A_FILE:
+            print_lines(styled_line(f"and {len(rest) - _MOST_A_FILE:,} more ('--json' lists them)", indent=4))
+    if found.is_cut_short:
+        click.echo("The rows of the database were not checked, because its file is damaged.", err=True)
     checked = [count_noun(found.articles, "article")]
     if not quick:
         checked += [count_noun(found.records, "record"), count_noun(found.files, "WARC file")]
-    summary = "no damage found"
-    if causes:
-        summary = count_noun(len(causes), "cause") if len(causes) < len(found.findings) else ""
-        findings = count_noun(len(found.findings), "finding")
-        summary = f"{findings} with {summary} ('--json' lists all)" if summary else findings
+    summary = count_noun(len(found.findings), "finding") if found.findings else "no damage found"
     click.echo(f"{', '.join(checked)}: {summary}", err=bool(found.findings))
 
 
