@@ -54,7 +54,7 @@ from archiver.guarded_download_handler import (
     tls_problem,
 )
 from archiver.model.errors import ArchiveLocked, ArchiverError
-from archiver.model.items import Capture, Outcome, PageKind
+from archiver.model.items import BUSY_STATUSES, Capture, Outcome, PageKind
 from archiver.politeness.network_address_policy import objection_to_url
 from archiver.politeness.robots import (
     FRESH_FOR,
@@ -66,7 +66,6 @@ from archiver.politeness.robots import (
     parse_robots,
     parse_tdm_file,
 )
-from archiver.politeness.throttle import BUSY_STATUSES
 from archiver.spiders.page_request import (
     FetchNotes,
     HostFileRequest,

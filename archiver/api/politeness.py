@@ -7,10 +7,9 @@ from __future__ import annotations
 from archiver.politeness.licence_place import PLACES_OF_OTHERS
 from archiver.politeness.network_address_policy import AddressZone, check_before_requests, permission_for, zone_of_host
 from archiver.politeness.robots import statements_of_headers, statements_of_page
-from archiver.politeness.throttle import BUSY_STATUSES, Throttle
+from archiver.politeness.throttle import Throttle
 
 __all__ = [
-    "BUSY_STATUSES",
     "PLACES_OF_OTHERS",
     "AddressZone",
     "Throttle",

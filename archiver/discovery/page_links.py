@@ -29,14 +29,22 @@ from archiver.discovery.url_patterns import (
     kind_by_address,
     origin_of,
     page_number,
-    path_and_query,
     series_of,
     with_origin,
 )
 from archiver.discovery.wordpress_api import api_endpoint
 from archiver.model.items import DiscoveredURL, DiscoverySource, PageKind, Requisite, RequisiteKind
 from archiver.model.lazy_regex import lazy_regex
-from archiver.model.urls import IN_FOLDER, Scope, asset_address, folder_of, normalize, srcset_urls, urlkey
+from archiver.model.urls import (
+    IN_FOLDER,
+    Scope,
+    asset_address,
+    folder_of,
+    normalize,
+    path_and_query,
+    srcset_urls,
+    urlkey,
+)
 from archiver.platforms import platform_tables
 from archiver.platforms.selector_index import Index
 

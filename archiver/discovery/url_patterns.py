@@ -15,7 +15,7 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from archiver.model.items import Outcome, PageKind
 from archiver.model.lazy_regex import lazy_regex
-from archiver.model.urls import PATH_VALUE, Scope, folder_path, may_name_post, names_post, normalize
+from archiver.model.urls import PATH_VALUE, Scope, folder_path, may_name_post, names_post, normalize, path_and_query
 
 # Crawl traps and addresses that are not worth fetching: one table, each rule with its name and its reason.
 
@@ -160,15 +160,6 @@ def _by_query(path: str, query: str) -> str:
         if row.key and any(row.key.fullmatch(k) and (row.value is None or row.value.fullmatch(v)) for k, v in pairs):
             return row.name
     return "calendar" if any(k.lower() in _EVENT_KEYS for k, _ in pairs) and _EVENTS.search(path) else ""
-
-
-def path_and_query(url: str) -> tuple[str, str]:
-    """Returns the path (unescaped) and the query of a URL. In a static copy of a site, the query is a part of the file
-    name ("%3F...html") and is taken from there.
-    """
-    parts = urlsplit(url)
-    path, separator, kept = unquote(parts.path).partition("?")
-    return path, f"{parts.query}&{kept.removesuffix('.html')}".strip("&") if separator else parts.query
 
 
 _WORDS = {

@@ -24,8 +24,9 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import LoopingCall
 
 from archiver.guarded_download_handler import HostBusy, RunEnded
+from archiver.model.items import BUSY_STATUSES
 from archiver.politeness.network_address_policy import AddressZone, zone_of_host
-from archiver.politeness.throttle import BUSY_STATUSES, MIN_THIRD_PARTY_DELAY, Throttle, retry_after
+from archiver.politeness.throttle import MIN_THIRD_PARTY_DELAY, Throttle, retry_after
 from archiver.sites.crawler_identity import POLITE_DELAY
 
 # Hosts that several crawls share, including crawls of other processes. For example, all sites use the same web

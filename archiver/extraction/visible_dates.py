@@ -13,6 +13,7 @@ from itertools import islice, pairwise
 
 from lxml.etree import _Element as Element
 
+from archiver.discovery.url_patterns import page_number
 from archiver.extraction.blocks import is_footer_name
 from archiver.extraction.categories import Entries, is_beside_list, owners_of_elements
 from archiver.extraction.date_parser import (
@@ -35,7 +36,9 @@ from archiver.extraction.date_parser import (
 from archiver.extraction.normalization import clean_text, element_line, line_up_to
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post
+from archiver.model.items import ListedDate
 from archiver.model.lazy_regex import lazy_regex
+from archiver.model.urls import urlkey
 
 # Lines with dates: deciding which one is the day of publication, and which one is the day of the last change.
 
@@ -918,6 +921,12 @@ def dates_of_entries(page: Page, entries: Entries, *, is_continued: bool = False
         for address, day in _dates_of_list(list(entries_of_one.values()), latest, is_continued=is_continued).items():
             dates.setdefault(address, day)
     return dates
+
+
+def listed_dates(page: Page, entries: Entries) -> tuple[ListedDate, ...]:
+    """Returns the dates that a page shows beside its links, by the urlkey of the post (see `dates_of_entries`)."""
+    dates = dates_of_entries(page, entries, is_continued=(page_number(page.url) or 1) > 1)
+    return tuple(ListedDate(urlkey(address), date) for address, date in dates.items())
 
 
 def _dates_of_list(found: list[_DatedEntry], latest: str, *, is_continued: bool) -> dict[str, str]:

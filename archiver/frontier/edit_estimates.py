@@ -20,8 +20,6 @@ from math import ceil, exp, lgamma, log
 
 DEFAULT_SAMPLE = 10
 """The number of posts that a run samples by default."""
-SAMPLE_REASON = "sampled, because no source says when posts are edited"
-"""The reason of pages that are due as part of the sample."""
 REMEMBERED_SAMPLES = 10
 """At most this many runs, the newest ones, are used for an estimate."""
 CONFIDENCE = 0.95

@@ -42,7 +42,7 @@ from archiver.api.fetching import (
     ThrottleExtension,
     outcome_of_failure,
 )
-from archiver.api.politeness import BUSY_STATUSES, AddressZone, Throttle, permission_for, zone_of_host
+from archiver.api.politeness import AddressZone, Throttle, permission_for, zone_of_host
 from archiver.importers import import_rows
 from archiver.importers.capture_list import (
     CaptureAction,
@@ -56,7 +56,6 @@ from archiver.importers.capture_list import (
 from archiver.importers.foreign_reader import ForeignCapture, ForeignRecord, RecordPair, normalize_sha1
 from archiver.importers.foreign_reader import warc_date as parse_warc_date
 from archiver.importers.import_problems import Problem, ProblemKind
-from archiver.importers.import_rows import MOST_PROBLEMS, ImportCounts
 from archiver.importers.import_writer import ImportSource, ImportTarget
 from archiver.importers.memento_records import (
     ArchiveResponse,
@@ -66,6 +65,7 @@ from archiver.importers.memento_records import (
     memento_record,
 )
 from archiver.importers.record_batches import ReadRecord, RecordKind, RecordReader
+from archiver.model.items import BUSY_STATUSES
 from archiver.model.urls import urlkey
 
 # The plan of an import from a web archive, and its outcome.
@@ -102,7 +102,7 @@ class WaybackOutcome:
     requests: int = 0
     outcome: str = "interrupted"
     reason: str = ""
-    tally: ImportCounts = field(default_factory=ImportCounts)
+    tally: import_rows.ImportCounts = field(default_factory=import_rows.ImportCounts)
     kinds: Counter[str] = field(default_factory=Counter)
     problems: list[Problem] = field(default_factory=list)
 
@@ -110,7 +110,7 @@ class WaybackOutcome:
         """Counts a problem. Also keeps its details, unless enough problems are kept already."""
         self.kinds[problem.kind.value] += 1
         self.failed += not problem.kept
-        if len(self.problems) < MOST_PROBLEMS:
+        if len(self.problems) < import_rows.MOST_PROBLEMS:
             self.problems.append(problem)
 
 
@@ -156,7 +156,7 @@ class WaybackImport:
         self._db = self._open.db
         self._open.repair()
         self._reader = RecordReader(self._db, __version__, self._now, plan.all_captures, load_page_objects())
-        self._counted = ImportCounts()
+        self._counted = import_rows.ImportCounts()
         self._source = ImportSource(self._begin(), plan.service.replay)
 
     def _begin(self) -> int:
@@ -164,7 +164,7 @@ class WaybackImport:
         assert self._db is not None
         before = import_rows.last_import(self._db, self.plan.digest, self.plan.options)
         if before is not None:
-            self._counted = ImportCounts(**json.loads(before["counts"]))
+            self._counted = import_rows.ImportCounts(**json.loads(before["counts"]))
             return int(before["id"])
         with writing(self._db):
             return import_rows.begin_import(
@@ -257,7 +257,7 @@ class WaybackImport:
         self, results: list[ReadRecord | Problem], waiting: list[tuple[ListedCapture, ReadRecord | Problem | None]]
     ) -> None:
         assert self._open is not None
-        tally, problems = ImportCounts(), list[Problem]()
+        tally, problems = import_rows.ImportCounts(), list[Problem]()
         tally.records = len({row.n for row, _ in waiting})
         tally.skipped = sum(one is None for _, one in waiting)
         with writing(self._open.db):

@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from archiver.discovery import page_links
-from archiver.discovery.url_patterns import page_number
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import Page, parse_page
 from archiver.extraction.site_rules import SiteConstants, SiteRules
-from archiver.extraction.visible_dates import dates_of_entries
+from archiver.extraction.visible_dates import listed_dates
 from archiver.learning.rule_induction import (
     MIN_POSTS,
     Sample,
@@ -244,9 +243,5 @@ def read_list_dates(page: Page, scope: Scope) -> tuple[ListedDate, ...]:
     latest_year = (page.captured_at or datetime.now(UTC)).year + 1
     if page.root is None:
         return ()
-    return _listed_dates(page_links.parse_links(page.index, page.url, scope, "", latest_year), page)
-
-
-def _listed_dates(links: page_links.PageLinks, page: Page) -> tuple[ListedDate, ...]:
-    dates = dates_of_entries(page, [*links.titles, *links.others], is_continued=(page_number(page.url) or 1) > 1)
-    return tuple(ListedDate(urlkey(at), date) for at, date in dates.items())
+    links = page_links.parse_links(page.index, page.url, scope, "", latest_year)
+    return listed_dates(page, [*links.titles, *links.others])

@@ -57,6 +57,10 @@ class PageKind(StrEnum):
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 """The HTTP statuses of a redirect."""
+BUSY_STATUSES = frozenset({429, 503})
+"""The statuses with which a host says that it is busy: Too Many Requests (RFC 6585, section 4) and Service Unavailable
+(RFC 9110, section 15.6.4).
+"""
 HIDDEN_PAGES = "only a script or a form requests its further pages"
 """The end of the reason of a listing that continues on pages to which no link leads."""
 UNDATED = "undated"

@@ -1,4 +1,6 @@
-"""The rules by which the kind of a page is decided, by the names under which they are stored."""
+"""The rules by which the kind of a page is decided, and reasons why pages are due, by the names under which they are
+stored.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +10,8 @@ POST_FORM_RULE = "form of the site's posts"
 OTHER_FORM_RULE = "not the form of the site's posts"
 BY_SOURCE = "kind given by its source"
 
+SAMPLE_REASON = "sampled, because no source says when posts are edited"
+"""The reason of pages that are due as part of the sample."""
 
 GUESSES = frozenset(
     (

@@ -353,3 +353,12 @@ def srcset_candidates(text: str) -> Iterator[tuple[str, str]]:
                 at += 1
         if url:
             yield url, text[start:at].strip()
+
+
+def path_and_query(url: str) -> tuple[str, str]:
+    """Returns the path (unescaped) and the query of a URL. In a static copy of a site, the query is a part of the file
+    name ("%3F...html") and is taken from there.
+    """
+    parts = urlsplit(url)
+    path, separator, kept = unquote(parts.path).partition("?")
+    return path, f"{parts.query}&{kept.removesuffix('.html')}".strip("&") if separator else parts.query

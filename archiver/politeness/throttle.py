@@ -11,10 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-BUSY_STATUSES = frozenset({429, 503})
-"""The statuses with which a host says that it is busy: Too Many Requests (RFC 6585, section 4) and Service Unavailable
-(RFC 9110, section 15.6.4).
-"""
+from archiver.model.items import BUSY_STATUSES
+
 MAX_DELAY = 60.0
 """The longest delay between two requests, in seconds. A longer delay that robots.txt or the slowness of the host
 requires is reduced to this.

@@ -11,8 +11,7 @@ from urllib.parse import urljoin, urlsplit
 
 from lxml.etree import _Element as Element
 
-from archiver.discovery import cdx, feeds, page_links, sitemaps, url_patterns, wordpress_api
-from archiver.discovery.soft_404 import SoftNotFoundProfile, detect_wall, fingerprint_of
+from archiver.discovery import cdx, feeds, page_links, sitemaps, soft_404, url_patterns, wordpress_api
 from archiver.discovery.url_patterns import FILE, NO_PATTERN, SCOPE, may_be_post, page_number, pattern_of, series_of
 from archiver.extraction.article import MAX_PARTS, part_urls
 from archiver.extraction.categories import (
@@ -24,10 +23,11 @@ from archiver.extraction.categories import (
 from archiver.extraction.page import JAVASCRIPT_REASON, Page, needs_javascript, unpack_undeclared
 from archiver.extraction.page import parse_page as parse_html
 from archiver.extraction.page_classifier import date_slot, page_form
+from archiver.extraction.visible_dates import listed_dates
 from archiver.frontier.fetch_order import SIDE_LISTING_PRIORITY, SOURCE_KINDS
 from archiver.learning.site_model import SiteModel, read_article
-from archiver.learning.stored_pages import _listed_dates
 from archiver.model.items import (
+    BUSY_STATUSES,
     EMPTY_SITEMAP,
     FOREIGN_API,
     FOREIGN_FEED,
@@ -48,7 +48,6 @@ from archiver.model.items import (
 from archiver.model.urls import Scope, normalize, urlkey
 from archiver.model.words import count_noun
 from archiver.politeness.robots import statements_of_page
-from archiver.politeness.throttle import BUSY_STATUSES
 from archiver.spiders.page_request import MOST_REDIRECTS, FetchedPage, PageRequest, ParsedPage
 from archiver.storage.articles import CLAIMED_PART_RULE, part_reason
 
@@ -304,20 +303,22 @@ def _parse_document(fetched: FetchedPage, result: PageResult, request: PageReque
     return _article_page(page, links, replace(result, is_shell=True) if is_shell else result, request, site)
 
 
-def _is_shell(page: Page, result: PageResult, request: PageRequest, soft_not_found: SoftNotFoundProfile | None) -> bool:
+def _is_shell(
+    page: Page, result: PageResult, request: PageRequest, soft_not_found: soft_404.SoftNotFoundProfile | None
+) -> bool:
     """Returns True if a page other than the home page looks the same as the site's page for missing addresses, so that
     the response does not tell whether the page exists. `soft_not_found` describes the page for missing addresses; None
     if it is unknown.
     """
     if request.is_seed or soft_not_found is None or soft_not_found.look is None:
         return False
-    if detect_wall(page.root, page.head_title):
+    if soft_404.detect_wall(page.root, page.head_title):
         return False
     if soft_not_found.has_enough_words and not soft_not_found.everywhere:
         return False
     if not soft_not_found.has_enough_words and not needs_javascript(page):
         return False  # the page may show a picture that distinguishes it
-    return soft_not_found.is_shell(fingerprint_of(page.root, page.head_title, result.final_url))
+    return soft_not_found.is_shell(soft_404.fingerprint_of(page.root, page.head_title, result.final_url))
 
 
 def _is_unreadable(page: Page, request: PageRequest, *, is_shell: bool) -> bool:
@@ -372,7 +373,7 @@ def _article_page(
         and (request.is_seed or links.is_listing or article.kind is PageKind.LISTING)
     )
     dates = (
-        _listed_dates(links, page)
+        listed_dates(page, [*links.titles, *links.others])
         if links and not (is_post or request.part_of) and (site.with_list_dates or shows_entries)
         else ()
     )
@@ -538,34 +539,34 @@ def _refusal(result: PageResult, request: PageRequest) -> ParsedPage:
     return ParsedPage(replace(result, outcome=outcome, reason=reason, rule=rule))
 
 
-def soft_not_found_of(fetched: FetchedPage) -> SoftNotFoundProfile:
+def soft_not_found_of(fetched: FetchedPage) -> soft_404.SoftNotFoundProfile:
     """Returns the soft-404 profile of a site, from its response for an address that does not exist."""
     if fetched.status in REDIRECTS:
         target = normalize(urljoin(fetched.url, fetched.headers.get("location", "")))
         same = target is not None and urlkey(target) == urlkey(fetched.url)
-        return SoftNotFoundProfile(fetched.url, fetched.status, urlkey(target) if target and not same else "")
+        return soft_404.SoftNotFoundProfile(fetched.url, fetched.status, urlkey(target) if target and not same else "")
     if fetched.status != 200 or not _is_html(fetched):
-        return SoftNotFoundProfile(fetched.url, fetched.status)
+        return soft_404.SoftNotFoundProfile(fetched.url, fetched.status)
     page = parse_html(fetched.body, fetched.url, fetched.content_type, fetched.at)
-    return SoftNotFoundProfile(
-        fetched.url, fetched.status, look=fingerprint_of(page.root, page.head_title, fetched.url)
+    return soft_404.SoftNotFoundProfile(
+        fetched.url, fetched.status, look=soft_404.fingerprint_of(page.root, page.head_title, fetched.url)
     )
 
 
 def wall_or_soft_404(
-    page: Page, result: PageResult, request: PageRequest, soft_not_found: SoftNotFoundProfile | None
+    page: Page, result: PageResult, request: PageRequest, soft_not_found: soft_404.SoftNotFoundProfile | None
 ) -> PageResult | None:
     """Returns the result for a page that is a wall or looks like the site's soft 404; None for other pages.
     `soft_not_found` describes the site's page for missing addresses; None if it is unknown.
     """
-    wall = detect_wall(page.root, page.head_title)
+    wall = soft_404.detect_wall(page.root, page.head_title)
     if wall:
         return replace(result, outcome=Outcome.REFUSED, kind=request.kind, rule=wall, reason=f"it is behind a {wall}")
     if (
         not request.is_seed
         and soft_not_found is not None
         and soft_not_found.look is not None
-        and soft_not_found.is_like(fingerprint_of(page.root, page.head_title, result.final_url))
+        and soft_not_found.is_like(soft_404.fingerprint_of(page.root, page.head_title, result.final_url))
     ):
         return replace(result, outcome=Outcome.GONE, kind=request.kind, rule=SOFT_404, reason=soft_not_found.reason)
     return None
@@ -581,7 +582,7 @@ def listing_digest(links: page_links.PageLinks | None, page: Page) -> str:
     if not series or links is None:
         return ""
     others = sorted({urlkey(t.url) for t in (*links.links, *links.next_pages) if series_of(t.url) != series})
-    words = [word for word in fingerprint_of(page.root, "", page.url).words if not word.isdecimal()]
+    words = [word for word in soft_404.fingerprint_of(page.root, "", page.url).words if not word.isdecimal()]
     return hashlib.blake2b("\n".join([*others, *words]).encode(), digest_size=12).hexdigest()
 
 

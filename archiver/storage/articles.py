@@ -38,7 +38,6 @@ from archiver.articles.article_comparison import (
 )
 from archiver.articles.guard import GONE_RULES
 from archiver.articles.revision_order import MOST_REVERTS, Revert, lost_page_object_values, with_page_object_values
-from archiver.discovery.url_patterns import path_and_query
 from archiver.markup.text_marks import captions_of, join_marks, pack_marks, unpack_marks
 from archiver.model.fields import EVIDENCE, LATEST, LINKS, PAGE_FIELDS, PAGE_LISTS, PAGE_TIMES, PROSE, STORED_LISTS
 from archiver.model.items import (
@@ -55,7 +54,7 @@ from archiver.model.items import (
     PageKind,
     PageResult,
 )
-from archiver.model.urls import names_post, names_second_form, normalize, urlkey
+from archiver.model.urls import names_post, names_second_form, normalize, path_and_query, urlkey
 from archiver.storage import Database, clusters, pages
 from archiver.storage.captures import NEXT_ARTICLE_ID, set_missing_capture
 from archiver.storage.clusters import ArticleText

@@ -16,7 +16,6 @@ from typing import Any
 from archiver.discovery.source_hints import MIN_CLAIMS, are_claims_believed, dates_claim, is_build_day
 from archiver.frontier.edit_estimates import (
     REMEMBERED_SAMPLES,
-    SAMPLE_REASON,
     EditEstimate,
     KnownPost,
     Sampled,
@@ -24,6 +23,7 @@ from archiver.frontier.edit_estimates import (
 )
 from archiver.frontier.fetch_order import DAY_ENDS, VOUCHING_SOURCES, next_day_end
 from archiver.model.items import DiscoverySource
+from archiver.model.page_rules import SAMPLE_REASON
 from archiver.storage import Database
 from archiver.storage.pages import make_pages_due, moment, stamp
 from archiver.storage.runs import MeasuredRun

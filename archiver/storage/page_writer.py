@@ -16,7 +16,6 @@ from typing import Any
 
 from archiver.articles.decision import LOOP_RULE, decide
 from archiver.articles.guard import GONE_RULES, REASONS, HoldRule
-from archiver.frontier.edit_estimates import SAMPLE_REASON
 from archiver.frontier.fetch_order import (
     DEFAULT_REVISIT,
     MAY_BE_NEW_POST,
@@ -36,7 +35,7 @@ from archiver.model.items import (
     PageKind,
     PageResult,
 )
-from archiver.model.page_rules import OTHER_FORM_RULE
+from archiver.model.page_rules import OTHER_FORM_RULE, SAMPLE_REASON
 from archiver.model.urls import urlkey
 from archiver.storage import Database, articles, captures, pages, requisites, sources
 from archiver.storage.articles import (
