@@ -481,6 +481,10 @@ class Searcher:
             del self._cache[next(iter(self._cache))]
         return found
 
+    def forget(self) -> None:
+        """Drops what earlier queries have left in memory."""
+        self._cache.clear()
+
     def _checked(self, ask: Callable[[], _T]) -> _T:
         try:
             return ask()

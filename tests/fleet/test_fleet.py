@@ -67,7 +67,7 @@ def test_another_worker_continues_the_sites_of_a_killed_one(fleet: Fleet, sites:
         apart = fleet.do("collect", "--storage", fleet.storage, "--apart", str(tmp_path / "apart"), "--json")
         result = json.loads(apart.stdout)
         assert (len(result["fetched"]), result["known"], result["damaged"]) == (fetched, unchanged, [])
-    found = run("archiver", "search", "--shards", str(tmp_path / "apart"), "--all", "--jsonl", "--limit", "100")
+    found = run("archiver", "search", "--archive", str(together), "--all", "--jsonl", "--limit", "100")
     assert len(found.stdout.splitlines()) == 30, found.stderr
     run("archiver", "crawl", *sites.urls, "--archive", str(alone), "--quiet", environment=without_proxies())
     assert not differences(alone, together)

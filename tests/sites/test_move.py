@@ -356,8 +356,8 @@ def test_what_was_sent_of_a_site_and_its_mute_move_with_it(tmp_path: Path) -> No
         old, new = site["name"], "https://moved.example/"
         db.execute("update sites set muted_until = '2031-01-01T00:00:00+00:00', muted_why = 'it moves'")
         db.execute(
-            "insert into faults (site, code, about, level, sentence, began_at, first_run, starts, accepted, "
-            "sent_level, sent_sentence) values (?, 'failed', '', 'red', 'x', 't', 1, '[1]', 0, 'red', 'x')",
+            "insert into faults (site, code, about, level, sentence, began_at, first_run, accepted, sent_level, "
+            "sent_sentence) values (?, 'failed', '', 'red', 'x', 't', 1, 0, 'red', 'x')",
             [old],
         )
         move_site(db, old, new, NOW)
