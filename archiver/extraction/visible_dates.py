@@ -13,7 +13,6 @@ from itertools import islice, pairwise
 
 from lxml.etree import _Element as Element
 
-from archiver.discovery.url_patterns import page_number
 from archiver.extraction.blocks import is_footer_name
 from archiver.extraction.categories import Entries, is_beside_list, owners_of_elements
 from archiver.extraction.date_parser import (
@@ -923,9 +922,9 @@ def dates_of_entries(page: Page, entries: Entries, *, is_continued: bool = False
     return dates
 
 
-def listed_dates(page: Page, entries: Entries) -> tuple[ListedDate, ...]:
+def listed_dates(page: Page, entries: Entries, *, is_continued: bool = False) -> tuple[ListedDate, ...]:
     """Returns the dates that a page shows beside its links, by the urlkey of the post (see `dates_of_entries`)."""
-    dates = dates_of_entries(page, entries, is_continued=(page_number(page.url) or 1) > 1)
+    dates = dates_of_entries(page, entries, is_continued=is_continued)
     return tuple(ListedDate(urlkey(address), date) for address, date in dates.items())
 
 

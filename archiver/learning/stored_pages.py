@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from archiver.discovery import page_links
+from archiver.discovery.url_patterns import page_number
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import Page, parse_page
 from archiver.extraction.site_rules import SiteConstants, SiteRules
@@ -244,4 +245,4 @@ def read_list_dates(page: Page, scope: Scope) -> tuple[ListedDate, ...]:
     if page.root is None:
         return ()
     links = page_links.parse_links(page.index, page.url, scope, "", latest_year)
-    return listed_dates(page, [*links.titles, *links.others])
+    return listed_dates(page, [*links.titles, *links.others], is_continued=(page_number(page.url) or 1) > 1)

@@ -373,7 +373,7 @@ def _article_page(
         and (request.is_seed or links.is_listing or article.kind is PageKind.LISTING)
     )
     dates = (
-        listed_dates(page, [*links.titles, *links.others])
+        listed_dates(page, [*links.titles, *links.others], is_continued=(page_number(page.url) or 1) > 1)
         if links and not (is_post or request.part_of) and (site.with_list_dates or shows_entries)
         else ()
     )
