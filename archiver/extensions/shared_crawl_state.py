@@ -245,10 +245,8 @@ class ArchiveExtension:
 
     def _opened(self) -> None:
         self._loop.start(_TICK_SECONDS, now=False)
-        throttle, cdx_host = (
-            self._crawler.get_extension(ThrottleExtension),
-            urlsplit(self.run.settings.cdx).hostname or "",
-        )
+        throttle = self._crawler.get_extension(ThrottleExtension)
+        cdx_host = urlsplit(self.run.settings.cdx).hostname or ""
         # If the web archive's list is on the site's own host, the delay that is set for the site applies.
         if throttle and cdx_host and cdx_host != urlsplit(self.order.start_url).hostname:
             throttle.share(cdx_host, SharedThrottle(self.run.archive.parent))
