@@ -10,8 +10,8 @@ from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
-from archiver.model.items import NO_LONGER_LISTED, DiscoverySource, SourceHint
-from archiver.model.lazy_regex import lazy_regex
+from archiver.model.due_reasons import CLAIMS, DueFor
+from archiver.model.items import DiscoverySource, SourceHint
 from archiver.model.urls import urlkey
 
 _TEXT_SIZE, _PART_SIZE, _FEED_SIZE = 10, 4, 3
@@ -153,23 +153,6 @@ MIN_CLAIMS = 20
 _RARELY = 0.05
 TRUST_AGAIN_AFTER = timedelta(days=90)
 """A claim that proved false is believed again after this time, since the site's software may have been repaired."""
-_CLAIMS = {
-    "says it changed at": "dates",
-    "has another date for it": "dates",
-    "has other details for it": "details",
-}
-"""The phrases by which a reason from `refetch_reason` names a claim of change, each with what the source claims has
-changed: its dates or other details."""
-_SAYS = lazy_regex(rf"(\w+) ({'|'.join(_CLAIMS)})")
-# "tells another text" was used before 0.3 and is still in the stored reasons of old archives.
-_REFETCH_PHRASES = (*_CLAIMS, "has another text for it", "tells another text", "listed again")
-
-
-def is_announced(reason: str) -> bool:
-    """Returns True if a page is fetched for this reason because a source announced a change: the source said that the
-    page changed, or no longer lists it.
-    """
-    return is_refetch_reason(reason) or reason.endswith(NO_LONGER_LISTED)
 
 
 @dataclass(slots=True)
@@ -206,20 +189,11 @@ def details_claim(source: DiscoverySource | str) -> str:
     return f"{source} details"
 
 
-def claim_of(reason: str) -> str:
-    """Returns the name of the claim that made a page due, such as "feed dates", given a reason from `refetch_reason`.
-    Returns "" if the reason is not a claim that may prove false.
+def claim_of(due_for: str, due_by: str) -> str:
+    """Returns the name of the claim that made a page due, such as "feed dates"; "" if it is not due by a claim that may
+    prove false.
     """
-    m = _SAYS.match(reason)
-    return f"{m[1]} {_CLAIMS[m[2]]}" if m else ""
-
-
-def reasons_of_claim(claim: str) -> tuple[str, ...]:
-    """Returns the beginnings of the reasons that name this claim: ("feed says it changed at", ...) for "feed dates". It
-    is the inverse of `claim_of`.
-    """
-    source, _, kind = claim.rpartition(" ")
-    return tuple(f"{source} {phrase}" for phrase, one in _CLAIMS.items() if one == kind)
+    return f"{due_by} {CLAIMS[DueFor(due_for)]}" if due_for in CLAIMS else ""
 
 
 def are_claims_believed(since: datetime | None, now: datetime) -> bool:
@@ -227,10 +201,3 @@ def are_claims_believed(since: datetime | None, now: datetime) -> bool:
     false; None if they never did.
     """
     return since is None or now - since > TRUST_AGAIN_AFTER
-
-
-def is_refetch_reason(reason: str) -> bool:
-    """Returns True if `reason` was returned by `refetch_reason`. A page with such a reason is requested without
-    validators, so that the server cannot answer 304.
-    """
-    return any(words in reason for words in _REFETCH_PHRASES)

@@ -12,6 +12,7 @@ from datetime import datetime, time, timedelta
 
 from archiver.discovery.source_hints import HintDigest, dates_claim, details_claim
 from archiver.discovery.url_patterns import is_secondary_listing
+from archiver.model.due_reasons import DueFor
 from archiver.model.items import NEEDS_JAVASCRIPT, DiscoveredURL, DiscoverySource, Outcome, PageKind
 
 # Discovery sources come before posts, so that the hints of a feed or an API are known when a post's page is read. The
@@ -82,8 +83,8 @@ def refetch_reason(
     now: HintDigest | None = None,
     *,
     distrusted: Collection[str] = (),
-) -> str:
-    """Returns the reason why a known page must be fetched again now that a source has listed it; "" if it need not be
+) -> DueFor | None:
+    """Returns the reason why a known page must be fetched again now that a source has listed it; None if it need not be
     fetched.
 
     The reason is that the source gives a later date, that its hint has changed (from the digest `before` to the digest
@@ -91,19 +92,19 @@ def refetch_reason(
     that proved false (`distrusted`) say nothing.
     """
     if known.fetched_at is None:
-        return ""
+        return None
     source, is_dated = target.source, dates_claim(target.source) not in distrusted
     if known.outcome in (Outcome.GONE, Outcome.NOT_FOUND) and source in VOUCHING_SOURCES:
-        return "listed again after it was gone"
+        return DueFor.RESTORED
     if before and now and now.text and now.text != before.text:
-        return f"{source} has another text for it"
+        return DueFor.NEW_TEXT
     if is_dated and target.lastmod and target.lastmod > (known.lastmod or known.fetched_at):
-        return f"{source} says it changed at {target.lastmod.isoformat()}"
+        return DueFor.UPDATED
     if before and now and now.details != before.details and details_claim(source) not in distrusted:
-        return f"{source} has other details for it"
+        return DueFor.NEW_DETAILS
     if before and now and now.date and now.date != before.date and is_dated:
-        return f"{source} has another date for it"
-    return ""
+        return DueFor.NEW_DATE
+    return None
 
 
 def next_fetch_time(

@@ -23,9 +23,6 @@ ENOUGH = 5
 """At least this many posts must confirm a variant before it is believed."""
 
 
-EQUIVALENT_URL_RULE = "equivalent-url"
-
-
 _STEP = lazy_regex(r"amp|print|printable|printer|mobile|wap|lite|reader|text-only|turbo", re.IGNORECASE)
 
 
@@ -104,12 +101,6 @@ class EquivalentURLs:
 
     def __init__(self) -> None:
         self._counts: dict[str, EquivalenceCounts] = {}
-
-    def copy(self) -> EquivalentURLs:
-        """Returns a copy, which later changes do not affect."""
-        out = EquivalentURLs()
-        out._counts = dict(self._counts)
-        return out
 
     def record_same_post(self, key: str, others: Iterable[str]) -> None:
         """Records that the URL `key` shows the same post as `others`, which confirms the variants between them."""
@@ -425,12 +416,6 @@ is not in this table. A folder is sampled twice, because a post and the page tha
 The second sample then includes pages found by the first one."""
 _REOPENED = 5
 _VOUCHING = frozenset({DiscoverySource.FEED, DiscoverySource.SITEMAP, DiscoverySource.API, DiscoverySource.SEED})
-PATTERN_BUDGET_RULE = "pattern-budget"
-"""The rule that is recorded for pages that a budget excludes. The family of the pattern is appended to it:
-"pattern-budget: dates"."""
-LISTED_REASON = "a feed, sitemap or API lists all posts, and the last pages like this one led to no other"
-"""The reason that is recorded for pages that are not fetched because a source lists all posts. They are fetched if that
-proves false."""
 SHOWN_REASON = (
     "other lists were read to their end and showed all posts, and the last pages like this one led to no other"
 )
@@ -473,13 +458,6 @@ class PatternBudgets:
     def limit_patterns(self, without_posts: Iterable[URLPattern]) -> None:
         """Gives a small budget to patterns whose pages have led to no post in any run so far."""
         self._without_posts = frozenset(without_posts)
-
-    def copy(self) -> PatternBudgets:
-        """Returns a copy of the counts, which later changes do not affect."""
-        out = PatternBudgets(self._known_posts, self._coverage)
-        out._tallies = dict(self._tallies)
-        out._without_posts = self._without_posts
-        return out
 
     def count_page(
         self,
@@ -648,10 +626,6 @@ class SetAsidePages:
     run_id: int
     _patterns: dict[URLPattern, SetAside] = field(default_factory=dict)
 
-    def copy(self) -> SetAsidePages:
-        """Returns a copy, which later changes do not affect."""
-        return SetAsidePages(self.run_id, dict(self._patterns))
-
     def __contains__(self, pattern: URLPattern) -> bool:
         return bool((known := self._patterns.get(pattern)) and known.pages)
 
@@ -742,7 +716,6 @@ class ShownAddresses:
         self._mask = size * 8 - 1
         self._most = size * 8 // _BITS_PER_ADDRESS
         self._added = 0
-        self._uncommitted: list[int] = []
 
     def add(self, pattern: URLPattern, addresses: Iterable[str]) -> list[str]:
         """Adds the addresses that a page of a pattern shows, and returns those that no other page of the pattern has
@@ -751,7 +724,6 @@ class ShownAddresses:
         if self._added >= self._most:
             self._bits = bytearray(len(self._bits))
             self._added = 0
-            self._uncommitted.clear()
         return [address for address in addresses if self._add(hash((pattern, address)))]
 
     def has(self, pattern: URLPattern, address: str) -> bool:
@@ -767,16 +739,5 @@ class ShownAddresses:
         unset = [at for n in range(_PROBES) if not bits[(at := (first + n * step) & self._mask) >> 3] & 1 << (at & 7)]
         for at in unset:
             bits[at >> 3] |= 1 << (at & 7)
-        self._uncommitted += unset
         self._added += bool(unset)
         return bool(unset)
-
-    def commit(self) -> None:
-        """Keeps what was added since the last call of `commit` or `undo`."""
-        self._uncommitted.clear()
-
-    def undo(self) -> None:
-        """Removes what was added since the last call of `commit` or `undo`."""
-        for at in self._uncommitted:
-            self._bits[at >> 3] &= ~(1 << (at & 7))
-        self._uncommitted.clear()

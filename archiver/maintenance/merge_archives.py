@@ -416,6 +416,7 @@ _FETCH_COLUMNS = (
     "kind",
     "outcome",
     "reason",
+    "remarks",
     "rule",
     "status",
     "etag",
@@ -424,6 +425,8 @@ _FETCH_COLUMNS = (
     "fetched_at",
     "changed_at",
     "due_at",
+    "due_for",
+    "due_by",
     "attempts",
 )
 

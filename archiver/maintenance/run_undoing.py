@@ -22,6 +22,7 @@ from archiver.articles.impossible_values import drop_impossible_values
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
 from archiver.learning.stored_pages import RulesByTime, read_response
+from archiver.model.due_reasons import DueFor
 from archiver.model.errors import PageNotHeld, RunNotFound
 from archiver.model.items import UNDONE, Article, Outcome, PageKind, PageResult
 from archiver.model.urls import urlkey
@@ -31,7 +32,7 @@ from archiver.storage.articles import article_from_row, parts_of, undo_gone, und
 from archiver.storage.field_evidence import forget_evidence_kinds
 from archiver.storage.held_pages import release_page, remember_accepted_gains
 from archiver.storage.page_writer import Storing, StoringRun, store_again
-from archiver.storage.pages import EPOCH, hint_of_capture, moment, stamp
+from archiver.storage.pages import EPOCH, hint_of_capture, make_due_again, moment, stamp
 from archiver.storage.runs import Counts, forget_run_health
 from archiver.storage.transactions import writing
 
@@ -118,9 +119,9 @@ class _Undoing:
             self.done.articles += [{"change": change, **self._name(number)} for number in sorted(numbers)]
         for article_id in set().union(*by_change.values()):
             self.done.due += self.db.execute(
-                "update pages set due_at = ?, reason = ?, etag = null, last_modified = null "
+                "update pages set due_at = ?, due_for = ?, due_by = ?, etag = null, last_modified = null "
                 "where article_id = ? and site_id = ?",
-                [EPOCH, f"run {self.run['id']} was undone", article_id, self.run["site_id"]],
+                [EPOCH, DueFor.UNDONE_RUN, str(self.run["id"]), article_id, self.run["site_id"]],
             ).rowcount
             self.db.execute("delete from recent_changes where article_id = ?", [article_id])
         self.db.execute("update runs set undone_at = ? where id = ?", [stamp(self.at), self.run["id"]])
@@ -293,7 +294,7 @@ def release_held(db: Database, site: dict[str, Any], url: str = "") -> ReleasedP
     held = _held_rows(db, site["id"], url)
     with writing(db):
         for row in held:
-            db.execute("update pages set due_at = ?, reason = ? where urlkey = ?", [EPOCH, _RELEASED, row["urlkey"]])
+            make_due_again(db, row["urlkey"], DueFor.RELEASED)
             release_page(db, row["urlkey"])
         forget_run_health(db, site["id"])
     return ReleasedPages(site["name"], due=len(held))

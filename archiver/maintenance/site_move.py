@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
+from archiver.model.due_reasons import DueFor
 from archiver.model.errors import CannotMoveSite
 from archiver.model.items import Outcome
 from archiver.model.urls import Scope, start_address, urlkey
@@ -22,7 +23,6 @@ from archiver.storage.sites import find_site, remove_site
 from archiver.storage.sources import replace_page_references
 from archiver.storage.transactions import lock_host, lock_site, writing
 
-_MOVED = "the site has moved to this address"
 _UNREAD = (Outcome.DUE, Outcome.FAILED, Outcome.REFUSED, Outcome.OUT_OF_SCOPE)
 _DOUBTFUL = (Outcome.GONE, Outcome.HELD)
 """Outcomes that may have been caused by the old address, which no longer works. Pages with these outcomes are fetched
@@ -265,18 +265,18 @@ class _Moving:
         run = self._db.conn.executemany
         run(
             "update pages set outcome = case when article_id is null then 'due' else 'archived' end, rule = null, "
-            "reason = ?, status = null, redirect_urlkey = null, attempts = 0, due_at = ? "
+            "reason = '', due_for = ?, due_by = null, status = null, redirect_urlkey = null, attempts = 0, due_at = ? "
             f"where urlkey = ? and (outcome in ({unread}) or rule like 'http-30%')",
-            [(_MOVED, EPOCH, key) for key in keys],
+            [(DueFor.SITE_MOVED, EPOCH, key) for key in keys],
         )
         run(f"update pages set due_at = ? where urlkey = ? and outcome in ({doubtful})", [(EPOCH, key) for key in keys])
         outside = self._db.execute(
             "select id, url from pages where site_id = ? and outcome = 'out-of-scope'", [self._id]
         ).fetchall()
         self._db.conn.executemany(
-            "update pages set outcome = 'due', rule = null, reason = ?, redirect_urlkey = null, due_at = ? "
-            "where id = ?",
-            [(_MOVED, EPOCH, page) for page, url in outside if self._mapping.new.contains(url)],
+            "update pages set outcome = 'due', rule = null, reason = '', due_for = ?, due_by = null, "
+            "redirect_urlkey = null, due_at = ? where id = ?",
+            [(DueFor.SITE_MOVED, EPOCH, page) for page, url in outside if self._mapping.new.contains(url)],
         )
 
     def _move_requisites(self) -> None:

@@ -6,10 +6,12 @@ tuples).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Generic, TypeVar
+
+from archiver.model.due_reasons import Remarks
 
 
 class DiscoverySource(StrEnum):
@@ -61,8 +63,6 @@ BUSY_STATUSES = frozenset({429, 503})
 """The statuses with which a host says that it is busy: Too Many Requests (RFC 6585, section 4) and Service Unavailable
 (RFC 9110, section 15.6.4).
 """
-HIDDEN_PAGES = "only a script or a form requests its further pages"
-"""The end of the reason of a listing that continues on pages to which no link leads."""
 UNDATED = "undated"
 """The rule of a page that is no post, since nothing marks it as a post or as anything else."""
 LISTED_DATE = "dated in a list"
@@ -82,10 +82,6 @@ FOREIGN_SITEMAP = "sitemap of other sites"
 """Rule of the outcome of a sitemap that lists only pages of other sites, and no sitemaps."""
 
 
-NO_LONGER_LISTED = "no longer lists it"
-"""If a post is fetched because a source or listing no longer lists it, the reason ends in these words."""
-STILL_ONLINE = "but it is still online"
-"""If such a post is still online, the reason of its outcome ends in these words."""
 UNLISTED = "unlisted"
 """Rule of the outcome of a post that may be gone: its sources no longer list it. Its page cannot show whether it is
 gone, because the site sends the same page, without content, for every address."""
@@ -568,6 +564,7 @@ class PageResult:
     outcome: Outcome
     kind: PageKind
     reason: str = ""
+    remarks: Remarks = field(default_factory=dict)
     rule: str = ""
     status: int | None = None
     redirects: tuple[str, ...] = ()

@@ -1,6 +1,4 @@
-"""The rules by which the kind of a page is decided, and reasons why pages are due, by the names under which they are
-stored.
-"""
+"""The rules by which the kind of a page is decided, by the names under which they are stored."""
 
 from __future__ import annotations
 
@@ -10,8 +8,14 @@ POST_FORM_RULE = "form of the site's posts"
 OTHER_FORM_RULE = "not the form of the site's posts"
 BY_SOURCE = "kind given by its source"
 
-SAMPLE_REASON = "sampled, because no source says when posts are edited"
-"""The reason of pages that are due as part of the sample."""
+PATTERN_BUDGET_RULE = "pattern-budget"
+"""The rule of pages that the budget of their URL pattern excludes. The family of the pattern is appended to it:
+"pattern-budget: dates"."""
+PLAIN_FAMILIES = ("folder", "form")
+"""The families of patterns of plain pages: pages that no source has reported and whose addresses have no other pattern.
+Each such page is counted for its folder and for the form of its address."""
+EQUIVALENT_URL_RULE = "equivalent-url"
+"""The rule of URLs that show the same post as another URL. The kind of difference is appended to it."""
 
 GUESSES = frozenset(
     (

@@ -93,7 +93,7 @@ class CrawlRun:
                 self.traps.limit_views_without_posts(self.started, self.started + revisit)
         if left_pages_unsampled(db, site_id, self.run_id):
             self.traps.resume()
-        self.writer.on_written, self.writer.kept = self.traps.record_written, self.traps.undone_on_error
+        self.writer.on_written = self.traps.record_written
         self.requisites = Requisites(self, self.settings.mode)
         model = read_site_model(
             db,

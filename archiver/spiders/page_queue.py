@@ -165,7 +165,7 @@ class PageQueue:
                     if verdict.decision == "exclude":
                         if not excluded:  # one transaction for all exclusions, if there are any
                             transaction.enter_context(run.writing())
-                        crawl_exclusions.exclude_page(run.db, row["id"], verdict.rule, verdict.reason)
+                        crawl_exclusions.exclude_page(run.db, row["id"], verdict.rule, verdict.reason, verdict.remarks)
                         excluded += 1
                     elif verdict.decision == "fetch":
                         pages.append(self._hand_out(row))

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from scrapy import Request
 from scrapy.http import Response
 
-from archiver.discovery.source_hints import is_refetch_reason
+from archiver.model.due_reasons import REPORTED_CHANGES
 from archiver.model.items import Capture, PageKind, PageResult, RequisiteKind, SourceHint, UsageStatement
 from archiver.model.page_rules import BY_SOURCE
 from archiver.politeness.robots import TDMFile, statements_of_headers
@@ -326,7 +326,7 @@ def page_request(
         original=original,
         fetched_at=fetched_at,
         level=row["priority"],
-        unconditional=unconditional or is_refetch_reason(row["reason"] or ""),
+        unconditional=unconditional or row["due_for"] in REPORTED_CHANGES,
         existed=row["outcome"] in _EXISTING,
         worked=row["outcome"] == "not-article" or bool(row["has_listed_pages"]),
         attempts=row["attempts"] or 0,

@@ -26,13 +26,13 @@ from archiver.extraction.page_classifier import date_slot, page_form
 from archiver.extraction.visible_dates import listed_dates
 from archiver.frontier.fetch_order import SIDE_LISTING_PRIORITY, SOURCE_KINDS
 from archiver.learning.site_model import SiteModel, read_article
+from archiver.model.due_reasons import Remark
 from archiver.model.items import (
     BUSY_STATUSES,
     EMPTY_SITEMAP,
     FOREIGN_API,
     FOREIGN_FEED,
     FOREIGN_SITEMAP,
-    HIDDEN_PAGES,
     NEEDS_JAVASCRIPT,
     REDIRECTS,
     Article,
@@ -401,7 +401,7 @@ def _article_page(
         and article.kind is PageKind.LISTING
         and page_links.has_hidden_pages(page.index, result.final_url, site.scope, links)
     ):
-        final = replace(final, reason=f"{final.reason}; {HIDDEN_PAGES}")
+        final = replace(final, remarks={Remark.HIDDEN_PAGES: ""})
     return ParsedPage(final, platform=article.platform)
 
 

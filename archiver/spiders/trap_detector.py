@@ -28,11 +28,8 @@ from archiver.frontier.fetch_order import SIDE_LISTING_PRIORITY, SOURCE_KINDS, V
 from archiver.frontier.trap_budgets import (
     BELOW_POST,
     ENOUGH_VIEWS,
-    EQUIVALENT_URL_RULE,
     FEW_VIEWS,
-    LISTED_REASON,
     PART_FEEDS,
-    PATTERN_BUDGET_RULE,
     SAMPLE_ROUNDS,
     SHOWN_REASON,
     SIDE_LISTS,
@@ -47,10 +44,14 @@ from archiver.frontier.trap_budgets import (
     plainer_urls,
     variant_family,
 )
+from archiver.model.due_reasons import NO_REMARKS, DueFor, Remark, Remarks
 from archiver.model.items import DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
+from archiver.model.page_rules import EQUIVALENT_URL_RULE, PATTERN_BUDGET_RULE, PLAIN_FAMILIES
 from archiver.model.urls import Scope, urlkey
 from archiver.storage import Database, pages
+from archiver.storage.page_writer import WrittenPage
 from archiver.storage.pages import EPOCH, AddressState, DiscoveryReport, stamp
+from archiver.storage.transactions import writing
 
 REPEATED = "repeated listing"
 ATTACHMENT = "attachment"
@@ -71,9 +72,6 @@ _LISTED = VOUCHING_SOURCES | {DiscoverySource.LISTING}
 _WITHOUT_POSSIBLE_POSTS = frozenset({"below", "captures", "form", "feeds"})
 """Families of URL patterns that are not recognized by the form of a single URL (see `URLPattern`). For their pages,
 `PageResult.possible_posts` is empty, so only links to unknown URLs count as news."""
-_PLAIN = ("folder", "form")
-"""Families of plain pages: pages that no source has reported and whose addresses have no other pattern. Each such
-page is counted for its folder and for the form of its address."""
 _NEUTRAL = frozenset({Outcome.DUPLICATE, Outcome.FAILED, Outcome.PART})
 """Outcomes that say nothing about the page's folder: a redirect, a failure, a further page of a post."""
 _MISSING = frozenset({Outcome.GONE, Outcome.NOT_FOUND})
@@ -89,6 +87,7 @@ class Verdict(NamedTuple):
     decision: Literal["fetch", "wait", "exclude"]
     rule: str = ""
     reason: str = ""
+    remarks: Remarks = NO_REMARKS
 
 
 _FETCH, _WAIT = Verdict("fetch"), Verdict("wait")
@@ -205,7 +204,7 @@ class TrapDetector:
 
     def _judge(self, row: dict[str, Any], *, may_wait: bool) -> Verdict:
         kind, key = PageKind(row["kind"]), row["urlkey"]
-        if (sampled := self._samples.get(key)) or row["reason"] == pages.REQUESTED:
+        if (sampled := self._samples.get(key)) or row["due_for"] == DueFor.REQUESTED:
             self._in_progress[key] = (sampled,) if sampled else self._budgeted_patterns(row)
             return _FETCH
         if may_wait and self._may_be_needless(pattern_of(row["url"], self._scope.path)):
@@ -270,17 +269,13 @@ class TrapDetector:
             if waiting:
                 return _WAIT
             self._set_aside.add(pattern, row["id"])
-            return Verdict("exclude", _rule_of(pattern), self._reason(pattern, row["id"]))
+            if not self._budget.is_limited_by_sources(pattern):
+                return Verdict("exclude", _rule_of(pattern), pattern_budget_reason(pattern))
+            if pages.source_coverage(self._db, self._site_id).is_complete:
+                return Verdict("exclude", _rule_of(pattern), remarks={Remark.COVERED: ""})
+            self._set_aside_by_lists[row["id"]] = pattern
+            return Verdict("exclude", _rule_of(pattern), SHOWN_REASON)
         return _FETCH
-
-    def _reason(self, pattern: URLPattern, page_id: int) -> str:
-        """Returns the reason why a page is excluded by the budget of its pattern."""
-        if not self._budget.is_limited_by_sources(pattern):
-            return pattern_budget_reason(pattern)
-        if pages.source_coverage(self._db, self._site_id).is_complete:
-            return LISTED_REASON
-        self._set_aside_by_lists[page_id] = pattern
-        return SHOWN_REASON
 
     def _is_shown_by_main_list(self, pattern: URLPattern, url: str) -> bool:
         """Returns True for the second and further pages of a list of a tag or month if the site's main list shows all
@@ -446,7 +441,7 @@ class TrapDetector:
         (assumed in this run or an earlier one), or that other lists show them all (in this run). Returns True if any
         pages are due again.
         """
-        rows = pages.pages_set_aside_because(self._db, self._site_id, LISTED_REASON)
+        rows = pages.covered_pages(self._db, self._site_id)
         found = {
             row["id"]: patterns
             for row in rows
@@ -499,25 +494,6 @@ class TrapDetector:
         self._traps[rule] += 1
         return True
 
-    @contextmanager
-    def undone_on_error(self) -> Iterator[None]:
-        """Context manager around the writing of a batch of results. If it fails and its transaction is rolled back,
-        undoes what was recorded here about these results. They are then written one by one, and would otherwise be
-        counted twice.
-        """
-        before = self._budget.copy(), self._equivalents.copy(), dict(self._in_progress), dict(self._tests)
-        set_aside, samples, included = self._set_aside.copy(), dict(self._samples), self.included
-        postponed = dict(self._postponed)
-        try:
-            yield
-        except BaseException:
-            self._budget, self._equivalents, self._in_progress, self._tests = before
-            self._set_aside, self._samples, self.included = set_aside, samples, included
-            self._postponed = postponed
-            self._shown.undo()
-            raise
-        self._shown.commit()
-
     # After fetching
 
     def correct_repeats(self, result: PageResult) -> PageResult:
@@ -565,10 +541,13 @@ class TrapDetector:
             reason="it has no text and its address is below a post: it shows one of the post's pictures",
         )
 
-    def record_written(self, result: PageResult, article_id: int | None, new: list[DiscoveredURL]) -> None:
-        """Records that a result was written. `article_id` is the ID of the article that the page shows, None if it
-        shows none; `new` are the URLs that this result reported for the first time.
-        """
+    def record_written(self, written: Iterable[WrittenPage]) -> None:
+        """Records what a batch of results has shown, and makes due the pages that it calls for."""
+        with writing(self._db):
+            for result, article_id, new in written:
+                self._record(result, article_id, new)
+
+    def _record(self, result: PageResult, article_id: int | None, new: list[DiscoveredURL]) -> None:
         key = urlkey(result.url)
         self._known_coverage = self._due_lists = None
         is_post = result.outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED) and result.kind is PageKind.POST
@@ -583,7 +562,6 @@ class TrapDetector:
         if self._is_page(result):
             self._credit_form(result.url)
         if result.kind is PageKind.LISTING:
-            self._include_entries(result)
             self._note_first_page(result)
         if result.outcome is Outcome.DUPLICATE and article_id is not None:
             self._equivalents.record_same_post(key, pages.urlkeys_of_article(self._db, article_id))
@@ -603,7 +581,7 @@ class TrapDetector:
         elif pattern.family == "form":
             is_post = self._is_page(result)
         has_news = self._are_news(shown) if pattern.family not in _WITHOUT_POSSIBLE_POSTS else unknown
-        if pattern.family not in _PLAIN or result.outcome not in _SAYS_NOTHING[pattern.family]:
+        if pattern.family not in PLAIN_FAMILIES or result.outcome not in _SAYS_NOTHING[pattern.family]:
             missing = result.outcome in _MISSING
             self._budget.count_page(
                 pattern, is_post=is_post, has_news=has_news, has_unknown=unknown, is_missing=missing
@@ -648,16 +626,6 @@ class TrapDetector:
         self._budget.credit(form)
         if form in self._set_aside:
             self._reopen(form)
-
-    def _include_entries(self, result: PageResult) -> None:
-        """Makes due those entries of a listing that were set aside as plain pages: that a listing shows them is a sign
-        that they are posts.
-        """
-        entries = [urlkey(t.url) for t in result.targets if t.source is DiscoverySource.LISTING and not t.trap]
-        rules = [f"{PATTERN_BUDGET_RULE}: {family}" for family in _PLAIN]
-        for page_id in pages.pages_set_aside_at(self._db, entries, rules):
-            pages.include_pages(self._db, [page_id], EPOCH)
-            self.included += 1
 
     def _note_first_page(self, result: PageResult) -> None:
         """Records the entries on the first page of a list as shown by the pattern of the list's further pages. The

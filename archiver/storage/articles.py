@@ -39,6 +39,7 @@ from archiver.articles.article_comparison import (
 from archiver.articles.guard import GONE_RULES
 from archiver.articles.revision_order import MOST_REVERTS, Revert, lost_page_object_values, with_page_object_values
 from archiver.markup.text_marks import captions_of, join_marks, pack_marks, unpack_marks
+from archiver.model.due_reasons import DueFor, Remark, Remarks
 from archiver.model.fields import EVIDENCE, LATEST, LINKS, PAGE_FIELDS, PAGE_LISTS, PAGE_TIMES, PROSE, STORED_LISTS
 from archiver.model.items import (
     ORGANIZATIONS,
@@ -74,10 +75,8 @@ from archiver.storage.field_evidence import (
 from archiver.storage.pages import insert_row, late_hint, moment, resolve_redirects, stamp, update_row
 from archiver.storage.sources import record_discovered_urls
 
-_UNREAD = "of it could not be read"
 CLAIMED_PART_RULE = "claims to be a part"
 """The rule of a page that calls itself a part of a post, while the post does not list the page yet."""
-_RELEASED = "its post does not list it as a page"
 
 
 def part_reason(number: int, post: str) -> str:
@@ -168,7 +167,7 @@ def enter_part(db: Database, result: PageResult) -> int | None:
     ).fetchone()
     if row and not listed and result.rule == CLAIMED_PART_RULE:
         # Fetch the post unconditionally: a 304 would not show whether it has parts that were never fetched.
-        pages.make_due_again(db, post, f"{result.url} says that it is a page of this post", unconditional=True)
+        pages.make_due_again(db, post, DueFor.CLAIMED_PART, result.url, unconditional=True)
     return row[0] if row and listed else None
 
 
@@ -229,17 +228,18 @@ def _columns_of(text: MarkedText | None) -> tuple[str | None, str | None]:
 
 def link_parts_to_article(
     db: Database, site_id: int, result: PageResult, article_id: int | None, known: pages.PageState
-) -> str:
+) -> Remarks:
     """Links the URLs of a post's parts to its stored article, whose ID is `article_id` (None if none was stored).
-    `known` is what was stored of its page before. Returns a phrase with the numbers of the parts that could not be
-    fetched; "" if all could be fetched.
+    `known` is what was stored of its page before. Returns remarks with the numbers of the parts that could not be
+    fetched; none if all could be fetched.
     """
     has_parts = known.has_parts or bool(result.parts)
     if article_id is None or not (result.parts or result.article):
         if has_parts and result.outcome not in (Outcome.FAILED, Outcome.UNCHANGED):
             release_parts(db, urlkey(result.url), set(), only_claims=True)
         # A post that cannot be fetched now still lacks the same parts, so adding them later is not an edit.
-        return _phrase_of_unread_parts(known.reason) if result.outcome is not Outcome.GONE else ""
+        unread = known.remarks.get(Remark.UNREAD_PARTS)
+        return {Remark.UNREAD_PARTS: unread} if unread and result.outcome is not Outcome.GONE else {}
     urls = [url for _, url in result.parts]
     asked = {urlkey(url) for url in urls}
     for number, url in enumerate(result.article.parts if result.article else (), 2):
@@ -255,33 +255,18 @@ def link_parts_to_article(
         db.execute("update pages set article_id = ? where urlkey = ? and kind = 'part'", [article_id, urlkey(url)])
     add_aliases(db, article_id, urls, "part", result.at)
     if not has_parts:
-        return ""
+        return {}
     failed = db.execute(
         "select t.number, t.text is null from article_parts t join pages p on p.urlkey = t.urlkey where t.post_urlkey "
         "= ? "
         "and p.outcome in ('failed', 'refused') order by 1",
         [urlkey(result.url)],
     ).fetchall()
-    phrases = (
-        (_UNREAD, [str(number) for number, unread in failed if unread]),
-        (
-            "of it cannot be fetched now, so its stored text is kept",
-            [str(number) for number, unread in failed if not unread],
-        ),
-    )
-    return "; ".join(f"page {', '.join(numbers)} {phrase}" for phrase, numbers in phrases if numbers)
-
-
-def is_incomplete(reason: str) -> bool:
-    """Returns True if a post was stored without some of its parts, which could not be fetched, according to its page's
-    stored reason.
-    """
-    return bool(_phrase_of_unread_parts(reason))
-
-
-def _phrase_of_unread_parts(reason: str) -> str:
-    """Returns the phrase in a page's stored reason about parts that could not be fetched; "" if all were fetched."""
-    return next((phrase for phrase in reason.split("; ") if _UNREAD in phrase), "")
+    numbers = {
+        Remark.UNREAD_PARTS: ", ".join(str(number) for number, unread in failed if unread),
+        Remark.KEPT_PARTS: ", ".join(str(number) for number, unread in failed if not unread),
+    }
+    return {remark: some for remark, some in numbers.items() if some}
 
 
 def set_capture_of_parts(db: Database, article_id: int, post: str) -> None:
@@ -330,7 +315,7 @@ def release_parts(db: Database, post: str, keep: set[str], *, only_claims: bool 
         if key not in keep:
             db.execute("delete from article_parts where urlkey = ?", [key])
             db.execute("update pages set kind = 'unknown' where urlkey = ?", [key])
-            pages.make_due_again(db, key, _RELEASED, unconditional=True)
+            pages.make_due_again(db, key, DueFor.NO_PART, unconditional=True)
 
 
 _MAX_SEAM = 6
@@ -1727,21 +1712,22 @@ def _insert(db: Database, site: str, article: Article, observed: Observation) ->
 
 @dataclass(frozen=True, slots=True)
 class Withdrawal:
-    """The time at which an article was withdrawn (ISO 8601, UTC), and the reason."""
+    """The time at which an article was withdrawn (ISO 8601, UTC), the reason, and the rule as in `withdraw_article`."""
 
     at: str
     reason: str
+    rule: str = ""
 
 
-def withdraw_article(db: Database, article_id: int, reason: str, at: datetime) -> bool:
-    """Marks an article as withdrawn, so that searches and datasets leave it out. Returns False if it was already
-    withdrawn.
+def withdraw_article(db: Database, article_id: int, reason: str, at: datetime, rule: str = "") -> bool:
+    """Marks an article as withdrawn, so that searches and datasets leave it out. `rule` is COPY if it repeats another
+    post. Returns False if it was already withdrawn.
     """
     if withdrawal_of(db, article_id) is not None:
         return False
     db.execute(
-        "insert into withdrawn_articles (article_id, withdrawn_at, reason) values (?, ?, ?)",
-        [article_id, stamp(at), reason],
+        "insert into withdrawn_articles (article_id, withdrawn_at, reason, rule) values (?, ?, ?, ?)",
+        [article_id, stamp(at), reason, rule or None],
     )
     _settle_copies(db, article_id)
     return True
@@ -1779,12 +1765,11 @@ def count_withdrawals(db: Database, site: str) -> dict[str, int]:
     """Returns the number of a site's withdrawn articles for each reason, the most frequent first. All copies have one
     reason.
     """
-    copy = clusters.COPY_REASON
     query = (
-        "select iif(w.reason like ?, ?, w.reason), count(*) from withdrawn_articles w "
+        "select iif(w.rule = ?, 'it is a copy of another post', w.reason), count(*) from withdrawn_articles w "
         "join articles a on a.id = w.article_id where a.site = ? group by 1 order by 2 desc, 1"
     )
-    return dict(db.execute(query, [f"{copy} %", f"{copy} another post", site]).fetchall())
+    return dict(db.execute(query, [clusters.COPY, site]).fetchall())
 
 
 def undone_withdrawal(db: Database, article_id: int, run_id: int | None) -> Withdrawal | None:
@@ -1802,7 +1787,7 @@ def undone_withdrawal(db: Database, article_id: int, run_id: int | None) -> With
 def withdrawal_of(db: Database, article_id: int) -> Withdrawal | None:
     """Returns when and why an article was withdrawn; None if it was not withdrawn."""
     row = db.execute(
-        "select withdrawn_at, reason from withdrawn_articles where article_id = ?", [article_id]
+        "select withdrawn_at, reason, coalesce(rule, '') from withdrawn_articles where article_id = ?", [article_id]
     ).fetchone()
     return Withdrawal(*row) if row else None
 

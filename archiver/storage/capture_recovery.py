@@ -10,6 +10,7 @@ from typing import Any
 
 from slugify import slugify
 
+from archiver.model.due_reasons import DueFor
 from archiver.model.errors import ArchiveMoved
 from archiver.model.items import Capture
 from archiver.storage import Database, pages
@@ -19,8 +20,6 @@ from archiver.storage.transactions import archive_faults, writing
 from archiver.warc.warc_file_maintenance import RepairedFile, find_unfinished_files, repair_warc
 from archiver.warc.warc_records import Exchange, Original
 from archiver.warc.warc_writer import Continuation, WarcWriter
-
-_REASON = "its capture was lost with the end of a WARC file"
 
 
 def forget_lost(db: Database, warc_file: str, records: frozenset[tuple[int, int]], begin: int = 0) -> int:
@@ -42,7 +41,7 @@ def forget_lost(db: Database, warc_file: str, records: frozenset[tuple[int, int]
             posts
             + db.execute("select urlkey from pages where capture_id = ? and kind <> 'part'", [capture_id]).fetchall()
         ):
-            pages.make_due_again(db, key, _REASON, unconditional=True)
+            pages.make_due_again(db, key, DueFor.LOST_CAPTURE, unconditional=True)
         db.execute(
             "update pages set capture_id = null, etag = null, last_modified = null where capture_id = ?", [capture_id]
         )

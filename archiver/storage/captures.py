@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from archiver.articles.article_comparison import content_digest
+from archiver.model.due_reasons import DueFor
 from archiver.model.errors import BadAddress
 from archiver.model.items import Article, Capture, UsageStatement
 from archiver.model.urls import start_address, urlkey
@@ -264,9 +265,9 @@ def allow_again(db: Database, removal: Tombstone, at: str, due_at: str) -> None:
     db.execute("update tombstones set allowed_at = ? where id = ?", [at, removal.id])
     for key in keys:
         db.execute(
-            "update pages set outcome = 'due', rule = null, reason = 'its removal was revoked', due_at = ? "
+            "update pages set outcome = 'due', rule = null, reason = '', due_for = ?, due_by = null, due_at = ? "
             "where urlkey = ? and rule = 'removed'",
-            [due_at, key],
+            [DueFor.REVOKED_REMOVAL, due_at, key],
         )
 
 

@@ -618,9 +618,10 @@ def _member(row: Sequence[Any], keys: frozenset[str]) -> ClusterMember:
 
 # -- second addresses of posts
 
-COPY_REASON = "it is a copy of"
+COPY = "copy"
+"""The rule in `withdrawn_articles` of posts that are another address of a post of their site."""
 _IS_LIVE_OR_COPY = f"""a.gone_at is null and not exists (select 1 from withdrawn_articles w
-    where w.article_id = a.id and w.reason not like '{COPY_REASON} %')"""
+    where w.article_id = a.id and w.rule is not '{COPY}')"""
 _SIMILAR = f"""select a.id, n.other_id from articles a cross join near_duplicates n on n.article_id = a.id
     where a.site = :site and n.similarity >= {COPY_SIMILARITY} and {_IS_LIVE_OR_COPY}
     union select a.id, a.duplicate_of from articles a

@@ -22,8 +22,8 @@ from archiver.frontier.edit_estimates import (
     choose_sample,
 )
 from archiver.frontier.fetch_order import DAY_ENDS, VOUCHING_SOURCES, next_day_end
+from archiver.model.due_reasons import DueFor
 from archiver.model.items import DiscoverySource
-from archiver.model.page_rules import SAMPLE_REASON
 from archiver.storage import Database
 from archiver.storage.pages import make_pages_due, moment, stamp
 from archiver.storage.runs import MeasuredRun
@@ -78,7 +78,7 @@ def make_sample_due(db: Database, site_id: int, run_id: int, now: datetime, size
     edits no source announces.
     """
     if size > 0:
-        make_pages_due(db, choose_sample(_posts_to_sample(db, site_id, now), size, run_id, now), SAMPLE_REASON)
+        make_pages_due(db, choose_sample(_posts_to_sample(db, site_id, now), size, run_id, now), DueFor.SAMPLE)
 
 
 def count_unseen_posts(db: Database, site_id: int, run_started: datetime, now: datetime) -> int:

@@ -33,8 +33,8 @@ from archiver.articles.guard import (
     are_unusual_losses,
     is_unusual,
 )
-from archiver.discovery.source_hints import is_announced
 from archiver.frontier.fetch_order import DEFAULT_REVISIT, next_day_end, next_try_of_new_page
+from archiver.model.due_reasons import ANNOUNCED_CHANGES, DueFor
 from archiver.model.items import Article, Outcome, SourceHint
 from archiver.model.urls import urlkey
 from archiver.storage import Database
@@ -260,10 +260,10 @@ def release_former_address(db: Database, key: str) -> None:
         release_page(db, key)
 
 
-def make_held_due(db: Database, site_id: int, reason: str, like: Hold | None = None) -> int:
-    """Makes the held pages of a site due, and stores `reason` as the reason, for example that a held page shows its
-    post again. If `like` is given, only pages that have been held by the same rule since about the same time are made
-    due. Returns the number of pages made due.
+def make_held_due(db: Database, site_id: int, due_for: DueFor, like: Hold | None = None) -> int:
+    """Makes the held pages of a site due for this reason, for example that a held page shows its post again. If `like`
+    is given, only pages that have been held by the same rule since about the same time are made due. Returns the number
+    of pages made due.
     """
     held, values = "select page_id from held_pages", []
     if like is not None:
@@ -271,8 +271,8 @@ def make_held_due(db: Database, site_id: int, reason: str, like: Hold | None = N
         values = [like.rule, stamp(like.since - TOGETHER), stamp(like.since + TOGETHER)]
     return int(
         db.execute(
-            f"update pages set due_at = ?, reason = ? where site_id = ? and id in ({held})",
-            [EPOCH, reason, site_id, *values],
+            f"update pages set due_at = ?, due_for = ?, due_by = null where site_id = ? and id in ({held})",
+            [EPOCH, due_for, site_id, *values],
         ).rowcount
     )
 
@@ -313,9 +313,6 @@ def held_pages(db: Database, site_id: int) -> list[HeldPage]:
             [site_id],
         )
     ]
-
-
-_SHOWS_POST_AGAIN = "other held pages show their posts again"
 
 
 @dataclass
@@ -363,7 +360,7 @@ class FetchedPost:
         """True if a source had announced the change. If the post claims to be newer than its capture, the announcement
         does not count: a site whose pages give every post today's date does the same in its feed.
         """
-        if not is_announced(self.known.reason):
+        if self.known.due_for not in ANNOUNCED_CHANGES:
             return False
         first_seen = moment(self.row["first_seen"]) if self.row else None
         return not (self.article and self.new and first_seen and is_redated(self.article, self.new, first_seen))
@@ -521,7 +518,7 @@ def store_verdict(post: FetchedPost, verdict: Verdict) -> int:
     if verdict.ended is not None:
         # All held pages of the site may show their posts again, or those held for the same reason since the same time.
         like = None if RULES[verdict.ended.rule].of_site else verdict.ended
-        make_held_due(db, post.site_id, _SHOWS_POST_AGAIN, like)
+        make_held_due(db, post.site_id, DueFor.SHOWN_AGAIN, like)
     return 0
 
 

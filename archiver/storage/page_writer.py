@@ -8,11 +8,10 @@ the batch's transaction, because it depends on the rows written for earlier resu
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from archiver.articles.decision import LOOP_RULE, decide
 from archiver.articles.guard import GONE_RULES, REASONS, HoldRule
@@ -23,9 +22,8 @@ from archiver.frontier.fetch_order import (
     next_fetch_time,
     next_try_of_new_page,
 )
+from archiver.model.due_reasons import DueFor, Remark
 from archiver.model.items import (
-    NO_LONGER_LISTED,
-    STILL_ONLINE,
     UNDONE,
     UNLISTED,
     DiscoveredURL,
@@ -35,7 +33,7 @@ from archiver.model.items import (
     PageKind,
     PageResult,
 )
-from archiver.model.page_rules import OTHER_FORM_RULE, SAMPLE_REASON
+from archiver.model.page_rules import OTHER_FORM_RULE, PATTERN_BUDGET_RULE, PLAIN_FAMILIES
 from archiver.model.urls import urlkey
 from archiver.storage import Database, articles, captures, pages, requisites, sources
 from archiver.storage.articles import (
@@ -69,7 +67,7 @@ from archiver.storage.articles import (
     withdrawal_of,
 )
 from archiver.storage.captures import enter_captures
-from archiver.storage.clusters import COPY_REASON, second_addresses
+from archiver.storage.clusters import COPY, second_addresses
 from archiver.storage.held_pages import (
     FetchedPost,
     are_changes_unusual,
@@ -146,6 +144,9 @@ class StoringRun:
             self.incomplete.clear()
 
 
+_UNLISTED_REASON = "no source lists it any more, and its page shows no more than an address that does not exist"
+
+
 @dataclass(frozen=True, slots=True)
 class Effect:
     """The effect of a result on its page: the outcome and reason to store, the article that the page shows, and whether
@@ -211,6 +212,8 @@ def enter(run: StoringRun, storing: Storing) -> None:
         store_listed_categories(db, result.listed.categories)
     if result.listed_dates:
         store_listed_dates(db, result.listed_dates)
+    if result.kind is PageKind.LISTING:
+        _include_entries(run, storing)
     if result.entries and (listing := pages.known_page(db, storing.key)) is not None:
         record_entries(db, run.site_id, listing.id, result.entries, result.at)
     if result.kind is PageKind.API and result.outcome not in (Outcome.DUE, Outcome.NOT_ARTICLE):
@@ -218,6 +221,17 @@ def enter(run: StoringRun, storing: Storing) -> None:
         pages.make_new_due(db, run.site_id)
     if storing.found and result.next_pages and not run.listings_wait:
         pages.make_due_now(db, result.next_pages, run.started)
+
+
+def _include_entries(run: StoringRun, storing: Storing) -> None:
+    """Makes due those entries of a listing that were excluded as plain pages: that a listing shows them is a sign that
+    they are posts.
+    """
+    shown = [one for one in storing.result.targets if one.source is DiscoverySource.LISTING and not one.trap]
+    rules = [f"{PATTERN_BUDGET_RULE}: {family}" for family in PLAIN_FAMILIES]
+    entries = pages.pages_set_aside_at(run.db, (urlkey(one.url) for one in shown), rules)
+    pages.include_pages(run.db, entries, pages.EPOCH)
+    storing.counts.trapped -= len(entries)
 
 
 def look_up(run: StoringRun, storing: Storing) -> None:
@@ -294,14 +308,12 @@ def record(run: StoringRun, storing: Storing) -> None:
         storing.held.add(storing.key)
     storing.counts.accepted += storing.is_confirmed and effect.outcome is not Outcome.GONE
     storing.counts.failed += effect.outcome is Outcome.FAILED
-    reason = effect.reason
+    remarks = dict(result.remarks)
     if result.kind is not PageKind.PART:
-        phrase = articles.link_parts_to_article(db, run.site_id, result, effect.article_id, storing.known)
-        reason = "; ".join(filter(None, (reason, phrase)))
+        remarks |= articles.link_parts_to_article(db, run.site_id, result, effect.article_id, storing.known)
     if _is_delisted(run, storing, effect):
-        reason = "; ".join(filter(None, (reason, f"{storing.known.reason}, {STILL_ONLINE}")))
-    if (effect.outcome, reason) != (result.outcome, result.reason):
-        storing.result = replace(result, outcome=effect.outcome, reason=reason)
+        remarks[Remark.DELISTED] = storing.known.due_by
+    storing.result = replace(result, outcome=effect.outcome, reason=effect.reason, remarks=remarks)
     pages.record_result(
         db,
         storing.result,
@@ -353,9 +365,9 @@ def _store_archived(run: StoringRun, storing: Storing) -> Effect:
     result, db = storing.result, run.db
     if result.article is None:
         return _store_nothing(run, storing)
-    if result.is_shell and storing.row is not None and sources.is_left_out(db, storing.key, storing.known.reason):
+    if result.is_shell and storing.row is not None and sources.is_left_out(db, storing.key, storing.known):
         storing.result = replace(result, rule=UNLISTED)
-        return Effect(Outcome.UNCHANGED, sources.unlisted_reason(storing.known.reason), storing.row["id"])
+        return Effect(Outcome.UNCHANGED, _UNLISTED_REASON, storing.row["id"])
     extractor: str | None = extractor_of(run.version, result.article)
     capture_id = storing.capture_id
     if result.status == 304:
@@ -374,7 +386,7 @@ def _store_archived(run: StoringRun, storing: Storing) -> Effect:
             result.article,
             observed,
             reread=run.reread,
-            completes=articles.is_incomplete(storing.known.reason),
+            completes=Remark.UNREAD_PARTS in storing.known.remarks,
         )
     if result.parts and stored.change is not Change.GONE:
         articles.set_capture_of_parts(db, stored.article_id, storing.key)
@@ -502,10 +514,10 @@ def _store_not_article(run: StoringRun, storing: Storing) -> Effect:
     return Effect(result.outcome, result.reason)
 
 
-def _withdraw(run: StoringRun, counts: Counts, article_id: int, reason: str) -> None:
+def _withdraw(run: StoringRun, counts: Counts, article_id: int, reason: str, rule: str = "") -> None:
     """Withdraws an article and counts that. An article of this run is no longer counted as new, nor as a duplicate."""
     shared = count_duplicates_of_text(run.db, article_id)
-    if not withdraw_article(run.db, article_id, reason, run.started):
+    if not withdraw_article(run.db, article_id, reason, run.started, rule):
         return
     counts.withdrawn += 1
     if is_first_seen_since(run.db, article_id, run.started):
@@ -519,7 +531,7 @@ def withdraw_copies(run: StoringRun, counts: Counts) -> None:
     """
     for article_id, original in second_addresses(run.db, run.site["name"]).items():
         (url,) = run.db.execute("select url from articles where id = ?", [original]).fetchone()
-        _withdraw(run, counts, article_id, f"{COPY_REASON} {url}")
+        _withdraw(run, counts, article_id, f"it is a copy of {url}", COPY)
         give_addresses(run.db, article_id, original, run.started)
         pages.make_copy(run.db, article_id, original, f"another address of {url}")
 
@@ -566,7 +578,7 @@ def _judge_claims(run: StoringRun, storing: Storing, effect: Effect) -> None:
     """
     result = storing.result
     if result.kind is PageKind.POST and effect.outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED):
-        run.trust.judge_claim(storing.known.reason, changed=effect.changed)
+        run.trust.judge_claim(storing.known.due_for, storing.known.due_by, changed=effect.changed)
     if result.same_validator and (
         storing.found if result.kind in SOURCE_KINDS else effect.changed and effect.outcome is Outcome.ARCHIVED
     ):
@@ -626,7 +638,7 @@ def _is_delisted(run: StoringRun, storing: Storing, effect: Effect) -> bool:
     its post is online.
     """
     is_online = effect.outcome in (Outcome.ARCHIVED, Outcome.UNCHANGED) and storing.result.rule != UNLISTED
-    is_removed = is_online and storing.known.reason.endswith(NO_LONGER_LISTED)
+    is_removed = is_online and storing.known.due_for == DueFor.DELISTED
     return is_removed and not sources.is_listed_since(run.db, storing.key, run.started)
 
 
@@ -635,13 +647,13 @@ def _recheck_vanished(run: StoringRun, storing: Storing) -> None:
     page of a list showed if this page is gone, since they may be gone.
     """
     result = storing.result
-    if result.outcome is Outcome.GONE and storing.known.reason == sources.LAST_LIST_REASON:
+    if result.outcome is Outcome.GONE and storing.known.due_for == DueFor.OLDEST_LIST:
         sources.recheck_after_last_list(run.db, storing.key, run.site_id, run.started)
     source = {PageKind.SITEMAP: DiscoverySource.SITEMAP, PageKind.API: DiscoverySource.API}.get(result.kind)
     if source is None or result.status != 200 or result.rule in ("api changes", "api count"):
         return
     missing = pages.pages_no_longer_listed(run.db, run.site_id, source, result.url, run.started)
-    pages.make_pages_due(run.db, missing, f"{source} {NO_LONGER_LISTED}")
+    pages.make_pages_due(run.db, missing, DueFor.DELISTED, source)
 
 
 def _recheck_list(run: StoringRun, url: str, key: str, listed: ListedPosts) -> None:
@@ -649,11 +661,10 @@ def _recheck_list(run: StoringRun, url: str, key: str, listed: ListedPosts) -> N
     of the list where they would be was read, gone posts that are listed again, and posts at former addresses.
     """
     changes = sources.changes_of_list(run.db, key, listed, run.started)
-    reason = f"{url} {NO_LONGER_LISTED}"
-    sources.recheck_removed(run.db, changes.removed, reason, run.rechecked, run.started)
+    sources.recheck_removed(run.db, changes.removed, url, run.rechecked, run.started)
     run.rechecked += len(changes.removed)
-    sources.note_delisted(run.db, changes, reason)
-    pages.make_pages_due(run.db, changes.again, f"{url} lists it again")
+    sources.note_delisted(run.db, changes, url)
+    pages.make_pages_due(run.db, changes.again, DueFor.LISTED_AGAIN, url)
     if changes.has_moved_up:
         sources.make_lists_due(run.db, run.site_id, (), run.started)
 
@@ -683,15 +694,23 @@ _BATCH = 100
 _log = logging.getLogger(__name__)
 
 
+class WrittenPage(NamedTuple):
+    """A result that was written, the ID of the article that its page shows (None if it shows none), and the URLs that
+    it reported for the first time.
+    """
+
+    result: PageResult
+    article_id: int | None
+    found: list[DiscoveredURL]
+
+
 class PageWriter:
     """Collects the page results of a run and writes them in order, in batches; each result is written with all its rows
     or not at all.
 
     - `counts`: the counts of all results written so far.
     - `measuring`: the statistics of the run.
-    - `on_written`: called for each written result with the result, the ID of its article and its new discovered URLs.
-    - `kept`: returns a context manager around each batch that undoes the effects of `on_written` if the batch is rolled
-      back.
+    - `on_written`: called after each batch with what it has written.
 
     `sync` is called before each batch is committed. It writes the WARC files that the rows name to the disk.
     """
@@ -699,11 +718,11 @@ class PageWriter:
     def __init__(self, run: StoringRun, sync: Callable[[], None] = lambda: None) -> None:
         self.counts = Counts()
         self.measuring = RunStatistics()
-        self.on_written: Callable[[PageResult, int | None, list[DiscoveredURL]], None] | None = None
-        self.kept: Callable[[], AbstractContextManager[None]] = nullcontext
+        self.on_written: Callable[[Sequence[WrittenPage]], None] = lambda written: None
         self._run = run
         self._sync = sync
         self._waiting: list[PageResult] = []
+        self._written: list[WrittenPage] = []
         self._held: set[str] = set()  # the urlkeys of the pages that the run has held, each of which counts once
 
     @property
@@ -721,7 +740,7 @@ class PageWriter:
         error, writes nothing and keeps the results; `patience` is how many seconds to wait for another program's lock.
         A result whose content cannot be stored is recorded as a failed page; all other results are stored.
         """
-        if not self._waiting:
+        if not self._waiting and not self._written:
             return False
         self._sync()
         try:
@@ -733,24 +752,24 @@ class PageWriter:
                 self._commit_alone(self._waiting[0], patience)
                 del self._waiting[0]
         self._waiting.clear()
+        self.on_written(self._written)
+        self._written.clear()
         return True
 
     def _commit(self, results: list[PageResult], patience: float) -> None:
         counts, run = Counts(), self._run
         assert run.run_id is not None
-        kept = run.trust.restored_on_error(), run.forms.restored_on_error()
         run.incomplete.clear()  # a batch that failed left its new articles here
-        with kept[0], kept[1], self.kept(), writing(run.db, patience):
+        with run.trust.restored_on_error(), run.forms.restored_on_error(), writing(run.db, patience):
             check_run(run.db, run.run_id, run.site)
             held: set[str] = set()
             entered = enter_captures(
                 run.db, run.run_id, [(one.capture, one.hint_id, one.usage_statements) for one in results if one.capture]
             )
             ids = iter(entered)
-            written = [
-                self._write(Storing(result, counts, next(ids) if result.capture else None, held=held))
-                for result in results
-            ]
+            written = [Storing(result, counts, next(ids) if result.capture else None, held=held) for result in results]
+            for storing in written:
+                store(run, storing)
             run.complete_articles()
             run.forms.write()
             if counts.revised:
@@ -760,9 +779,10 @@ class PageWriter:
         self.counts.add(counts)
         for storing in written:
             if storing.effect is not None:
+                self._written.append(WrittenPage(storing.result, storing.effect.article_id, storing.found))
                 known = storing.known
                 self.measuring.count_result(storing.result, storing.effect.outcome, known.outcome, known.kind)
-                if known.reason == SAMPLE_REASON:
+                if known.due_for == DueFor.SAMPLE:
                     self.measuring.count_sampled(storing.effect.outcome, changed=storing.effect.changed)
 
     def _hold_unusual_changes(self, now: datetime, counts: Counts) -> set[str]:
@@ -801,9 +821,3 @@ class PageWriter:
                 ],
                 patience,
             )
-
-    def _write(self, storing: Storing) -> Storing:
-        store(self._run, storing)
-        if self.on_written and storing.effect is not None:
-            self.on_written(storing.result, storing.effect.article_id, storing.found)
-        return storing

@@ -8,16 +8,25 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
 from archiver.articles.decision import LOOP, LOOP_RULE
 from archiver.frontier.fetch_order import VOUCHING_SOURCES, KnownPage
-from archiver.frontier.trap_budgets import EQUIVALENT_URL_RULE, PATTERN_BUDGET_RULE, SourceCoverage
+from archiver.frontier.trap_budgets import SourceCoverage
+from archiver.model.due_reasons import (
+    DueFor,
+    Remark,
+    Remarks,
+    remarks_as_json,
+    remarks_from_json,
+    with_remarks,
+)
 from archiver.model.fields import HINTED_LISTS, HINTED_TIMES
 from archiver.model.items import DiscoverySource, GeoTag, Outcome, PageKind, PageResult, SourceHint
+from archiver.model.page_rules import EQUIVALENT_URL_RULE, PATTERN_BUDGET_RULE
 from archiver.model.urls import urlkey
 from archiver.politeness.robots import HostFile, Robots
 from archiver.storage import Database
@@ -237,7 +246,8 @@ class PageState:
     """What the archive knows of a page before a result is stored. If the page is not stored, `id` is None and the other
     values of its row are empty.
 
-    - `id`, `reason`, `outcome`, `kind`, `rule`, `article_id`, `found_at`: from its row of `pages`.
+    - `id`, `outcome`, `kind`, `rule`, `article_id`, `found_at`: from its row of `pages`.
+    - `due_for`, `due_by`, `remarks`: as in `model.due_reasons`; `due_for` is empty if it is due because of its age.
     - `has_article`: an article has the page's URL as its own.
     - `has_parts`: the table `article_parts` has parts of a post at the page's URL.
     - `is_any_held`: True if any page of the archive is held.
@@ -245,7 +255,9 @@ class PageState:
     """
 
     id: int | None = None
-    reason: str = ""
+    due_for: str = ""
+    due_by: str = ""
+    remarks: Remarks = field(default_factory=dict)
     outcome: str = ""
     kind: str = ""
     rule: str = ""
@@ -263,14 +275,16 @@ def page_state(db: Database, key: str, hint_id: int | None) -> PageState:
     text.
     """
     row = db.conn.execute(
-        "select p.id, coalesce(p.reason, ''), coalesce(p.outcome, ''), coalesce(p.kind, ''), coalesce(p.rule, ''), "
+        "select p.id, coalesce(p.due_for, ''), coalesce(p.due_by, ''), p.remarks, coalesce(p.outcome, ''), "
+        "coalesce(p.kind, ''), coalesce(p.rule, ''), "
         "p.article_id, coalesce(p.found_at, ''), exists (select 1 from articles where urlkey = ?1), "
         "exists (select 1 from article_parts where post_urlkey = ?1), exists (select 1 from held_pages), "
         "exists (select 1 from source_hints where id = ?2 and instr(hint, '\"body_html\"')) "
         "from (select 1) left join pages p on p.urlkey = ?1",
         [key, hint_id],
     ).fetchone()
-    return PageState(*row[:7], *map(bool, row[7:]))
+    page_id, due_for, due_by, remarks, *of_row = row[:9]
+    return PageState(page_id, due_for, due_by, remarks_from_json(remarks), *of_row, *map(bool, row[9:]))
 
 
 def known_page(db: Database, key: str) -> KnownPage | None:
@@ -315,7 +329,8 @@ def record_result(
             result.url if redirect else result.final_url,
             result.kind,
             result.outcome,
-            result.reason,
+            with_remarks(result.reason, result.remarks),
+            remarks_as_json(result.remarks),
             is_unchanged,
             result.rule,
             result.rule,
@@ -338,7 +353,7 @@ def record_result(
 
 
 _RECORD_RESULT = (
-    "update pages set url = ?, kind = ?, outcome = ?, reason = ?, "
+    "update pages set url = ?, kind = ?, outcome = ?, reason = ?, remarks = ?, due_for = null, due_by = null, "
     "rule = case when ? then coalesce(rule, ?) else ? end, status = ?, "
     "article_id = coalesce(?, article_id), capture_id = coalesce(?, capture_id), "
     "etag = case when ? then etag else ? end, last_modified = case when ? then last_modified else ? end, "
@@ -349,7 +364,7 @@ _RECORD_RESULT = (
 
 PAGE_REQUEST_QUERY = (
     "select p.id, p.url, p.urlkey, p.kind, p.outcome, p.etag, p.last_modified, h.id as hint_id, h.hint, p.priority, "
-    "p.article_id, p.fetched_at, p.reason, p.rule, p.attempts, "
+    "p.article_id, p.fetched_at, p.due_for, p.rule, p.attempts, "
     # "and" would be slow: in a result column SQLite evaluates both operands, and the second operand reads every
     # discovery
     "case when p.attempts > 0 and p.priority = 0 then exists (select 1 from page_discoveries t "
@@ -604,28 +619,30 @@ def make_due_now(db: Database, urls: Iterable[str], run_started: datetime) -> No
         )
 
 
-def make_pages_due(db: Database, page_ids: Iterable[int], reason: str) -> None:
-    for page_id in page_ids:
-        db.execute("update pages set due_at = ?, reason = ? where id = ?", [EPOCH, reason, page_id])
-
-
-def postpone_pages(db: Database, site_id: int, reason: str, until: datetime) -> None:
-    """Postpones to `until` the pages that are due at once for a reason that starts with `reason`."""
-    db.execute(
-        "update pages set due_at = ? where site_id = ? and due_at = ? and fetched_at is not null "
-        "and kind <> 'sitemap' and substr(reason, 1, ?) = ?",
-        [stamp(until), site_id, EPOCH, len(reason), reason],
+def make_pages_due(db: Database, page_ids: Iterable[int], due_for: DueFor, due_by: str = "") -> None:
+    db.conn.executemany(
+        "update pages set due_at = ?, due_for = ?, due_by = ? where id = ?",
+        [(EPOCH, due_for, due_by or None, page_id) for page_id in page_ids],
     )
 
 
-def make_due_again(db: Database, key: str, reason: str, *, unconditional: bool = False) -> None:
+def postpone_pages(db: Database, site_id: int, due_for: DueFor, due_by: str, until: datetime) -> None:
+    """Postpones to `until` the pages that are due at once for this reason."""
+    db.execute(
+        "update pages set due_at = ?, due_for = null, due_by = null where site_id = ? and due_at = ? "
+        "and fetched_at is not null and kind <> 'sitemap' and due_for = ? and due_by = ?",
+        [stamp(until), site_id, EPOCH, due_for, due_by],
+    )
+
+
+def make_due_again(db: Database, key: str, due_for: DueFor, due_by: str = "", *, unconditional: bool = False) -> None:
     """Makes the page at this urlkey due. If `unconditional` is True, it is requested without ETag and Last-Modified, so
     that it is fetched in full even if it has not changed.
     """
     db.execute(
-        "update pages set due_at = ?, reason = ?, etag = case when ? then null else etag end, "
+        "update pages set due_at = ?, due_for = ?, due_by = ?, etag = case when ? then null else etag end, "
         "last_modified = case when ? then null else last_modified end where urlkey = ?",
-        [EPOCH, reason, unconditional, unconditional, key],
+        [EPOCH, due_for, due_by or None, unconditional, unconditional, key],
     )
 
 
@@ -643,9 +660,9 @@ def mark_host_unavailable(db: Database, site_id: int, reason: str, until: dateti
 def make_posts_redirecting_due(db: Database, key: str) -> None:
     """Makes due the posts whose addresses redirect to this urlkey, because the page there is gone."""
     db.execute(
-        "update pages set due_at = ?, reason = 'it redirects to a page that is gone' where redirect_urlkey = ? "
+        "update pages set due_at = ?, due_for = ?, due_by = null where redirect_urlkey = ? "
         "and outcome = 'duplicate' and exists (select 1 from articles a where a.urlkey = pages.urlkey)",
-        [EPOCH, key],
+        [EPOCH, DueFor.REDIRECTS_TO_GONE, key],
     )
 
 
@@ -677,11 +694,12 @@ def closes_redirect_loop(db: Database, key: str, target: str, crawl_started: dat
     if key == target or key not in (chain := redirect_chain(db, target)):
         return False
     stale = db.execute(
-        "update pages set due_at = ?, reason = ? where urlkey in (select value from json_each(?)) and urlkey <> ? "
+        "update pages set due_at = ?, due_for = ?, due_by = null "
+        "where urlkey in (select value from json_each(?)) and urlkey <> ? "
         "and fetched_at < ?",
         [
             EPOCH,
-            "a page to which it redirected redirects to it now",
+            DueFor.REDIRECT_REVERSED,
             json.dumps([target, *chain]),
             key,
             stamp(crawl_started),
@@ -786,10 +804,11 @@ LEARNED_RULES = (PATTERN_BUDGET_RULE, EQUIVALENT_URL_RULE)
 _MOST_SIBLINGS = 50
 
 
-def exclude_page(db: Database, page_id: int, rule: str, reason: str) -> None:
+def exclude_page(db: Database, page_id: int, rule: str, reason: str, remarks: Remarks) -> None:
     """Marks a page that was never fetched as excluded by a trap rule. Its row stays in the pages table."""
     db.execute(
-        "update pages set outcome = 'trap', rule = ?, reason = ?, due_at = null where id = ?", [rule, reason, page_id]
+        "update pages set outcome = 'trap', rule = ?, reason = ?, remarks = ?, due_at = null where id = ?",
+        [rule, with_remarks(reason, remarks), remarks_as_json(remarks), page_id],
     )
 
 
@@ -834,19 +853,15 @@ def views_with_posts(db: Database, site_id: int) -> list[str]:
     ]
 
 
-REQUESTED = "requested although a trap rule applies"
-"""The reason stored for excluded pages that a person asked the crawl to fetch. No budget applies to these pages."""
-
-
 def include_again(db: Database, site_id: int, due_at: str) -> None:
     """Makes due the pages of a site that learned trap rules excluded. Pages excluded by the URL classifier stay
-    excluded.
+    excluded. No budget applies to pages that a person asked for in this way.
     """
     for rule in LEARNED_RULES:
         db.execute(
-            "update pages set outcome = 'due', reason = ?, rule = null, due_at = ? where site_id = ? and "
-            "outcome = 'trap' and rule like ? || '%'",
-            [REQUESTED, due_at, site_id, rule],
+            "update pages set outcome = 'due', due_for = ?, due_by = null, reason = '', remarks = null, rule = null, "
+            "due_at = ? where site_id = ? and outcome = 'trap' and rule like ? || '%'",
+            [DueFor.REQUESTED, due_at, site_id, rule],
         )
 
 
@@ -863,12 +878,13 @@ def set_aside_pages(db: Database, site_id: int, rule: str, limit: int = -1) -> l
     )
 
 
-def pages_set_aside_because(db: Database, site_id: int, reason: str) -> list[dict[str, Any]]:
-    """Returns the pages of a site that are excluded for this reason: id, url, urlkey, kind."""
+def covered_pages(db: Database, site_id: int) -> list[dict[str, Any]]:
+    """Returns the pages of a site that are excluded because a source lists all posts: id, url, urlkey, kind."""
     return list(
         db.query(
-            "select id, url, urlkey, kind from pages where site_id = ? and outcome = 'trap' and reason = ? order by id",
-            [site_id, reason],
+            "select id, url, urlkey, kind from pages where site_id = ? and outcome = 'trap' "
+            "and json_extract(remarks, ?) is not null order by id",
+            [site_id, f'$."{Remark.COVERED}"'],
         )
     )
 
@@ -889,7 +905,8 @@ def pages_set_aside_at(db: Database, keys: Iterable[str], rules: Iterable[str]) 
 def include_pages(db: Database, page_ids: Iterable[int], due_at: str) -> None:
     """Makes these trap-excluded pages due."""
     db.conn.executemany(
-        "update pages set outcome = 'due', reason = '', rule = null, due_at = ? where id = ? and outcome = 'trap'",
+        "update pages set outcome = 'due', reason = '', remarks = null, rule = null, due_at = ? "
+        "where id = ? and outcome = 'trap'",
         [(due_at, page_id) for page_id in page_ids],
     )
 
@@ -1155,7 +1172,7 @@ def make_allowed_due(db: Database, site_id: int, origin: str, robots: Robots) ->
         "select id, url from pages where site_id = ? and outcome = ? and rule = 'robots'", [site_id, Outcome.REFUSED]
     ).fetchall()
     allowed = [page_id for page_id, url in rows if url.startswith(origin) and not robots.refusal(url)]
-    make_pages_due(db, allowed, "robots.txt allows it now")
+    make_pages_due(db, allowed, DueFor.ALLOWED)
 
 
 def store_host_file(db: Database, origin: str, name: str, file: HostFile) -> None:

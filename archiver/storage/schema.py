@@ -12,6 +12,7 @@ in `_sqlite_migrations`. If an archive contains a migration that this module lac
 
 from __future__ import annotations
 
+import json
 import re
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
@@ -1313,6 +1314,69 @@ def m006_faults_without_history(db: Database) -> None:
     db.execute("drop table kept_faults")
 
 
+_FIRST_WORD = "substr(reason, 1, instr(reason, ' ') - 1)"
+_FORMER_REASONS = (
+    ("% says it changed at %", "updated", _FIRST_WORD),
+    ("% has another date for it", "new date", _FIRST_WORD),
+    ("% has other details for it", "new details", _FIRST_WORD),
+    ("% has another text for it", "new text", _FIRST_WORD),
+    ("% tells another text%", "new text", _FIRST_WORD),
+    ("% no longer lists it", "delisted", _FIRST_WORD),
+    ("% lists it again", "listed again", _FIRST_WORD),
+    ("% lists it", "listed", _FIRST_WORD),
+    ("% says that it is a page of this post", "claimed part", _FIRST_WORD),
+    ("run % was undone", "undone run", "substr(reason, 5, length(reason) - 15)"),
+    ("listed again after it was gone", "restored", "null"),
+    ("sampled, because no source says when posts are edited", "sample", "null"),
+    ("requested although a trap rule applies", "requested", "null"),
+    ("only its list shows the site's newest posts", "leading list", "null"),
+    ("it shows most of the site's older posts", "older list", "null"),
+    ("it shows the site's oldest posts", "oldest list", "null"),
+    ("several posts are gone, so lists are read again", "lists of gone posts", "null"),
+    ("a post that it showed is gone", "list of gone post", "null"),
+    ("another address of its post is gone", "other address of gone post", "null"),
+    ("it redirects to a page that is gone", "redirects to gone page", "null"),
+    ("a page to which it redirected redirects to it now", "redirect reversed", "null"),
+    ("its post does not list it as a page", "no part", "null"),
+    ("its capture was lost with the end of a WARC file", "lost capture", "null"),
+    ("its removal was revoked", "revoked removal", "null"),
+    ("other held pages show their posts again", "shown again", "null"),
+    ("the site has new rules", "new rules", "null"),
+    ("the site has moved to this address", "site moved", "null"),
+    ("released by 'archiver sites release'", "released", "null"),
+    ("robots.txt allows it now", "allowed", "null"),
+)
+"""How the reasons for which pages were due were written before, each with its code and SQL for what made it due."""
+_FORMER_REMARKS = {
+    "covered": r"^a feed, sitemap or API lists all posts, and the last pages()",
+    "delisted": r"(\S+) no longer lists it, but it is still online",
+    "hidden pages": r"only a script or a form requests its further pages()",
+    "kept parts": r"page ([\d, ]+) of it cannot be fetched now, so its stored text is kept",
+    "unread parts": r"page ([\d, ]+) of it could not be read",
+}
+_REMARKED = (
+    "reason like '%no longer lists it, but it is still online%' or reason like '%requests its further pages%' or "
+    "reason like 'a feed, sitemap or API lists all posts, and%' or reason like '%of it could not be read%' or "
+    "reason like '%so its stored text is kept%'"
+)
+
+
+def m007_codes_for_due_pages(db: Database) -> None:
+    """Stores why a page is due, and what else a fetch of it showed, as codes instead of words in `pages.reason`."""
+    for column in ("due_for", "due_by", "remarks"):
+        db.execute(f"alter table pages add column {column} text")
+    db.execute("alter table withdrawn_articles add column rule text")
+    db.execute("update withdrawn_articles set rule = 'copy' where reason like 'it is a copy of %'")
+    for pattern, due_for, by in _FORMER_REASONS:
+        db.execute(
+            f"update pages set due_for = ?, due_by = {by}, reason = '' where reason like ? and due_at is not null",
+            [due_for, pattern],
+        )
+    for page_id, reason in db.execute(f"select id, reason from pages where {_REMARKED}").fetchall():
+        found = {name: m[1] for name, phrase in _FORMER_REMARKS.items() if (m := re.search(phrase, reason))}
+        db.execute("update pages set remarks = ? where id = ?", [json.dumps(found), page_id])
+
+
 MIGRATION_SET, MIGRATIONS_TABLE = "archiver", "_sqlite_migrations"
 _MIGRATIONS_SCHEMA = (
     """CREATE TABLE "_sqlite_migrations" (
@@ -1332,6 +1396,7 @@ MIGRATIONS: tuple[Callable[[Database], None], ...] = (
     m004_fts_on_request,
     m005_one_notification,
     m006_faults_without_history,
+    m007_codes_for_due_pages,
 )
 """All migrations in order. The name of the function is the name of the migration."""
 

@@ -14,8 +14,9 @@ from statistics import median
 
 from archiver.articles.guard import GONE_RULES, HoldRule
 from archiver.discovery.url_patterns import SCOPE
+from archiver.model.due_reasons import Remark
 from archiver.model.fields import OWN_TEXTS
-from archiver.model.items import HIDDEN_PAGES, NEEDS_JAVASCRIPT, UNDATED
+from archiver.model.items import NEEDS_JAVASCRIPT, UNDATED
 from archiver.model.page_rules import is_declared
 from archiver.storage import Database
 from archiver.storage.columns import stored_time
@@ -178,8 +179,8 @@ def _lists_with_hidden_pages(db: Database, site_id: int) -> tuple[int, str]:
     """
     lists = db.execute(
         "select url, coalesce(listed, '') from pages where site_id = ? and kind = 'listing' "
-        "and outcome = 'not-article' and instr(reason, ?) order by id",
-        [site_id, HIDDEN_PAGES],
+        "and outcome = 'not-article' and json_extract(remarks, ?) is not null order by id",
+        [site_id, f'$."{Remark.HIDDEN_PAGES}"'],
     ).fetchall()
     if not lists:
         return 0, ""

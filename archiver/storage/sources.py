@@ -23,9 +23,7 @@ from archiver.discovery.source_hints import (
     claim_of,
     combine_hints,
     digest_of,
-    is_refetch_reason,
     last_digest,
-    reasons_of_claim,
     source_key,
 )
 from archiver.discovery.url_patterns import FILE, SCOPE, kind_of_sitemap, outcome_of_trap_rule, page_number, trap_reason
@@ -36,11 +34,18 @@ from archiver.frontier.fetch_order import (
     priority,
     refetch_reason,
 )
+from archiver.model.due_reasons import (
+    CLAIMS,
+    REPORTED_CHANGES,
+    DueFor,
+    Remark,
+    remarks_as_json,
+    remarks_from_json,
+    with_remarks,
+)
 from archiver.model.items import (
     LISTED_DATE,
     NEEDS_JAVASCRIPT,
-    NO_LONGER_LISTED,
-    STILL_ONLINE,
     UNDATED,
     UNDONE,
     UNLISTED,
@@ -60,6 +65,7 @@ from archiver.storage.captures import removed_urlkeys
 from archiver.storage.pages import (
     EPOCH,
     LATEST_HINT,
+    PageState,
     hint_from_json,
     known_page,
     known_pages,
@@ -279,7 +285,7 @@ class _Report:
             known.outcome is Outcome.TRAP and target.kind is not PageKind.LISTING and target.source in VOUCHING_SOURCES
         )
         news = (
-            f"{target.source} lists it"
+            DueFor.LISTED
             if vouched
             else refetch_reason(
                 known,
@@ -292,8 +298,8 @@ class _Report:
         if news and known.kind is PageKind.PART:
             # A further page of a post is only fetched together with its post, so the post is made due in its place.
             post = self.db.execute("select post_urlkey from article_parts where urlkey = ?", [known.urlkey]).fetchone()
-            make_due_again(self.db, post[0] if post else "", news)
-            news = ""
+            make_due_again(self.db, post[0] if post else "", news, target.source)
+            news = None
         kind = _more_certain_kind(known, target)
         level = priority(kind, target.source, target.url, self.folder)
         if target.hint and digest and digest != before:
@@ -302,7 +308,8 @@ class _Report:
         if not (news or vouched or is_later or kind is not known.kind or level < known.priority):
             return None
         lastmod = stamp(target.lastmod) if target.lastmod else None
-        return self.latest, lastmod, kind, level, bool(news), EPOCH, bool(news), news, vouched, known.id
+        due = bool(news)
+        return self.latest, lastmod, kind, level, due, EPOCH, due, news, due, target.source, vouched, known.id
 
 
 _INSERT_PAGE = (
@@ -312,7 +319,8 @@ _INSERT_PAGE = (
 _UPDATE_PAGE = (
     "update pages set lastmod = nullif(max(iif(lastmod <= ?, lastmod, ''), coalesce(?, '')), ''), "
     "kind = ?, priority = min(priority, ?), "
-    "due_at = case when ? then ? else due_at end, reason = case when ? then ? else reason end, "
+    "due_at = case when ? then ? else due_at end, "
+    "due_for = case when ? then ? else due_for end, due_by = case when ? then ? else due_by end, "
     "outcome = case when ? then 'due' else outcome end where id = ?"
 )
 
@@ -504,14 +512,14 @@ class Trust:
         """The claims that do not make a page due, because they proved false."""
         return frozenset(claim for claim in self._since if not self.in_claim(claim))
 
-    def judge_claim(self, reason: str, *, changed: bool) -> None:
-        """Tests a source's claim that a page changed. The claim was the `reason` why the page was due; `changed` is
-        True if the page really had changed.
+    def judge_claim(self, due_for: str, due_by: str, *, changed: bool) -> None:
+        """Tests a source's claim that a page changed, if such a claim made it due. `changed` is True if the page really
+        had changed.
 
         A claim that proves false is no longer trusted, and the other pages that the source reported as changed are
         postponed to the site's revisit period.
         """
-        claim = claim_of(reason)
+        claim = claim_of(due_for, due_by)
         if not claim:
             return
         tally = self._tallies[claim]
@@ -519,8 +527,8 @@ class Trust:
         tally.true += changed
         if tally.lies and self.in_claim(claim):
             self._distrust(claim)
-            for phrase in reasons_of_claim(claim):
-                postpone_pages(self._db, self._site_id, phrase, self._now + self._revisit)
+            for reason in (one for one, kind in CLAIMS.items() if kind == CLAIMS[DueFor(due_for)]):
+                postpone_pages(self._db, self._site_id, reason, due_by, self._now + self._revisit)
 
     def distrust_validators(self) -> None:
         """Stops trusting the server's validators, because a page changed although its validator did not."""
@@ -863,7 +871,6 @@ def _former_addresses(db: Database, page_ids: Iterable[int], since: str) -> Iter
 
 _NEWEST_POSTS = 5
 _MOST_LEADING_LISTS = 5
-_LEADING_REASON = "only its list shows the site's newest posts"
 
 
 def make_leading_lists_due(db: Database, site_id: int) -> None:
@@ -896,7 +903,7 @@ def make_leading_lists_due(db: Database, site_id: int) -> None:
             break
         hidden -= shown.pop(best)
         chosen.append(best)
-    make_pages_due(db, chosen, _LEADING_REASON)
+    make_pages_due(db, chosen, DueFor.LEADING_LIST)
 
 
 def _shown_every_run(db: Database, site_id: int, page_ids: Sequence[int]) -> Iterator[int]:
@@ -919,9 +926,6 @@ def _shown_every_run(db: Database, site_id: int, page_ids: Sequence[int]) -> Ite
 # -- older posts, on sites that only their lists describe
 
 _LONGEST_LISTS = 5
-_OLDER_REASON = "it shows most of the site's older posts"
-LAST_LIST_REASON = "it shows the site's oldest posts"
-"""Why the last page of a list is read. If a post is deleted anywhere in the list, the posts on this page move up."""
 _HAS_SITEMAP_OR_API = (
     "select 1 from pages where site_id = ? and kind in ('sitemap', 'api') and outcome = 'not-article' limit 1"
 )
@@ -957,9 +961,9 @@ def make_archive_list_due(db: Database, site_id: int) -> None:
     if best is None or older <= 0:
         return
     if 2 * counts[best] >= older:
-        make_pages_due(db, [best], _OLDER_REASON)
+        make_pages_due(db, [best], DueFor.OLDER_LIST)
     elif (last := _list_of_oldest_post(db, site_id)) is not None:
-        make_pages_due(db, [last], LAST_LIST_REASON)
+        make_pages_due(db, [last], DueFor.OLDEST_LIST)
 
 
 def recheck_after_last_list(db: Database, key: str, site_id: int, run_started: datetime) -> None:
@@ -969,7 +973,7 @@ def recheck_after_last_list(db: Database, key: str, site_id: int, run_started: d
     row = db.execute("select url, listed from pages where urlkey = ?", [key]).fetchone()
     if row and row[1]:
         posts = [page.page_id for page in _listed_pages(db, map(int, row[1].split(","))).values() if page.is_post]
-        make_pages_due(db, posts, f"{row[0]} {NO_LONGER_LISTED}")
+        make_pages_due(db, posts, DueFor.DELISTED, row[0])
     make_lists_due(db, site_id, (), run_started)
 
 
@@ -999,9 +1003,6 @@ def _count_posts(db: Database, page_ids: Iterable[int]) -> int:
 # -- posts that vanish together, on sites that only their lists describe
 
 _MOST_LISTS = 20
-_LISTS_REASON = "several posts are gone, so lists are read again"
-_LIST_REASON = "a post that it showed is gone"
-_ADDRESS_REASON = "another address of its post is gone"
 
 
 def make_lists_due(db: Database, site_id: int, gone: Iterable[str], run_started: datetime) -> None:
@@ -1019,7 +1020,7 @@ def make_lists_due(db: Database, site_id: int, gone: Iterable[str], run_started:
         [site_id, stamp(run_started)],
     ).fetchall()
     ranked = sorted(rows, key=lambda row: -len(posts.intersection(map(int, row[1].split(",")))))
-    make_pages_due(db, [row[0] for row in ranked[:_MOST_LISTS]], _LISTS_REASON)
+    make_pages_due(db, [row[0] for row in ranked[:_MOST_LISTS]], DueFor.LISTS_OF_GONE)
 
 
 def make_other_addresses_due(db: Database, key: str, run_started: datetime) -> None:
@@ -1029,35 +1030,40 @@ def make_other_addresses_due(db: Database, key: str, run_started: datetime) -> N
         "where a.urlkey = ? and p.urlkey <> a.urlkey and p.redirect_urlkey is null and u.kind in ('copy', 'moved')"
     )
     db.execute(
-        f"update pages set due_at = ?, reason = ? where fetched_at < ? and id in (select p.id {others})",
-        [EPOCH, _ADDRESS_REASON, stamp(run_started), key],
+        "update pages set due_at = ?, due_for = ?, due_by = null "
+        f"where fetched_at < ? and id in (select p.id {others})",
+        [EPOCH, DueFor.OTHER_ADDRESS, stamp(run_started), key],
     )
 
 
-def recheck_removed(db: Database, page_ids: Sequence[int], reason: str, rechecked: int, now: datetime) -> None:
-    """Makes the pages of removed posts due at once. A run rechecks at most MOST_RECHECKED pages, of which it has
-    rechecked `rechecked` before. The remaining pages are due on the following days.
+def recheck_removed(db: Database, page_ids: Sequence[int], list_url: str, rechecked: int, now: datetime) -> None:
+    """Makes the pages of posts due at once that a list no longer shows. A run rechecks at most MOST_RECHECKED
+    pages, of which it has rechecked `rechecked` before. The remaining pages are due on the following days.
     """
     room = max(0, MOST_RECHECKED - rechecked)
-    make_pages_due(db, page_ids[:room], reason)
+    make_pages_due(db, page_ids[:room], DueFor.DELISTED, list_url)
     for index, page_id in enumerate(page_ids[room:]):
         due = stamp(now + timedelta(days=1 + index // MOST_RECHECKED))
-        db.execute("update pages set due_at = min(due_at, ?), reason = ? where id = ?", [due, reason, page_id])
-
-
-def note_delisted(db: Database, changes: ListChanges, reason: str) -> None:
-    """Stores that a list no longer shows the posts that this run fetches or has fetched for another reason. `reason`
-    says which list.
-    """
-    for page_id, why in db.execute(
-        f"select id, coalesce(reason, '') from pages where id in ({_marks(changes.due)})", changes.due
-    ).fetchall():
-        if not is_refetch_reason(why):
-            db.execute("update pages set reason = ? where id = ?", [reason, page_id])
-    for page_id in changes.fetched:
         db.execute(
-            "update pages set reason = case when reason <> '' then reason || '; ' else '' end || ? where id = ?",
-            [f"{reason}, {STILL_ONLINE}", page_id],
+            "update pages set due_at = min(due_at, ?), due_for = ?, due_by = ? where id = ?",
+            [due, DueFor.DELISTED, list_url, page_id],
+        )
+
+
+def note_delisted(db: Database, changes: ListChanges, list_url: str) -> None:
+    """Stores that a list no longer shows the posts that this run fetches or has fetched for another reason."""
+    reported = ", ".join(f"'{one}'" for one in sorted(REPORTED_CHANGES))
+    db.execute(
+        f"update pages set due_for = ?, due_by = ? where id in ({_marks(changes.due)}) "
+        f"and coalesce(due_for, '') not in ({reported})",
+        [DueFor.DELISTED, list_url, *changes.due],
+    )
+    for page_id in changes.fetched:
+        reason, remarks = db.execute("select reason, remarks from pages where id = ?", [page_id]).fetchone()
+        delisted = {Remark.DELISTED: list_url}
+        db.execute(
+            "update pages set reason = ?, remarks = ? where id = ?",
+            [with_remarks(reason, delisted), remarks_as_json({**remarks_from_json(remarks), **delisted}), page_id],
         )
 
 
@@ -1082,16 +1088,15 @@ def read_list_of(db: Database, key: str, site_id: int, run_started: datetime) ->
     """
     if not db.execute(_HAS_SITEMAP_OR_API, [site_id]).fetchone():
         db.execute(
-            "update pages set due_at = ?, reason = ? where fetched_at < ? and kind = 'listing' and id in (select "
-            "d.found_on_page_id from pages p join page_discoveries d on d.page_id = p.id and d.source = 'listing' "
-            "where p.urlkey = ?)",
-            [EPOCH, _LIST_REASON, stamp(run_started), key],
+            "update pages set due_at = ?, due_for = ?, due_by = null where fetched_at < ? and kind = 'listing' "
+            "and id in (select d.found_on_page_id from pages p join page_discoveries d on d.page_id = p.id "
+            "and d.source = 'listing' where p.urlkey = ?)",
+            [EPOCH, DueFor.LIST_OF_GONE, stamp(run_started), key],
         )
 
 
 # -- posts that are no longer listed, on sites whose pages cannot show whether they are gone
 
-_SHELL = "; its page shows no more than an address that does not exist"
 _LISTED_SINCE = (
     "select 1 from page_discoveries d where d.page_id = {0} and d.source in ('feed', 'sitemap', 'api', 'listing') "
     "and coalesce(d.last_seen, d.first_seen) >= {1}"
@@ -1103,20 +1108,16 @@ _RELISTED = (
 )
 
 
-def unlisted_reason(due_for: str) -> str:
-    """Returns the reason to store for a post that its list no longer shows, given why its page was due."""
-    return f"{due_for.removesuffix(_SHELL)}{_SHELL}"
-
-
-def is_left_out(db: Database, key: str, due_for: str) -> bool:
+def is_left_out(db: Database, key: str, known: PageState) -> bool:
     """Returns True if a feed, sitemap, API or listing has left out the page at this urlkey, and no source has listed it
-    again. `due_for` is the reason for which the page was due, as stored in `pages.reason`.
+    again.
     """
-    if due_for.endswith(NO_LONGER_LISTED):
+    if known.due_for == DueFor.DELISTED:
         return True
-    if not due_for.endswith(_SHELL):
-        return False
-    return db.execute(f"select 1 from pages p where p.urlkey = ? and {_RELISTED}", [key]).fetchone() is None
+    return (
+        known.rule == UNLISTED
+        and db.execute(f"select 1 from pages p where p.urlkey = ? and {_RELISTED}", [key]).fetchone() is None
+    )
 
 
 def unlisted_posts(db: Database, site_id: int) -> tuple[int, str]:
@@ -1137,7 +1138,7 @@ def delisted_posts(db: Database, site_id: int) -> tuple[int, str]:
     """
     row = db.execute(
         "select count(*), coalesce(min(p.url), '') from pages p where p.site_id = ? and p.outcome in ('archived', "
-        f"'unchanged') and p.reason like '%{STILL_ONLINE}' and not {_RELISTED}",
+        f"'unchanged') and json_extract(p.remarks, '$.{Remark.DELISTED}') is not null and not {_RELISTED}",
         [site_id],
     ).fetchone()
     return int(row[0]), str(row[1])

@@ -9,6 +9,7 @@ from typing import Any
 
 from archiver.discovery.url_patterns import matching_trap_rule, trap_reason
 from archiver.frontier.fetch_order import next_day_end
+from archiver.model.due_reasons import due_sentence
 from archiver.model.errors import ArticleRemoved, URLNotFound
 from archiver.model.items import Outcome, PageKind
 from archiver.model.urls import Scope, normalize, start_address, urlkey
@@ -98,10 +99,12 @@ def _due_for(page: dict[str, Any]) -> str:
     due, fetched = moment(page["due_at"]), moment(page["fetched_at"])
     if due is None:
         return ""
+    if page["due_for"]:
+        return due_sentence(page["due_for"], page["due_by"])
     if fetched is None:
         return "it was never fetched"
     if due <= fetched:
-        return page["reason"] or "the next crawl fetches it again"
+        return "the next crawl fetches it again"
     if page["outcome"] == Outcome.FAILED:
         return "the last fetch failed"
     if (lastmod := moment(page["lastmod"])) and due == next_day_end(lastmod, fetched):

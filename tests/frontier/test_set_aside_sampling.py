@@ -76,15 +76,6 @@ def test_an_address_is_new_once_in_each_pattern(pages: list[list[str]]) -> None:
         assert sorted(found) == sorted({address for page in pages for address in page})
 
 
-def test_what_is_undone_is_new_again() -> None:
-    shown = ShownAddresses()
-    shown.add(TAGS, ["a"])
-    shown.commit()
-    assert shown.add(TAGS, ["a", "b"]) == ["b"]
-    shown.undo()
-    assert shown.add(TAGS, ["a", "b"]) == ["b"]
-
-
 def test_a_full_filter_calls_no_new_address_shown() -> None:
     """The filter has room for 102 addresses; nearly all of 10,000 count as new."""
     shown = ShownAddresses(128)

@@ -30,6 +30,7 @@ from archiver.cli.terminal_output import (
     print_values,
     styled_line,
 )
+from archiver.model.due_reasons import DueFor
 from archiver.model.errors import LooksLikePost, NothingLearned
 from archiver.storage.transactions import writing
 
@@ -289,7 +290,7 @@ def rules(site: str, file: str | None, forget: bool, learn: bool, as_json: bool,
                 store_relearned_rules(db, row["id"], found.rules, now, found.since)
         if file is not None or learn:
             with writing(db):
-                make_held_due(db, row["id"], "the site has new rules")
+                make_held_due(db, row["id"], DueFor.NEW_RULES)
         used = rules_valid_at(db, row["id"])
         history = rule_versions(db, row["id"])
         unmatched = rules_without_match(db, row["name"]) if used and used.by_hand() else []
