@@ -7,38 +7,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from http import HTTPStatus
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from archiver.articles.impossible_values import drop_impossible_values
-from archiver.articles.post_verdicts import SiteVerdicts, judge_article, judge_forms
+from archiver.articles.post_verdicts import SiteVerdicts, judge_article
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
 from archiver.extraction.page_classifier import Answer, date_slot, page_form
 from archiver.extraction.site_rules import SiteRules
-from archiver.learning.rule_induction import text_f1
 from archiver.learning.stored_pages import RulesByTime, read_response
 from archiver.model.items import Article, Outcome, PageForm, PageKind, PageResult, SourceHint
 from archiver.sites.page_objects import load_page_objects
 from archiver.storage import Database
 from archiver.storage.page_forms import (
     PageToRejudge,
-    SiteForms,
-    forms_of_site,
     mark_applied,
     pages_confirmed_since,
     pages_of_handwritten_rules,
     pages_to_rejudge,
-    pages_without_form,
-    store_verdicts,
 )
 from archiver.storage.page_writer import Storing, StoringRun, store_again
 from archiver.storage.pages import hint_of_capture, moment
 from archiver.storage.runs import Counts
-from archiver.storage.sites import rules_valid_at
 from archiver.storage.transactions import writing
 
 _BATCH = 50
@@ -91,35 +85,6 @@ class RejudgingTally:
     is_complete: bool = True
 
 
-def judge_site(db: Database, site_id: int, at: datetime, *, is_complete: bool = True) -> SiteVerdicts:
-    """Decides for each form of a site, from all pages of the site, whether it is a form of posts; stores these
-    verdicts, and returns them. `is_complete` is True if the site has been crawled to its end.
-    """
-    verdicts = judge_forms(forms_of_site(db, site_id), is_complete=is_complete)
-    with writing(db):
-        store_verdicts(db, site_id, verdicts, at)
-    return verdicts
-
-
-def form_pages(db: Database, folder: Path, site_id: int, tally: RejudgingTally) -> None:
-    """Determines the forms of captured pages whose form is not stored, from their captures, and stores them. Such pages
-    come, for example, from an import or from a merged archive. Counts them in `tally`.
-    """
-    forms, pages = SiteForms(db, site_id), pages_without_form(db, site_id)
-    while batch := list(islice(pages, _BATCH)):
-        with writing(db), forms.restored_on_error():
-            for number, url, capture_id, is_post in batch:
-                found = read_response(db, folder, capture_id)
-                if found is None:
-                    tally.unreadable.append(f"{url}: capture {capture_id} cannot be read")
-                    continue
-                response, capture = found
-                page = parse_page(response.body, url, response.content_type, moment(capture["captured_at"]))
-                slot = date_slot(extract_page(page, None, PageKind.POST)) if is_post else 0
-                forms.record(number, replace(page_form(page), date_slot=slot))
-                tally.formed += 1
-
-
 class Rejudging:
     """Decides again, by the verdicts on the forms of one site, which of the site's pages are posts."""
 
@@ -141,7 +106,7 @@ class Rejudging:
                 done.add(page.row["id"])
                 yield page
         if everything:
-            rules = rules_valid_at(self.db, self.site["id"])
+            rules = self._rules.at(self.site["id"], datetime.now(UTC))
             hand = rules.by_hand() if rules is not None else None
             may_make_posts = hand is not None and bool(hand.post_by_hand or hand.rule("published"))
             for page in pages_of_handwritten_rules(self.db, self.site["id"], may_make_posts=may_make_posts):
@@ -259,88 +224,3 @@ def rejudge(
         with writing(judging.db):
             mark_applied(judging.db, (), complete=True, site_id=judging.site["id"])
     return tally, counts
-
-
-_WATCHED = 20
-"""This many of the last posts decide whether the rules still fit."""
-_MAX_STRANGE = 0.5
-"""The rules are retired if they do not fit at least this share of these posts."""
-_MIN_VARIETY = 0.5
-"""If a lower share of the last titles is distinct, the rule for the title is wrong."""
-_AUDIT_EACH = 25
-"""One in this many posts that are read with rules is also read without them."""
-_AUDITS, _MAX_WRONG = 4, 3
-_ALIKE = 0.9
-
-
-@dataclass(frozen=True, slots=True)
-class ReadPost:
-    """A post that a run has read. `fits` is True if the learned rules fit its page."""
-
-    key: str
-    at: datetime
-    title: str
-    fits: bool
-
-
-class RuleWatch:
-    """The posts that were read since rules were learned, and what they say of the rules. Nothing is read here.
-
-    - `audits`: posts that were read by the rules, to be read without them and compared (`note_audit`).
-    """
-
-    def __init__(self) -> None:
-        self._posts: list[ReadPost] = []
-        self._fitting = 0
-        self._agrees: list[bool] = []
-        self.audits: list[tuple[str, Article]] = []
-
-    def observe(self, post: ReadPost, article: Article) -> None:
-        self._posts.append(post)
-        if post.fits:
-            self._fitting += 1
-            if self._fitting % _AUDIT_EACH == 1:
-                self.audits.append((post.key, article))
-
-    def note_audit(self, by_rules: Article, without_rules: Article) -> None:
-        """Notes whether the two articles of an audited post, read by the rules and without them, are alike: the same
-        title or day, and nearly the same text.
-        """
-        days = [one.published.date() if one.published else None for one in (by_rules, without_rules)]
-        is_same = by_rules.title == without_rules.title or days[0] == days[1]
-        self._agrees.append(is_same and text_f1(by_rules.body, without_rules.body) >= _ALIKE)
-
-    @property
-    def is_doubtful(self) -> bool:
-        """True if the rules may have to be retired, so that a checkpoint is worth its time."""
-        return self.contradicts or len(self.audits) >= _MAX_WRONG or bool(self.strange())
-
-    @property
-    def contradicts(self) -> bool:
-        """True if the rules find the same title on many posts, or often other values than reading without rules."""
-        titles = [post.title for post in self._posts if post.fits][-_WATCHED:]
-        is_constant = len(titles) == _WATCHED and len(set(titles)) < _MIN_VARIETY * _WATCHED
-        return is_constant or self._agrees[-_AUDITS:].count(False) >= _MAX_WRONG
-
-    def strange(self) -> list[ReadPost]:
-        """Returns the posts that the rules do not fit, from the first of the new template on, if they are so many that
-        the template of the site must have changed; otherwise [].
-        """
-        strange, begin = 0, 0
-        for back, post in enumerate(reversed(self._posts), 1):
-            strange += not post.fits
-            if back == _WATCHED and strange < _MAX_STRANGE * _WATCHED:
-                return []
-            if strange < _MAX_STRANGE * back and back >= _WATCHED:
-                break
-            if not post.fits:
-                begin = back
-        return [post for post in self._posts[-begin:] if not post.fits] if len(self._posts) >= _WATCHED else []
-
-    def unfitted(self) -> list[ReadPost]:
-        """Returns the posts among the last ones that the rules do not fit."""
-        return [post for post in self._posts[-_WATCHED:] if not post.fits]
-
-    def drop(self, keys: frozenset[str]) -> None:
-        """Forgets posts that say nothing of the rules, because their pages are held."""
-        self._posts = [post for post in self._posts if post.key not in keys]

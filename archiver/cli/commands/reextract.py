@@ -375,7 +375,8 @@ def _rejudge_sites(archive: Path, words: Sequence[str], *, dry_run: bool, as_jso
 def _rejudge_site(db: Any, archive: Path, site: dict[str, Any], *, dry_run: bool) -> dict[str, Any]:
     from archiver import __version__
     from archiver.articles.post_verdicts import judge_forms
-    from archiver.learning.rejudging import Rejudging, RejudgingTally, form_pages, judge_site, rejudge
+    from archiver.learning.form_verdicts import form_pages, judge_site
+    from archiver.learning.rejudging import Rejudging, RejudgingTally, rejudge
     from archiver.model.items import PageKind
     from archiver.storage.page_forms import forms_of_site, pages_without_form
     from archiver.storage.page_writer import StoringRun

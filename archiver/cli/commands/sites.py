@@ -281,7 +281,7 @@ def rules(site: str, file: str | None, forget: bool, learn: bool, as_json: bool,
             with writing(db):
                 forget_rules(db, row["id"], by_hand=True)
         elif learn:
-            from archiver.learning.stored_pages import relearn_site_rules
+            from archiver.learning.relearning import relearn_site_rules
 
             found = relearn_site_rules(db, Path(archive).parent, row, _LEARNING_PAGES)
             if found is None:
