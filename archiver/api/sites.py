@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from archiver.sites.config import Serve, effective_settings, load_config
 from archiver.sites.crawler_identity import delay_for
+from archiver.storage.site_rules import rule_versions, rules_valid_at
 from archiver.storage.sites import (
     SITE_SETTINGS,
     SiteLookup,
@@ -15,8 +16,6 @@ from archiver.storage.sites import (
     find_site,
     list_sites,
     read_mute,
-    rule_versions,
-    rules_valid_at,
     scheduled_site,
     tags_of_sites,
 )

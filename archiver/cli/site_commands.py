@@ -462,7 +462,8 @@ def _stored_rules(archive: Path, urls: Iterable[str]) -> dict[str, str]:
     without such rules are left out.
     """
     from archiver.storage.database import opened
-    from archiver.storage.sites import handwritten_rules, list_sites
+    from archiver.storage.site_rules import handwritten_rules
+    from archiver.storage.sites import list_sites
 
     if not archive.exists():
         return {}
@@ -481,7 +482,8 @@ def _crawl_samples(
     from archiver.health.health_report import make_trial_report
     from archiver.scheduling.crawl_pool import run_plans
     from archiver.storage.database import opened
-    from archiver.storage.sites import add_site, store_handwritten_rules
+    from archiver.storage.site_rules import store_handwritten_rules
+    from archiver.storage.sites import add_site
 
     with opened(path, create=True) as db:
         now = datetime.now(UTC)

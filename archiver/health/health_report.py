@@ -55,14 +55,12 @@ from archiver.storage.columns import settings_of, stored_time
 from archiver.storage.completeness import PostCounts, count_posts_of_sites, site_completeness
 from archiver.storage.pages import find_host_file, moment
 from archiver.storage.runs import MeasuredRun, last_ended_runs, last_run, run_as_shown
+from archiver.storage.site_rules import page_object_uses, rules_valid_at, rules_without_match
 from archiver.storage.sites import (
     Mute,
     Scheduled,
     Settings,
-    page_object_uses,
     read_mute,
-    rules_valid_at,
-    rules_without_match,
     scheduled_site,
     scheduled_sites,
     tags_in_use,

@@ -13,7 +13,6 @@ from lxml.etree import _Element as Element
 
 from archiver.discovery import cdx, feeds, page_links, sitemaps, soft_404, url_patterns, wordpress_api
 from archiver.discovery.url_patterns import FILE, NO_PATTERN, SCOPE, may_be_post, page_number, pattern_of, series_of
-from archiver.extraction.article import MAX_PARTS, part_urls
 from archiver.extraction.categories import (
     categories_of_entries,
     category_of_listing,
@@ -23,6 +22,7 @@ from archiver.extraction.categories import (
 from archiver.extraction.page import JAVASCRIPT_REASON, Page, needs_javascript, unpack_undeclared
 from archiver.extraction.page import parse_page as parse_html
 from archiver.extraction.page_classifier import date_slot, page_form
+from archiver.extraction.post_parts import MAX_PARTS, part_urls
 from archiver.extraction.visible_dates import listed_dates
 from archiver.frontier.fetch_order import SIDE_LISTING_PRIORITY, SOURCE_KINDS
 from archiver.learning.site_model import SiteModel, read_article

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from archiver.extraction.article import MAX_PARTS, part_urls
+from archiver.extraction.post_parts import MAX_PARTS, part_urls
 from archiver.model.items import Article, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.model.urls import Scope, urlkey
 from archiver.spiders.page_request import PageRequest, ParsedPage

@@ -332,13 +332,13 @@ def is_further_part(first: Article, part: Article) -> bool:
     if is_other_post(first, part):
         return False
     titles = {_without_page_number(t) for t in (part.title, *(e.value for e in part.evidence if e.field == "title"))}
-    from archiver.extraction.article import MARK
+    from archiver.extraction.post_parts import MARK
 
     return fold_words(MARK.sub("", first.title)) in titles or (not part.title and bool(part.body))
 
 
 def _without_page_number(title: str) -> str:
-    from archiver.extraction.article import BARE_MARK, MARK
+    from archiver.extraction.post_parts import BARE_MARK, MARK
 
     return fold_words(BARE_MARK.sub("", MARK.sub("", title)))
 
@@ -379,7 +379,7 @@ def _without_page_links(paragraphs: list[str]) -> list[str]:
 
 
 def _is_page_links(paragraph: str) -> bool:
-    from archiver.extraction.article import PAGER
+    from archiver.extraction.post_parts import PAGER
 
     return (
         len(paragraph) <= _MAX_PAGER_LENGTH and bool(re.search(r"\w", paragraph)) and bool(PAGER.fullmatch(paragraph))

@@ -23,7 +23,7 @@ from archiver.storage.columns import stored_time
 from archiver.storage.held_pages import HeldPage, held_pages
 from archiver.storage.page_forms import untaken_pages
 from archiver.storage.pages import stamp
-from archiver.storage.sites import PageObjectUse, page_object_uses
+from archiver.storage.site_rules import PageObjectUse, page_object_uses
 from archiver.storage.sources import unlisted_posts
 
 SAMPLE = 500

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from archiver.extraction.article import MAX_PARTS, PostParts, find_parts, part_urls
 from archiver.extraction.page import parse_page
+from archiver.extraction.post_parts import MAX_PARTS, PostParts, find_parts, part_urls
 
 HOST = "https://example.org"
 
