@@ -18,7 +18,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / "bench")]
 from archiver.health.health_report import format_metrics, judge_all  # noqa: E402
 from archiver.sites.config import Config, effective_settings  # noqa: E402
 from archiver.storage.database import open_archive  # noqa: E402
-from archiver.storage.sites import DueSites, SiteToEnter, enter_sites  # noqa: E402
+from archiver.storage.scheduled_sites import DueSites  # noqa: E402
+from archiver.storage.sites import SiteToEnter, enter_sites  # noqa: E402
 
 MEASURES = json.dumps(
     {

@@ -247,7 +247,7 @@ def tag_option(name: str, **how: Any) -> Callable[[F], F]:
 
 
 def _read_tags(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
-    from archiver.storage.sites import read_tag
+    from archiver.sites.site_settings import read_tag
 
     return tuple(map(read_tag, value)) if isinstance(value, tuple) else read_tag(value) if value is not None else None
 

@@ -85,7 +85,7 @@ def complete_query(ctx: click.Context, parameter: click.Parameter, incomplete: s
 
 def complete_setting(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Completes an argument of `archiver sites set`: the name of a site or of a setting."""
-    from archiver.storage.sites import SITE_SETTINGS
+    from archiver.sites.site_settings import SITE_SETTINGS
 
     settings = [
         CompletionItem(f"{one.name}=", help=one.doc) for one in SITE_SETTINGS if one.name.startswith(incomplete)

@@ -74,8 +74,9 @@ def import_(
     Exit code: 0 all lines were valid; 1 some were not; 2 wrong usage.
     """
     from archiver.sites.site_list_reader import SiteEntry, read_site_list
+    from archiver.sites.site_settings import read_setting
     from archiver.storage.database import opened
-    from archiver.storage.sites import EnteredSites, SiteToEnter, enter_sites, read_setting
+    from archiver.storage.sites import EnteredSites, SiteToEnter, enter_sites
 
     for_all = dict(read_setting(text) for text in settings)
     selected: list[SiteToEnter] = []
@@ -173,8 +174,9 @@ def tag(tag: str, names: tuple[str, ...], remove: bool, archive: str) -> None:
       archiver sites tag news example.org other.example
       archiver sites tag news example.org --remove
     """
+    from archiver.sites.site_settings import read_tag
     from archiver.storage.database import opened
-    from archiver.storage.sites import add_tags, find_site, read_tag, remove_tags
+    from archiver.storage.sites import add_tags, find_site, remove_tags
     from archiver.storage.transactions import writing
 
     name = read_tag(tag)
@@ -279,8 +281,9 @@ def set_(words: tuple[str, ...], tag: str | None, as_json: bool, archive: str) -
       archiver sites set blog.example.org other.example delay=
       archiver sites set --tag news 'blackout=mon-fri 08:00-18:00 Europe/Berlin'
     """
+    from archiver.sites.site_settings import SITE_SETTINGS, read_setting
     from archiver.storage.database import opened
-    from archiver.storage.sites import SITE_SETTINGS, find_site, read_setting, set_settings, site_ids_with_tag
+    from archiver.storage.sites import find_site, set_settings, site_ids_with_tag
 
     known = {one.name for one in SITE_SETTINGS}
     settings = [word for word in words if _SETTING.match(word) or word in known]

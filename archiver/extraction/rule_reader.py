@@ -12,13 +12,32 @@ from urllib.parse import urlsplit
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction import bylines, categories
-from archiver.extraction import candidates as candidate_choice
-from archiver.extraction import date_candidates as _dates
-from archiver.extraction.bylines import BylineBlock, byline_beside_heading, names_of_element, names_of_line
-from archiver.extraction.candidates import resolve_published
-from archiver.extraction.categories import Kind, kind_of_address, terms_in_lists, texts_of_links, unique_terms
-from archiver.extraction.date_candidates import date_of_element
+from archiver.extraction.bylines import (
+    BylineBlock,
+    author_candidates,
+    byline_beside_heading,
+    names_of_element,
+    names_of_line,
+    people_beside_heading,
+    person_beside_date,
+)
+from archiver.extraction.candidates import (
+    best_candidate,
+    is_in_future,
+    published_evidence,
+    resolve_authors,
+    resolve_published,
+)
+from archiver.extraction.categories import (
+    Kind,
+    kind_of_address,
+    listed_categories,
+    terms_in_lists,
+    terms_of_kind,
+    texts_of_links,
+    unique_terms,
+)
+from archiver.extraction.date_candidates import date_of_element, listed_date, modified_candidates, published_candidates
 from archiver.extraction.date_parser import Moment, machine_date, url_date, visible_date
 from archiver.extraction.normalization import clean_text, element_line, fold_text, has_text
 from archiver.extraction.page import Page
@@ -308,8 +327,8 @@ class SiteReader:
 
     def _byline(self, rule: Rule) -> Value:
         if NAME_BESIDE_DATE in rule.select:
-            return bylines.person_beside_date(self.page, self.beside)
-        return bylines.people_beside_heading(self.page, self.post, self.beside)
+            return person_beside_date(self.page, self.beside)
+        return people_beside_heading(self.page, self.post, self.beside)
 
     def may_be_empty(self, name: str) -> bool:
         """Returns True if the field's learned rule finds nothing on most posts of the site. Then a page on which it
@@ -372,12 +391,12 @@ def read_authors(reader: SiteReader, text: str) -> tuple[str, ...]:
     if isinstance(value, tuple) and reader.may_be_empty("authors"):
         return value
     site = {fold_text(n) for n in site_names(reader.page)}
-    candidates = bylines.author_candidates(reader.page, reader.post, reader.hint, site, reader.beside, text=text)
+    candidates = author_candidates(reader.page, reader.post, reader.hint, site, reader.beside, text=text)
     if not candidates and reader.wider is not None:
         beside = reader.located.beside
-        candidates = bylines.author_candidates(reader.page, reader.wider, reader.hint, site, beside, text=text)
+        candidates = author_candidates(reader.page, reader.wider, reader.hint, site, beside, text=text)
     reader.note_candidates("authors", candidates)
-    found = candidate_choice.resolve_authors(candidates)
+    found = resolve_authors(candidates)
     return found.value if found else ()
 
 
@@ -403,25 +422,21 @@ def read_times(reader: SiteReader) -> Times:
         # lines.
         lines = published is None and not reader.may_be_empty("published")
         post, beside = (reader.post, reader.beside) if lines else (Post(page, body=reader.top), BylineBlock())
-        changes = _dates.modified_candidates(page, post, reader.hint, beside)
+        changes = modified_candidates(page, post, reader.hint, beside)
         if lines:
-            times = _dates.published_candidates(page, post, reader.hint, beside)
-            found = candidate_choice.resolve_published(times, changes, url_date(page.path), page.captured_at)
-            reader.evidence += candidate_choice.published_evidence(times, found, page.captured_at)
+            times = published_candidates(page, post, reader.hint, beside)
+            found = resolve_published(times, changes, url_date(page.path), page.captured_at)
+            reader.evidence += published_evidence(times, found, page.captured_at)
             published = found.value if found else None
-        if (
-            modified is None
-            and not reader.may_be_empty("modified")
-            and (last := candidate_choice.best_candidate(changes)) is not None
-        ):
+        if modified is None and not reader.may_be_empty("modified") and (last := best_candidate(changes)) is not None:
             reader.note_candidates("modified", changes)
             modified = last.value
-    if published is None and (listed := _dates.listed_date(reader.hint)):
+    if published is None and (listed := listed_date(reader.hint)):
         reader.note_candidates("published", listed)
         published = listed[0].value
     if published is not None and not reader.has_hand_rule("published"):
         # Without rules, such a date is refused, and the evidence says so.
-        reader.is_strange |= candidate_choice.is_in_future(published, page.captured_at)
+        reader.is_strange |= is_in_future(published, page.captured_at)
     return Times(published, modified)
 
 
@@ -441,11 +456,11 @@ def read_terms(reader: SiteReader) -> tuple[tuple[str, ...], tuple[str, ...]]:
             value = from_api
             reader.note_api(name, from_api)
         if not value and not reader.may_be_empty(name):
-            found, value = categories.terms_of_kind(reader.page, reader.post, reader.hint, kind, unruled)
+            found, value = terms_of_kind(reader.page, reader.post, reader.hint, kind, unruled)
             if not value and reader.wider is not None:
-                found, value = categories.terms_of_kind(reader.page, reader.wider, reader.hint, kind, unruled)
+                found, value = terms_of_kind(reader.page, reader.wider, reader.hint, kind, unruled)
             reader.note_candidates(name, found)
-        elif not value and kind == "category" and (found := categories.listed_categories(reader.hint)):
+        elif not value and kind == "category" and (found := listed_categories(reader.hint)):
             value = found[0].value
             reader.note_candidates(name, found)
         out.append(value if isinstance(value, tuple) else ())

@@ -10,14 +10,8 @@ from typing import Any
 
 from archiver.extraction.article import extract_page
 from archiver.extraction.site_rules import SiteConstants, SiteRules
-from archiver.learning.rule_induction import (
-    MIN_POSTS,
-    Sample,
-    learn_with_constants,
-    read_without_constants,
-    reports_whole_post,
-    text_f1,
-)
+from archiver.learning.rule_induction import MIN_POSTS, Sample, reports_whole_post, text_f1
+from archiver.learning.site_constants import learn_with_constants, read_without_constants
 from archiver.learning.stored_pages import hint_then_or_latest, pages_without_post, parse_captured_page
 from archiver.model.items import Article, PageKind, SourceHint
 from archiver.storage import Database

@@ -10,7 +10,7 @@ from pathlib import Path
 from archiver.extraction.article import garbage_collection_paused
 from archiver.extraction.site_rules import SiteConstants, SiteRules
 from archiver.learning.captured_posts import CapturedPost, captured_posts
-from archiver.learning.rule_induction import learn_with_constants, read_without_constants
+from archiver.learning.site_constants import learn_with_constants, read_without_constants
 from archiver.learning.site_model import SiteModel
 from archiver.learning.stored_pages import pages_certain_without_post
 from archiver.model.items import Article

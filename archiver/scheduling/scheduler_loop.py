@@ -42,7 +42,7 @@ from archiver.sites.crawler_identity import delay_for
 from archiver.sites.run_limits import read_group_quotas
 from archiver.storage.database import open_archive, opened
 from archiver.storage.runs import Counts
-from archiver.storage.sites import DueSites, Scheduled
+from archiver.storage.scheduled_sites import DueSites, Scheduled
 from archiver.storage.transactions import check_is_running, environment_error, free_bytes, record_heartbeat
 
 _EXIT_SECONDS = 5.0

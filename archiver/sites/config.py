@@ -21,9 +21,10 @@ from urllib.parse import urlsplit
 from archiver.model.errors import BadConfig, BadSetting, UnreadableInput
 from archiver.model.lazy_regex import lazy_regex
 from archiver.model.words import did_you_mean
+from archiver.sites.site_settings import SITE_SETTINGS, read_setting, read_tag
 from archiver.storage import Database
 from archiver.storage.columns import settings_of
-from archiver.storage.sites import SITE_SETTINGS, read_setting, read_tag, tags_of_sites
+from archiver.storage.sites import tags_of_sites
 
 # Positions in a TOML text. Python's parser gives the position of a syntax error, but not of a value.
 

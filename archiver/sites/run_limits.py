@@ -14,7 +14,8 @@ from archiver.model.words import count_noun
 from archiver.sites.config import Config, Quota
 from archiver.storage import Database
 from archiver.storage.runs import usage_since
-from archiver.storage.sites import Scheduled, blackout_of, tags_of_sites
+from archiver.storage.scheduled_sites import Scheduled, blackout_of
+from archiver.storage.sites import tags_of_sites
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
 

@@ -14,7 +14,7 @@ from lxml import etree
 
 from archiver.model.errors import ArchiverError, BadSetting, UnreadableInput
 from archiver.model.urls import start_address
-from archiver.storage.sites import SITE_SETTINGS, read_setting, read_tag
+from archiver.sites.site_settings import SITE_SETTINGS, read_setting, read_tag
 
 _ADDRESS = ("url", "site", "address", "website", "homepage", "start_url", "htmlurl", "link")
 """Names of the URL column, in lower case."""

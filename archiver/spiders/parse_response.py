@@ -12,7 +12,6 @@ from urllib.parse import urljoin, urlsplit
 from lxml.etree import _Element as Element
 
 from archiver.discovery import cdx, feeds, page_links, sitemaps, soft_404, url_patterns, wordpress_api
-from archiver.discovery.url_patterns import FILE, NO_PATTERN, SCOPE, may_be_post, page_number, pattern_of, series_of
 from archiver.extraction.categories import (
     categories_of_entries,
     category_of_listing,
@@ -373,7 +372,7 @@ def _article_page(
         and (request.is_seed or links.is_listing or article.kind is PageKind.LISTING)
     )
     dates = (
-        listed_dates(page, [*links.titles, *links.others], is_continued=(page_number(page.url) or 1) > 1)
+        listed_dates(page, [*links.titles, *links.others], is_continued=(url_patterns.page_number(page.url) or 1) > 1)
         if links and not (is_post or request.part_of) and (site.with_list_dates or shows_entries)
         else ()
     )
@@ -428,17 +427,17 @@ def _without_requisites(
 ) -> tuple[DiscoveredURL, ...]:
     """Returns the discovered URLs without the files that are fetched as requisites of the page."""
     needed = {requisite.url for requisite in requisites}
-    return tuple(t for t in targets if t.trap != FILE or t.url not in needed) if needed else targets
+    return tuple(t for t in targets if t.trap != url_patterns.FILE or t.url not in needed) if needed else targets
 
 
 def _possible_posts(links: page_links.PageLinks | None, url: str, folder: str) -> tuple[str, ...]:
     """Returns the urlkeys of the possible posts, known or new, to which the page at `url` links; () if the page's URL
     has no pattern. `folder` is the path of the site's scope.
     """
-    pattern = pattern_of(url, folder)
-    if links is None or pattern is NO_PATTERN:
+    pattern = url_patterns.pattern_of(url, folder)
+    if links is None or pattern is url_patterns.NO_PATTERN:
         return ()
-    return tuple(urlkey(t.url) for t in links.links if may_be_post(t.url, pattern, folder))
+    return tuple(urlkey(t.url) for t in links.links if url_patterns.may_be_post(t.url, pattern, folder))
 
 
 def _with_outcome(result: PageResult, article: Article, request: PageRequest) -> PageResult:
@@ -578,10 +577,12 @@ def listing_digest(links: page_links.PageLinks | None, page: Page) -> str:
 
     Numbers and links to the listing's other pages are ignored.
     """
-    series = series_of(page.url)
+    series = url_patterns.series_of(page.url)
     if not series or links is None:
         return ""
-    others = sorted({urlkey(t.url) for t in (*links.links, *links.next_pages) if series_of(t.url) != series})
+    others = sorted(
+        {urlkey(t.url) for t in (*links.links, *links.next_pages) if url_patterns.series_of(t.url) != series}
+    )
     words = [word for word in soft_404.fingerprint_of(page.root, "", page.url).words if not word.isdecimal()]
     return hashlib.blake2b("\n".join([*others, *words]).encode(), digest_size=12).hexdigest()
 
@@ -599,8 +600,8 @@ def listed_posts(links: page_links.PageLinks, page: Page) -> ListedPosts:
     titles = [t for t in pages if t.source is DiscoverySource.LISTING]
     entries = titles if len(titles) >= _FEWEST_ENTRIES else pages
     keys = tuple(urlkey(t.url) for t in entries)
-    number = page_number(url)
-    others = [page_number(t.url) for t in links.next_pages]
+    number = url_patterns.page_number(url)
+    others = [url_patterns.page_number(t.url) for t in links.next_pages]
     return ListedPosts(
         keys,
         frozenset(urlkey(t.url) for t in pages).difference(keys),
@@ -667,7 +668,11 @@ def _is_reportable(target: DiscoveredURL, kind: PageKind, scope: Scope) -> bool:
     """
     if target.kind is PageKind.FEED and kind is PageKind.POST:
         return len([s for s in urlsplit(target.url).path.split("/") if s]) <= 2
-    return target.kind in (PageKind.FEED, PageKind.SITEMAP) or target.trap == SCOPE or scope.contains(target.url)
+    return (
+        target.kind in (PageKind.FEED, PageKind.SITEMAP)
+        or target.trap == url_patterns.SCOPE
+        or scope.contains(target.url)
+    )
 
 
 def _links(page: Page, fetched: FetchedPage, request: PageRequest, scope: Scope) -> page_links.PageLinks | None:

@@ -58,7 +58,6 @@ from archiver.model.items import (
 from archiver.model.urls import names_post, names_second_form, normalize, path_and_query, urlkey
 from archiver.storage import Database, clusters, pages
 from archiver.storage.captures import NEXT_ARTICLE_ID, set_missing_capture
-from archiver.storage.clusters import ArticleText
 from archiver.storage.columns import IS_LIVE, LISTS, TEXTS, _revision_json, stored_time, with_missing_fields
 from archiver.storage.field_evidence import (
     EXTRACTION,
@@ -72,7 +71,6 @@ from archiver.storage.field_evidence import (
     pack_evidence,
     unpack_evidence,
 )
-from archiver.storage.pages import insert_row, late_hint, moment, resolve_redirects, stamp, update_row
 from archiver.storage.sources import record_discovered_urls
 
 CLAIMED_PART_RULE = "claims to be a part"
@@ -468,7 +466,7 @@ def article_from_row(row: dict[str, Any]) -> Article:
     values["geotags"] = tuple(GeoTag(**g) for g in json.loads(values.get("geotags") or "[]"))
     values["markup"] = unpack_marks(json.loads(values.get("markup") or "[]"))
     for name in PAGE_TIMES:
-        values[name] = moment(values.get(name))
+        values[name] = pages.moment(values.get(name))
     return Article(
         **values, post_id=row.get("post_id") or "", guid=row.get("guid") or "", platform=row.get("platform") or ""
     )
@@ -585,13 +583,13 @@ def write_revision(db: Database, article_id: int, new: NewRevision) -> None:
     """Stores a new revision. If it is the article's current revision, fields that equal those in `articles` are left
     out.
     """
-    insert_row(
+    pages.insert_row(
         db,
         "revisions",
         {
             "article_id": article_id,
             "revision": new.number,
-            "observed_at": stamp(new.observed_at),
+            "observed_at": pages.stamp(new.observed_at),
             "run_id": new.run_id,
             "capture_id": new.capture_id,
             "changed": json.dumps(list(new.changed)) if new.changed else "[]",
@@ -702,7 +700,7 @@ def count_revert(db: Database, article_id: int, revision: int, at: datetime) -> 
     db.execute(
         "update revisions set seen_again = seen_again + 1, seen_again_at = ?, undone_at = null "
         "where article_id = ? and revision = ?",
-        [stamp(at), article_id, revision],
+        [pages.stamp(at), article_id, revision],
     )
 
 
@@ -718,7 +716,7 @@ def add_alias(db: Database, target_key: str, alias: str, at: datetime) -> tuple[
         # The post has moved to a URL that was its alias, so the two URLs change places.
         make_own_url(db, row[0], target_key)
         return int(row[0]), False
-    if resolve_redirects(db, own) == urlkey(alias):
+    if pages.resolve_redirects(db, own) == urlkey(alias):
         # The post has moved to a URL that redirected to the post's own URL through several redirects, of which this is
         # the last.
         is_new = bool(add_aliases(db, row[0], [alias], "redirect", at))
@@ -766,7 +764,7 @@ def enter_addresses(
             "insert into aliases (urlkey, url, article_id, kind, first_seen) select ?, ?, ?, 'url', ? "
             "where exists (select 1 from articles where urlkey = ? and id <> ?) "
             "or not exists (select 1 from articles where id = ? and urlkey = ?)",
-            [key, article.url, article_id, stamp(at), key, article_id, article_id, key],
+            [key, article.url, article_id, pages.stamp(at), key, article_id, article_id, key],
         )
     return add_aliases(db, article_id, [*redirects, *urls_redirecting_to(db, key)], "redirect", at)
 
@@ -781,7 +779,7 @@ def add_aliases(db: Database, article_id: int, urls: Iterable[str], kind: str, a
         if db.execute(
             "insert into aliases (urlkey, url, article_id, kind, first_seen) select ?1, ?2, ?3, ?4, ?5 "
             "where not exists (select 1 from article_urls where urlkey = ?1)",
-            [urlkey(url), url, article_id, kind, stamp(at)],
+            [urlkey(url), url, article_id, kind, pages.stamp(at)],
         ).rowcount
     ]
 
@@ -792,7 +790,7 @@ def give_addresses(db: Database, article_id: int, to: int, at: datetime) -> None
     db.execute(
         "insert into aliases (urlkey, url, article_id, kind, first_seen) select urlkey, url, ?, 'copy', ? "
         "from articles where id = ? on conflict (urlkey) do update set article_id = excluded.article_id, kind = 'copy'",
-        [to, stamp(at), article_id],
+        [to, pages.stamp(at), article_id],
     )
 
 
@@ -1330,11 +1328,11 @@ class _KnownArticle:
         return edited
 
     def _has_late_hint(self) -> bool:
-        return late_hint(self.db, self.row["urlkey"], self.row["capture_id"]) is not None
+        return pages.late_hint(self.db, self.row["urlkey"], self.row["capture_id"]) is not None
 
     @property
     def _seen(self) -> dict[str, Any]:
-        return {"last_seen": stamp(self.observed.at), "gone_at": None}
+        return {"last_seen": pages.stamp(self.observed.at), "gone_at": None}
 
     @property
     def _evidence(self) -> list[Entry] | None:
@@ -1348,12 +1346,18 @@ class _KnownArticle:
         row, fields = self.row, [name for name in (*EVIDENCE, "encoding") if name not in kept]
         own = row["extractor"], row["capture_id"], row["read_at"]
         merged = merge_evidence(decode_evidence(self.db, row), self.article, fields, own=own)
-        return mark_kept(mark_unconfirmed(merged, self.unconfirmed, stamp(self.observed.at)), marks)
+        return mark_kept(mark_unconfirmed(merged, self.unconfirmed, pages.stamp(self.observed.at)), marks)
 
     def _store_reextraction(self, changed: tuple[str, ...], aliases: tuple[str, ...]) -> Stored:
         seen, evidence = self.observed, self._evidence
         overwrite(
-            self.db, self.row, self.article, seen.extractor, evidence=evidence, **self._seen, read_at=stamp(seen.at)
+            self.db,
+            self.row,
+            self.article,
+            seen.extractor,
+            evidence=evidence,
+            **self._seen,
+            read_at=pages.stamp(seen.at),
         )
         rewrite_revision(self.db, self.id, self.row["revision"], self.article)
         set_missing_capture(self.db, self.id, seen.capture_id)
@@ -1362,13 +1366,13 @@ class _KnownArticle:
     def _store_as_seen(self, aliases: tuple[str, ...]) -> Stored:
         db, row, article, seen = self.db, self.row, self.article, self.observed
         set_missing_capture(db, self.id, seen.capture_id)
-        values = latest_values(db, row, article, (seen.extractor, seen.capture_id, stamp(seen.at)))
+        values = latest_values(db, row, article, (seen.extractor, seen.capture_id, pages.stamp(seen.at)))
         if self.unconfirmed or has_unconfirmed(row) or has_page_object(row):
-            marked = mark_unconfirmed(decode_evidence(db, row | values), self.unconfirmed, stamp(seen.at))
+            marked = mark_unconfirmed(decode_evidence(db, row | values), self.unconfirmed, pages.stamp(seen.at))
             if seen.extractor is not None:
                 marked = mark_kept(marked, kept_values(article))
             values["evidence"] = encode_evidence(db, marked, row | values)
-        update_row(
+        pages.update_row(
             db,
             "articles",
             self.id,
@@ -1400,7 +1404,7 @@ class _KnownArticle:
             **self._seen,
             revision=number,
             capture_id=observed.capture_id or row["capture_id"],
-            read_at=stamp(observed.at),
+            read_at=pages.stamp(observed.at),
         )
         if only_counted:
             count_revert(db, self.id, number, observed.at)
@@ -1451,7 +1455,7 @@ def replace_extraction(db: Database, before: Article, after: Article, extractor:
     if has_page_object(row) and lost_page_object_values(decode_evidence(db, row), after):
         return False
     is_of_crawl = "select 1 from captures where id = ? and captured_at >= ?"
-    if not db.execute(is_of_crawl, [row["capture_id"], stamp(since)]).fetchone():
+    if not db.execute(is_of_crawl, [row["capture_id"], pages.stamp(since)]).fetchone():
         return False
     overwrite(db, row, after, extractor)
     rewrite_revision(db, row["id"], row["revision"], after)
@@ -1477,7 +1481,7 @@ def overwrite(
     if evidence is None:
         evidence = entries(article) if article.evidence else decode_evidence(db, row)
     now = article_row(article)
-    update_row(
+    pages.update_row(
         db,
         "articles",
         article_id,
@@ -1513,7 +1517,7 @@ def mark_gone(db: Database, key: str, at: datetime) -> int | None:
     if other := answering_address(db, row[0], key):
         make_own_url(db, row[0], other)
         return None
-    db.execute("update articles set gone_at = ? where id = ?", [stamp(at), row[0]])
+    db.execute("update articles set gone_at = ? where id = ?", [pages.stamp(at), row[0]])
     return int(row[0])
 
 
@@ -1559,7 +1563,7 @@ def publication_time(db: Database, article_id: int | None) -> datetime | None:
 
 def mark_seen(db: Database, article_id: int, at: datetime) -> None:
     """Records that a post was seen online and unchanged at this time."""
-    db.execute("update articles set last_seen = ?, gone_at = null where id = ?", [stamp(at), article_id])
+    db.execute("update articles set last_seen = ?, gone_at = null where id = ?", [pages.stamp(at), article_id])
 
 
 def is_move(db: Database, row: dict[str, Any], article: Article, run_started: datetime) -> bool:
@@ -1588,13 +1592,13 @@ def is_move(db: Database, row: dict[str, Any], article: Article, run_started: da
     if row["canonical_url"] and urlkey(row["canonical_url"]) == here:
         return True
     if (
-        resolve_redirects(db, there) == here
+        pages.resolve_redirects(db, there) == here
         or db.execute(
             "select 1 from historical_responses where urlkey = ? and kind = 'redirect' and target = ?", [there, here]
         ).fetchone()
     ):
         return True
-    return bool(article.post_id) and row["last_seen"] < stamp(run_started)
+    return bool(article.post_id) and row["last_seen"] < pages.stamp(run_started)
 
 
 def _answers(db: Database, key: str, since: datetime | None = None) -> bool:
@@ -1605,7 +1609,7 @@ def _answers(db: Database, key: str, since: datetime | None = None) -> bool:
         db.execute(
             "select 1 from pages where urlkey = ? and outcome in ('archived', 'unchanged', 'duplicate') "
             "and redirect_urlkey is null and fetched_at >= ?",
-            [key, stamp(since) if since else ""],
+            [key, pages.stamp(since) if since else ""],
         ).fetchone()
         is not None
     )
@@ -1630,7 +1634,7 @@ def _known_address(
     listed = db.execute(
         "select 1 from page_discoveries d join pages p on p.id = d.page_id where p.urlkey = ? "
         "and d.source in ('feed', 'sitemap', 'api') and coalesce(d.last_seen, d.first_seen) >= ?",
-        [key, stamp(run_started)],
+        [key, pages.stamp(run_started)],
     ).fetchone()
     declared = (article.canonical_url, row["canonical_url"])
     short = normalize(article.short_url) if article.short_url else None
@@ -1658,7 +1662,7 @@ class NewArticle:
 
 def insert_article(db: Database, site: str, article: Article, observed: Observation) -> NewArticle:
     """Inserts the row of a new article. `complete_articles` must follow before anything changes the article."""
-    seen = stamp(observed.at)
+    seen = pages.stamp(observed.at)
     now = article_row(article)
     meaning = meaning_digest(article)
     row = {
@@ -1678,7 +1682,7 @@ def insert_article(db: Database, site: str, article: Article, observed: Observat
         "extractor": observed.extractor,
         "read_at": seen,
     }
-    return NewArticle(insert_row(db, "articles", row, row_id=NEXT_ARTICLE_ID), site, article, observed, meaning)
+    return NewArticle(pages.insert_row(db, "articles", row, row_id=NEXT_ARTICLE_ID), site, article, observed, meaning)
 
 
 def complete_articles(db: Database, new: Sequence[NewArticle]) -> None:
@@ -1686,7 +1690,7 @@ def complete_articles(db: Database, new: Sequence[NewArticle]) -> None:
     has, and puts them into the clusters of their near-duplicates.
     """
     _write_facets_and_revisions(db, new)
-    texts = [ArticleText(one.id, None, one.site, one.article.title, one.article.body) for one in new]
+    texts = [clusters.ArticleText(one.id, None, one.site, one.article.title, one.article.body) for one in new]
     clusters.assign_clusters(db, texts)
 
 
@@ -1694,7 +1698,12 @@ def _write_facets_and_revisions(db: Database, new: Sequence[NewArticle]) -> None
     write_new_facets(db, [(one.id, one.article) for one in new])
     revisions = [
         FirstRevision(
-            one.id, stamp(one.observed.at), one.observed.run_id, one.observed.capture_id, one.article.title, one.meaning
+            one.id,
+            pages.stamp(one.observed.at),
+            one.observed.run_id,
+            one.observed.capture_id,
+            one.article.title,
+            one.meaning,
         )
         for one in new
     ]
@@ -1727,7 +1736,7 @@ def withdraw_article(db: Database, article_id: int, reason: str, at: datetime, r
         return False
     db.execute(
         "insert into withdrawn_articles (article_id, withdrawn_at, reason, rule) values (?, ?, ?, ?)",
-        [article_id, stamp(at), reason, rule or None],
+        [article_id, pages.stamp(at), reason, rule or None],
     )
     _settle_copies(db, article_id)
     return True
@@ -1758,7 +1767,7 @@ def count_duplicates_of_text(db: Database, article_id: int) -> int:
 
 def is_first_seen_since(db: Database, article_id: int, at: datetime) -> bool:
     query = "select 1 from articles where id = ? and first_seen >= ?"
-    return db.execute(query, [article_id, stamp(at)]).fetchone() is not None
+    return db.execute(query, [article_id, pages.stamp(at)]).fetchone() is not None
 
 
 def count_withdrawals(db: Database, site: str) -> dict[str, int]:
@@ -1825,7 +1834,8 @@ def undo_revision(db: Database, article_id: int, number: int, at: datetime) -> b
     )
     shorten_current(db, article_id)
     db.execute(
-        "update revisions set undone_at = ? where article_id = ? and revision = ?", [stamp(at), article_id, number]
+        "update revisions set undone_at = ? where article_id = ? and revision = ?",
+        [pages.stamp(at), article_id, number],
     )
     return True
 
@@ -1871,7 +1881,7 @@ class ArticleCounts:
 def count_articles(db: Database, now: datetime, site: str = "") -> defaultdict[str, ArticleCounts]:
     """Returns the counts of the articles of each site, or only of `site`, by the site's name."""
     own = "site = :site and " if site else ""
-    values = {"site": site, "new_since": stamp(now - _NEW_FOR)}
+    values = {"site": site, "new_since": pages.stamp(now - _NEW_FOR)}
     numbers: defaultdict[str, dict[str, int]] = defaultdict(dict)
     for name, condition in _CONDITIONS.items():
         for one, number in db.execute(

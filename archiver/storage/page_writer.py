@@ -66,7 +66,6 @@ from archiver.storage.articles import (
     withdraw_article,
     withdrawal_of,
 )
-from archiver.storage.captures import enter_captures
 from archiver.storage.clusters import COPY, second_addresses
 from archiver.storage.held_pages import (
     FetchedPost,
@@ -763,7 +762,7 @@ class PageWriter:
         with run.trust.restored_on_error(), run.forms.restored_on_error(), writing(run.db, patience):
             check_run(run.db, run.run_id, run.site)
             held: set[str] = set()
-            entered = enter_captures(
+            entered = captures.enter_captures(
                 run.db, run.run_id, [(one.capture, one.hint_id, one.usage_statements) for one in results if one.capture]
             )
             ids = iter(entered)

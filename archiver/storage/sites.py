@@ -7,28 +7,15 @@ from __future__ import annotations
 import json
 import re
 from collections import OrderedDict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from archiver.discovery.url_patterns import origin_of
-from archiver.frontier.cadence import (
-    DEFAULT_CADENCE,
-    REMEMBERED_RUNS,
-    Adaptive,
-    BlackoutHours,
-    Cadence,
-    PastRun,
-    RecrawlTime,
-    next_crawl,
-    parse_blackout,
-    parse_cadence,
-)
-from archiver.frontier.edit_estimates import DEFAULT_SAMPLE
-from archiver.model.errors import BadAddress, BadSetting, SiteNotEmpty, SiteNotFound, TagNotFound
+from archiver.model.errors import BadAddress, SiteNotEmpty, SiteNotFound, TagNotFound
 from archiver.model.fields import LINKS
 from archiver.model.items import (
     DiscoveredURL,
@@ -36,11 +23,9 @@ from archiver.model.items import (
     PageKind,
 )
 from archiver.model.urls import Scope, start_address, urlkey
-from archiver.model.words import did_you_mean
 from archiver.storage import Database, clusters
-from archiver.storage.columns import IS_LIVE, settings_of, stored_object, stored_time
+from archiver.storage.columns import IS_LIVE, settings_of, stored_time
 from archiver.storage.pages import stamp
-from archiver.storage.requisites import MODES
 from archiver.storage.runs import run_as_shown
 from archiver.storage.sources import record_discovered_urls, replace_page_references
 from archiver.storage.transactions import path_of, writing
@@ -440,170 +425,6 @@ def _scope_host(url: str) -> str:
 # Their module is imported late because it loads lxml, which is not needed to find a site.
 
 
-PUBLISHED = ("reference", "features", "excerpt", "full")
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One setting of a site: its name, a function that parses its value (and raises ValueError with a reason), and its
-    help text.
-    """
-
-    name: str
-    read: Callable[[str], Any]
-    doc: str
-
-
-def _number_parser(low: float) -> Callable[[str], float]:
-    def read(text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            raise ValueError(f"{text!r} is not a number") from None
-        if not low <= value <= 1e6:
-            raise ValueError(f"it must be between {low:g} and 1,000,000")
-        return value
-
-    return read
-
-
-def _parse_whole_number(text: str, low: int = 1) -> int:
-    value = _number_parser(low)(text)
-    if value != int(value):
-        raise ValueError(f"{text!r} is not a whole number")
-    return int(value)
-
-
-def _parse_sample(text: str) -> int:
-    return _parse_whole_number(text, low=0)
-
-
-def _parse_yes_no(text: str) -> bool:
-    if text.lower() not in ("yes", "no"):
-        raise ValueError("it must be yes or no")
-    return text.lower() == "yes"
-
-
-def _parse_contact(text: str) -> str:
-    if "@" not in text and not text.startswith(("http://", "https://")):
-        raise ValueError("give an e-mail address or the URL of a page")
-    return text
-
-
-def _parse_cdx(text: str) -> str | None:
-    # Imported late because it loads lxml, which a search does not need.
-    from archiver.discovery.cdx import SERVICES, service_address
-
-    if text.lower() == "no":
-        return None
-    service_address(text)
-    return text.lower() if text.lower() in SERVICES else text
-
-
-def _parse_requisites(text: str) -> str:
-    if text.lower() not in MODES:
-        raise ValueError(f"it must be one of {', '.join(MODES)}")
-    return text.lower()
-
-
-def _parse_tier(text: str) -> str:
-    if text.lower() not in PUBLISHED:
-        raise ValueError(f"it must be one of {', '.join(PUBLISHED)}")
-    return text.lower()
-
-
-def _parse_cadence(text: str) -> str:
-    return str(parse_cadence(text))
-
-
-def _parse_blackout(text: str) -> str:
-    return str(parse_blackout(text))
-
-
-SITE_SETTINGS: tuple[Setting, ...] = (
-    Setting("delay", _number_parser(0), "seconds between two requests to its host"),
-    Setting("revisit_days", _parse_whole_number, "days within which every known page is fetched again"),
-    Setting(
-        "sample_posts",
-        _parse_sample,
-        "number of known posts that each run fetches again if no source says when posts are edited (default: "
-        f"{DEFAULT_SAMPLE}; 0: none)",
-    ),
-    Setting("max_pages", _parse_whole_number, "maximum number of pages fetched in one run"),
-    Setting("max_megabytes", _number_parser(0.001), "maximum megabytes (1,000,000 bytes) received in one run"),
-    Setting("max_minutes", _number_parser(0.001), "maximum minutes that one run takes"),
-    Setting("contact", _parse_contact, "e-mail address or web page given in the User-Agent to this site"),
-    Setting(
-        "cdx",
-        _parse_cdx,
-        "internet-archive, or the URL of another web archive's CDX server, which lists the URLs "
-        "that the site had; no: none",
-    ),
-    Setting(
-        "requisites",
-        _parse_requisites,
-        "what is captured with a post's page: lead (its lead image, the default), all "
-        "(all images, stylesheets and fonts of the page) or none",
-    ),
-    Setting(
-        "publish",
-        _parse_tier,
-        "the most that may be published of its posts: reference, features, excerpt or full (docs/datasets.md)",
-    ),
-    Setting("licence", str, "the licence of its posts: a URL or an SPDX identifier"),
-    Setting(
-        "crawl", _parse_yes_no, "no: crawl the site only if it is named (the default for sites that an import added)"
-    ),
-    Setting("private", _parse_yes_no, "yes: its host may have a private IP address, in your own network"),
-    Setting(
-        "cadence",
-        _parse_cadence,
-        "how often 'archiver schedule' crawls it: a period (6h, 2d), cron:MINUTE HOUR DAY "
-        "MONTH WEEKDAY in UTC, or adaptive:1h..7d, as often as it has new posts "
-        f"({DEFAULT_CADENCE} is the default)",
-    ),
-    Setting(
-        "blackout",
-        _parse_blackout,
-        "hours in which 'archiver schedule' does not crawl it: 08:00-18:00, or 'mon-fri 08:00-18:00 Europe/Berlin' "
-        "(the time zone is UTC if none is given)",
-    ),
-)
-"""The settings that a site can have."""
-
-
-def read_setting(text: str) -> tuple[str, Any]:
-    """Parses KEY=VALUE into the setting's name and value; an empty VALUE gives None, which resets the setting. Raises
-    BadSetting.
-    """
-    key, equals, value = text.partition("=")
-    key, value = key.strip(), value.strip()
-    if not equals:
-        raise BadSetting(text, "write it as KEY=VALUE, for example delay=2")
-    known = {s.name: s for s in SITE_SETTINGS}
-    if key not in known:
-        question = did_you_mean(key, known)
-        end = "? The" if question else "; the"
-        raise BadSetting(text, f"there is no setting {key!r}{question}{end} settings are {', '.join(known)}")
-    try:
-        return key, known[key].read(value) if value else None
-    except ValueError as error:
-        raise BadSetting(text, str(error)) from error
-
-
-_MAX_TAG = 60
-
-
-def read_tag(text: str) -> str:
-    """Returns a site tag in its stored form: lower case, single spaces. Raises BadSetting if the tag is empty, is too
-    long or contains a comma.
-    """
-    tag = " ".join(text.lower().split())
-    if not tag or len(tag) > _MAX_TAG or "," in tag or not tag.isprintable():
-        raise BadSetting(text, f"a tag must have 1 to {_MAX_TAG} characters and no comma")
-    return tag
-
-
 def tags_of_sites(db: Database) -> dict[int, tuple[str, ...]]:
     """Returns the tags of all sites that have tags, by site ID."""
     out: dict[int, tuple[str, ...]] = {}
@@ -637,140 +458,3 @@ def remove_tags(db: Database, site_id: int, tags: Iterable[str]) -> int:
     return sum(
         db.conn.execute("delete from site_tags where site_id = ? and tag = ?", [site_id, tag]).rowcount for tag in tags
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Scheduled:
-    """The schedule of a site: its row with effective settings, its last run, and the time and reason of its next crawl
-    (`turn`).
-    """
-
-    site: dict[str, Any]
-    cadence: Cadence
-    last: PastRun | None
-    turn: RecrawlTime
-
-
-_FULL_CHECK_EVERY = timedelta(hours=1)
-Settings = Callable[[dict[str, Any]], dict[str, Any]]
-
-
-def scheduled_sites(db: Database, now: datetime, settings: Settings) -> list[Scheduled]:
-    """Returns the schedules of an archive's sites, except sites with crawl=no. Those due longest come first. `settings`
-    returns the effective settings for a row of `sites`.
-    """
-    past = past_runs_of_sites(db)
-    return sorted((_schedule(site, past.get(site["id"], []), now) for site in _sites(db, settings)), key=_due_order)
-
-
-class DueSites:
-    """Finds the due sites of an archive for a scheduler that calls `due` often. Keeps the schedules of sites that were
-    neither changed nor crawled since the last call.
-
-    Computes all schedules again once an hour, and whenever the clock goes back.
-    """
-
-    def __init__(self) -> None:
-        self._kept: dict[int, tuple[object, Scheduled]] = {}
-        self._last = self._whole = datetime.min.replace(tzinfo=UTC)
-
-    def due(self, db: Database, now: datetime, settings: Settings) -> list[Scheduled]:
-        """Returns the schedules of the sites that are due at `now`. Those due longest come first."""
-        if now < self._last or now - self._whole > _FULL_CHECK_EVERY:
-            self._kept.clear()
-            self._whole = now
-        self._last = now
-        last = {
-            site: (run, outcome)
-            for site, run, outcome in db.execute(
-                "select site_id, id, outcome from runs where id in (select max(id) from runs group by site_id)"
-            )
-        }
-        kept: dict[int, tuple[object, Scheduled]] = {}
-        for site in _sites(db, settings):
-            key = (last.get(site["id"]), site["settings"], site.get("quiet_until"))
-            before = self._kept.get(site["id"])
-            kept[site["id"]] = before if before and before[0] == key else (key, scheduled_site(db, site, now))
-        self._kept = kept
-        due = [one for _, one in kept.values() if one.turn.at <= now and not _blackout_end(one.site, now)]
-        return sorted(due, key=_due_order)
-
-
-def scheduled_site(db: Database, site: dict[str, Any], now: datetime) -> Scheduled:
-    """Returns the schedule of one site. `site` is its row with decoded settings."""
-    return _schedule(site, past_runs(db, site["id"]), now)
-
-
-def _schedule(site: dict[str, Any], past: Sequence[PastRun], now: datetime) -> Scheduled:
-    cadence = cadence_of(site["settings"])
-    turn = next_crawl(cadence, past, site["name"], now, stored_time(site.get("quiet_until")))
-    if end := _blackout_end(site, max(turn.at, now)):
-        turn = RecrawlTime(end, turn.period, f"blackout {site['settings']['blackout']}", "blackout")
-    return Scheduled(site, cadence, past[0] if past else None, turn)
-
-
-def blackout_of(settings: Mapping[str, Any]) -> BlackoutHours | None:
-    """Returns the blackout hours in a site's settings; None if none are set. Invalid hours are ignored, since a person
-    may have written them.
-    """
-    try:
-        return parse_blackout(settings["blackout"]) if settings.get("blackout") else None
-    except ValueError:
-        return None
-
-
-def _blackout_end(site: dict[str, Any], at: datetime) -> datetime | None:
-    hours = blackout_of(site["settings"])
-    return hours.end_of(at) if hours else None
-
-
-def cadence_of(settings: dict[str, Any]) -> Cadence:
-    """Returns the cadence in a site's settings: how often it is crawled. If it is invalid, since a person may have
-    written it, returns the adaptive cadence.
-    """
-    try:
-        return parse_cadence(settings.get("cadence") or DEFAULT_CADENCE)
-    except ValueError:
-        return Adaptive()
-
-
-def past_runs(db: Database, site_id: int) -> list[PastRun]:
-    """Returns the last runs of a site that looked for new posts, newest first."""
-    rows = db.query(
-        "select * from runs where site_id = ? and mode in ('full', 'incremental') order by id desc limit ?",
-        [site_id, REMEMBERED_RUNS],
-    )
-    return [_past_run(row, started) for row in rows if (started := stored_time(row["started_at"]))]
-
-
-def past_runs_of_sites(db: Database) -> dict[int, list[PastRun]]:
-    """Returns the result of `past_runs` for each site, by site ID, with one query for all sites."""
-    rows = db.execute(
-        "select r.site_id, r.started_at, r.outcome, r.new, "
-        "case when json_valid(r.statistics) then r.statistics ->> '$.listed' end "
-        "from sites s join runs r on r.site_id = s.id and r.mode in ('full', 'incremental') "
-        "where r.id >= coalesce((select id from runs where site_id = s.id and mode in ('full', 'incremental') "
-        "order by id desc limit 1 offset ?), 0) order by r.site_id, r.id desc",
-        [REMEMBERED_RUNS - 1],
-    )
-    out: dict[int, list[PastRun]] = {}
-    for site, started, outcome, new, listed in rows:
-        if at := stored_time(started):
-            out.setdefault(site, []).append(PastRun(at, outcome or "", new or 0, listed or 0))
-    return out
-
-
-def _past_run(row: dict[str, Any], started: datetime) -> PastRun:
-    listed = stored_object(row.get("statistics")).get("listed") or 0
-    return PastRun(started, row["outcome"] or "", row["new"] or 0, listed)
-
-
-def _due_order(one: Scheduled) -> tuple[datetime, int]:
-    return one.turn.at, one.site["id"]
-
-
-def _sites(db: Database, settings: Settings) -> Iterator[dict[str, Any]]:
-    for row in list(db.query("select * from sites")):
-        site = {**row, "settings": settings(row)}
-        if site["settings"].get("crawl") is not False:
-            yield site

@@ -27,7 +27,7 @@ from archiver.scheduling.scheduler_loop import CrawlProcessHandle, SiteCrawl, be
 from archiver.sites.config import Config, effective_settings
 from archiver.storage.database import open_archive
 from archiver.storage.runs import Counts, Damage, record_checked_units
-from archiver.storage.sites import DueSites, scheduled_sites
+from archiver.storage.scheduled_sites import DueSites, scheduled_sites
 from archiver.storage.transactions import last_heartbeat, lock_host, lock_schedule, scheduler_process
 from tests.damage import damage_table, warc_files
 from tests.processes import Running, run, without_proxies

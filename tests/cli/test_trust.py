@@ -11,8 +11,8 @@ from click.testing import Result
 from sqlite_utils import Database
 
 from archiver.cli.main import cli
+from archiver.sites.site_settings import SITE_SETTINGS
 from archiver.storage.database import open_archive
-from archiver.storage.sites import SITE_SETTINGS
 from tests.cli.conftest import Run
 from tests.runner import Runner, fault
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
 from archiver.extraction.site_rules import ReadPost, SiteConstants, SiteRules, find_constants, from_toml, to_toml
-from archiver.learning.rule_induction import Sample, learn_rules, learn_with_constants, read_without_constants
+from archiver.learning.rule_induction import Sample, learn_rules
+from archiver.learning.site_constants import learn_with_constants, read_without_constants
 from archiver.model.items import OTHER_HEADING, Article, Evidence, PageKind
 from archiver.platforms import by_name
 

@@ -34,8 +34,8 @@ from archiver.model.items import DiscoverySource as Source_
 from archiver.storage.database import open_archive
 from archiver.storage.pages import stamp
 from archiver.storage.runs import MeasuredRun, RunStatistics
+from archiver.storage.scheduled_sites import Scheduled
 from archiver.storage.site_statistics_for_health import PostDay
-from archiver.storage.sites import Scheduled
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
 DAY = timedelta(days=1)

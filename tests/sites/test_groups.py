@@ -19,7 +19,8 @@ from archiver.sites.config import Config, Quota, effective_settings, parse_confi
 from archiver.sites.run_limits import RunLimits, limit_scheduled_run, read_group_quotas
 from archiver.storage.database import open_archive
 from archiver.storage.pages import stamp
-from archiver.storage.sites import DueSites, add_site, add_tags, scheduled_sites
+from archiver.storage.scheduled_sites import DueSites, scheduled_sites
+from archiver.storage.sites import add_site, add_tags
 from tests.processes import run, without_proxies
 from tests.runner import Runner, fault
 from tests.spiders.crawling import crawl, rows

@@ -164,7 +164,7 @@ def _quoted(text: str) -> str:
 def _ask(options: InitOptions) -> _Answers:
     """Returns the answers to the five questions. Raises BadAddress and BadSetting."""
     from archiver.model.urls import start_address
-    from archiver.storage.sites import read_setting
+    from archiver.sites.site_settings import read_setting
 
     contact = options.contact
     if contact is None and not options.yes:

@@ -24,7 +24,7 @@ from archiver.cli.terminal_output import count_noun, format_time, print_table, p
 
 if TYPE_CHECKING:
     from archiver.scheduling.crawl_plans import CrawlOutcome
-    from archiver.storage.sites import Scheduled
+    from archiver.storage.scheduled_sites import Scheduled
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +164,7 @@ def _read_schedule(archive: str) -> list[Scheduled]:
     from archiver.sites.config import effective_settings, load_config
     from archiver.sites.run_limits import read_group_quotas
     from archiver.storage.database import opened
-    from archiver.storage.sites import scheduled_sites
+    from archiver.storage.scheduled_sites import scheduled_sites
 
     with opened(archive, read_only=True) as db:
         config, now = load_config(), datetime.now(UTC)

@@ -156,9 +156,10 @@ def show(site: str, as_json: bool, archive: str) -> None:
       archiver sites show blog.example.org
     """
     from archiver.sites.config import effective_settings, load_config
+    from archiver.sites.site_settings import SITE_SETTINGS
     from archiver.storage.database import opened
     from archiver.storage.site_rules import rule_versions
-    from archiver.storage.sites import SITE_SETTINGS, find_site, read_mute, tags_of_sites
+    from archiver.storage.sites import find_site, read_mute, tags_of_sites
 
     with opened(archive, read_only=True) as db:
         row = find_site(db, site)
