@@ -8,8 +8,8 @@ from archiver.sites.config import Serve, effective_settings, load_config
 from archiver.sites.crawler_identity import delay_for
 from archiver.sites.site_settings import SITE_SETTINGS
 from archiver.storage.scheduled_sites import cadence_of, scheduled_site
-from archiver.storage.site_rules import rule_versions, rules_valid_at
 from archiver.storage.sites import SiteLookup, SiteScope, add_site, find_site, list_sites, read_mute, tags_of_sites
+from archiver.storage.stored_rules import rule_versions, rules_valid_at
 
 __all__ = [
     "SITE_SETTINGS",

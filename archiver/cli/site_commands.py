@@ -465,8 +465,8 @@ def _stored_rules(archive: Path, urls: Iterable[str]) -> dict[str, str]:
     without such rules are left out.
     """
     from archiver.storage.database import opened
-    from archiver.storage.site_rules import handwritten_rules
     from archiver.storage.sites import list_sites
+    from archiver.storage.stored_rules import handwritten_rules
 
     if not archive.exists():
         return {}
@@ -485,8 +485,8 @@ def _crawl_samples(
     from archiver.health.health_report import make_trial_report
     from archiver.scheduling.crawl_pool import run_plans
     from archiver.storage.database import opened
-    from archiver.storage.site_rules import store_handwritten_rules
     from archiver.storage.sites import add_site
+    from archiver.storage.stored_rules import store_handwritten_rules
 
     with opened(path, create=True) as db:
         now = datetime.now(UTC)

@@ -56,8 +56,8 @@ from archiver.storage.completeness import PostCounts, count_posts_of_sites, site
 from archiver.storage.pages import find_host_file, moment
 from archiver.storage.runs import MeasuredRun, last_ended_runs, last_run, run_as_shown
 from archiver.storage.scheduled_sites import Scheduled, Settings, scheduled_site, scheduled_sites
-from archiver.storage.site_rules import page_object_uses, rules_valid_at, rules_without_match
 from archiver.storage.sites import Mute, read_mute, tags_in_use, tags_of_sites
+from archiver.storage.stored_rules import page_object_uses, rules_valid_at, rules_without_match
 from archiver.storage.transactions import free_bytes, last_heartbeat, path_of
 
 _NO_POSTS = PostCounts({"found": 0, "archived": 0, "missing": 0, "gone": 0, "refused": 0})

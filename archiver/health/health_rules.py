@@ -28,9 +28,9 @@ from archiver.model.words import count_noun
 from archiver.storage import Database
 from archiver.storage.columns import stored_time
 from archiver.storage.runs import EndedRun, FailedSeries, MeasuredRun, combine_statistics, ended_runs, failed_series
-from archiver.storage.site_rules import PageObjectUse
 from archiver.storage.site_statistics_for_health import AcceptedPages, Deletions, PostDay, RepeatedValue, SiteContent
 from archiver.storage.sources import EntryAudit
+from archiver.storage.stored_rules import PageObjectUse
 
 # Statistics: how unlikely a number is, given the past. Exact for counts, robust for sizes.
 

@@ -25,7 +25,7 @@ from archiver.storage import Database
 from archiver.storage.page_writer import PageWriter, StoringRun
 from archiver.storage.pages import posts_fetched_since
 from archiver.storage.runs import has_finished, last_run
-from archiver.storage.site_rules import retire_template
+from archiver.storage.stored_rules import retire_template
 from archiver.storage.transactions import writing
 
 _FIRST = 40

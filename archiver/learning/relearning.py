@@ -17,7 +17,7 @@ from archiver.model.items import Article, PageKind, SourceHint
 from archiver.storage import Database
 from archiver.storage.articles import article_from_row
 from archiver.storage.pages import moment
-from archiver.storage.site_rules import end_of_last_template, rules_valid_at
+from archiver.storage.stored_rules import end_of_last_template, rules_valid_at
 
 _SAME_TEXT = 0.9
 """Two texts that are so similar (see `text_f1`) are the text of one post."""

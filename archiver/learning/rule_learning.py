@@ -16,7 +16,7 @@ from archiver.learning.stored_pages import pages_certain_without_post
 from archiver.model.items import Article
 from archiver.storage.articles import extractor_of, replace_extraction
 from archiver.storage.page_writer import StoringRun
-from archiver.storage.site_rules import add_constants, store_learned_rules
+from archiver.storage.stored_rules import add_constants, store_learned_rules
 from archiver.storage.transactions import writing
 
 ENOUGH = 25

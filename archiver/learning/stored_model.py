@@ -14,8 +14,8 @@ from archiver.sites.page_objects import PageObjects
 from archiver.storage import Database
 from archiver.storage.page_forms import stored_verdicts
 from archiver.storage.pages import stamp
-from archiver.storage.site_rules import rules_valid_at
 from archiver.storage.sources import has_list_dates
+from archiver.storage.stored_rules import rules_valid_at
 
 
 def read_site_model(

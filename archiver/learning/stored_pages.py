@@ -18,7 +18,7 @@ from archiver.model.urls import urlkey
 from archiver.storage import Database
 from archiver.storage.captures import find_payload_row
 from archiver.storage.pages import hint_of_capture, late_hint, latest_hint, moment
-from archiver.storage.site_rules import rules_valid_at
+from archiver.storage.stored_rules import rules_valid_at
 from archiver.warc.warc_records import StoredResponse, compute_payload_digest, read_record
 
 

@@ -46,7 +46,7 @@ from archiver.storage.page_forms import PageToRejudge
 from archiver.storage.page_writer import StoringRun
 from archiver.storage.pages import HINT_IS_LATE, LATEST_HINT, drop_hint_text, hint_from_json, is_text_from_source, stamp
 from archiver.storage.runs import Counts
-from archiver.storage.site_rules import add_constants, rules_valid_at
+from archiver.storage.stored_rules import add_constants, rules_valid_at
 from archiver.storage.transactions import writing
 
 _BATCH = 40

@@ -52,8 +52,8 @@ from archiver.storage.articles import (
 from archiver.storage.field_evidence import Entry, decode_evidence, kept_values, pack_evidence, readers, unpack_evidence
 from archiver.storage.historical_revisions import ExtractWithoutHints
 from archiver.storage.pages import hint_of_capture, moment
-from archiver.storage.site_rules import rules_valid_at
 from archiver.storage.sites import SiteLookup, find_site
+from archiver.storage.stored_rules import rules_valid_at
 
 # Reading captured pages.
 

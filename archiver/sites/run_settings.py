@@ -18,7 +18,7 @@ from archiver.sites.run_limits import RunLimits, limit_scheduled_run
 from archiver.storage import Database
 from archiver.storage.pages import moment
 from archiver.storage.requisites import DEFAULT_MODE, Mode
-from archiver.storage.site_rules import page_objects_of_site
+from archiver.storage.stored_rules import page_objects_of_site
 
 _log = logging.getLogger(__name__)
 

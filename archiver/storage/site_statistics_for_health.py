@@ -23,8 +23,8 @@ from archiver.storage.columns import stored_time
 from archiver.storage.held_pages import HeldPage, held_pages
 from archiver.storage.page_forms import untaken_pages
 from archiver.storage.pages import stamp
-from archiver.storage.site_rules import PageObjectUse, page_object_uses
 from archiver.storage.sources import unlisted_posts
+from archiver.storage.stored_rules import PageObjectUse, page_object_uses
 
 SAMPLE = 500
 """At most this many of a site's newest articles are compared, because more would only take longer."""

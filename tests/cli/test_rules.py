@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from archiver.cli.main import cli
 from archiver.extraction.site_rules import Rule, SiteRules, from_toml
 from archiver.storage.database import open_archive
-from archiver.storage.site_rules import store_learned_rules
+from archiver.storage.stored_rules import store_learned_rules
 
 SITE = "harbour.example"
 HAND = '[title]\nselect = ["h1.mine"]\n'

@@ -18,7 +18,7 @@ from archiver import __version__
 from archiver.learning.checkpoint import ENOUGH
 from archiver.maintenance.reextraction_reader import extract_from_capture
 from archiver.storage.database import open_archive
-from archiver.storage.site_rules import rules_valid_at
+from archiver.storage.stored_rules import rules_valid_at
 from tests.processes import Running
 from tests.small_sites import NEWSLETTER, PROMOTION, SamplePost, Theme, classic, promoting, sample_posts, silent
 from tests.spiders.site_server import Answer, home, serving

@@ -21,6 +21,7 @@ from archiver.discovery.source_hints import (
 )
 from archiver.frontier.edit_estimates import DEFAULT_SAMPLE
 from archiver.frontier.fetch_order import next_fetch_time
+from archiver.model.due_reasons import DueFor
 from archiver.model.items import DiscoverySource, Outcome, PageKind
 from archiver.storage.database import open_archive
 from archiver.storage.sites import ensure_site
@@ -136,8 +137,8 @@ def test_a_claim_that_proved_false_is_believed_again_after_some_time() -> None:
     assert are_claims_believed(None, NOW)
     assert not are_claims_believed(NOW, NOW)
     assert are_claims_believed(NOW, NOW + TRUST_AGAIN_AFTER + timedelta(days=1))
-    assert claim_of("sitemap says it changed at 2024-06-01T00:00:00+00:00") == "sitemap dates"
-    assert claim_of("sitemap no longer lists it") == claim_of("") == ""
+    assert claim_of(DueFor.UPDATED, "sitemap") == "sitemap dates"
+    assert claim_of(DueFor.DELISTED, "sitemap") == claim_of("", "") == ""
 
 
 def test_an_edited_post_is_revisited_sooner() -> None:
@@ -151,15 +152,14 @@ def test_an_edited_post_is_revisited_sooner() -> None:
 def test_findings_of_a_rolled_back_batch_are_undone(tmp_path: Path) -> None:
     db = open_archive(tmp_path / "a.db", create=True)
     trust = Trust(db, ensure_site(db, "https://a.example/", NOW), NOW, timedelta(days=30))
-    reason = "sitemap says it changed at 2026-04-01T00:00:00+00:00"
     for _ in range(MIN_CLAIMS - 1):
-        trust.judge_claim(reason, changed=False)
+        trust.judge_claim(DueFor.UPDATED, "sitemap", changed=False)
     with pytest.raises(KeyError), trust.restored_on_error(), writing(db):
-        trust.judge_claim(reason, changed=False)
+        trust.judge_claim(DueFor.UPDATED, "sitemap", changed=False)
         raise KeyError
     assert trust.in_claim(dates_claim(DiscoverySource.SITEMAP))
     with trust.restored_on_error(), writing(db):
-        trust.judge_claim(reason, changed=False)
+        trust.judge_claim(DueFor.UPDATED, "sitemap", changed=False)
     assert not trust.in_claim(dates_claim(DiscoverySource.SITEMAP))
     assert untrusted(tmp_path / "a.db") == ["sitemap dates"]
     db.close()

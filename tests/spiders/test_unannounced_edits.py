@@ -208,7 +208,7 @@ def test_a_redesign_does_not_fetch_the_whole_site_at_once(tmp_path: Path) -> Non
         blog.pages.update({path: answer for path, answer in shown.pages.items() if path.startswith("/entry-")})
         counts(site.url, archive=archive)
         assert len(requested_posts(site)) == 50
-    later = rows(archive, "select count(*) from pages where reason like '%no longer lists it' and due_at > '1971'")
+    later = rows(archive, "select count(*) from pages where due_for = 'delisted' and due_at > '1971'")
     assert later == [(18,)]
 
 
@@ -287,9 +287,10 @@ def test_why_says_when_a_post_is_due_next_and_for_what_reason(tmp_path: Path) ->
         assert feed.startswith("every crawl fetches it")
         with sqlite3.connect(archive) as db:
             db.execute(
-                "update pages set due_at = '1970-01-01T00:00:00+00:00', reason = 'x' where url like '%/entry-3/'"
+                "update pages set due_at = '1970-01-01T00:00:00+00:00', due_for = 'new text', due_by = 'feed' "
+                "where url like '%/entry-3/'"
             )
-        assert due_for(site.url + "entry-3/", archive) == "x"
+        assert due_for(site.url + "entry-3/", archive) == "feed has another text for it"
 
 
 def due_for(url: str, archive: Path) -> str:

@@ -15,6 +15,7 @@ from sqlite_utils import Database
 from archiver.articles.article_comparison import fold_words
 from archiver.articles.guard import LOOK_EVERY
 from archiver.maintenance.run_undoing import release_held, undo_run
+from archiver.model.due_reasons import DueFor
 from archiver.model.errors import RunNotFound
 from archiver.model.items import (
     Article,
@@ -56,9 +57,9 @@ class Site:
     runs: int = 1
 
     def crawl(
-        self, day: float, shown: Sequence[Article | PageResult], reason: str = "", listed: Sequence[int] = ()
+        self, day: float, shown: Sequence[Article | PageResult], due_for: str = "", listed: Sequence[int] = ()
     ) -> Counts:
-        """Store what a run on this day is shown; `reason`: why the pages were due; `listed`: posts in a feed."""
+        """Store what a run on this day is shown; `due_for`: why the pages were due; `listed`: posts in a feed."""
         self.runs += 1
         at = AT + timedelta(days=day)
         row = {"id": self.runs, "site_id": 1, "mode": "incremental", "started_at": stamp(at)}
@@ -71,7 +72,7 @@ class Site:
             lists = [DiscoveredURL(url_of(number), DiscoverySource.FEED, PageKind.POST) for number in listed]
             record_discovered_urls(self.db, 1, lists, at)
             for one in results:
-                self.db.execute("update pages set reason = ? where url = ?", [reason, one.url])
+                self.db.execute("update pages set due_for = ?, due_by = 'feed' where url = ?", [due_for, one.url])
         writer = PageWriter(StoringRun(self.db, site, self.runs, at))
         for one in results:
             writer.add(one)
@@ -346,15 +347,15 @@ def test_a_text_cut_off_on_one_page_for_two_days_is_accepted(site: Site) -> None
     assert site.held() == []
 
 
-ANNOUNCED = "feed has another text for it"
+ANNOUNCED = DueFor.NEW_TEXT
 
 
-@pytest.mark.parametrize(("day", "reason", "held"), [(1, "", 1), (1, ANNOUNCED, 0), (0.5, "", 0)])
+@pytest.mark.parametrize(("day", "due_for", "held"), [(1, "", 1), (1, ANNOUNCED, 0), (0.5, "", 0)])
 def test_a_text_of_which_nothing_is_left_is_held_if_no_source_announced_it(
-    site: Site, day: float, reason: str, held: int
+    site: Site, day: float, due_for: str, held: int
 ) -> None:
     """A post that was first stored just now may have had a placeholder."""
-    assert site.crawl(day, [replace(post(3), body=SOON * 6)], reason).held == held
+    assert site.crawl(day, [replace(post(3), body=SOON * 6)], due_for).held == held
 
 
 def test_a_post_first_stored_by_a_run_that_held_pages_gets_its_text_at_once(site: Site) -> None:
@@ -420,7 +421,7 @@ def test_while_a_run_is_held_further_changes_are_too(site: Site) -> None:
 
 def test_edits_that_a_source_announced_are_no_fault(site: Site) -> None:
     site.crawl(30, [post(n) for n in range(200, 300)])
-    counts = site.crawl(40, [redesigned(n) for n in range(10)], reason=ANNOUNCED)
+    counts = site.crawl(40, [redesigned(n) for n in range(10)], due_for=ANNOUNCED)
     assert (counts.held, counts.revised) == (0, 10)
 
 
@@ -443,13 +444,13 @@ def test_a_title_that_the_page_shows_is_an_edit(site: Site, source: str) -> None
 
 def test_posts_that_all_claim_to_be_new_are_a_fault_even_if_the_feed_agrees(site: Site) -> None:
     today = [post(n, published=AT + timedelta(days=9)) for n in range(10)]
-    counts = site.crawl(9, today, reason="feed has another date for it")
+    counts = site.crawl(9, today, due_for=DueFor.NEW_DATE)
     assert counts.revised == 0
     assert {row["published"] for row in site.articles().values()} == {site.articles()[url_of(11)]["published"]}
 
 
 def test_a_post_that_is_dated_anew_is_an_edit(site: Site) -> None:
-    counts = site.crawl(9, [post(1, published=AT + timedelta(days=9))], reason="feed has another date for it")
+    counts = site.crawl(9, [post(1, published=AT + timedelta(days=9))], due_for=DueFor.NEW_DATE)
     assert (counts.held, counts.revised) == (0, 1)
 
 
@@ -572,7 +573,7 @@ def test_what_pages_gained_alike_is_shown(site: Site) -> None:
 def test_a_feed_that_announces_the_gain_does_not_confirm_it(site: Site) -> None:
     site.crawl(1, [with_paragraph(post(n)) for n in range(10)])
     edited = replace(post(11), body=f"{post(11).body} The figures were corrected.")
-    counts = site.crawl(2, [with_paragraph(post(10)), edited], reason=ANNOUNCED)
+    counts = site.crawl(2, [with_paragraph(post(10)), edited], due_for=ANNOUNCED)
     assert (counts.held, counts.revised) == (1, 1)
     assert site.articles()[url_of(11)]["body"] == edited.body
 
@@ -705,9 +706,9 @@ def test_a_post_stored_before_a_fault_is_not_changed_with_those_first_stored_dur
 # Deletions.
 
 
-@pytest.mark.parametrize(("status", "reason"), [(410, ""), (404, "sitemap no longer lists it")])
-def test_a_post_is_gone_once_two_days_have_shown_it(site: Site, status: int, reason: str) -> None:
-    counts = [site.crawl(day, [gone(3, day, status)], reason=reason) for day in (1, 1.5, 2)]
+@pytest.mark.parametrize(("status", "due_for"), [(410, ""), (404, DueFor.DELISTED)])
+def test_a_post_is_gone_once_two_days_have_shown_it(site: Site, status: int, due_for: str) -> None:
+    counts = [site.crawl(day, [gone(3, day, status)], due_for=due_for) for day in (1, 1.5, 2)]
     assert [one.gone for one in counts] == [0, 0, 1]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from archiver.model.due_reasons import remarks_from_json
 from archiver.model.errors import ArchiveTooNew, ArchiveUnreleased
 from archiver.storage import Database
 from archiver.storage.database import open_archive
@@ -52,6 +53,41 @@ def test_a_database_with_content_is_not_changed() -> None:
         before = schema_and_rows(db)
         assert not make_schema(db)
         assert schema_and_rows(db) == before
+
+
+FORMER_REASONS = {
+    "feed says it changed at 2024-06-01T00:00:00+00:00": ("updated", "feed", ""),
+    "https://a.example/ no longer lists it": ("delisted", "https://a.example/", ""),
+    "https://a.example/ lists it again": ("listed again", "https://a.example/", ""),
+    "sampled, because no source says when posts are edited": ("sample", None, ""),
+    "run 12 was undone": ("undone run", "12", ""),
+    "revised: body": (None, None, "revised: body"),
+}
+FORMER_REMARKS = {
+    "revised: body; https://a.example/ no longer lists it, but it is still online": {"delisted": "https://a.example/"},
+    "page 2, 3 of it could not be read": {"unread parts": "2, 3"},
+    "it is not a post: listing address; only a script or a form requests its further pages": {"hidden pages": ""},
+}
+
+
+def test_reasons_of_0_3_0_become_codes(tmp_path: Path) -> None:
+    reasons = [*FORMER_REASONS, *FORMER_REMARKS]
+    with closing(Database(sqlite3.connect(tmp_path / "old.db", isolation_level=None))) as db:
+        migrations().apply(db.sqlite_utils, stop_before="m007_codes_for_due_pages")
+        db.execute(
+            "insert into sites (id, name, start_url, added_at) values (1, 'a.example', 'https://a.example/', '')"
+        )
+        for number, reason in enumerate(reasons):
+            db.execute(
+                "insert into pages (site_id, url, urlkey, kind, outcome, reason, found_at, due_at) "
+                "values (1, ?1, ?1, 'post', 'unchanged', ?2, '', '1970')",
+                [str(number), reason],
+            )
+    with closing(open_archive(tmp_path / "old.db")) as db:
+        rows = db.execute("select reason, due_for, due_by, remarks from pages order by id").fetchall()
+    due, remarked = rows[: len(FORMER_REASONS)], rows[len(FORMER_REASONS) :]
+    assert [(due_for, by, reason) for reason, due_for, by, _ in due] == [*FORMER_REASONS.values()]
+    assert {reason: remarks_from_json(remarks) for reason, _, _, remarks in remarked} == FORMER_REMARKS
 
 
 def test_a_failed_schema_creation_leaves_nothing(tmp_path: Path) -> None:

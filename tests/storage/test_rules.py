@@ -16,7 +16,7 @@ from archiver.model.items import Article, Evidence
 from archiver.model.page_rules import BY_HAND
 from archiver.storage.articles import Observation, store_article
 from archiver.storage.database import open_archive
-from archiver.storage.site_rules import (
+from archiver.storage.stored_rules import (
     forget_rules,
     retire_rules,
     retire_template,

@@ -58,8 +58,8 @@ from archiver.sites.config import effective_settings
 from archiver.storage.article_records import find_article
 from archiver.storage.database import discard_empty_archive, opened, warn_of_clock
 from archiver.storage.requisites import MODES
-from archiver.storage.site_rules import page_objects_of_site
 from archiver.storage.sites import current_site_names, forget_unanswered_site, tags_of_sites
+from archiver.storage.stored_rules import page_objects_of_site
 
 if TYPE_CHECKING:
     from archiver.spiders.crawl_order import Only

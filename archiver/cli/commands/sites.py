@@ -158,8 +158,8 @@ def show(site: str, as_json: bool, archive: str) -> None:
     from archiver.sites.config import effective_settings, load_config
     from archiver.sites.site_settings import SITE_SETTINGS
     from archiver.storage.database import opened
-    from archiver.storage.site_rules import rule_versions
     from archiver.storage.sites import find_site, read_mute, tags_of_sites
+    from archiver.storage.stored_rules import rule_versions
 
     with opened(archive, read_only=True) as db:
         row = find_site(db, site)
@@ -259,7 +259,8 @@ def rules(site: str, file: str | None, forget: bool, learn: bool, as_json: bool,
     from archiver.extraction.site_rules import to_toml
     from archiver.storage.database import opened
     from archiver.storage.held_pages import make_held_due
-    from archiver.storage.site_rules import (
+    from archiver.storage.sites import find_site
+    from archiver.storage.stored_rules import (
         forget_rules,
         rule_versions,
         rules_valid_at,
@@ -267,7 +268,6 @@ def rules(site: str, file: str | None, forget: bool, learn: bool, as_json: bool,
         store_handwritten_rules,
         store_relearned_rules,
     )
-    from archiver.storage.sites import find_site
 
     if sum((file is not None, forget, learn)) > 1:
         raise click.UsageError("Use only one of --set, --forget or --learn.")
