@@ -75,7 +75,8 @@ def test_reasons_of_0_3_0_become_codes(tmp_path: Path) -> None:
     with closing(Database(sqlite3.connect(tmp_path / "old.db", isolation_level=None))) as db:
         migrations().apply(db.sqlite_utils, stop_before="m007_codes_for_due_pages")
         db.execute(
-            "insert into sites (id, name, start_url, added_at) values (1, 'a.example', 'https://a.example/', '')"
+            "insert into sites (id, name, host, path, start_url, added_at) "
+            "values (1, 'a.example', 'a.example', '/', 'https://a.example/', '')"
         )
         for number, reason in enumerate(reasons):
             db.execute(
