@@ -15,6 +15,7 @@ from twisted.internet.task import LoopingCall
 
 from archiver.extensions.download_slot_throttle import ThrottleExtension
 from archiver.extensions.shared_crawl_state import ArchiveExtension
+from archiver.storage.pages import count_known_pages
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
@@ -152,7 +153,7 @@ class Progress:
         if self._archive is None:
             return
         run = self._archive.run
-        known, done = run.count_pages()
+        known, done = count_known_pages(run.db, run.site["id"], run.started)
         throttle = self._crawler.get_extension(ThrottleExtension)
         text = progress_line(known, run.counts, time.monotonic() - self._started, throttle.pause() if throttle else 0)
         self._screen.draw(Line(self._site, text, known, done))

@@ -444,15 +444,10 @@ class PatternTally:
 
 
 class PatternBudgets:
-    """Counts the pages of each URL pattern during a run, and determines how many more may be fetched. `known_posts`
-    returns the number of posts in the pages table. `coverage` returns how many of these posts are listed by sources,
-    and to how many of them pages link.
-    """
+    """Counts the pages of each URL pattern during a run, and determines how many more may be fetched."""
 
-    def __init__(self, known_posts: Callable[[], int], coverage: Callable[[], SourceCoverage] = SourceCoverage) -> None:
+    def __init__(self) -> None:
         self._tallies: dict[URLPattern, PatternTally] = {}
-        self._known_posts = known_posts
-        self._coverage = coverage
         self._without_posts: frozenset[URLPattern] = frozenset()
 
     def limit_patterns(self, without_posts: Iterable[URLPattern]) -> None:
@@ -515,8 +510,10 @@ class PatternBudgets:
         tally = self._tallies.get(pattern, PatternTally())
         self._tallies[pattern] = replace(tally, idle=0, known=0, missing=0, reopened=True)
 
-    def remaining(self, pattern: URLPattern) -> int:
-        """Returns how many more pages without news of this pattern may be fetched; 1,000,000 if there is no limit."""
+    def remaining(self, pattern: URLPattern, coverage: SourceCoverage) -> int:
+        """Returns how many more pages without news of this pattern may be fetched; 1,000,000 if there is no limit.
+        `coverage` is what the sources list of the posts that are known now.
+        """
         tally = self._tallies.get(pattern, PatternTally())
         budget = ALLOWED.get(pattern.family)
         if budget is None or (tally.posts and budget.per_own_post is None):
@@ -524,26 +521,27 @@ class PatternBudgets:
         if pattern.family == "paging" and tally.missing >= _MOST_MISSING:
             return 0
         times, more = _REOPENED if tally.reopened else 1, (budget.per_own_post or 0) * tally.posts
-        if self.is_limited_by_sources(pattern):
-            least = (budget.when_listed or 0) // (2 if self._coverage().is_complete_twice else 1)
+        if is_limited_by_sources(pattern, coverage):
+            least = (budget.when_listed or 0) // (2 if coverage.is_complete_twice else 1)
             return max(least * times + more - tally.known, 0)
         if pattern in self._without_posts and not tally.reopened:
             return max(FEW_VIEWS - tally.known, 0)
         limit = budget.idle * times + more
         if budget.per_post and tally.idle >= limit:
-            limit += budget.per_post * self._known_posts()
+            limit += budget.per_post * coverage.posts
         return max(limit - tally.idle, 0)
 
-    def is_limited_by_sources(self, pattern: URLPattern) -> bool:
-        """Returns True if the small budget for sites whose sources list all posts applies to a pattern.
 
-        It applies to the pages of a list only if links on pages also lead to all posts, since most links are on the
-        pages of lists.
-        """
-        budget, coverage = ALLOWED.get(pattern.family), self._coverage()
-        if budget is None or budget.when_listed is None:
-            return False
-        return coverage.is_complete_twice if pattern.family == "paging" else coverage.is_complete
+def is_limited_by_sources(pattern: URLPattern, coverage: SourceCoverage) -> bool:
+    """Returns True if the small budget for sites whose sources list all posts applies to a pattern.
+
+    It applies to the pages of a list only if links on pages also lead to all posts, since most links are on the pages
+    of lists.
+    """
+    budget = ALLOWED.get(pattern.family)
+    if budget is None or budget.when_listed is None:
+        return False
+    return coverage.is_complete_twice if pattern.family == "paging" else coverage.is_complete
 
 
 def is_exempt_from_budget(

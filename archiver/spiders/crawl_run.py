@@ -24,12 +24,12 @@ from archiver.storage.database import open_archive
 from archiver.storage.page_writer import PageWriter
 from archiver.storage.runs import (
     Counts,
-    check_run,
     end_run,
     has_finished,
     last_finished_version,
     last_run,
     left_pages_unsampled,
+    writing_run,
 )
 from archiver.storage.transactions import PATIENCE, HeldLock, archive_faults, is_environment_error, writing
 
@@ -65,6 +65,7 @@ class CrawlRun:
             self.db: Database = open_archive(archive, create=True)
             try:
                 self.site = run_opening.lock(self.db, archive, self.start_url, self.started, self._locks)
+                self.site_name: str = self.site["name"]
                 self._begin()
             except BaseException as error:
                 self._give_up(error)
@@ -86,7 +87,8 @@ class CrawlRun:
         self.files = ArchiveFiles(db, self.archive, self.site, warc.days, warc.max_mb * 1_000_000, __version__)
         self.storing = run_opening.storing_of(self)
         self.writer = PageWriter(self.storing, self.files.sync)
-        self.writer.counts.found += self.is_start_new
+        self.counts = self.writer.counts
+        self.counts.found += self.is_start_new
         self.traps = TrapDetector(db, site_id, self.scope, self.writer.flush, self.run_id)
         if not order.only and has_finished(db, site_id):
             with writing(db):
@@ -117,14 +119,6 @@ class CrawlRun:
         self._release_locks()
 
     @property
-    def site_name(self) -> str:
-        return str(self.site["name"])
-
-    @property
-    def counts(self) -> Counts:
-        return self.writer.counts
-
-    @property
     def home(self) -> str:
         """Returns the address of the home page after redirects, if an earlier run found it; otherwise the start
         address.
@@ -137,17 +131,8 @@ class CrawlRun:
         """Context manager for a write transaction of this run. Raises ArchiveLocked if another program locks the
         archive for more than `patience` seconds, and SiteRemoved if the user has removed the site.
         """
-        with writing(self.db, patience):
-            check_run(self.db, self.run_id, self.site)
+        with writing_run(self.db, self.run_id, self.site, patience):
             yield
-
-    def count_pages(self) -> tuple[int, int]:
-        """Returns the number of known pages of this site, and the number of those that are not due."""
-        known, due = self.db.execute(
-            "select count(*), total(due_at <= ?) from pages where site_id = ?",
-            [pages.stamp(self.started), self.site["id"]],
-        ).fetchone()
-        return int(known), int(known - due)
 
     def remember_platform(self, name: str) -> None:
         if name and name != self.site["platform"]:

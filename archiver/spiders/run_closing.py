@@ -20,7 +20,7 @@ from archiver.storage import pages
 from archiver.storage.edit_samples import count_unseen_posts, edit_estimate, schedule_posts_of_unended_days
 from archiver.storage.held_pages import count_held, count_taken_back
 from archiver.storage.page_writer import withdraw_copies
-from archiver.storage.runs import Counts, UnreadPages, end_run
+from archiver.storage.runs import Counts, UnreadPages, end_run, writing_run
 from archiver.storage.sources import count_responding_sources
 from archiver.storage.transactions import PATIENCE, archive_faults
 
@@ -59,7 +59,7 @@ def _write_end(run: CrawlRun, ending: RunEnding, result: RunResult, patience: fl
         _read_again(run, is_complete=not ending.reason)
     run.requisites.flush(patience)
     failures = _record_ending(run, ending, patience)
-    known, done = run.count_pages()
+    known, done = pages.count_known_pages(run.db, run.site["id"], run.started)
     return replace(
         result,
         failures=failures,
@@ -131,7 +131,7 @@ def _judge_again(run: CrawlRun, *, is_complete: bool) -> RejudgingTally:
     run.counts.add(rejudged)
     if run.counts.new:
         copies = Counts()
-        with run.writing():
+        with writing_run(run.db, run.run_id, run.site):
             withdraw_copies(run.storing, copies)
         run.counts.add(copies)
         tally.withdrawn += copies.withdrawn
@@ -155,7 +155,7 @@ def _record_ending(run: CrawlRun, ending: RunEnding, patience: float) -> tuple[t
     except OSError as error:
         unfinished = error
     site_id, now = run.site["id"], datetime.now(UTC)
-    with run.writing(patience):
+    with writing_run(run.db, run.run_id, run.site, patience):
         schedule_posts_of_unended_days(run.db, site_id, now)
         unread = UnreadPages(
             run.traps.set_aside_counts(),

@@ -40,6 +40,7 @@ from archiver.frontier.trap_budgets import (
     SourceCoverage,
     equivalent_url_reason,
     is_exempt_from_budget,
+    is_limited_by_sources,
     pattern_budget_reason,
     plainer_urls,
     variant_family,
@@ -116,7 +117,7 @@ class TrapDetector:
         self._shown_posts = self._compared_posts = 0
         self._is_main_complete = False
         self._set_aside_by_lists: dict[int, URLPattern] = {}
-        self._budget = PatternBudgets(lambda: pages.known_post_count(db, site_id), self._coverage)
+        self._budget = PatternBudgets()
         self._shown = ShownAddresses()
         self._set_aside = SetAsidePages(run_id)
         self._samples: dict[str, URLPattern] = {}
@@ -259,9 +260,9 @@ class TrapDetector:
                 self._set_aside_by_lists[row["id"]] = pattern
                 return Verdict("exclude", _rule_of(pattern), SHOWN_REASON)
             waiting = sum(1 for others in self._in_progress.values() if pattern in others)
-            if self._budget.remaining(pattern) > waiting:
+            if self._budget.remaining(pattern, self._coverage()) > waiting:
                 continue
-            by_sources = self._budget.is_limited_by_sources(pattern)
+            by_sources = is_limited_by_sources(pattern, self._coverage())
             reported_by = [(one.source, pattern_of(one.found_on, self._scope.path)) for one in self.reports(row["id"])]
             is_listed_post = by_sources and row["kind"] == PageKind.POST
             if is_exempt_from_budget(pattern, reported_by, by_sources=by_sources and not is_listed_post):
@@ -269,7 +270,7 @@ class TrapDetector:
             if waiting:
                 return _WAIT
             self._set_aside.add(pattern, row["id"])
-            if not self._budget.is_limited_by_sources(pattern):
+            if not by_sources:
                 return Verdict("exclude", _rule_of(pattern), pattern_budget_reason(pattern))
             if pages.source_coverage(self._db, self._site_id).is_complete:
                 return Verdict("exclude", _rule_of(pattern), remarks={Remark.COVERED: ""})
@@ -309,7 +310,7 @@ class TrapDetector:
     def _is_limited(self, pattern: URLPattern) -> bool:
         """Returns True if sources or the site's main list show all posts, so that few pages of a pattern are needed."""
         by_main_list = pattern.family in SIDE_LISTS and pattern in self._set_aside_by_lists.values()
-        return self._budget.is_limited_by_sources(pattern) or (by_main_list and self._is_main_list_complete())
+        return is_limited_by_sources(pattern, self._coverage()) or (by_main_list and self._is_main_list_complete())
 
     def _may_be_needless(self, pattern: URLPattern) -> bool:
         """Returns True if the pages in progress may show that a list need not be fetched. A further page of a list is
@@ -441,11 +442,12 @@ class TrapDetector:
         (assumed in this run or an earlier one), or that other lists show them all (in this run). Returns True if any
         pages are due again.
         """
-        rows = pages.covered_pages(self._db, self._site_id)
+        rows, coverage = pages.covered_pages(self._db, self._site_id), self._coverage()
+        found = {row["id"]: self._budgeted_patterns(row) for row in rows}
         found = {
-            row["id"]: patterns
-            for row in rows
-            if not any(map(self._budget.is_limited_by_sources, patterns := self._budgeted_patterns(row)))
+            page_id: patterns
+            for page_id, patterns in found.items()
+            if not any(is_limited_by_sources(pattern, coverage) for pattern in patterns)
         }
         for page_id, pattern in self._set_aside_by_lists.items():
             if not self._is_limited(pattern):

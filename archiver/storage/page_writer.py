@@ -79,7 +79,7 @@ from archiver.storage.held_pages import (
     store_verdict,
 )
 from archiver.storage.page_forms import SiteForms
-from archiver.storage.runs import Counts, RunStatistics, check_run, crawl_started
+from archiver.storage.runs import Counts, RunStatistics, crawl_started, writing_run
 from archiver.storage.sources import (
     Trust,
     record_discovered_urls,
@@ -87,7 +87,7 @@ from archiver.storage.sources import (
     store_listed_categories,
     store_listed_dates,
 )
-from archiver.storage.transactions import PATIENCE, is_environment_error, writing
+from archiver.storage.transactions import PATIENCE, is_environment_error
 
 
 @dataclass(slots=True)
@@ -228,7 +228,7 @@ def _include_entries(run: StoringRun, storing: Storing) -> None:
     """
     shown = [one for one in storing.result.targets if one.source is DiscoverySource.LISTING and not one.trap]
     rules = [f"{PATTERN_BUDGET_RULE}: {family}" for family in PLAIN_FAMILIES]
-    entries = pages.pages_set_aside_at(run.db, (urlkey(one.url) for one in shown), rules)
+    entries = pages.pages_set_aside_at(run.db, [urlkey(one.url) for one in shown], rules)
     pages.include_pages(run.db, entries, pages.EPOCH)
     storing.counts.trapped -= len(entries)
 
@@ -759,8 +759,11 @@ class PageWriter:
         counts, run = Counts(), self._run
         assert run.run_id is not None
         run.incomplete.clear()  # a batch that failed left its new articles here
-        with run.trust.restored_on_error(), run.forms.restored_on_error(), writing(run.db, patience):
-            check_run(run.db, run.run_id, run.site)
+        with (
+            run.trust.restored_on_error(),
+            run.forms.restored_on_error(),
+            writing_run(run.db, run.run_id, run.site, patience),
+        ):
             held: set[str] = set()
             entered = captures.enter_captures(
                 run.db, run.run_id, [(one.capture, one.hint_id, one.usage_statements) for one in results if one.capture]

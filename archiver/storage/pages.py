@@ -619,6 +619,13 @@ def make_due_now(db: Database, urls: Iterable[str], run_started: datetime) -> No
         )
 
 
+def count_known_pages(db: Database, site_id: int, now: datetime) -> tuple[int, int]:
+    """Returns the number of known pages of a site, and the number of those that are not due."""
+    query = "select count(*), total(due_at <= ?) from pages where site_id = ?"
+    known, due = db.execute(query, [stamp(now), site_id]).fetchone()
+    return int(known), int(known - due)
+
+
 def make_pages_due(db: Database, page_ids: Iterable[int], due_for: DueFor, due_by: str = "") -> None:
     db.conn.executemany(
         "update pages set due_at = ?, due_for = ?, due_by = ? where id = ?",
@@ -1049,11 +1056,6 @@ def excluded_counts(db: Database, site_id: int) -> dict[str, int]:
             "select rule, count(*) from pages where site_id = ? and outcome = 'trap' group by 1", [site_id]
         ).fetchall()
     )
-
-
-def known_post_count(db: Database, site_id: int) -> int:
-    """Returns the number of pages of a site that are recorded as posts."""
-    return int(db.execute("select count(*) from pages where site_id = ? and kind = 'post'", [site_id]).fetchone()[0])
 
 
 @dataclass(frozen=True, slots=True)

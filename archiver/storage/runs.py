@@ -12,6 +12,7 @@ import re
 from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from statistics import median, quantiles
@@ -23,7 +24,7 @@ from archiver.model.items import FOREIGN_FEED, Article, DiscoverySource, Evidenc
 from archiver.storage import Database
 from archiver.storage.columns import IS_LIVE, stored_object, stored_time
 from archiver.storage.pages import EPOCH, last_rowid, stamp
-from archiver.storage.transactions import is_site_locked, path_of
+from archiver.storage.transactions import PATIENCE, is_site_locked, path_of, writing
 
 # -- the table runs
 
@@ -104,6 +105,16 @@ def check_run(db: Database, run_id: int, site: dict[str, Any]) -> None:
     """Raises SiteRemoved if the run is no longer in the archive, because its site was removed."""
     if db.execute("select 1 from runs where id = ? and site_id = ?", [run_id, site["id"]]).fetchone() is None:
         raise SiteRemoved(site["name"])
+
+
+@contextmanager
+def writing_run(db: Database, run_id: int, site: dict[str, Any], patience: float = PATIENCE) -> Iterator[None]:
+    """Context manager for a write transaction of a run. Raises ArchiveLocked if another program locks the archive for
+    more than `patience` seconds, and SiteRemoved if the site was removed.
+    """
+    with writing(db, patience):
+        check_run(db, run_id, site)
+        yield
 
 
 def end_run(

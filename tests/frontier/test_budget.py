@@ -12,11 +12,13 @@ from archiver.frontier.trap_budgets import (
     EquivalentURLs,
     PatternBudgets,
     ShownAddresses,
+    SourceCoverage,
     is_exempt_from_budget,
     plainer_urls,
 )
 from archiver.model.items import DiscoverySource
 
+HUNDRED = SourceCoverage(posts=100)
 TAGS, MONTHS, PAGES = URLPattern("terms", "/tag/*"), URLPattern("dates", "/9/9"), URLPattern("paging", "/page/#?")
 
 
@@ -26,27 +28,27 @@ def note_without_news(budget: PatternBudgets, shape: URLPattern, times: int) -> 
 
 
 def test_a_pattern_without_news_is_ended() -> None:
-    budget = PatternBudgets(lambda: 100)
+    budget = PatternBudgets()
     note_without_news(budget, TAGS, 7)
-    assert budget.remaining(TAGS) == 1
+    assert budget.remaining(TAGS, HUNDRED) == 1
     budget.count_page(TAGS, is_post=False, has_news=True)
-    assert budget.remaining(TAGS) == 8
+    assert budget.remaining(TAGS, HUNDRED) == 8
     note_without_news(budget, MONTHS, 20)
-    assert budget.remaining(MONTHS) == 0
+    assert budget.remaining(MONTHS, HUNDRED) == 0
 
 
 def test_the_budget_of_paging_is_the_number_of_known_posts() -> None:
-    budget = PatternBudgets(lambda: 100)
+    budget = PatternBudgets()
     note_without_news(budget, PAGES, 20)
-    assert budget.remaining(PAGES) == 100
+    assert budget.remaining(PAGES, HUNDRED) == 100
 
 
 def test_a_pattern_with_a_post_is_never_ended() -> None:
-    budget = PatternBudgets(lambda: 0)
+    budget = PatternBudgets()
     budget.count_page(MONTHS, is_post=True, has_news=False)
     note_without_news(budget, MONTHS, 500)
-    assert budget.remaining(MONTHS) > 1_000
-    assert budget.remaining(NO_PATTERN) > 1_000
+    assert budget.remaining(MONTHS, HUNDRED) > 1_000
+    assert budget.remaining(NO_PATTERN, HUNDRED) > 1_000
 
 
 def test_pages_from_sitemaps_are_always_fetched() -> None:
@@ -92,20 +94,20 @@ def test_a_page_that_shows_what_no_other_page_of_its_pattern_has_shown_is_never_
     pages: list[set[int]], family: str
 ) -> None:
     """Pages of a partition, known posts or not, each followed by the repetitions that are allowed."""
-    budget, shown, pattern = PatternBudgets(lambda: 0), ShownAddresses(), URLPattern(family, "/9")
+    budget, shown, pattern = PatternBudgets(), ShownAddresses(), URLPattern(family, "/9")
     for number, page in enumerate(pages):
         posts = [f"post {one}" for one in page] + [f"own post of page {number}"]
         budget.count_page(pattern, is_post=False, has_news=bool(shown.add(pattern, posts)))
-        assert budget.remaining(pattern) == ALLOWED[family].idle
+        assert budget.remaining(pattern, HUNDRED) == ALLOWED[family].idle
         note_without_news(budget, pattern, ALLOWED[family].idle - 1)
-        assert budget.remaining(pattern) == 1
+        assert budget.remaining(pattern, HUNDRED) == 1
 
 
 @given(st.lists(st.integers(0, 15), max_size=400))
 def test_what_a_pattern_costs_is_bounded_by_the_posts_that_it_shows(shows: list[int]) -> None:
-    budget, shown, read = PatternBudgets(lambda: 0), ShownAddresses(), 0
+    budget, shown, read = PatternBudgets(), ShownAddresses(), 0
     for post in shows:
-        if not budget.remaining(TAGS):
+        if not budget.remaining(TAGS, HUNDRED):
             break
         read += 1
         budget.count_page(TAGS, is_post=False, has_news=bool(shown.add(TAGS, [f"post {post}"])))
@@ -113,13 +115,13 @@ def test_what_a_pattern_costs_is_bounded_by_the_posts_that_it_shows(shows: list[
 
 
 def test_a_folder_gets_more_for_each_of_its_posts() -> None:
-    budget, manual = PatternBudgets(lambda: 1_000), URLPattern("folder", "/manual/*")
+    budget, manual = PatternBudgets(), URLPattern("folder", "/manual/*")
     note_without_news(budget, manual, 50)
-    assert budget.remaining(manual) == 0
+    assert budget.remaining(manual, HUNDRED) == 0
     budget.credit(manual)
-    assert budget.remaining(manual) == 51
+    assert budget.remaining(manual, HUNDRED) == 51
     budget.count_page(manual, is_post=True, has_news=False)
-    assert budget.remaining(manual) == 52
+    assert budget.remaining(manual, HUNDRED) == 52
     note_without_news(budget, manual, 52)
     budget.reopen(manual)
-    assert budget.remaining(manual) == 252
+    assert budget.remaining(manual, HUNDRED) == 252

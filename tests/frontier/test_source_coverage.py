@@ -25,10 +25,6 @@ NONE, ONCE = SourceCoverage(60, 59, 60), SourceCoverage(60, 60, 40)
 TWICE = SourceCoverage(60, 60, 60)
 
 
-def budgets(coverage: SourceCoverage) -> PatternBudgets:
-    return PatternBudgets(lambda: 60, lambda: coverage)
-
-
 @pytest.mark.parametrize(
     ("posts", "listed", "linked", "is_complete", "is_complete_twice"),
     [
@@ -78,16 +74,16 @@ def test_a_site_with_an_unlisted_post_has_no_complete_source(by_source: dict[str
 def test_the_budgets_of_a_site_whose_sources_list_all_posts(
     coverage: SourceCoverage, pattern: URLPattern, most: int
 ) -> None:
-    assert budgets(coverage).remaining(pattern) == most
+    assert PatternBudgets().remaining(pattern, coverage) == most
 
 
 def test_what_other_pages_of_the_pattern_did_not_show_is_no_news_if_it_is_listed() -> None:
-    budget = budgets(ONCE)
+    budget = PatternBudgets()
     for _ in range(2):
         budget.count_page(TAGS, is_post=False, has_news=True, has_unknown=False)
-    assert budget.remaining(TAGS) == 0
+    assert budget.remaining(TAGS, ONCE) == 0
     budget.count_page(TAGS, is_post=False, has_news=True, has_unknown=True)
-    assert budget.remaining(TAGS) == 2
+    assert budget.remaining(TAGS, ONCE) == 2
 
 
 def test_a_sitemap_or_a_menu_with_all_months_makes_no_difference_if_all_posts_are_listed() -> None:
@@ -98,38 +94,38 @@ def test_a_sitemap_or_a_menu_with_all_months_makes_no_difference_if_all_posts_ar
 
 
 def test_the_rest_of_a_list_is_set_aside_after_five_missing_pages() -> None:
-    budget = budgets(NONE)
+    budget = PatternBudgets()
     for _ in range(4):
         budget.count_page(PAGES, is_post=False, has_news=False, is_missing=True)
-    assert budget.remaining(PAGES) == 16
+    assert budget.remaining(PAGES, NONE) == 16
     budget.count_page(PAGES, is_post=False, has_news=False, is_missing=True)
-    assert budget.remaining(PAGES) == 0
+    assert budget.remaining(PAGES, NONE) == 0
     budget.reopen(PAGES)
-    assert budget.remaining(PAGES) == 100
+    assert budget.remaining(PAGES, NONE) == 100
 
 
 def test_a_page_ends_the_limit_of_its_form() -> None:
-    budget = budgets(ONCE)
+    budget = PatternBudgets()
     budget.count_page(MOVED, is_post=True, has_news=False)
     for _ in range(100):
         budget.count_page(MOVED, is_post=False, has_news=False, is_missing=True)
-    assert budget.remaining(MOVED) > 1_000
+    assert budget.remaining(MOVED, ONCE) > 1_000
     assert budget.is_used_by_posts(MOVED)
 
 
 @given(st.sampled_from(sorted(ALLOWED)), st.lists(st.booleans(), max_size=30))
 def test_sources_never_make_a_budget_larger(family: str, news: list[bool]) -> None:
     """Every page that leads to an unknown post has news, so the small budget is used up no later."""
-    pattern, small, usual = URLPattern(family, "/x"), budgets(TWICE), budgets(NONE)
+    pattern, small, usual = URLPattern(family, "/x"), PatternBudgets(), PatternBudgets()
     for has_news in news:
         for budget in (small, usual):
             budget.count_page(pattern, is_post=False, has_news=has_news, has_unknown=has_news)
     if ALLOWED[family].when_listed is not None:
-        assert small.remaining(pattern) <= usual.remaining(pattern)
+        assert small.remaining(pattern, TWICE) <= usual.remaining(pattern, NONE)
 
 
 def test_lists_are_those_of_known_posts_until_one_leads_to_an_unknown_post() -> None:
-    budget = budgets(NONE)
+    budget = PatternBudgets()
     for pattern in (TAGS, MONTHS, PAGES):
         budget.count_page(pattern, is_post=False, has_news=True)
     assert sorted(budget.patterns_of_known()) == [MONTHS, TAGS]
