@@ -76,11 +76,8 @@ split of the earlier; CHANGES.md lists what moved. Tables other than `articles` 
 _SPLIT_BY_DATE = """. The splits begin at {}. A cluster is in the split of its earliest member, so that no cluster is
 divided. Articles without a date are in the first split. Tables other than `articles` are not divided.
 """
-_REHYDRATE = """If you may use the texts that are left out, `rehydrate.py` fetches them from the sites or from a web
-archive, one request at a time. It compares each with the digests and hashes in `data/references.csv.gz` and reports
-whether it is exact, changed or gone.
-
-    python3 rehydrate.py --contact you@example.org
+_WITHHELD = """If you may use the texts that are left out, fetch them by their addresses (column `url`). The digest in
+`content_digest` says whether a text is still the same; `sketch` has hashes of passages by which a changed one is known.
 """
 
 
@@ -195,7 +192,7 @@ articles = load_dataset("./", "articles", split="{next(iter(stats.files_of_split
         yield f"Published in full although their pages call them paid (column `access`): {stats.paid:,}.\n"
     yield _licences(stats, about)
     if stats.tiers["full"] < rows["articles"]:
-        yield _REHYDRATE
+        yield _WITHHELD
     yield _collection(stats, about)
     yield _quality()
     yield _coverage(sources.folder, stats)

@@ -38,8 +38,6 @@ MEDIA = {
     ".json": "application/json",
     ".md": "text/markdown",
     ".cff": "application/yaml",
-    ".py": "text/x-python",
-    ".wacz": "application/wacz",
 }
 
 

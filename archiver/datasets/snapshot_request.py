@@ -503,7 +503,6 @@ class SnapshotRequest:
     pseudonymised: str = ""
     drop_contacts: bool = False
     rules: str = ""
-    wacz: bool = False
 
     @property
     def split_names(self) -> tuple[str, ...]:
@@ -536,7 +535,7 @@ _CHECKS: dict[str, Callable[[Any], object]] = {
 }
 
 
-_FORMER = frozenset({"ngrams", "partition"})
+_FORMER = frozenset({"ngrams", "partition", "wacz"})
 """What requests of earlier versions have, and is no longer used."""
 
 

@@ -170,7 +170,7 @@ ARTICLES = DatasetTable(
         Column(
             "sketch",
             "text",
-            "hashes of up to twelve passages of the body, by which rehydrate.py recognizes it, unless the tier is full",
+            "hashes of up to twelve passages of the body, by which it is recognized, unless the tier is full",
         ),
         Column("tier", "text", "how much of the record is published: full, excerpt, features or reference"),
         Column("tier_reason", "text", "what decided the tier"),

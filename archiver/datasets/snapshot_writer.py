@@ -6,14 +6,12 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from itertools import groupby
 from pathlib import Path
 from typing import IO, Any
 
-from archiver import datasets
 from archiver.api.database import Database
 from archiver.api.exports import write_csv, write_geojson, write_jsonl
 from archiver.datasets import snapshot_tables, withheld_text
@@ -253,28 +251,6 @@ def _files_in_row_order(folder: Path, stats: SnapshotStatistics, table: DatasetT
     in order.
     """
     return [folder / name for name in stats.files[table.name]]
-
-
-_REFERENCES = ("id", "url", "site", "captured_at", "payload_digest", "words", "sketch")
-
-
-def write_references(folder: Path, stats: SnapshotStatistics) -> None:
-    """Writes `references.csv.gz`, a table of the articles whose texts are not in the dataset, and rehydrate.py, which
-    fetches these texts. Raises OSError.
-    """
-    if stats.tiers["full"] == stats.rows["articles"]:
-        return
-    with _gzip(folder / "data" / "references.csv.gz") as out:
-        write_csv(
-            (
-                row
-                for row in read_table(_files_in_row_order(folder, stats, ARTICLES), (*_REFERENCES, "tier"))
-                if row["tier"] != "full"
-            ),
-            out,
-            _REFERENCES,
-        )
-    shutil.copyfile(Path(datasets.__file__).with_name("rehydrate.py"), folder / "rehydrate.py")
 
 
 _PROPERTIES = ("id", "url", "site", "title", "published", "language", "tier")

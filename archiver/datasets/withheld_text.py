@@ -46,7 +46,7 @@ def sketch(tokens: list[str]) -> str:
     """Returns the sketch of a text, by which the text can be recognized: the hashes (64 bits, hexadecimal) of up to
     twelve passages of eight words, spread evenly over the text.
 
-    Returns "" if the text is shorter than a passage. `rehydrate.py` looks for the same hashes in the pages it fetches.
+    Returns "" if the text is shorter than a passage.
     """
     last = len(tokens) - PASSAGE_WORDS
     if last < 0:

@@ -30,7 +30,6 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from itertools import permutations
-from math import inf
 from typing import Any, Literal
 
 from archiver.model.errors import BadQuery
@@ -496,8 +495,6 @@ class Query:
     - `sort`: a key of SORTS, with "-" before it for descending order; "" sorts by relevance if there is text, otherwise
       newest first.
     - `limit`: None means no limit.
-    - `recent`: if given, newer articles rank higher: a score halves with this many days of age (see
-      `sorting`).
     - `fold`: a key of `sorting.FOLDS`; "" means "none" if `duplicates` is
       True, otherwise "text".
     - `stem`: if True, other forms of English words that are not in quotation marks are found, too.
@@ -519,7 +516,6 @@ class Query:
     limit: int | None = 20
     offset: int = 0
     duplicates: bool = False
-    recent: float | None = None
     fold: str = ""
     stem: bool = False
     like: int | str | None = None
@@ -571,11 +567,6 @@ def filter_terms(db: Database, query: Query) -> list[Node]:
             raise BadQuery("distance", "it needs --near LAT,LON", what="sort order")
     else:
         out.append(in_circle(*query.near, DEFAULT_RADIUS_KM if query.within is None else query.within))
-    if query.recent is not None:
-        if not 0 < query.recent < inf:
-            raise BadQuery(f"recent {query.recent:g}", "the number of days must be greater than 0")
-        if query.sort not in ("", "relevance"):
-            raise BadQuery(query.sort, "--recent only works when sorting by relevance", what="sort order")
     if query.bbox is not None:
         out.append(InBox(query.bbox))
     return out

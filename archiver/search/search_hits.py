@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import time
 import unicodedata
 from collections import Counter
 from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
@@ -41,7 +40,6 @@ from archiver.search.sorting import (
     Sort,
     count_hits,
     fold_duplicates,
-    rank_by_recency,
     sorted_matches,
     top_hits,
 )
@@ -300,17 +298,13 @@ def ordered_matches(plan: Plan, first: int, last: int) -> Iterator[Match]:
     if by.field == "distance":
         yield from _by_distance(plan, by, first, last)
         return
-    if by.field == "relevance" and plan.query.recent is not None:
-        found = rank_by_recency(plan.searcher, plan.found, plan.query.recent, int(time.time()), first=first, last=last)
-    else:
-        found = sorted_matches(
-            plan.searcher, plan.found, Sort(SORTS[by.field], by.down), first=first, last=last, known=plan.shown.best
-        )
+    found = sorted_matches(
+        plan.searcher, plan.found, Sort(SORTS[by.field], by.down), first=first, last=last, known=plan.shown.best
+    )
     distances = _distances(plan, [match.id for match in found])
     scored = by.field == "relevance"
     for one in found:
-        score = None if not scored else 2 ** one.key[0] if isinstance(one.key, tuple) else one.key
-        yield Match(one.id, one.group, one.key, one.address, score, distances.get(one.id))
+        yield Match(one.id, one.group, one.key, one.address, one.key if scored else None, distances.get(one.id))
 
 
 def _by_distance(plan: Plan, by: Sort, first: int, last: int) -> Iterator[Match]:

@@ -162,7 +162,6 @@ LABELS = {
     "bbox": "Box (west, south, east, north)",
     "sort": "Sort by",
     "fold": "Duplicates",
-    "recent": "Prefer recent (half-life in days)",
     "like": "Similar to article",
     "site": "Site",
     "author": "Author",
@@ -174,18 +173,10 @@ LABELS = {
 
 
 def _parse_kilometres(text: str) -> float:
-    return _parse_number(text, "it must be a number of kilometres")
-
-
-def _parse_days(text: str) -> float:
-    return _parse_number(text, "it must be a number of days")
-
-
-def _parse_number(text: str, why: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise BadQuery(text, why) from None
+        raise BadQuery(text, "it must be a number of kilometres") from None
 
 
 def _parse_integer(text: str) -> int:
@@ -205,7 +196,6 @@ PARSERS: dict[str, Callable[[str], Any]] = {
     "within": _parse_kilometres,
     "bbox": parse_box,
     "sort": str,
-    "recent": _parse_days,
     "fold": str,
     "stem": _parse_yes,
     "like": str,

@@ -20,7 +20,7 @@ from markupsafe import Markup, escape
 from archiver.api import records
 from archiver.api.captures import captured_lead_image
 from archiver.api.database import Database
-from archiver.api.feeds import FEED_MEDIA_TYPES, Feed, FeedEntry, write_atom
+from archiver.api.feeds import Feed, FeedEntry, write_atom
 from archiver.api.revisions import DiffOp, Piece, edited_fields_html, pieces_as_html, previous_revision, word_diff
 from archiver.api.sites import find_site
 from archiver.api.texts import IMAGE_KINDS, meaning_of_marks, text_direction, unpack_marks
@@ -708,7 +708,7 @@ def changes_feed(request: ArchiveRequest) -> RawResponse:
         here,
         request.origin + request.link("/changes", wanted.arguments),
     )
-    return answer_feed(request, write_atom(feed, request.title), FEED_MEDIA_TYPES["atom"])
+    return answer_feed(request, write_atom(feed, request.title))
 
 
 def _entry_of(request: ArchiveRequest, change: Change) -> FeedEntry:

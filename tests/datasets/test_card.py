@@ -68,15 +68,6 @@ def test_licence_that_all_records_have_is_that_of_the_dataset(tmp_path: Path) ->
     assert "licence of the compilation" not in card_of(folder)
 
 
-def test_dataset_with_a_licence_of_the_compilation_may_be_pushed(tmp_path: Path) -> None:
-    folder, _ = built(tmp_path, [Post(1)], DATASET_BY)
-    done = publish([], "--push", "zenodo", str(folder), "--dry-run", "--json")
-    assert done.exit_code == 0, done.output
-    sent = json.loads(done.stdout)["metadata"]
-    assert sent["license"] == "other-closed"
-    assert "CC-BY-4.0 covers only the compilation" in sent["notes"]
-
-
 @pytest.mark.parametrize(
     ("tier", "withheld"),
     [

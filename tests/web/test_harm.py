@@ -81,8 +81,6 @@ def test_archived_content_is_inactive(watch: Watch, served: Served) -> None:
         "/search?sort={}",
         "/search?near={}",
         "/search?q=tide&like={}",
-        "/searches",
-        "/searches/{}",
         "/site/{}",
         "/article/{}",
         "/collection?id=1&name={}&style=bibtex",
