@@ -23,6 +23,7 @@ FORMER: dict[str, str] = {
     "feed -f": "A feed is written as Atom, which every feed reader takes.",
     "fleet import": "'archiver import FILE... --workers N' imports into an archive on one machine.",
     "fleet reextract": "'archiver fleet collect' makes one archive of the shards, for 'archiver reextract'.",
+    "diff --html": "'archiver serve' shows the comparison as a page, to print: /article/ID/diff.",
     "search --plot": "'archiver serve' draws a histogram; --histogram with --csv or --json prints its numbers.",
     "schedule --systemd": "'archiver schedule --print systemd > archiver.service' prints the unit.",
     "schedule --cron": "'archiver schedule --print cron' prints the crontab.",

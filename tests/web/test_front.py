@@ -191,7 +191,6 @@ NAME = "The Quay & Notebook"
     [
         ("/sites", "//th[@scope='row']//a/bdi"),
         ("/changes", "//*[@class='src']/a"),
-        ("/changes", "//nav[@aria-label='Sites']//a/bdi"),
         ("/search", "//section[@id='site']//a/bdi[1]"),
         ("/search?site=quay.example", "//ul[@aria-label='Active filters']//bdi"),
         ("/search?q=-site:%22mole.example%22", "//*[contains(@class, 'hit')]//*[@class='src']/a"),
