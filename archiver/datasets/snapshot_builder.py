@@ -32,7 +32,6 @@ from archiver.datasets.dataset_metadata_files import (
     citation_cff,
     citation_line,
     croissant_json,
-    data_package_json,
     datacite_json,
     dataset_about,
     list_files,
@@ -251,7 +250,7 @@ def build_snapshot(archive: Path, out: Path, request: SnapshotRequest, how: Buil
                 stats.unmatched = _unmatched(chosen, stats)
                 write_other_formats(folder, stats)
                 (folder / REBUILD).write_bytes(_rebuild_json(stats, how.software, db, since))
-                size = _write_checksums(folder, write_descriptions(folder, stats, how.software, since))
+                size = _write_checksums(folder, write_descriptions(folder, stats, since))
             except (OSError, sqlite3.Error) as error:
                 raise as_refusal(out, error) from error
             same = _move_into_place(folder, out, request, replace=how.replace)
@@ -603,7 +602,7 @@ def _check_tables(folder: Path, document: dict[str, Any]) -> Iterator[str]:
             yield f"{repeated:,} rows of {table.name} repeat the id of another row."
 
 
-def write_descriptions(folder: Path, stats: SnapshotStatistics, software: str, since: str) -> list[DatasetFile]:
+def write_descriptions(folder: Path, stats: SnapshotStatistics, since: str) -> list[DatasetFile]:
     """Writes all descriptions of a dataset into its folder (metadata files, README.md, CHANGES.md), and returns all
     files in it.
 
@@ -617,7 +616,6 @@ def write_descriptions(folder: Path, stats: SnapshotStatistics, software: str, s
     files = list_files(folder)
     size = sum(file.bytes for file in files if file.path.startswith("data/"))
     _json(folder / "datacite.json", datacite_json(stats, about, size))
-    _json(folder / "datapackage.json", data_package_json(stats, about, files, software))
     _json(folder / "croissant.json", croissant_json(stats, about, files, cited))
     files = list_files(folder, files)
     _write(folder / "README.md", card_text(CardSources(folder, stats, about, files, cited)))

@@ -707,7 +707,6 @@ class SnapshotStatistics:
     - `words`: the number of words in published bodies.
     - `first_capture`: the time of the first capture of an article.
     - `sources`: the number of known addresses of posts by the kind of source that named them.
-    - `start_urls`: the URL at which the crawl of each site begins.
     - `withheld`: the number of articles by column that is left out or shortened.
     - `cluster_sizes`: the number of articles by cluster of near-duplicates.
     - `paid`: the number of articles that their pages call paid and whose text is published in full.
@@ -736,7 +735,6 @@ class SnapshotStatistics:
     filled: Counter[str] = field(default_factory=Counter)
     first_capture: datetime | None = None
     sources: Counter[str] = field(default_factory=Counter)
-    start_urls: dict[str, str] = field(default_factory=dict)
     withheld: Counter[str] = field(default_factory=Counter)
     cluster_sizes: Counter[str] = field(default_factory=Counter)
     paid: int = 0

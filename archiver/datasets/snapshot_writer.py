@@ -196,7 +196,6 @@ def _counted(
         elif table is MISSING:
             stats.missing[row["site"], row["outcome"]] += 1
         else:
-            stats.start_urls[row["site"]] = row["start_url"]
             stats.sources.update({n[len("from_") :]: count for n, count in row.items() if n.startswith("from_")})
         yield row
 

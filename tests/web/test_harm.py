@@ -31,7 +31,6 @@ PAGES = (
     f"/web/2024/{POST}",
     f"/view/2024/{DRAWING}",
     f"/web/2024/{STYLE}",
-    f"/web/timemap/json/{POST}",
 )
 NOT_SHOWN = (
     f"/web/20240501080001id_/{POST}",
