@@ -381,11 +381,6 @@ _QUERY_OPTIONS = (
         shell_complete=complete("article"),
     ),
     click.option(
-        "--stem",
-        is_flag=True,
-        help="Also find other forms of English words (report, reports, reporting), except in quotation marks.",
-    ),
-    click.option(
         "--sort",
         metavar="ORDER",
         default="",
@@ -421,7 +416,6 @@ class QueryOptions:
     within: float | None
     bbox: str | None
     like: str | None
-    stem: bool
     sort: str
     offset: int
 

@@ -273,7 +273,7 @@ def _describe(request: ArchiveRequest, query: Query) -> str:
     filters = ", ".join(
         titles[value].title if name == "site" else value
         for name, value in format_query(query)
-        if name not in ("q", "stem", "fold")
+        if name not in ("q", "fold")
     )
     return ": ".join(filter(None, (request.title, query.text or ("" if filters else "new articles"), filters)))
 

@@ -70,7 +70,7 @@ _MAIN_SORTS = ("relevance", "-date", "date")
 """The orders that are shown above the results. The others are in the filters."""
 _PAGE_SIZES = (PAGE_SIZE, 50, MAX_HITS)
 _UNITS = ("year", "month", "day")
-_FIELDS = ("since", "until", "near", "within", "bbox", "sort", "fold", "stem", "by", "q")
+_FIELDS = ("since", "until", "near", "within", "bbox", "sort", "fold", "by", "q")
 """The arguments of a search URL for which the search form has a visible field. Other arguments become hidden fields of
 the form."""
 _ARGUMENTS = (*_FIELDS, *OPTIONS, "like", "limit", "offset", "values", "more", "facet", "find")

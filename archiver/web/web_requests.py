@@ -185,10 +185,6 @@ def _parse_integer(text: str) -> int:
     return int(text[:9])
 
 
-def _parse_yes(text: str) -> bool:
-    return text not in ("0", "no", "false")
-
-
 PARSERS: dict[str, Callable[[str], Any]] = {
     "since": str,
     "until": str,
@@ -197,7 +193,6 @@ PARSERS: dict[str, Callable[[str], Any]] = {
     "bbox": parse_box,
     "sort": str,
     "fold": str,
-    "stem": _parse_yes,
     "like": str,
     "limit": _parse_integer,
     "offset": _parse_integer,

@@ -110,10 +110,9 @@ def test_folded_near_duplicates_are_listed_with_the_hit(db: Database, run: Run) 
         assert len(run("export", "ferry", *words).stdout.splitlines()) == count, words
 
 
-def test_stem_and_like_work_in_every_command(db: Database, run: Run) -> None:
+def test_like_works_in_every_command(db: Database, run: Run) -> None:
     write(db, 7, "Tidal tables", "The harbour master printed them, new, for the café quay.")
-    assert [one["id"] for one in json.loads(run("search", "print", "--stem", "--json").stdout)] == [1, 7]
-    assert [json.loads(one)["id"] for one in run("export", "stem:prints").stdout.splitlines()] == [1, 7]
+    assert [json.loads(one)["id"] for one in run("export", "print*").stdout.splitlines()] == [1, 7]
     assert [one["id"] for one in json.loads(run("search", "--like", "1", "--json").stdout)] == [7, 2]
     assert [line for line in run("cite", "--query", "like:1").stdout.splitlines() if line.startswith("@")] == [
         "@misc{a-7,",

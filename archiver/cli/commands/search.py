@@ -172,7 +172,7 @@ def search(options: SearchOptions) -> None:
       archiver search 'flood NEAR bridge changed:title -is:gone'
       archiver search flood --histogram month --site blog.example.org
       archiver search --like 12 --since 2024
-      archiver search "flood OR storm" --stem --fold cluster --save floods
+      archiver search "flood OR storm" --fold cluster --save floods
 
     To leave out a word, write NOT word, or put -word after --. Exit code: 0 something found; 1 nothing found; 2 wrong
     usage.
