@@ -241,6 +241,8 @@ WRONG = {
     "changed:url": 1,
     "fog access:secret": 5,
     "id:seven": 1,
+    "fog stem:tables": 5,
+    "fog title:(stem:(tables quays))": 18,
     "cluster:-1": 1,
     "fog (is:gone NEAR tide)": 6,
     "x title:a NEAR body:b": 3,
