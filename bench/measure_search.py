@@ -55,7 +55,6 @@ QUERIES: dict[str, Callable[[random.Random], tuple[str, dict[str, Any]]]] = {
     "prefix": lambda c: (f"{_some(c)[:3]}*", {}),
     "Chinese": lambda c: (CJK[: c.randrange(2, 5)], {}),
     "NEAR": lambda c: (f"{NEIGHBOURS[0]} NEAR/{c.randrange(3, 9)} {NEIGHBOURS[1]}", {}),
-    "all forms of a word": lambda c: (f"stem:{_some(c)}", {}),
     "like an article": lambda c: ("", {"like": c.randrange(1, 50)}),
     "near copies folded": lambda c: (FREQUENT, {"fold": "cluster"}),
     "field": lambda c: (f"title:{_some(c)}", {}),
@@ -63,7 +62,6 @@ QUERIES: dict[str, Callable[[random.Random], tuple[str, dict[str, Any]]]] = {
 }
 
 ANSWERS: dict[str, Callable[[Archive, random.Random], int]] = {
-    "recency": lambda a, c: a.results(FREQUENT if c.random() < 0.5 else _some(c), recent=365).total,
     "histogram": lambda a, c: (
         a.histogram(FREQUENT if c.random() < 0.5 else _some(c), unit=c.choice(("", "year", "month", "day"))).total
     ),

@@ -108,8 +108,6 @@ def test_pure_rooms_touch_no_network_database_or_screen(path: Path) -> None:
 
 PACKAGES = {"web", "datasets", "importers", "fleet", "demo"}
 """The packages that stand on the core. `dataset`, at the root, belongs to `datasets`."""
-BETWEEN_PACKAGES = {("fleet", "importers")}
-"""A package that another may still import: tasks of a fleet import files of records."""
 
 
 def package(room_: str) -> str:
@@ -123,7 +121,7 @@ def test_the_core_imports_no_package_and_a_package_no_other(path: Path) -> None:
     if own in {"cli", "__init__"}:
         return
     others = {package(name) for name in rooms_imported(path)} & PACKAGES - {own}
-    assert {name for name in others if (own, name) not in BETWEEN_PACKAGES} == set()
+    assert others == set()
 
 
 FACE = ("archiver.archive", "archiver.api", "archiver.model")
@@ -143,11 +141,10 @@ def project_imports(path: Path) -> list[ast.ImportFrom]:
 @pytest.mark.parametrize("path", OF_PACKAGES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_a_package_imports_the_face_of_the_core(path: Path) -> None:
     own = package(room(path))
-    allowed_packages = {own, *(other for of, other in BETWEEN_PACKAGES if of == own)}
     names = {name for name in imports(path) if name.startswith("archiver.")}
     names -= {f"archiver.{name}" for name in archiver.__all__}
     outside = {name for name in names if not any(name == face or name.startswith(f"{face}.") for face in FACE)}
-    assert {name for name in outside if name.split(".")[1] not in allowed_packages} == set()
+    assert {name for name in outside if name.split(".")[1] != own} == set()
 
 
 @pytest.mark.parametrize("path", [*OF_PACKAGES, *OF_FACE], ids=lambda p: str(p.relative_to(ROOT)))

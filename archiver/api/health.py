@@ -1,18 +1,14 @@
-"""The health of sites and of the archive, how complete each site is, the history of its runs, and the metrics. For the
-web pages.
-"""
+"""The health of sites and of the archive, how complete each site is, and the metrics. For the web pages."""
 
 from __future__ import annotations
 
 from archiver.health.health_report import (
     METRICS_MEDIA_TYPE,
     MIN_FREE_BYTES,
-    HistoricalRun,
     describe_next_run,
     format_metrics,
     health_as_json,
     judge_all,
-    read_history,
     read_next_run,
 )
 from archiver.health.stored_health import read_health, read_healths
@@ -28,7 +24,6 @@ from archiver.storage.runs import has_integrity_records, read_damages, run_as_sh
 __all__ = [
     "METRICS_MEDIA_TYPE",
     "MIN_FREE_BYTES",
-    "HistoricalRun",
     "PostCounts",
     "count_missing",
     "count_posts_of_sites",
@@ -41,7 +36,6 @@ __all__ = [
     "read_damages",
     "read_health",
     "read_healths",
-    "read_history",
     "read_next_run",
     "run_as_shown",
     "site_completeness",

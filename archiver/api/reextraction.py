@@ -1,21 +1,7 @@
-"""Extracts stored captures again. For fleets, and for imports that move a post."""
+"""Extracts stored captures again. For imports that move a post."""
 
 from __future__ import annotations
 
-from archiver.maintenance.reextraction_reader import (
-    ReextractedArticle,
-    ReextractionRequest,
-    make_reader_without_hints,
-    select_articles,
-)
-from archiver.maintenance.reextraction_run import begin_reextraction, reextract, reextract_all
+from archiver.maintenance.reextraction_reader import make_reader_without_hints
 
-__all__ = [
-    "ReextractedArticle",
-    "ReextractionRequest",
-    "begin_reextraction",
-    "make_reader_without_hints",
-    "reextract",
-    "reextract_all",
-    "select_articles",
-]
+__all__ = ["make_reader_without_hints"]

@@ -16,18 +16,16 @@ from archiver.discovery.cdx import (
     requested_limit,
     service_address,
 )
-from archiver.discovery.safe_parsing import MAX_TARGETS, decode, inflate, plain_text
+from archiver.discovery.safe_parsing import decode, plain_text
 from archiver.discovery.timestamp_parser import parse_http_date
 
 __all__ = [
     "HTML_MEDIA_TYPES",
-    "MAX_TARGETS",
     "CdxEntry",
     "CdxPage",
     "captures_url",
     "classify_capture",
     "decode",
-    "inflate",
     "is_view_of_page",
     "is_wayback_server",
     "next_part_url",

@@ -381,11 +381,6 @@ _QUERY_OPTIONS = (
         shell_complete=complete("article"),
     ),
     click.option(
-        "--stem",
-        is_flag=True,
-        help="Also find other forms of English words (report, reports, reporting), except in quotation marks.",
-    ),
-    click.option(
         "--sort",
         metavar="ORDER",
         default="",
@@ -421,13 +416,12 @@ class QueryOptions:
     within: float | None
     bbox: str | None
     like: str | None
-    stem: bool
     sort: str
     offset: int
 
-    def as_query(self, *, limit: int | None, duplicates: bool, fold: str, recent: float | None = None) -> Query:
-        """Builds the query from these options. `limit`, `duplicates`, `fold` and `recent` are attributes of the Query
-        that each command sets itself. The words of QUERY are joined with spaces. Raises BadQuery for a malformed place.
+    def as_query(self, *, limit: int | None, duplicates: bool, fold: str) -> Query:
+        """Builds the query from these options. `limit`, `duplicates` and `fold` are attributes of the Query that
+        each command sets itself. The words of QUERY are joined with spaces. Raises BadQuery for a malformed place.
         """
         from archiver.search.geo_areas import parse_box, parse_point
         from archiver.search.query import Query
@@ -436,9 +430,7 @@ class QueryOptions:
             "near": parse_point(self.near) if self.near else None,
             "bbox": parse_box(self.bbox) if self.bbox else None,
         }
-        return Query(
-            " ".join(values.pop("query")), limit=limit, duplicates=duplicates, fold=fold, recent=recent, **values
-        )
+        return Query(" ".join(values.pop("query")), limit=limit, duplicates=duplicates, fold=fold, **values)
 
 
 def refuse_unknown_options(words: tuple[str, ...]) -> None:

@@ -482,7 +482,7 @@ def _crawl_samples(
     each site. `selected` maps start URLs to effective settings, and `rules` maps start URLs to the site rules (TOML)
     with which the posts are extracted.
     """
-    from archiver.health.health_report import make_trial_report
+    from archiver.health.trial_report import make_trial_report
     from archiver.scheduling.crawl_pool import run_plans
     from archiver.storage.database import opened
     from archiver.storage.sites import add_site

@@ -1,5 +1,5 @@
 """The metadata of a dataset (title, creators, licence, identifier, files) and the files with it: CITATION.cff,
-datacite.json, croissant.json and datapackage.json.
+datacite.json and croissant.json.
 """
 
 from __future__ import annotations
@@ -36,10 +36,9 @@ MEDIA = {
     ".gz": "application/gzip",
     ".geojson": "application/geo+json",
     ".json": "application/json",
+    ".py": "text/x-python",
     ".md": "text/markdown",
     ".cff": "application/yaml",
-    ".py": "text/x-python",
-    ".wacz": "application/wacz",
 }
 
 
@@ -507,113 +506,3 @@ def _field(table: DatasetTable, column: Column, source: dict[str, Any]) -> dict[
     if column.name == "id" and table.of_article and table is not ARTICLES:
         out["references"] = {"field": {"@id": "articles/id"}}
     return out
-
-
-# datapackage.json: Data Package v2 (https://datapackage.org/standard/data-package/), with a resource for each table.
-
-_PROFILE = "https://datapackage.org/profiles/2.0"
-_FRICTIONLESS_TYPES = {
-    "text": "string",
-    "integer": "integer",
-    "number": "number",
-    "time": "datetime",
-    "date": "date",
-    "texts": "array",
-}
-
-
-def data_package_json(
-    stats: SnapshotStatistics, about: DatasetAbout, files: Iterable[DatasetFile], software: str
-) -> dict[str, Any]:
-    """Returns the content of datapackage.json (Frictionless Data Package). `about` is the general information about the
-    dataset, `files` are its files, and `software` is NAME/VERSION of the program.
-    """
-    by_path = {file.path: file for file in files}
-    resources = []
-    for table in tables_present(stats):
-        is_whole = len(stats.files[ARTICLES.name]) == 1
-        resources += [
-            _parquet_resource(table, by_path[path], number, ARTICLES.name if is_whole else "")
-            for number, path in enumerate(stats.files[table.name])
-        ]
-        for form in ("csv", "jsonl"):
-            if file := by_path.get(f"data/{table.name}.{form}.gz"):
-                resources.append(_text(table, file, form))
-    resources += [
-        _file("places-geojson", file, "geojson") for path, file in by_path.items() if path.endswith(".geojson")
-    ]
-    return {
-        "$schema": f"{_PROFILE}/datapackage.json",
-        "name": about.name,
-        "id": about.identifier,
-        "title": about.title,
-        "description": about.description,
-        "version": stats.request.version,
-        "created": f"{stats.cutoff}Z",
-        "licenses": [
-            {"name": "LicenseRef-per-record", "path": "README.md", "title": about.per_record}
-            if about.per_record
-            else _licence(about.licences[0])
-        ],
-        "keywords": list(about.keywords),
-        "contributors": [{"title": one["name"], "roles": ["creator"]} for one in about.creators],
-        "sources": [
-            {"title": site, **({"path": stats.start_urls[site]} if site in stats.start_urls else {})}
-            for site in sorted(stats.sites)
-        ],
-        "software": software,
-        "resources": resources,
-    }
-
-
-def _licence(licence: str) -> dict[str, str]:
-    name = spdx_identifier(licence)
-    return {"name": name, "path": licence} if name else {"path": licence, "title": licence}
-
-
-def _parquet_resource(table: DatasetTable, file: DatasetFile, number: int, articles: str) -> dict[str, Any]:
-    """Returns the Data Package resource that describes a Parquet file. Its type is "file" because the library
-    frictionless cannot read columns of lists as a table. The resource contains a schema nevertheless.
-    """
-    resource = _file(table.name if not number else f"{table.name}-{number + 1}", file, "parquet")
-    return {**resource, "type": "file", "description": table.doc, "schema": _schema(table, articles)}
-
-
-def _text(table: DatasetTable, file: DatasetFile, form: str) -> dict[str, Any]:
-    resource = {**_file(f"{table.name}-{form}", file, form), "compression": "gz", "description": table.doc}
-    if form == "jsonl":
-        return {**resource, "type": "file"}
-    return {**resource, "type": "table", "encoding": "utf-8", "schema": _schema(table, f"{ARTICLES.name}-{form}")}
-
-
-def _file(name: str, file: DatasetFile, form: str) -> dict[str, Any]:
-    return {
-        "name": name.lower(),
-        "path": file.path,
-        "format": form,
-        "mediatype": file.media,
-        "bytes": file.bytes,
-        "hash": f"sha256:{file.sha256}",
-    }
-
-
-def _schema(table: DatasetTable, articles: str) -> dict[str, Any]:
-    """Returns the Table Schema of a table. `articles` is the name of the resource with the articles, to which `id`
-    refers; "" if they are in several resources.
-    """
-    fields: list[dict[str, Any]] = []
-    for column in table.columns:
-        field: dict[str, Any] = {
-            "name": column.name,
-            "type": _FRICTIONLESS_TYPES[column.kind],
-            "description": column.doc,
-        }
-        if column.schema_org:
-            field["rdfType"] = f"https://schema.org/{column.schema_org}"
-        fields.append(field)
-    schema: dict[str, Any] = {"$schema": f"{_PROFILE}/tableschema.json", "fields": fields}
-    if table.has_primary_key:
-        schema["primaryKey"] = list(table.key)
-    if table.of_article and table is not ARTICLES and articles:
-        schema["foreignKeys"] = [{"fields": ["id"], "reference": {"resource": articles, "fields": ["id"]}}]
-    return schema

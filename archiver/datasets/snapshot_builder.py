@@ -32,7 +32,6 @@ from archiver.datasets.dataset_metadata_files import (
     citation_cff,
     citation_line,
     croissant_json,
-    data_package_json,
     datacite_json,
     dataset_about,
     list_files,
@@ -63,9 +62,7 @@ from archiver.datasets.snapshot_writer import (
     write_references,
     write_tables,
 )
-from archiver.datasets.wacz_package import pack_wacz
 from archiver.model.errors import NotASnapshot, NothingToPublish, SnapshotRefused
-from archiver.model.words import count_noun
 
 # Building next to the target folder, so that a snapshot replaces the folder either completely or not at all.
 
@@ -240,8 +237,6 @@ def build_snapshot(archive: Path, out: Path, request: SnapshotRequest, how: Buil
             change.add_names(snapshot_tables.author_rows(db, chosen.cutoff))
             change.add_organizations(snapshot_tables.organization_rows(db, chosen.cutoff))
             stats.revealing = _revealing_rules(db, rules, chosen.cutoff)
-        if request.wacz:
-            _check_wacz(out, request, db)
         with unfinished_folder(out) as folder:
             try:
                 write_tables(db, folder, stats, change, chosen.parts, how.progress)
@@ -255,11 +250,9 @@ def build_snapshot(archive: Path, out: Path, request: SnapshotRequest, how: Buil
                 _leave_doi(stats)
                 stats.unmatched = _unmatched(chosen, stats)
                 write_other_formats(folder, stats)
-                write_references(folder, stats)
-                if request.wacz:
-                    _write_wacz(db, archive.parent, folder, out, how.software)
                 (folder / REBUILD).write_bytes(_rebuild_json(stats, how.software, db, since))
-                size = _write_checksums(folder, write_descriptions(folder, stats, how.software, since))
+                write_references(folder, stats)
+                size = _write_checksums(folder, write_descriptions(folder, stats, since))
             except (OSError, sqlite3.Error) as error:
                 raise as_refusal(out, error) from error
             same = _move_into_place(folder, out, request, replace=how.replace)
@@ -342,37 +335,6 @@ def _check_sites(db: Database, sites: Iterable[str], out: Path) -> None:
             f"the existing snapshot has articles of {lost[0]}, but the archive does not have that site; name its "
             "archive with --archive (of several archives, merge them with 'archiver merge'), or give --replace to "
             "publish without it",
-        )
-
-
-def _check_wacz(out: Path, request: SnapshotRequest, db: Database) -> None:
-    """Raises SnapshotRefused if a WACZ file may not be published, because an article is below the tier full or personal
-    data is to be removed. A WACZ file contains whole pages, which show names, contacts and other articles.
-    """
-    limited = db.execute("select count(*) from temp.considered where chosen and tier < 3").fetchone()[0]
-    why = (
-        f"--wacz includes whole pages, but {limited:,} of the articles may not be published in full"
-        if limited
-        else "--wacz includes whole pages with names and contacts"
-        if request.pseudonymised or request.drop_contacts
-        else ""
-    )
-    if why:
-        raise SnapshotRefused(str(out), f"{why}; leave --wacz out, or choose other articles")
-
-
-def _write_wacz(db: Database, archive: Path, folder: Path, out: Path, software: str) -> None:
-    """Writes the captures of the chosen articles to `captures.wacz`. Raises SnapshotRefused if a capture cannot be
-    read.
-    """
-    ids = [row[0] for row in db.execute("select article_id from temp.ordered order by position")]
-    with (folder / "captures.wacz").open("wb") as file:
-        done = pack_wacz(db, archive, ids, file, software=software, title="Captures")
-    if done.missing:
-        raise SnapshotRefused(
-            str(out),
-            f"{count_noun(done.missing, 'capture')} cannot be read; 'archiver verify' says more. Repair the archive, "
-            "or leave out --wacz",
         )
 
 
@@ -642,7 +604,7 @@ def _check_tables(folder: Path, document: dict[str, Any]) -> Iterator[str]:
             yield f"{repeated:,} rows of {table.name} repeat the id of another row."
 
 
-def write_descriptions(folder: Path, stats: SnapshotStatistics, software: str, since: str) -> list[DatasetFile]:
+def write_descriptions(folder: Path, stats: SnapshotStatistics, since: str) -> list[DatasetFile]:
     """Writes all descriptions of a dataset into its folder (metadata files, README.md, CHANGES.md), and returns all
     files in it.
 
@@ -656,7 +618,6 @@ def write_descriptions(folder: Path, stats: SnapshotStatistics, software: str, s
     files = list_files(folder)
     size = sum(file.bytes for file in files if file.path.startswith("data/"))
     _json(folder / "datacite.json", datacite_json(stats, about, size))
-    _json(folder / "datapackage.json", data_package_json(stats, about, files, software))
     _json(folder / "croissant.json", croissant_json(stats, about, files, cited))
     files = list_files(folder, files)
     _write(folder / "README.md", card_text(CardSources(folder, stats, about, files, cited)))

@@ -503,7 +503,6 @@ class SnapshotRequest:
     pseudonymised: str = ""
     drop_contacts: bool = False
     rules: str = ""
-    wacz: bool = False
 
     @property
     def split_names(self) -> tuple[str, ...]:
@@ -536,7 +535,7 @@ _CHECKS: dict[str, Callable[[Any], object]] = {
 }
 
 
-_FORMER = frozenset({"ngrams", "partition"})
+_FORMER = frozenset({"ngrams", "partition", "wacz"})
 """What requests of earlier versions have, and is no longer used."""
 
 
@@ -708,7 +707,6 @@ class SnapshotStatistics:
     - `words`: the number of words in published bodies.
     - `first_capture`: the time of the first capture of an article.
     - `sources`: the number of known addresses of posts by the kind of source that named them.
-    - `start_urls`: the URL at which the crawl of each site begins.
     - `withheld`: the number of articles by column that is left out or shortened.
     - `cluster_sizes`: the number of articles by cluster of near-duplicates.
     - `paid`: the number of articles that their pages call paid and whose text is published in full.
@@ -737,7 +735,6 @@ class SnapshotStatistics:
     filled: Counter[str] = field(default_factory=Counter)
     first_capture: datetime | None = None
     sources: Counter[str] = field(default_factory=Counter)
-    start_urls: dict[str, str] = field(default_factory=dict)
     withheld: Counter[str] = field(default_factory=Counter)
     cluster_sizes: Counter[str] = field(default_factory=Counter)
     paid: int = 0

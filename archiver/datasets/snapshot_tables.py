@@ -55,7 +55,6 @@ class DatasetTable:
 
     - `key`: the columns that identify a row. Rows are sorted by these columns.
     - `of_article`: True if the column `id` contains identifiers of articles in the table `articles`.
-    - `has_primary_key`: False if values of `key` may be empty, which Data Package does not allow for a primary key.
     - `optional`: True if the table is left out when it has no rows.
     """
 
@@ -65,7 +64,6 @@ class DatasetTable:
     key: tuple[str, ...]
     of_article: bool = True
     optional: bool = False
-    has_primary_key: bool = True
 
 
 _KINDS: dict[Shape, Kind] = {"text": "text", "time": "time", "integer": "integer", "texts": "texts"}
@@ -343,7 +341,6 @@ CHANGES = DatasetTable(
     ("id", "what", "field"),
     of_article=False,
     optional=True,
-    has_primary_key=False,
 )
 
 TABLES: tuple[DatasetTable, ...] = (

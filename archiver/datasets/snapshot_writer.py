@@ -198,7 +198,6 @@ def _counted(
         elif table is MISSING:
             stats.missing[row["site"], row["outcome"]] += 1
         else:
-            stats.start_urls[row["site"]] = row["start_url"]
             stats.sources.update({n[len("from_") :]: count for n, count in row.items() if n.startswith("from_")})
         yield row
 
@@ -255,28 +254,6 @@ def _files_in_row_order(folder: Path, stats: SnapshotStatistics, table: DatasetT
     return [folder / name for name in stats.files[table.name]]
 
 
-_REFERENCES = ("id", "url", "site", "captured_at", "payload_digest", "words", "sketch")
-
-
-def write_references(folder: Path, stats: SnapshotStatistics) -> None:
-    """Writes `references.csv.gz`, a table of the articles whose texts are not in the dataset, and rehydrate.py, which
-    fetches these texts. Raises OSError.
-    """
-    if stats.tiers["full"] == stats.rows["articles"]:
-        return
-    with _gzip(folder / "data" / "references.csv.gz") as out:
-        write_csv(
-            (
-                row
-                for row in read_table(_files_in_row_order(folder, stats, ARTICLES), (*_REFERENCES, "tier"))
-                if row["tier"] != "full"
-            ),
-            out,
-            _REFERENCES,
-        )
-    shutil.copyfile(Path(datasets.__file__).with_name("rehydrate.py"), folder / "rehydrate.py")
-
-
 _PROPERTIES = ("id", "url", "site", "title", "published", "language", "tier")
 
 
@@ -301,3 +278,25 @@ def _gzip(file: Path) -> Iterator[IO[bytes]]:
     with ExitStack() as stack:
         raw = stack.enter_context(file.open("wb"))
         yield stack.enter_context(gzip.GzipFile("", "wb", 6, raw, mtime=0))  # type: ignore[arg-type]
+
+
+_REFERENCES = ("id", "url", "site", "captured_at", "payload_digest", "words", "sketch")
+
+
+def write_references(folder: Path, stats: SnapshotStatistics) -> None:
+    """Writes `references.csv.gz`, a table of the articles whose texts are not in the dataset, and rehydrate.py, which
+    fetches these texts. Raises OSError.
+    """
+    if stats.tiers["full"] == stats.rows["articles"]:
+        return
+    with _gzip(folder / "data" / "references.csv.gz") as out:
+        write_csv(
+            (
+                row
+                for row in read_table(_files_in_row_order(folder, stats, ARTICLES), (*_REFERENCES, "tier"))
+                if row["tier"] != "full"
+            ),
+            out,
+            _REFERENCES,
+        )
+    shutil.copyfile(Path(datasets.__file__).with_name("rehydrate.py"), folder / "rehydrate.py")

@@ -1,10 +1,9 @@
-"""Adds sites and hosts to a fleet, and reports the fleet's status: sites, tasks, workers and throughput."""
+"""Adds sites and hosts to a fleet, and reports the fleet's status: sites, workers and throughput."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ from archiver.api.crawls import CrawlPlan, host_of
 from archiver.api.database import opened
 from archiver.api.sites import delay_for, effective_settings, load_config
 from archiver.fleet.postgres import QueueDatabase
-from archiver.model.errors import BadAddress
 from archiver.model.urls import Scope, start_address
 
 # Enrolling sites: by URL, or all sites of an archive with their settings.
@@ -84,35 +82,9 @@ def _count(conn: Any) -> int:
     return int(row["n"])
 
 
-def enter_hosts(board: QueueDatabase, starts: Iterable[str]) -> list[str]:
-    """Adds the hosts of imported captures to the fleet, given as start URLs. Each host becomes a site that is not
-    crawled until a person adds it with `archiver fleet init`. Returns the names of these sites.
-
-    Hosts without a domain name cannot be crawled and are left out.
-    """
-    rows = []
-    for url in starts:
-        with suppress(BadAddress):
-            rows.append(make_fleet_site(url, {"crawl": False}))
-    with board.transaction() as conn:
-        cursor = conn.cursor()
-        cursor.executemany(
-            "insert into fleet_hosts (host) values (%s) on conflict do nothing",
-            [(host,) for host in sorted({one.host for one in rows})],
-        )
-        cursor.executemany(
-            "insert into fleet_sites (name, host, start_url, settings, active, why) values (%s, %s, %s, %s, false, "
-            "'not crawled') on conflict do nothing",
-            [(one.name, one.host, one.url, json.dumps(one.settings)) for one in rows],
-        )
-    return [one.name for one in rows]
-
-
 # Status.
 
 _HOUR = 3600
-_LISTED = 20
-"""At most this many tasks are listed. The counts include all tasks."""
 
 
 def read_fleet_status(board: QueueDatabase) -> dict[str, Any]:
@@ -130,8 +102,7 @@ def read_fleet_status(board: QueueDatabase) -> dict[str, Any]:
             "(select coalesce(sum(s.bytes), 0)::bigint from fleet_sites s) as bytes, "
             "coalesce(max(extract(epoch from now() - s.due_at)) filter (where r.site is null and s.due_at < now()), 0)"
             "::float as latest_by_seconds from fleet_sites s "
-            "left join (fleet_hosts r join fleet_runs u on u.site = r.site and u.token = r.token and u.task is null) "
-            "on r.site = s.name and r.lease_until > now() where s.active"
+            "left join fleet_hosts r on r.site = s.name and r.lease_until > now() where s.active"
         )
         or {}
     )
@@ -141,7 +112,7 @@ def read_fleet_status(board: QueueDatabase) -> dict[str, Any]:
             "count(*) filter (where outcome = 'lost') as lost, coalesce(sum(requests), 0)::bigint as requests, "
             "coalesce(sum(fetched), 0)::bigint as pages, coalesce(sum(new), 0)::bigint as new, "
             "coalesce(sum(bytes), 0)::bigint as bytes, greatest(1, extract(epoch from now() - min(began_at)))::float "
-            "as seconds from fleet_runs where task is null and ended_at > now() - make_interval(secs => %s)",
+            "as seconds from fleet_runs where ended_at > now() - make_interval(secs => %s)",
             [_HOUR],
         )
         or {}
@@ -175,36 +146,4 @@ def read_fleet_status(board: QueueDatabase) -> dict[str, Any]:
             for row in workers
         ],
         "failed_sites": [{**row, "due_at": row["due_at"].isoformat()} for row in failed],
-        **_task_status(board),
-    }
-
-
-def _task_status(board: QueueDatabase) -> dict[str, Any]:
-    """Returns the number of tasks by kind, and lists the tasks that failed or had problems, with site, file and
-    reason.
-    """
-    kinds = board.all(
-        "with running as (select queueing_lock from procrastinate_jobs where status = 'doing') "
-        "select kind, count(*) as entered, "
-        "count(*) filter (where ended_at is null and r.queueing_lock is null) as waiting, "
-        "count(r.queueing_lock) as running, count(*) filter (where outcome = 'finished') as finished, "
-        "count(*) filter (where outcome = 'failed') as failed, "
-        "count(*) filter (where ended_at is not null and outcome = 'failed') as given_up, "
-        "coalesce(sum((result ->> 'problems')::bigint), 0)::bigint as problems from fleet_tasks t "
-        "left join running r on r.queueing_lock = 'task ' || t.id group by kind order by kind"
-    )
-    failed = board.all(
-        "select id, kind, site, file, reason, failures, due_at, ended_at is not null as given_up from fleet_tasks "
-        "where outcome = 'failed' order by id limit %s",
-        [_LISTED],
-    )
-    problems = board.all(
-        "select id, kind, site, file, (result ->> 'problems')::bigint as problems, result -> 'listed' as listed "
-        "from fleet_tasks where (result ->> 'problems')::bigint > 0 order by id limit %s",
-        [_LISTED],
-    )
-    return {
-        "tasks": {row.pop("kind"): row for row in kinds},
-        "tasks_with_problems": problems,
-        "failed_tasks": [{**row, "due_at": None if row["given_up"] else row["due_at"].isoformat()} for row in failed],
     }

@@ -1,5 +1,5 @@
-"""The fleet's job queue, built on Procrastinate, and the workers that run its jobs. Enqueues due sites and tasks, and
-retries the jobs of dead workers.
+"""The fleet's job queue, built on Procrastinate, and the workers that run its jobs. Enqueues due sites, and retries
+the jobs of dead workers.
 
 A worker runs several jobs at a time until it is stopped, and sends heartbeats.
 """
@@ -26,17 +26,14 @@ from procrastinate.jobs import Job
 from archiver import __version__
 from archiver.api.crawls import start_fork_server
 from archiver.fleet.postgres import QueueDatabase, postgres_message
-from archiver.fleet.task_runs import do_task
 from archiver.fleet.worker_job import WorkerContext, crawl_site
 from archiver.model.errors import ArchiverError, QueuePermissionDenied, QueueUnavailable, QueueVersionMismatch
 
 _log = logging.getLogger(__name__)
 SITES, CARE = "sites", "care"
-"""The queues: SITES has the crawls and tasks, CARE the planning of jobs and the retries. Each worker has an extra slot
-for CARE."""
-_CRAWL, _TASK = "crawl-site", "do-task"
-_AFTER_CRAWLS = -1
-"""The priority of tasks. It is lower than that of crawls, because crawls are due at a certain time."""
+"""The queues: SITES has the crawls, CARE the planning of jobs and the retries. Each worker has an extra slot for
+CARE."""
+_CRAWL = "crawl-site"
 _TOGETHER = 500
 _AWAY, _BROKEN = 5.0, 60.0
 """Seconds after which a job is retried: _AWAY if it could not reach PostgreSQL, _BROKEN if it failed unexpectedly."""
@@ -104,26 +101,19 @@ def make_queue(board: QueueDatabase, context: WorkerContext | None = None, size:
     """
     app = App(connector=PatientConnector(conninfo=board.jobs, min_size=1, max_size=size, timeout=10))
 
-    def attempt(name: str, job: Callable[[WorkerContext], float]) -> None:
+    @app.task(name=_CRAWL, queue=SITES, retry=RetryAfter(), pass_context=True)
+    def crawl(job: JobContext, site: str, url: str, settings: dict[str, Any]) -> None:
         assert context is not None
         try:
-            wait = job(context)
+            wait = crawl_site(context, site, settings, url)
         except QueueUnavailable as error:
-            _log.warning("%s: %s", name, error)
+            _log.warning("%s: %s", site, error)
             wait = _AWAY
         except Exception:
-            _log.exception("%s", name)
+            _log.exception("%s", site)
             wait = _BROKEN
         if wait:
             raise RetryLater(wait)
-
-    @app.task(name=_CRAWL, queue=SITES, retry=RetryAfter(), pass_context=True)
-    def crawl(job: JobContext, site: str, url: str, settings: dict[str, Any]) -> None:
-        attempt(site, lambda context: crawl_site(context, site, settings, url))
-
-    @app.task(name=_TASK, queue=SITES, retry=RetryAfter(), pass_context=True)
-    def do(job: JobContext, task: int) -> None:
-        attempt(f"task {task}", lambda context: do_task(context, task))
 
     # These jobs take no lock, because the lock of a dead worker would keep all other workers from taking over.
     @app.periodic(cron="* * * * * */2", periodic_id="plan")
@@ -160,13 +150,9 @@ def create_queue_tables(board: QueueDatabase) -> None:
 
 
 async def enqueue_due_jobs(app: App, board: QueueDatabase) -> int:
-    """Enqueues one job for each due site and task, those that have been due longest first. Returns the number of jobs
+    """Enqueues one job for each due site, those that have been due longest first. Returns the number of jobs
     enqueued.
     """
-    return await _enqueue(app, [*await _jobs_of_due_sites(board), *await _jobs_of_due_tasks(board)])
-
-
-async def _jobs_of_due_sites(board: QueueDatabase) -> list[Job]:
     rows = await asyncio.to_thread(
         board.all,
         "select s.name, s.host, s.start_url, s.settings from fleet_sites s join fleet_hosts h using (host), fleet f "
@@ -175,7 +161,7 @@ async def _jobs_of_due_sites(board: QueueDatabase) -> list[Job]:
         "and j.status in ('todo', 'doing')) order by s.due_at limit %s",
         [_TOGETHER],
     )
-    return [
+    jobs = [
         Job(
             queue=SITES,
             lock=row["host"],
@@ -185,31 +171,6 @@ async def _jobs_of_due_sites(board: QueueDatabase) -> list[Job]:
         )
         for row in rows
     ]
-
-
-async def _jobs_of_due_tasks(board: QueueDatabase) -> list[Job]:
-    rows = await asyncio.to_thread(
-        board.all,
-        "select t.id, s.host from fleet_tasks t left join fleet_sites s on s.name = t.site, fleet f "
-        "where t.ended_at is null and t.due_at <= now() and f.draining = '' and not exists (select 1 from "
-        "procrastinate_jobs j where j.queueing_lock = 'task ' || t.id and j.status in ('todo', 'doing')) "
-        "order by t.due_at, t.id limit %s",
-        [_TOGETHER],
-    )
-    return [
-        Job(
-            queue=SITES,
-            lock=row["host"],
-            queueing_lock=f"task {row['id']}",
-            task_name=_TASK,
-            priority=_AFTER_CRAWLS,
-            task_kwargs={"task": row["id"]},
-        )
-        for row in rows
-    ]
-
-
-async def _enqueue(app: App, jobs: list[Job]) -> int:
     if not jobs:
         return 0
     try:

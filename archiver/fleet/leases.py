@@ -34,12 +34,12 @@ from archiver.api.crawls import (
     unblock_end_signals,
 )
 from archiver.api.politeness import check_before_requests
-from archiver.fleet.postgres import QueueDatabase, Row
+from archiver.fleet.postgres import QueueDatabase
 from archiver.fleet.shard_storage import Manifest
 from archiver.model.errors import ArchiverError, QueueUnavailable
 
 if TYPE_CHECKING:
-    import psycopg
+    pass
 
 _log = logging.getLogger(__name__)
 
@@ -89,25 +89,21 @@ class LeaseWait:
     seconds: float
 
 
-def take_lease(
-    board: QueueDatabase, site: str, worker: str, delay: float, task: int | None = None
-) -> SiteLease | LeaseWait:
-    """Takes the lease of a site and its host for the worker with this name: for the open task with the ID `task`, or
-    for a due crawl if `task` is None. `delay` is the number of seconds between two requests to the host. Returns the
-    lease, or how long to wait.
+def take_lease(board: QueueDatabase, site: str, worker: str, delay: float) -> SiteLease | LeaseWait:
+    """Takes the lease of a site and its host for a due crawl by the worker with this name. `delay` is the number of
+    seconds between two requests to the host. Returns the lease, or how long to wait.
     """
     asked = monotonic_seconds()
     with board.transaction() as conn:
         row = conn.execute(
             "select s.*, f.lease_seconds, f.checkpoint_seconds, f.draining, f.version, "
             "extract(epoch from h.lease_until - clock_timestamp()) as taken, "
-            "s.due_at > now() or h.quiet_until > now() as early, t.due_at as task_due from fleet_sites s "
+            "s.due_at > now() or h.quiet_until > now() as early from fleet_sites s "
             "join fleet_hosts h using (host) cross join fleet f "
-            "left join fleet_tasks t on t.id = %s and t.ended_at is null "
-            "where s.name = %s and (s.active or t.id is not null) for update of h, s",
-            [task, site],
+            "where s.name = %s and s.active for update of h, s",
+            [site],
         ).fetchone()
-        if row is None or (row["early"] if task is None else row["task_due"] is None):
+        if row is None or row["early"]:
             return LeaseWait(0)
         if row["taken"] > 0:
             return LeaseWait(float(row["taken"]))
@@ -125,8 +121,8 @@ def take_lease(
             [site],
         )
         conn.execute(
-            "insert into fleet_runs (site, token, task, worker, due_at) values (%s, %s, %s, %s, %s)",
-            [site, row["token"] + 1, task, worker, row["due_at"] if task is None else row["task_due"]],
+            "insert into fleet_runs (site, token, worker, due_at) values (%s, %s, %s, %s)",
+            [site, row["token"] + 1, worker, row["due_at"]],
         )
     return SiteLease(
         site,
@@ -205,38 +201,19 @@ def release_lease(board: QueueDatabase, held: SiteLease, ended: EndedRun) -> boo
         )
         if not done.rowcount:
             return False
-        release_host(conn, held, RunEnd(ended.outcome, ended.reason, ended.counts), ended.rest, ended.quiet_until)
+        c = ended.counts
+        conn.execute(
+            "update fleet_runs set ended_at = now(), outcome = %s, reason = %s, requests = %s, fetched = %s, "
+            "new = %s, bytes = %s where site = %s and token = %s",
+            [ended.outcome, ended.reason, c.requests, c.fetched, c.new, c.bytes, held.site, held.token],
+        )
+        conn.execute(
+            "update fleet_hosts set lease_until = clock_timestamp() + make_interval(secs => %s), site = null, "
+            "token = null, worker = null, quiet_until = greatest(quiet_until, %s) where host = %s and "
+            "site = %s and token = %s",
+            [ended.rest, ended.quiet_until, held.host, held.site, held.token],
+        )
     return True
-
-
-@dataclass(frozen=True, slots=True)
-class RunEnd:
-    """How a run of a fleet worker ended, as stored in `fleet_runs`."""
-
-    outcome: str
-    reason: str
-    counts: Counts
-
-
-def release_host(
-    conn: psycopg.Connection[Row], held: SiteLease, end: RunEnd, rest: float = 0.0, quiet_until: datetime | None = None
-) -> None:
-    """Records the end of a run, and makes its host available to other jobs after `rest` seconds. `quiet_until` is the
-    time until when the host asked for a pause, or None. Call this only in the transaction that has checked the site's
-    fencing token.
-    """
-    c = end.counts
-    conn.execute(
-        "update fleet_runs set ended_at = now(), outcome = %s, reason = %s, requests = %s, fetched = %s, "
-        "new = %s, bytes = %s where site = %s and token = %s",
-        [end.outcome, end.reason, c.requests, c.fetched, c.new, c.bytes, held.site, held.token],
-    )
-    conn.execute(
-        "update fleet_hosts set lease_until = clock_timestamp() + make_interval(secs => %s), site = null, "
-        "token = null, worker = null, quiet_until = greatest(quiet_until, %s) where host = %s and "
-        "site = %s and token = %s",
-        [rest, quiet_until, held.host, held.site, held.token],
-    )
 
 
 @dataclass(eq=False)
@@ -269,9 +246,7 @@ class LeasedProcess:
             self.link.send(until)
 
     def end(self) -> None:
-        """Asks the process to end. A crawl first finishes its running requests; any other task first finishes its
-        transaction.
-        """
+        """Asks the process to end. It first finishes its running requests."""
         self.process.terminate()
 
     def kill(self) -> None:

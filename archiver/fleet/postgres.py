@@ -70,26 +70,9 @@ create table fleet_sites (
 );
 create index fleet_sites_due on fleet_sites (due_at) where active;
 create index fleet_sites_host on fleet_sites (host);
-create table fleet_tasks (
-    id bigint primary key generated always as identity,
-    kind text not null check (kind in ('reextract', 'scan', 'import')),
-    site text references fleet_sites on delete cascade check ((site is null) = (kind = 'scan')),
-    file text not null default '',
-    options jsonb not null default '{}',
-    entered_at timestamptz not null default now(),
-    due_at timestamptz not null default now(),
-    ended_at timestamptz,
-    outcome text,
-    reason text,
-    failures int not null default 0,
-    result jsonb
-);
-create unique index fleet_tasks_same on fleet_tasks (kind, coalesce(site, ''), file, options);
-create index fleet_tasks_due on fleet_tasks (due_at) where ended_at is null;
 create table fleet_runs (
     site text not null references fleet_sites on delete cascade,
     token bigint not null,
-    task bigint references fleet_tasks on delete set null,
     worker text not null,
     due_at timestamptz not null,
     began_at timestamptz not null default now(),
@@ -121,9 +104,6 @@ create table fleet_workers (
 - `fleet_sites.token`: the fencing token, which grows by one with each run. A commit is accepted only with this token.
 - `fleet_sites.manifest`: the key of the shard's current state.
 - `fleet.draining`: '', 'drain' (running jobs are finished) or 'now' (running jobs are interrupted).
-- `fleet_tasks`: one-time tasks (`fleet_tasks.py`). `ended_at` is set when a task has finished or
-  failed too often.
-- `fleet_runs.task`: the task of a run, null for a crawl.
 """
 
 

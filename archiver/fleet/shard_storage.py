@@ -110,20 +110,6 @@ class ShardStorage:
             raise self._refused(error) from error
         return data
 
-    def kind(self, key: str) -> str:
-        """Returns "file" or "directory", or "" if the key does not exist."""
-        try:
-            self._fs.invalidate_cache()
-            return str(self._fs.info(f"{self._root}/{key}")["type"])
-        except FileNotFoundError:
-            return ""
-        except Exception as error:
-            raise self._refused(error) from error
-
-    def local(self, key: str) -> Path | None:
-        """Returns the path of an object if the storage is a folder on this machine, otherwise None."""
-        return Path(f"{self._root}/{key}") if self._is_folder else None
-
     def keys(self, prefix: str) -> list[str]:
         """Returns the keys of all objects below a folder of the storage, sorted."""
         try:

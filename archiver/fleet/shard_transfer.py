@@ -248,9 +248,6 @@ def delete_old_objects(storage: ShardStorage, manifest: Manifest, before: Manife
 
 # A worker's folder on its local disk. Only one worker at a time uses it.
 
-SCANS = "scans"
-"""The name of the folder for WARC files that are scanned for sites. It is next to the folder for shards."""
-
 
 class WorkFolderUnusable(ArchiverError):
     """Raised if the local folder of a worker cannot be created, or another worker uses it."""
@@ -274,7 +271,6 @@ def lock_work_folder(folder: Path) -> Iterator[Path]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise WorkFolderUnusable(str(folder), "another worker uses it") from error
-        shutil.rmtree(folder / SCANS, ignore_errors=True)  # the folder was left by a killed worker
         yield folder / "shards"
 
 

@@ -1,5 +1,5 @@
-"""Runs one job of a fleet worker: takes the lease of a site, fetches its shard, and crawls the site or does a task on
-the shard. Stores the shard at checkpoints and at the end, and releases the lease.
+"""Runs one job of a fleet worker: takes the lease of a site, fetches its shard, and crawls the site. Stores the shard
+at checkpoints and at the end, and releases the lease.
 """
 
 from __future__ import annotations
@@ -7,19 +7,17 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from time import monotonic
-from typing import Any, TypeVar
+from typing import Any
 
 from archiver.api.crawls import Counts, CrawlResult, stable_fraction
 from archiver.api.database import moment, opened, writing
 from archiver.api.sites import add_site, cadence_of, delay_for, scheduled_site
 from archiver.fleet.leases import (
     EndedRun,
-    LeasedProcess,
     LeaseKeeper,
     LeaseWait,
     SiteLease,
@@ -40,7 +38,6 @@ _RETRY, _RETRY_LONGEST = 600.0, 6 * 3600.0
 """Seconds before retrying a site that could not be crawled. The time doubles with each failure, up to the maximum."""
 _COST = 20
 """The time between two checkpoints is at least this many times the duration of the last checkpoint."""
-E = TypeVar("E")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +69,7 @@ def crawl_site(context: WorkerContext, site: str, settings: dict[str, Any], url:
     if isinstance(held, LeaseWait):
         return held.seconds
     with LeaseKeeper(context.board, held, delay) as lease:
-        ended = attempt_job(
-            site,
-            lease,
-            lambda: _crawl_shard(context, held, lease, delay),
-            lambda why: _failed_run(context.board, held, why, delay),
-        )
+        ended = _attempt(context, held, lease, delay)
     if ended is None or not release_lease(context.board, held, ended):
         return held.lease
     _log.info(
@@ -91,43 +83,30 @@ def crawl_site(context: WorkerContext, site: str, settings: dict[str, Any], url:
     return 0.0
 
 
-def attempt_job(name: str, lease: LeaseKeeper, run: Callable[[], E], failed: Callable[[str], E]) -> E | None:
-    """Returns the result of `run`. If `run` fails, returns the result of `failed`, which is called with the reason.
-    Returns None if another worker has taken over the site; the caller must then record nothing. `name` names the job in
-    the log.
+def _attempt(context: WorkerContext, held: SiteLease, lease: LeaseKeeper, delay: float) -> EndedRun | None:
+    """Returns the result of a crawl, also if it fails. Returns None if another worker has taken over the site; the
+    caller must then record nothing.
     """
     try:
-        return run()
+        return _crawl_shard(context, held, lease, delay)
     except Fenced as error:
         _log.warning("%s", error)
         return None
     except (ArchiverError, OSError) as error:
         if lease.lost.is_set():
             return None
-        _log.warning("%s: %s", name, error)
-        return failed(str(error))
+        _log.warning("%s: %s", held.site, error)
+        return _failed_run(context.board, held, str(error), delay)
     except Exception as error:
-        _log.exception("%s", name)
-        return failed(f"unexpected {type(error).__name__} in the worker: {error}")
+        _log.exception("%s", held.site)
+        why = f"unexpected {type(error).__name__} in the worker: {error}"
+        return _failed_run(context.board, held, why, delay)
 
 
-@dataclass(frozen=True, slots=True)
-class ShardWork:
-    """The result of a job on a shard, after the shard has been stored. `archive` is the path of its archive on this
-    disk, `result` is the result of the job's process, and `stopped` is True if the process was stopped early.
-    """
-
-    archive: Path
-    result: Any
-    stopped: bool
-
-
-def work_on_shard(
-    context: WorkerContext, held: SiteLease, lease: LeaseKeeper, start: Callable[[Path], LeasedProcess]
-) -> ShardWork:
-    """Fetches a shard, runs the process that `start` starts on its archive, and stores the shard at checkpoints and at
-    the end. Raises Fenced if another worker has taken over the site, StorageRefused or ShardDamaged if the shard cannot
-    be fetched or stored, and the ArchiverError that the process sends.
+def _crawl_shard(context: WorkerContext, held: SiteLease, lease: LeaseKeeper, delay: float) -> EndedRun:
+    """Fetches a shard, crawls its site in a process of its own, and stores the shard at checkpoints and at the end.
+    Raises Fenced if another worker has taken over the site, StorageRefused or ShardDamaged if the shard cannot be
+    fetched or stored, and the ArchiverError that the process sends.
     """
     folder = context.folder / shard_folder(held.site).rpartition("/")[2]
     storage_owner(context.storage)
@@ -136,7 +115,9 @@ def work_on_shard(
     mark_in_use(folder)
     if lease.lost.is_set() or monotonic_seconds() >= lease.until:
         raise Fenced(held.site, held.token)
-    process = lease.process = start(folder / ARCHIVE)
+    archive = folder / ARCHIVE
+    prepare_shard(archive, held)
+    process = lease.process = begin_leased_crawl(archive, held.site, held.start_url, held.settings, context.contact)
     process.extend(lease.until)
     number, current, previous = 0, before, before
 
@@ -181,18 +162,9 @@ def work_on_shard(
     if isinstance(process.result, ArchiverError):
         raise process.result
     assert process.result is not None
-    return ShardWork(folder / ARCHIVE, process.result, stopped)
-
-
-def _crawl_shard(context: WorkerContext, held: SiteLease, lease: LeaseKeeper, delay: float) -> EndedRun:
-    def start(archive: Path) -> LeasedProcess:
-        prepare_shard(archive, held)
-        return begin_leased_crawl(archive, held.site, held.start_url, held.settings, context.contact)
-
-    work = work_on_shard(context, held, lease, start)
-    result: CrawlResult = work.result
-    outcome = "interrupted" if work.stopped and not result.clean else result.outcome
-    return _ended_run(context.board, work.archive, held, outcome, result.reason, result.counts, delay)
+    result: CrawlResult = process.result
+    outcome = "interrupted" if stopped and not result.clean else result.outcome
+    return _ended_run(context.board, archive, held, outcome, result.reason, result.counts, delay)
 
 
 def prepare_shard(archive: Path, held: SiteLease) -> None:

@@ -31,8 +31,6 @@ later run; all other findings are sent at once.
 _RUNS_IN_A_ROW = 2
 """A finding is over once it has been absent from this many runs in a row. An amber one with one of the PASSING_CODES is
 sent if it is present when this many runs have ended since it began."""
-_HELD_RUNS = 5
-"""The end of a finding is held back for at most this many runs."""
 _SHORT = 160
 
 Event = Literal["begins", "worse", "ends", "noted"]
@@ -184,12 +182,9 @@ def observe(faults: Iterable[Fault], look: Look, level: Level = "green") -> tupl
         known.pop(key, None)
         fault = _see(fault, seen, look)
         judged.append((fault, _event_of_present(fault, look)))
-    if any(event for _, event in judged):
-        judged = [(one, event or _begin_with_others(one)) for one, event in judged]
     if look.is_conclusive or look.is_closed:
         missed = [_miss(one, look) for one in known.values() if one.level != "green"]
         judged += [(one, "ends" if one.was_sent and _is_over(one, look) else None) for one in missed]
-        judged = _end_together(judged, look)
     else:
         judged += [(one, None) for one in known.values()]
     if look.muted:
@@ -258,41 +253,12 @@ def _event_of_present(fault: Fault, look: Look) -> Event | None:
     return "worse" if LEVELS.index(fault.level) > LEVELS.index(fault.sent_level) else None
 
 
-def _begin_with_others(fault: Fault) -> Event | None:
-    """Returns "begins" for a present fault that is not due yet, if others of its site are sent now. They probably have
-    the same cause, and would otherwise need a second message later.
-    """
-    return None if fault.was_sent or fault.accepted or fault.level == "green" else "begins"
-
-
 def _miss(fault: Fault, look: Look) -> Fault:
     return fault if fault.ended else replace(fault, ended=look.at, end_run=look.run)
 
 
-def _runs_absent(fault: Fault, look: Look) -> int:
-    return look.count_since(fault.end_run) if fault.end_run is not None else 0
-
-
 def _is_over(fault: Fault, look: Look) -> bool:
-    return look.is_closed or _runs_absent(fault, look) >= _RUNS_IN_A_ROW
-
-
-def _end_together(judged: Sequence[Judged], look: Look) -> list[Judged]:
-    """Makes faults that were sent in one notification also end in one notification. The end of a fault is held back
-    while others from its notification remain, for at most five runs. It is not held back if the worst level of the
-    remaining faults is lower.
-    """
-    remaining = [one for one, event in judged if one.was_sent and not one.accepted and event != "ends"]
-    worst = LEVELS.index(worst_level([one.sent_level for one in remaining]))
-    return [
-        (one, None)
-        if event == "ends"
-        and any(other.sent_at == one.sent_at for other in remaining)
-        and LEVELS.index(one.sent_level) <= worst
-        and _runs_absent(one, look) < _HELD_RUNS
-        else (one, event)
-        for one, event in judged
-    ]
+    return look.is_closed or (fault.end_run is not None and look.count_since(fault.end_run) >= _RUNS_IN_A_ROW)
 
 
 def _mark_sent(fault: Fault, event: Event, now: datetime) -> Fault:

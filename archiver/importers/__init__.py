@@ -1,1 +1,1 @@
-"""Imports of captures that others made: from WARC, ARC and WACZ files, and from web archives."""
+"""Imports of captures that others made: from WARC and WACZ files, and from web archives."""

@@ -32,7 +32,7 @@ from archiver.api.web_archives import (
     requested_limit,
 )
 from archiver.importers.import_problems import Problem, ProblemKind
-from archiver.importers.memento_service import ArchiveService, has_resume_keys, parse_timemap
+from archiver.importers.memento_service import ArchiveService, has_resume_keys
 from archiver.model.items import REDIRECTS
 from archiver.model.urls import Scope, normalize, urlkey
 
@@ -321,8 +321,6 @@ def _listed(row: Sequence[Any]) -> CaptureListEntry:
     return CaptureListEntry(datetime.fromisoformat(row[1]), *row[2:6])
 
 
-_MAX_TIMEMAPS = 500
-
 _SECOND = timedelta(seconds=1)
 
 
@@ -346,15 +344,12 @@ class ListRequests:
         self._plan, self._listing = plan, listing
         self.problems: list[Problem] = []
         self._spans: list[tuple[datetime | None, datetime | None]] = [(plan.since, plan.until)]
-        self._maps = [plan.service.timemap(plan.url)] if plan.service.is_timemap else []
-        self._known = set(self._maps)
+        self._known: set[str] = set()
         self._asked = self._resumed = ""
 
     def next(self) -> str | None:
         """Returns the next URL to request, or None if the list is complete."""
-        if self._plan.service.is_timemap:
-            self._asked = self._maps.pop() if self._maps else ""
-        elif self._resumed:
+        if self._resumed:
             self._asked = self._resumed
         else:
             self._asked = (
@@ -368,27 +363,12 @@ class ListRequests:
         """
         if 300 <= status < 400:
             raise NoCaptureList(self._asked, f"it redirects to {location[:200]}; give that URL with --service")
-        nothing = status == 404 and (self._plan.service.is_timemap or b"no captures" in body[:1000].lower())
+        nothing = status == 404 and b"no captures" in body[:1000].lower()
         if status != 200 and not nothing:
             raise NoCaptureList(
                 self._asked, f"it responds with {status} {plain_text(decode(body[:2_000]), 150)}".strip()
             )
-        if self._plan.service.is_timemap:
-            self._read_timemap(b"" if nothing else body)
-        else:
-            self._read_cdx(CdxPage() if nothing else parse_cdx(body))
-
-    def _read_timemap(self, body: bytes) -> None:
-        page, more = parse_timemap(body, self._plan.url)
-        if page.error:
-            raise NoCaptureList(self._asked, f"its response is not a TimeMap: {page.error}")
-        self._listing.add(page.entries)
-        new = [url for url in more if url.startswith(self._plan.service.asks) and url not in self._known]
-        self._known |= set(new)
-        if page.is_cut or len(self._known) > _MAX_TIMEMAPS:
-            self.problems.append(Problem(ProblemKind.CUT_LIST, self._asked, self._plan.url))
-        else:
-            self._maps += new
+        self._read_cdx(CdxPage() if nothing else parse_cdx(body))
 
     def _read_cdx(self, page: CdxPage) -> None:
         if page.error:

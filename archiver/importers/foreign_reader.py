@@ -1,8 +1,8 @@
-"""Reads the records of WARC and ARC files that other programs wrote. Each record becomes a ForeignRecord or a Problem.
+"""Reads the records of WARC files that other programs wrote. Each record becomes a ForeignRecord or a Problem.
 
-Supports WARC 0.17 to 1.1 (ISO 28500:2017) and ARC 1 and 2 (Burner and Kahle, "Arc File Format", 1996). Tolerates line
-ends of one byte, folded fields, several records in one gzip member, and one record in several members. After damage,
-reading continues with the next bytes that look like the beginning of a record.
+Supports WARC 0.17 to 1.1 (ISO 28500:2017). Tolerates line ends of one byte, folded fields, several records in one gzip
+member, and one record in several members. After damage, reading continues with the next bytes that look like the
+beginning of a record.
 
 A WACZ package (WACZ 1.1.1) is a ZIP file with WARC files under archive/ and a datapackage.json. Its members are read as
 streams and never extracted to disk. A member is reported as a problem if its path leads out of the package, or if it
@@ -80,7 +80,6 @@ class ForeignCapture:
     original_url: str = ""
     declared: str = ""
     made: bool = False
-    is_arc: bool = False
     is_revisit: bool = False
     source_uri: str = ""
     fetched_at: datetime | None = None
@@ -93,9 +92,9 @@ def warc_date(text: str) -> datetime | None:
     """
     text = text.strip()
     if _DAY.fullmatch(text):
-        return parse_arc_date(text.replace("-", "").ljust(8, "?").replace("??", "01"))
+        return _date_of_digits(text.replace("-", "").ljust(8, "?").replace("??", "01"))
     if text.isdigit():
-        return parse_arc_date(text) if 8 <= len(text) <= 14 else None
+        return _date_of_digits(text) if 8 <= len(text) <= 14 else None
     found = _DATE.fullmatch(text)
     if found is None:
         return None
@@ -109,6 +108,19 @@ def warc_date(text: str) -> datetime | None:
     except (ValueError, OverflowError):
         return None
     return at
+
+
+_FILLING = "19700101000000"
+
+
+def _date_of_digits(digits: str) -> datetime | None:
+    """Parses the digits YYYYMMDDhhmmss as a time in UTC; missing digits at the end are filled in with the earliest
+    time. Returns None if the digits are not a date.
+    """
+    try:
+        return datetime.strptime(digits + _FILLING[len(digits) :], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
+    except ValueError:
+        return None
 
 
 def foreign_capture_in(record: ForeignRecord, request: ForeignRecord | None, now: datetime) -> ForeignCapture | Problem:
@@ -165,7 +177,6 @@ def foreign_capture_in(record: ForeignRecord, request: ForeignRecord | None, now
         original_url=record.url if record.url != url else "",
         declared=declared[:200],
         made=made,
-        is_arc=record.is_arc,
         source_uri=record.fields.get("warc-source-uri", "")[:2000],
         fetched_at=warc_date(record.fields.get("warc-creation-date", "")),
     )
@@ -354,105 +365,27 @@ def _is_request_of(request: ForeignRecord, answer: ForeignRecord) -> bool:
     return request.url == answer.url and request.fields.get("warc-date") == answer.fields.get("warc-date")
 
 
-# The line before each document of an ARC file ("Arc File Format", Burner and Kahle, Internet Archive, 1996).
-
-_LINE = lazy_regex(
-    rb"([a-zA-Z][a-zA-Z0-9+.-]{0,20}:[^\r\n]{0,8000}?) ((?:\d{1,3}\.){3}\d{1,3}|[0-9a-fA-F:]{2,39}|-) "
-    rb"(\d{8,14}) ([^ \r\n]*) ((?:[^\r\n]{0,4000} )?)(\d{1,15}) *\r?\n"
-)
-_ARC_VERSION = lazy_regex(rb"\s*([12])[ \t]+\d+[ \t]+[^\n]*\n([^\n]*)")
-_DIGITS = "19700101000000"
-
-
-@dataclass(frozen=True, slots=True)
-class ARCLayout:
-    """The layout of the lines before the documents of an ARC file. `between` is the number of fields between the
-    content type and the length.
-    """
-
-    between: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class ARCRecordLine:
-    """The parsed line before a document in an ARC file. `fields` are named like WARC header fields; `length` is the
-    length of the document in bytes.
-    """
-
-    fields: dict[str, str]
-    length: int
-
-    @property
-    def is_version_block(self) -> bool:
-        return self.fields["warc-type"] == "warcinfo"
-
-
-def parse_arc_layout(block: bytes) -> ARCLayout | None:
-    """Returns the layout that the version block of an ARC file declares; None if the block declares no layout."""
-    found = _ARC_VERSION.search(block)
-    if found is None:
-        return None
-    return ARCLayout(max(0, len(found[2].split()) - 5) if found[2].strip() else 5 * (found[1] == b"2"))
-
-
-def parse_arc_record_line(line: bytes, layout: ARCLayout) -> ARCRecordLine | None:
-    """Parses the line before a document in an ARC file; returns None if the line does not match the layout."""
-    found = _LINE.match(line)
-    if found is None or len(found[5].split()) not in (layout.between, 0, 5):
-        return None
-    url = found[1].decode("utf-8", "replace").strip()
-    fields = {"warc-target-uri": url, "warc-type": "response", "arc-type": found[4].decode("latin-1").lower()}
-    if url.startswith("filedesc:"):
-        fields["warc-type"] = "warcinfo"
-    elif not url.lower().startswith(("http:", "https:")):
-        fields["warc-type"] = "other"
-    if (ip := found[2].decode("ascii")) not in ("0.0.0.0", "-"):
-        fields["warc-ip-address"] = ip
-    if (at := parse_arc_date(found[3].decode("ascii"))) is not None:
-        fields["warc-date"] = at.strftime("%Y-%m-%dT%H:%M:%SZ")
-    else:
-        fields["warc-date"] = found[3].decode("ascii")
-    return ARCRecordLine(fields, int(found[6]))
-
-
-def parse_arc_date(digits: str) -> datetime | None:
-    """Parses the digits YYYYMMDDhhmmss as a time in UTC; missing digits at the end are filled in with the earliest
-    time. Returns None if the digits are not a date.
-    """
-    try:
-        return datetime.strptime(digits + _DIGITS[len(digits) :], "%Y%m%d%H%M%S").replace(tzinfo=UTC)
-    except ValueError:
-        return None
-
-
 _LARGEST = MAX_BODY + LONGEST_HEADER
 _VERSION = lazy_regex(rb"WARC/\d\.\d+[ \t]*\r?\n")
-_NEXT = lazy_regex(
-    rb"(?:^|(?<=\n))(?:WARC/\d\.\d+[ \t]*\r?\n(?=[A-Za-z-]+[ \t]*:)|"
-    rb"[a-z][a-z0-9+.-]{1,20}:\S{1,2000} [\d.]{7,15} \d{8,14} \S+ (?:[^\n]{0,2000} )?\d{1,15}\n)"
-)
+_NEXT = lazy_regex(rb"(?:^|(?<=\n))WARC/\d\.\d+[ \t]*\r?\n(?=[A-Za-z-]+[ \t]*:)")
 _FOLD = lazy_regex(r"\r?\n[ \t]+")
 _PADDING = b"\r\n\0 "
 _PEEK = 2048
 _LONGEST_VERSION = 12
-_LONGEST_LINE = 8 * _PEEK
 
 
 @dataclass(frozen=True, slots=True)
 class ForeignRecord:
-    """A record of a WARC or ARC file.
+    """A record of a WARC file.
 
-    - `fields`: the header fields, with names in lower case. If a field is repeated, the first one counts. A record of
-      an ARC file has the fields that a WARC record would have.
+    - `fields`: the header fields, with names in lower case. If a field is repeated, the first one counts.
     - `block`: the content after the header; None if the record was not selected. It was then read only to check the
       record.
-    - `is_arc`: True if the record is from an ARC file.
     """
 
     place: StreamPosition
     fields: dict[str, str]
     block: bytes | None
-    is_arc: bool = False
 
     @property
     def kind(self) -> str:
@@ -498,7 +431,6 @@ class ForeignRecords:
         # Where the chunks of the current record begin: in decompressed bytes, and as positions.
         self._places: deque[tuple[int, StreamPosition]] = deque()
         self._base = 0  # the number of bytes that were removed from the buffer
-        self._layout = ARCLayout()
         self._torn: BrokenStream | None = None  # damage after the bytes in the buffer
 
     @property
@@ -544,9 +476,6 @@ class ForeignRecords:
         self._ensure(_PEEK)
         if _VERSION.match(self._buffer):
             return self._read_warc_record()
-        line = self._line()
-        if (address := parse_arc_record_line(line, self._layout)) is not None:
-            return self._read_arc_record(address, len(line))
         begin = self.place
         self._drop(1)
         self._skip_to_next()
@@ -571,30 +500,20 @@ class ForeignRecords:
                 fields.get("warc-target-uri", ""),
                 f"it says {length[:40]!r}" if length else "it has none",
             )
-        return self._read_record(begin, fields, int(length), is_arc=False)
+        return self._read_record(begin, fields, int(length))
 
-    def _read_arc_record(self, address: ARCRecordLine, line: int) -> ForeignRecord | Problem:
-        begin = self.place
-        self._drop(line)
-        if address.is_version_block:
-            self._ensure(min(address.length, _PEEK))
-            self._layout = parse_arc_layout(bytes(self._buffer[:_PEEK])) or self._layout
-        return self._read_record(begin, address.fields, address.length, is_arc=True)
-
-    def _read_record(
-        self, begin: StreamPosition, fields: dict[str, str], length: int, *, is_arc: bool
-    ) -> ForeignRecord | Problem:
+    def _read_record(self, begin: StreamPosition, fields: dict[str, str], length: int) -> ForeignRecord | Problem:
         """Reads the block of a record that begins at `begin`, `length` bytes long. Returns the record with this block
-        and these fields, or a problem. `is_arc` is True in an ARC file.
+        and these fields, or a problem.
         """
         self._ensure(min(length, _PEEK))
         url = fields.get("warc-target-uri", "").strip("<>")
         is_selected = self._wanted(fields, bytes(self._buffer[: min(length, _PEEK)]))
         keeps = is_selected and length <= _LARGEST
         digests = Digests(fields)
-        read = self._read_block(length, None if keeps else digests, 4 * _PEEK if is_arc else _LONGEST_VERSION)
+        read = self._read_block(length, None if keeps else digests, _LONGEST_VERSION)
         block, left = read.block, read.left
-        if left or not self._is_record_end_next(is_arc):
+        if left or not self._is_record_end_next():
             if not left and keeps:
                 digests.feed(block)
             if left or not digests.proven:
@@ -608,7 +527,7 @@ class ForeignRecords:
             return self._after_member(begin, Problem(wrong[0], str(begin), url, wrong[1]))
         if is_selected and not keeps:
             return self._after_member(begin, Problem(ProblemKind.TOO_LARGE, str(begin), url, f"{length:,} bytes"))
-        return self._after_member(begin, ForeignRecord(begin, fields, bytes(block) if keeps else None, is_arc))
+        return self._after_member(begin, ForeignRecord(begin, fields, bytes(block) if keeps else None))
 
     def _read_block(self, length: int, digests: Digests | None, most: int) -> _Block:
         """Reads a block of `length` bytes. Without `digests`, keeps the whole block; otherwise passes it to `digests`
@@ -628,19 +547,18 @@ class ForeignRecords:
             self._drop(len(taken))
         return _Block(block, tail, within, left)
 
-    def _is_record_end_next(self, is_arc: bool) -> bool:
+    def _is_record_end_next(self) -> bool:
         """Returns True if the next bytes are the end of a record (two line ends; WARC/1.1, section 4) or the beginning
-        of another record. `is_arc` is True in an ARC file.
+        of another record.
         """
         self._ensure(4)
         following = bytes(self._buffer[:4])
-        if following.startswith((b"\r\n\r\n", b"\n\n")) or (is_arc and following[:1] in b"\n"):
+        if following.startswith((b"\r\n\r\n", b"\n\n")):
             return True
         if not following.strip(_PADDING) and len(following) < 4:
             return True
         self._ensure(_PEEK)
-        rest = bytes(self._buffer[:_PEEK]).lstrip(b"\r\n")
-        return bool(_VERSION.match(rest)) or (is_arc and parse_arc_record_line(rest, self._layout) is not None)
+        return bool(_VERSION.match(bytes(self._buffer[:_PEEK]).lstrip(b"\r\n")))
 
     def _wrong_length(
         self, begin: StreamPosition, url: str, length: int, left: int, block: bytes, within: StreamPosition | None
@@ -688,12 +606,6 @@ class ForeignRecords:
             if not self._fill():
                 self._drop(len(self._buffer))
                 return
-
-    def _line(self) -> bytes:
-        end = self._buffer.find(b"\n", 0, _LONGEST_LINE)
-        while end < 0 and len(self._buffer) < _LONGEST_LINE and self._buffer and self._fill():
-            end = self._buffer.find(b"\n", 0, _LONGEST_LINE)
-        return bytes(self._buffer[: end + 1]) if end >= 0 else b""
 
     def _find(self, pattern: re.Pattern[bytes]) -> int | None:
         at = 0
@@ -755,8 +667,8 @@ def parse_warc_fields(head: bytes) -> dict[str, str]:
     return out
 
 
-RECORDS = lazy_regex(r".*\.(warc|arc)(\.gz|\.zst)?(\.open)?", re.IGNORECASE)
-"""Matches the names of WARC and ARC files."""
+RECORDS = lazy_regex(r".*\.warc(\.gz|\.zst)?(\.open)?", re.IGNORECASE)
+"""Matches the names of WARC files."""
 MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
 _LARGEST_LIST = 1 << 26
 _BOMB_RATIO, _BOMB_BYTES = 200, 1 << 28
@@ -766,7 +678,7 @@ _BROKEN = (zipfile.BadZipFile, zlib.error, RuntimeError, NotImplementedError, EO
 
 @dataclass(frozen=True, slots=True)
 class WACZMember:
-    """A WARC or ARC file in a WACZ package: its name, size in bytes and CRC. `sha256` is the digest in
+    """A WARC file in a WACZ package: its name, size in bytes and CRC. `sha256` is the digest in
     datapackage.json; "" if there is none.
     """
 
@@ -777,7 +689,7 @@ class WACZMember:
 
 
 def read_wacz_members(package: BinaryIO) -> Iterator[WACZMember | Problem]:
-    """Yields the WARC and ARC files of a WACZ package, sorted by name, and a problem for each that cannot be read."""
+    """Yields the WARC files of a WACZ package, sorted by name, and a problem for each that cannot be read."""
     try:
         with zipfile.ZipFile(package) as archive:
             found = archive.infolist()
@@ -923,7 +835,7 @@ _ZSTD = b"\x28\xb5\x2f\xfd"
 _ZSTD_DICTIONARY = b"\x5d\x2a\x4d\x18"
 _STREAM_PADDING = b"\0\r\n"
 _SKIPPABLE = lazy_regex(rb"[\x50-\x5f]\x2a\x4d\x18")
-_BEGINS = lazy_regex(rb"\s*(WARC/\d|filedesc:|[a-z][a-z0-9+.-]{1,20}:\S+ [\d.]{7,15} \d{8})")
+_BEGINS = lazy_regex(rb"\s*WARC/\d")
 _LARGEST_DICTIONARY = 1 << 24
 # Limits on how far data may decompress. Text compresses to a tenth of its size, rarely to a fiftieth; gzip can reach a
 # thousandth.

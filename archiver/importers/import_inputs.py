@@ -43,7 +43,6 @@ class RecordFilter:
     - `known_sites`: True to import only URLs of sites that are in the archive.
     - `since`, `until`: days (YYYY-MM-DD, UTC), both inclusive, or "".
     - `all_captures`: True to import also captures that are not pages.
-    - `apart`: sites within `only` whose URLs are left out because they belong to another archive.
     """
 
     only: tuple[str, ...] = ()
@@ -51,23 +50,17 @@ class RecordFilter:
     since: str = ""
     until: str = ""
     all_captures: bool = False
-    apart: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
         """Returns a JSON string that identifies the filter. A file that was imported with one filter is imported again
         if another filter is given.
         """
-        values = {**asdict(self), "only": sorted(self.only), "apart": sorted(self.apart)}
-        if not self.apart:
-            del values["apart"]
-        return json.dumps(values, sort_keys=True)
+        return json.dumps({**asdict(self), "only": sorted(self.only)}, sort_keys=True)
 
     def selects(self, url: str, is_known: Callable[[str], bool]) -> bool:
         """Returns True if a URL is selected. `is_known` returns True if a URL belongs to a site of the archive."""
         if self.only and not any(_is_url_of(url, name) for name in self.only):
-            return False
-        if any(_is_url_of(url, name) for name in self.apart):
             return False
         return not self.known_sites or is_known(url)
 
@@ -128,7 +121,8 @@ class RecordSelector:
 
 # Files and standard input.
 
-_FILES = re.compile(RECORDS.pattern + r"|.*\.wacz", re.IGNORECASE)
+_ARC = re.compile(r".*\.arc(\.gz)?", re.IGNORECASE)
+_FILES = re.compile(f"{RECORDS.pattern}|{_ARC.pattern}|.*\\.wacz", re.IGNORECASE)
 _HEAD, _TAIL = 1 << 20, 1 << 16
 STDIN = "-"
 
@@ -207,13 +201,15 @@ class _Pipe(io.RawIOBase):
 
 
 def is_archive_name(name: str) -> bool:
-    """Returns True if a file with this name is imported when its folder is given: a WARC, ARC or WACZ file."""
+    """Returns True if a file with this name is imported when its folder is given: a WARC or WACZ file; or an ARC file,
+    of which `open_inputs` says how to convert it.
+    """
     return _FILES.fullmatch(name) is not None
 
 
 def expand_inputs(words: Iterable[str]) -> Iterator[Path]:
-    """Yields the files that command-line arguments name. An argument is a file, a folder (which stands for all WARC,
-    ARC and WACZ files in and below it), or a file name pattern.
+    """Yields the files that command-line arguments name. An argument is a file, a folder (which stands for all WARC
+    and WACZ files in and below it), or a file name pattern.
 
     Each file is yielded once; the files of a folder are sorted by name. An argument that matches nothing is yielded
     unchanged.
@@ -252,14 +248,18 @@ def check_inputs_exist(words: Iterable[str]) -> None:
 
 
 def open_inputs(path: Path) -> Iterator[ImportInput | Problem]:
-    """Yields the inputs in a file: the file itself, or each WARC or ARC file in a WACZ package. Yields a problem if the
+    """Yields the inputs in a file: the file itself, or each WARC file in a WACZ package. Yields a problem if the
     file cannot be read.
     """
     if str(path) == STDIN:
         yield ImportInput(path, "standard input", 0)
         return
     if path.is_dir():
-        yield Problem(ProblemKind.NOT_AN_ARCHIVE, "", detail="the folder has no WARC, ARC or WACZ files")
+        yield Problem(ProblemKind.NOT_AN_ARCHIVE, "", detail="the folder has no WARC or WACZ files")
+        return
+    if _ARC.fullmatch(path.name):
+        how = f"it is an ARC file: 'warcio recompress {path.name} NEW.warc.gz' converts it to WARC"
+        yield Problem(ProblemKind.NOT_AN_ARCHIVE, "", detail=how)
         return
     try:
         with path.open("rb") as handle:

@@ -49,7 +49,7 @@ class ProblemKind(StrEnum):
 
 
 PHRASES: dict[ProblemKind, str] = {
-    ProblemKind.NOT_AN_ARCHIVE: "it is not a WARC, ARC or WACZ file",
+    ProblemKind.NOT_AN_ARCHIVE: "it is not a WARC or WACZ file",
     ProblemKind.UNREADABLE: "it cannot be read",
     ProblemKind.TRUNCATED: "it ends in the middle of a record",
     ProblemKind.DAMAGED: "its compressed bytes are damaged",

@@ -392,9 +392,7 @@ class ImportWriter:
         tally: ImportCounts,
     ) -> int:
         was = found.was or (
-            "ARC document"
-            if found.is_arc
-            else "WARC resource"
+            "WARC resource"
             if found.made
             else "WARC revisit"
             if (found.is_revisit)

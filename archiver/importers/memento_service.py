@@ -1,6 +1,4 @@
-"""The addresses at which a web archive lists and delivers its captures, and its TimeMaps and Link headers (Memento,
-RFC 7089).
-"""
+"""The addresses at which a web archive lists and delivers its captures, and its Link headers (Memento, RFC 7089)."""
 
 from __future__ import annotations
 
@@ -10,20 +8,12 @@ from datetime import UTC, datetime
 from urllib.parse import urljoin, urlsplit
 
 from archiver.api.web_archives import (
-    MAX_TARGETS,
-    CdxEntry,
-    CdxPage,
-    decode,
-    inflate,
     is_wayback_server,
     parse_cdx_time,
-    parse_http_date,
-    plain_text,
     service_address,
 )
 from archiver.model.lazy_regex import lazy_regex
 
-_TIMEMAP = lazy_regex(r"(.*/)timemap/[\w*-]+/$")
 # How to derive the prefix of the addresses of captures from the address of the list of captures. The first row that
 # matches decides.
 _REPLAY = (
@@ -31,7 +21,6 @@ _REPLAY = (
     (lazy_regex(r"(.*/)cdx/search(?:/cdx)?/?"), r"\1"),
     (lazy_regex(r"(.*/)(?:cdx|index)/?"), r"\1"),  # pywb: COLLECTION/cdx
     (lazy_regex(r"(.*)-(?:cdx|index)/?"), r"\1/"),  # older pywb: COLLECTION-cdx
-    (_TIMEMAP, r"\1"),
 )
 
 _CAPTURE = lazy_regex(r"(\d{4,14})(?:[a-z]{2}_)?/(https?:/.*)", re.IGNORECASE | re.DOTALL)
@@ -43,24 +32,16 @@ _ATTRIBUTE = lazy_regex(r"([\w!*-]+)\s*=\s*(?:\"([^\"]*)\"|([^\s\",;<>]*))")
 class ArchiveService:
     """The addresses at which one web archive is used.
 
-    - `asks`: the address to which requests for lists of captures are sent. It is the address of a CDX server or, if
-      `is_timemap` is True, the prefix of TimeMaps.
+    - `asks`: the address of the CDX server, to which requests for lists of captures are sent.
     - `replay`: the prefix of the addresses of captures, up to the time.
     """
 
     asks: str
     replay: str
 
-    @property
-    def is_timemap(self) -> bool:
-        return bool(_TIMEMAP.fullmatch(self.asks))
-
     def memento(self, at: datetime, url: str) -> str:
         """Returns the address of the unmodified capture of `url` at a time. `at` is aware."""
         return f"{self.replay}{at.astimezone(UTC):%Y%m%d%H%M%S}id_/{url}"
-
-    def timemap(self, url: str) -> str:
-        return self.asks + url
 
     def captured(self, location: str, base: str) -> tuple[datetime, str] | None:
         """Returns the time and the original URL of a capture, given its address in this web archive (`location`,
@@ -75,7 +56,7 @@ class ArchiveService:
 
 
 def parse_archive_service(text: str, replay: str = "") -> ArchiveService:
-    """Returns the web archive given by its short name, or by the address of its CDX server or TimeMaps.
+    """Returns the web archive given by its short name, or by the address of its CDX server.
 
     `replay` is the prefix of the addresses of its captures. It is needed only if it cannot be derived from `text`.
     Raises ValueError, with the reason, if `text` is not such a name or address, or if the prefix is invalid.
@@ -94,30 +75,7 @@ def parse_archive_service(text: str, replay: str = "") -> ArchiveService:
 
 
 def has_resume_keys(service: ArchiveService) -> bool:
-    return not service.is_timemap and is_wayback_server(service.asks)
-
-
-def parse_timemap(body: bytes, url: str) -> tuple[CdxPage, tuple[str, ...]]:
-    """Parses a TimeMap of `url`. Returns its captures, without status and digest, and the addresses of the further
-    TimeMaps that it names (RFC 7089, section 5.1.3). Never raises; gzip is decompressed.
-    """
-    text = decode(inflate(body))
-    entries: list[CdxEntry] = []
-    more: list[str] = []
-    is_cut = is_one = False
-    for found in _LINK.finditer(text):
-        attributes = {name.lower(): quoted or plain for name, quoted, plain in _ATTRIBUTE.findall(found[2])}
-        rels = attributes.get("rel", "").lower().split()
-        is_one = is_one or bool(rels)
-        if "memento" in rels and (at := parse_http_date(attributes.get("datetime", ""))):
-            is_cut = len(entries) >= MAX_TARGETS
-            if is_cut:
-                break
-            entries.append(CdxEntry("", at, url))
-        elif "timemap" in rels and "self" not in rels:
-            more.append(found[1])
-    error = "" if is_one or not text.strip() else plain_text(text[:1_000], 200) or "it has no links"
-    return CdxPage(tuple(entries), error=error, is_cut=is_cut), tuple(dict.fromkeys(more))
+    return is_wayback_server(service.asks)
 
 
 def original_url(link: str) -> str:

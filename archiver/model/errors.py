@@ -761,24 +761,6 @@ class ExtraMissing(ArchiverError):
         super().__init__(what, f"{what} needs an optional package: install it with pip install 'archiver[{extra}]'.")
 
 
-class PushRefused(ArchiverError):
-    """Raised before anything is sent, when a dataset cannot be pushed to a service."""
-
-    def __init__(self, subject: str, why: str) -> None:
-        super().__init__(subject, f"{subject} is not pushed: {why}.")
-
-
-class PushFailed(ArchiverError):
-    """Raised when Zenodo refuses a dataset, or the connection breaks.
-
-    `what` says what the service did, `left` is a sentence about what remains there.
-    """
-
-    def __init__(self, service: str, what: str, left: str = "Nothing was published.") -> None:
-        self.what = what
-        super().__init__(service, f"{service} {what}. {left}")
-
-
 class LibraryMissing(ArchiverError):
     """Raised when a dataset should be converted for a library that is not installed."""
 

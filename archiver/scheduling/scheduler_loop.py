@@ -1,7 +1,6 @@
 """The loop of `archiver schedule`: starts the crawls that are due, collects their results, and stops on a signal.
 
-Each site is crawled in its own process, in the same way as by `archiver crawl`. The process sends the result to the
-scheduler over a link. It stops when the scheduler dies, because that closes the link.
+Each site is crawled in its own process (`site_crawl`).
 """
 
 from __future__ import annotations
@@ -10,16 +9,14 @@ import os
 import signal
 import socket
 import sqlite3
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from multiprocessing.connection import Connection, wait
+from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from time import monotonic
-from typing import Any
 
 from archiver.frontier.cadence import start_interval
 from archiver.health.health_report import MIN_FREE_BYTES
@@ -29,125 +26,20 @@ from archiver.scheduling.crawl_plans import (
     GRACE,
     CommonOptions,
     CrawlOutcome,
-    CrawlPlan,
     CrawlResult,
-    host_of,
-    make_plan,
     print_notice,
 )
-from archiver.scheduling.fork_server import fork, fork_crawl, unblock_end_signals
+from archiver.scheduling.fork_server import fork, unblock_end_signals
 from archiver.scheduling.service import ServiceManager
+from archiver.scheduling.site_crawl import CrawlProcessHandle, SiteCrawl, begin_crawl
 from archiver.sites.config import Maintenance, effective_settings, load_config
-from archiver.sites.crawler_identity import delay_for
 from archiver.sites.run_limits import read_group_quotas
 from archiver.storage.database import open_archive, opened
-from archiver.storage.runs import Counts
 from archiver.storage.scheduled_sites import DueSites, Scheduled
 from archiver.storage.transactions import check_is_running, environment_error, free_bytes, record_heartbeat
 
-_EXIT_SECONDS = 5.0
 _NICE = 10
 """A check runs with a nice value that is higher by this number (nice(2)), so that crawls take precedence."""
-
-
-@dataclass(frozen=True, slots=True)
-class SiteCrawl:
-    """A site that the scheduler is to crawl, with its settings. `delay` and `contact` come from the command line; None
-    if they were not given.
-    """
-
-    name: str
-    url: str
-    settings: dict[str, Any]
-    delay: float | None
-    contact: str | None
-
-    @property
-    def host(self) -> str:
-        """Returns the host of the site. Only one crawl per host runs at a time (see `host_of`)."""
-        own = self.settings.get("delay")
-        return host_of(CrawlPlan(self.url, delay_for(self.url, own if self.delay is None else self.delay), ""))
-
-
-@dataclass(eq=False)
-class CrawlProcessHandle:
-    """The scheduler's handle of a process that crawls a site. `started` is the time of its start, by the monotonic
-    clock. While the process runs, no other crawl uses the host of the site.
-    """
-
-    crawl: SiteCrawl
-    process: ForkServerProcess
-    link: Connection
-    started: float
-
-    result: CrawlOutcome | None = None
-    lost: bool = False
-    """True if the process ended without sending a result."""
-
-    def receive(self) -> bool:
-        """Receives what the process sent: its result, or the end of the link. Returns True at the end of the link; the
-        process has then ended, and `result` is set.
-        """
-        try:
-            self.result = self.link.recv()
-        except (EOFError, OSError):
-            self._finish()
-            return True
-        return False
-
-    def _finish(self) -> None:
-        self.process.join(_EXIT_SECONDS)
-        if self.process.exitcode is None:
-            self.process.kill()
-            self.process.join()
-        self.link.close()
-        if self.result is None:
-            self.lost = True
-            self.result = CrawlResult(
-                self.crawl.name,
-                self.crawl.url,
-                "failed",
-                self._death_reason(),
-                monotonic() - self.started,
-                Counts(),
-                (),
-            )
-
-    def _death_reason(self) -> str:
-        code = self.process.exitcode
-        how = (
-            f"was killed by signal {-code} ({signal.strsignal(-code)})"
-            if code and code < 0
-            else (f"exited with code {code} (see log/crawl.log next to the archive)")
-        )
-        return f"The crawl of {self.crawl.url} is incomplete: its process {how}. The next run continues from there."
-
-
-def begin_crawl(crawl: SiteCrawl, order: CommonOptions) -> CrawlProcessHandle:
-    """Starts a process that crawls a site. Raises OSError if no process can be started."""
-    process, link = fork_crawl(crawl.name, order.archive, _run_crawl, crawl, order)
-    return CrawlProcessHandle(crawl, process, link, monotonic())
-
-
-def _run_crawl(link: Connection, crawl: SiteCrawl, order: CommonOptions) -> None:
-    """Crawls the site. Runs in the new process, which ignores Ctrl-C because the scheduler stops it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    unblock_end_signals()
-    threading.Thread(target=_stop_without_scheduler, args=(link,), daemon=True).start()
-    from archiver.scheduling.crawl_pool import run_plans
-    from archiver.search.search_index import refresh_after_writing
-
-    try:
-        plan = make_plan(crawl.url, crawl.settings, crawl.delay, crawl.contact, known=True)
-        (result,), _ = run_plans([plan], order, 1)
-    except ArchiverError as error:
-        send(link, error)
-        return
-    send(link, result)
-    counts = result.counts
-    changed = counts.new or counts.revised or counts.gone or counts.aliased
-    if result.outcome != "interrupted" and changed and (sentence := refresh_after_writing(order.archive)):
-        print_notice(sentence)
 
 
 def notify_changes(archive: Path, sites: tuple[str, ...] | None, *, catching_up: bool) -> ForkServerProcess:
@@ -192,21 +84,6 @@ def check_part_and_report(archive: Path, days: int, seconds: float, say: Callabl
             say(f"Found by the nightly check: {damage.sentence}. {damage.remedy}")
     except ArchiverError as error:
         say(f"The nightly check of the archive is not complete: {error}")
-
-
-def send(link: Connection, result: CrawlOutcome) -> None:
-    with suppress(OSError):  # the scheduler is gone
-        link.send(result)
-
-
-def _stop_without_scheduler(link: Connection) -> None:
-    """Sends SIGTERM to this process when the scheduler is gone. The scheduler sends nothing over the link, so reading
-    from it ends only when it is closed.
-    """
-    try:
-        link.recv()
-    except (EOFError, OSError):
-        os.kill(os.getpid(), signal.SIGTERM)
 
 
 # Notifications are sent in batches after crawls, and hourly for changes that only depend on time.

@@ -27,7 +27,6 @@ from archiver.sites.config import effective_settings
 from archiver.storage import Database
 from archiver.storage.captures import tombstone_at
 from archiver.storage.database import discard_empty_archive, opened
-from archiver.storage.full_text import archive_mark
 from archiver.storage.pages import capture_of_page, forget_missing_pages, moment, page_row
 from archiver.storage.sites import SiteLookup, find_site, forget_unanswered_site, remove_site
 from archiver.storage.transactions import writing
@@ -180,7 +179,7 @@ def _settle_known(adding: _Addition, db: Database) -> None:
     """Stores the result of the pages that need no request: those that are archived (unless they are to be fetched
     again), and those that were removed.
     """
-    adding.newest = archive_mark(db).article
+    adding.newest = _newest_article(db)
     for url in list(adding.waiting):
         if removal := tombstone_at(db, urlkey(url)):
             adding.settle(url, NamedPage(url, url, "removed", str(ArticleRemoved(url, removal.explanation))))
@@ -194,6 +193,10 @@ def _settle_known(adding: _Addition, db: Database) -> None:
             if not adding.options.again:
                 fetched = (found["fetched_at"] or "")[:10]
                 adding.settle(url, _page_of(found, "known", f"fetched {fetched}" if fetched else ""))
+
+
+def _newest_article(db: Database) -> int:
+    return int(db.execute("select ifnull(max(id), 0) from articles").fetchone()[0])
 
 
 def _page_of(found: Mapping[str, Any], outcome: PageOutcome, reason: str) -> NamedPage:
@@ -267,7 +270,7 @@ def _plan(adding: _Addition) -> list[CrawlPlan]:
 def _prepare(adding: _Addition, db: Database, plans: Sequence[CrawlPlan]) -> None:
     """Adds the sites that the archive does not have, and notes which pages it does not have."""
     lookup, now = SiteLookup(db), datetime.now(UTC)
-    adding.newest = adding.newest or archive_mark(db).article
+    adding.newest = adding.newest or _newest_article(db)
     for plan in plans:
         if lookup.of(plan.pages[0]) is None:
             with writing(db):

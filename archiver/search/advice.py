@@ -37,7 +37,6 @@ _WIDER: tuple[tuple[dict[str, Any], str], ...] = (
     ({"since": None, "until": None}, "at any time"),
     ({"near": None, "within": None, "bbox": None, "sort": ""}, "at any place"),
     *(({name: ()}, anywhere) for name, (_, anywhere) in _NAMES.items()),
-    ({"stem": True}, "in all forms of English words"),
 )
 """Changes of a query that make it wider, with what the wider query finds."""
 _OTHER_FIELDS = {
@@ -288,6 +287,6 @@ def _with(query: Query, changes: dict[str, Any]) -> Query:
 
 def _parsed(text: str, query: Query) -> Node | None:
     try:
-        return parse_query(text, stem=query.stem)
+        return parse_query(text)
     except BadQuery:
         return None

@@ -1,23 +1,19 @@
-"""Writes articles as a folder of files (Markdown, HTML or TEI, one file an article) or as one book (EPUB 3.3)."""
+"""Writes articles as a folder of files: Markdown, HTML or TEI, one file an article."""
 
 from __future__ import annotations
 
 import json
 import shutil
 import uuid
-import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 from urllib.parse import urlsplit
 from xml.sax.saxutils import escape as xml_escape
 from xml.sax.saxutils import quoteattr
 
-from lxml import etree
-from lxml import html as lxml_html
 from slugify import slugify
 
 from archiver.markup.html_writer import to_html
@@ -312,104 +308,3 @@ def file_name(record: Record, suffix: str) -> str:
     site = record["site"].replace("/", "_").replace(":", "_").strip(".") or "site"
     name = "-".join(part for part in (day, title.encode()[:150].decode(errors="ignore"), str(record["id"])) if part)
     return f"{site}/{name}{suffix}"
-
-
-# A book.
-
-_CONTAINER = """<?xml version="1.0" encoding="UTF-8"?>
-<container version="1.0" xmlns="urn:oasis:names:tc:opendocument:xmlns:container"><rootfiles>
-<rootfile full-path="EPUB/package.opf" media-type="application/oebps-package+xml"/></rootfiles></container>
-"""
-_XHTML = """<?xml version="1.0" encoding="UTF-8"?>
-<!DOCTYPE html>
-<html xmlns="http://www.w3.org/1999/xhtml" xmlns:epub="http://www.idpf.org/2007/ops"{lang}><head><title>{title}</title>
-<link rel="stylesheet" type="text/css" href="book.css"/></head><body>{body}</body></html>
-"""
-_STYLE = """body { line-height: 1.5 } .about { color: #555; font-size: 90% } pre { white-space: pre-wrap }
-table { border-collapse: collapse } td, th { border: 1px solid #999; padding: .2em .5em; text-align: start }
-"""
-_EPOCH = (1980, 1, 1, 0, 0, 0)
-
-
-@dataclass(frozen=True, slots=True)
-class _Chapter:
-    """An article as a chapter of a book: the name of its file, its title and its XHTML."""
-
-    name: str
-    title: str
-    xhtml: str
-
-
-def write_epub(records: Iterable[Record], out: IO[bytes], title: str = "Articles") -> int:
-    """Writes articles as the chapters of one EPUB 3.3 book and returns their number.
-
-    Images are links, since a book may not load images from the web (EPUB 3.3, section 3.6).
-    """
-    items: list[tuple[str, str]] = []
-    languages: dict[str, None] = {}
-    newest = ""
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as book:
-        # The first file has the media type, and is not compressed (EPUB 3.3, section 4.2.6.1).
-        _add(book, "mimetype", "application/epub+zip", zipfile.ZIP_STORED)
-        _add(book, "META-INF/container.xml", _CONTAINER)
-        _add(book, "EPUB/book.css", _STYLE)
-        for record in records:
-            chapter = _chapter(record)
-            _add(book, f"EPUB/{chapter.name}", chapter.xhtml)
-            items.append((chapter.name, chapter.title))
-            newest = max(newest, record["last_seen"] or "")
-            if record["language"]:
-                languages.setdefault(record["language"])
-        if not items:
-            items.append(("empty.xhtml", "No articles"))
-            _add(book, "EPUB/empty.xhtml", _XHTML.format(lang="", title="No articles", body="<p>No articles</p>"))
-        links = "".join(f'<li><a href="{name}">{escape(heading)}</a></li>' for name, heading in items)
-        nav = f'<nav epub:type="toc"><h1>{escape(title)}</h1><ol>{links}</ol></nav>'
-        _add(book, "EPUB/nav.xhtml", _XHTML.format(lang="", title=escape(title), body=nav))
-        _add(book, "EPUB/package.opf", _package(title, items, list(languages) or ["und"], newest))
-    return sum(name != "empty.xhtml" for name, _ in items)
-
-
-def _add(book: zipfile.ZipFile, name: str, text: str, how: int = zipfile.ZIP_DEFLATED) -> None:
-    info = zipfile.ZipInfo(name, _EPOCH)
-    info.compress_type = how
-    info.external_attr = 0o644 << 16
-    book.writestr(info, text.encode("utf-8", "replace"))
-
-
-def _chapter(record: Record) -> _Chapter:
-    title = record["title"] or record["url"]
-    about = " · ".join(part for part in (", ".join(record["authors"]), (record["published"] or "")[:10]) if part)
-    source = f'<p class="about">{escape(about)}<br><a href="{escape(record["url"])}">{escape(record["url"])}</a></p>'
-    text = to_html(record["body"] or "", marks_of(record), lambda url: "")
-    lang = f' xml:lang="{escape(record["language"])}" lang="{escape(record["language"])}"' if record["language"] else ""
-    body = _as_xhtml(f"<section><h1>{escape(title)}</h1>{source}{text}</section>")
-    return _Chapter(f"{record['id']}.xhtml", title, _XHTML.format(lang=lang, title=escape(title), body=body))
-
-
-def _as_xhtml(fragment: str) -> str:
-    """Converts HTML to well-formed XHTML without the attribute `align` of cells, which EPUB does not allow."""
-    root = lxml_html.fragment_fromstring(fragment)
-    for cell in root.iter("td", "th"):
-        if side := cell.attrib.pop("align", ""):
-            cell.set("style", f"text-align: {side}")
-    return etree.tostring(root, encoding="unicode", method="xml")
-
-
-def _package(title: str, items: list[tuple[str, str]], languages: list[str], newest: str) -> str:
-    numbered = [(f"c{n}", name) for n, (name, _) in enumerate(items, 1)]
-    manifest = "".join(
-        f'<item id="{number}" href="{name}" media-type="application/xhtml+xml"/>' for number, name in numbered
-    )
-    spine = "".join(f'<itemref idref="{number}"/>' for number, _ in numbered)
-    when = newest[:19] if newest else datetime.now(UTC).isoformat()[:19]
-    identifier = uuid.uuid5(uuid.NAMESPACE_URL, "\n".join([title, *(name for _, name in numbered), when]))
-    named = "".join(f"<dc:language>{escape(one)}</dc:language>" for one in languages)
-    return (
-        '<?xml version="1.0" encoding="UTF-8"?>\n<package xmlns="http://www.idpf.org/2007/opf" version="3.0" '
-        'unique-identifier="book"><metadata xmlns:dc="http://purl.org/dc/elements/1.1/">'
-        f'<dc:identifier id="book">urn:uuid:{identifier}</dc:identifier><dc:title>{escape(title)}</dc:title>{named}'
-        f'<meta property="dcterms:modified">{when}Z</meta></metadata><manifest>'
-        '<item id="nav" href="nav.xhtml" media-type="application/xhtml+xml" properties="nav"/>'
-        f'<item id="css" href="book.css" media-type="text/css"/>{manifest}</manifest><spine>{spine}</spine></package>\n'
-    )

@@ -13,8 +13,7 @@ must match. The parser makes a tree (`archiver.search.query_tree`). docs/search.
                             NEAR(flood bridge "city hall", 5) for more than two
     title:climate           in one field: title, body, author, category, tag, description
     author:"Ada Lovelace"   a phrase in one field
-    title:(flood OR storm)  a group within one field; predicates and stem: can also precede a group
-    stem:reporting          an English word in all its forms: report, reports, reported
+    title:(flood OR storm)  a group within one field; predicates can also precede a group
     date:2023-07..2023-08   a predicate on the article (`archiver.search.query_tree` lists them)
 
 Everything else is text: O'Brien, AT&T, c++, a-b, 10:30, an unknown name before a colon, or an unclosed quotation
@@ -30,7 +29,6 @@ import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from itertools import permutations
-from math import inf
 from typing import Any, Literal
 
 from archiver.model.errors import BadQuery
@@ -68,13 +66,12 @@ MAX_WORDS = 50
 """The maximum number of words in a phrase. A term such as a-b-c is a phrase, too."""
 MAX_PATTERNS = 20
 """The maximum number of patterns in a query. A pattern is a word of a phrase that ends in an asterisk, or a pair of
-words in NEAR of which one ends in an asterisk or is stemmed. The index compiles automata for each pattern in each
+words in NEAR of which one ends in an asterisk. The index compiles automata for each pattern in each
 field, so that a thousand would take gigabytes of memory."""
 MAX_DEPTH = 30
 NEAR_WORDS = 10
 MAX_NEAR = 4
 """The maximum number of words and phrases in one NEAR, because every pair of them is a query of its own."""
-_STEM = "stem"
 
 # Typographic quotation marks, and the full-width characters of East Asian keyboards.
 _PLAIN = {**str.maketrans("“”„‟", '""""'), **{0xFEE0 + sign: sign for sign in range(0x21, 0x7F)}}
@@ -87,7 +84,7 @@ _TOKEN = lazy_regex(
         (?: (?:(?P<of>(?i:NAMES)):)?(?P<open>(?:NEAR)?\() |
             (?:(?P<field>[A-Za-z]+):(?=[^\s()]))?
             (?: "(?P<phrase>[^"]*)(?:"|$)(?P<star>\*)? | (?P<word>[^\s()"]+) )? )
-    )""".replace("NAMES", "|".join((*COLUMN_OF, *PREDICATES, _STEM))),
+    )""".replace("NAMES", "|".join((*COLUMN_OF, *PREDICATES))),
     re.VERBOSE,
 )
 
@@ -104,10 +101,8 @@ class _Token:
     distance: int = NEAR_WORDS
 
 
-def parse_query(text: str, *, stem: bool = False) -> Node | None:
+def parse_query(text: str) -> Node | None:
     """Parses a query into a tree; returns None for an empty query, which matches everything.
-
-    If `stem` is True, words outside quotation marks also match in their other forms.
 
     Raises BadQuery with the position of the mistake. Mistakes are a query without words, a query that is too long or
     too deeply nested, an invalid value of a predicate, and NEAR next to anything but a word or phrase.
@@ -117,7 +112,7 @@ def parse_query(text: str, *, stem: bool = False) -> Node | None:
     clean = unicodedata.normalize("NFC", valid.replace("\0", " ")).translate(_PLAIN).strip()
     if not clean:
         return None
-    parser = _Parser(clean, list(_tokens(clean, stem)))
+    parser = _Parser(clean, list(_tokens(clean)))
     node = parser.every(0)
     while not parser.ended():  # text after a surplus closing parenthesis is parsed, too
         parser.position += 1
@@ -222,7 +217,7 @@ def list_unknown_fields(text: str) -> tuple[UnknownField, ...]:
     out = []
     for found in _written_tokens(text):
         name = found["field"] or ""
-        if not name or name.lower() in (*PREDICATES, *COLUMN_OF, _STEM, *_SCHEMES):
+        if not name or name.lower() in (*PREDICATES, *COLUMN_OF, *_SCHEMES):
             continue
         value = found["word"] if found["phrase"] is None else found["phrase"]
         if value and not value.startswith("//"):
@@ -245,18 +240,14 @@ def _place_of(found: re.Match[str]) -> tuple[int, str]:
 @dataclass(frozen=True, slots=True)
 class _Group:
     """The properties that enclosing parentheses give to the words inside them: the `name` of a field or predicate,
-    whether words are stemmed, and whether the parentheses belong to NEAR( ).
+    and whether the parentheses belong to NEAR( ).
     """
 
     name: str = ""
-    stem: bool = False
     near: bool = False
 
-    def of(self, name: str) -> _Group:
-        return replace(self, stem=True) if name == _STEM else replace(self, name=name or self.name)
 
-
-def _tokens(text: str, stem: bool) -> Iterator[_Token]:
+def _tokens(text: str) -> Iterator[_Token]:
     words, patterns = 0, 0
     groups = [_Group()]
     for found in _matches(text):
@@ -269,10 +260,10 @@ def _tokens(text: str, stem: bool) -> Iterator[_Token]:
             yield _Token("NOT", at)
             at += 1
         if found["open"]:
-            groups.append(replace(groups[-1].of((found["of"] or "").lower()), near=found["open"] != "("))
+            groups.append(_Group((found["of"] or "").lower() or groups[-1].name, near=found["open"] != "("))
             yield _Token("(" if found["open"] == "(" else "near", at)
             continue
-        for token in _word_tokens(text, found, at, stem, groups[-1]):
+        for token in _word_tokens(text, found, at, groups[-1]):
             length = len(split_into_words(token.node.text)) if isinstance(token.node, Term) else token.kind == "term"
             if length > MAX_WORDS:
                 raise BadQuery(text, f"a phrase has at most {MAX_WORDS} words, and this one has {length:,}", at)
@@ -285,11 +276,10 @@ def _tokens(text: str, stem: bool) -> Iterator[_Token]:
             yield token
 
 
-def _word_tokens(text: str, found: re.Match[str], at: int, stem: bool, group: _Group) -> Iterator[_Token]:
+def _word_tokens(text: str, found: re.Match[str], at: int, group: _Group) -> Iterator[_Token]:
     """Yields the tokens of a word or phrase of the query, which `found` has matched at position `at`. This is usually
     one token, an operator or a term. The last word within NEAR( ) may give two: the distance and a term ("bridge,5").
-    `stem` is True if the words outside quotation marks match in all their forms; `group` has the properties of the
-    enclosing parentheses.
+    `group` has the properties of the enclosing parentheses.
     """
     value = found["word"] if found["phrase"] is None else found["phrase"]
     if value is None:
@@ -303,7 +293,7 @@ def _word_tokens(text: str, found: re.Match[str], at: int, stem: bool, group: _G
         yield _Token("distance", at, distance=distance)
         if not value:
             return
-    yield _Token("term", at, _term_node(text, found, at, value, stem, group))
+    yield _Token("term", at, _term_node(text, found, at, value, group.name))
 
 
 def _operator(word: str, at: int) -> _Token | None:
@@ -324,25 +314,25 @@ def _split_distance(text: str, found: re.Match[str]) -> tuple[str, int] | None:
     return (word, int(number)) if comma or text[: found.start("word")].rstrip().endswith(",") else None
 
 
-def _term_node(text: str, found: re.Match[str], at: int, value: str, stem: bool, group: _Group) -> Node | None:
+def _term_node(text: str, found: re.Match[str], at: int, value: str, name: str) -> Node | None:
     own = (found["field"] or "").lower()
-    known = own in PREDICATES or own in COLUMN_OF or own == _STEM
-    group = group.of(own) if known else group
+    known = own in PREDICATES or own in COLUMN_OF
+    name = own if known else name
     value = value if known or not own else f"{found['field']}:{value}"
-    if group.name in PREDICATES:
+    if name in PREDICATES:
         try:
-            return PREDICATES[group.name](value)
+            return PREDICATES[name](value)
         except BadQuery as error:
             raise BadQuery(text, f"{found[0].strip().lstrip('-')}: {error.why}", at) from None
-    column = COLUMN_OF.get(group.name, "")
+    column = COLUMN_OF.get(name, "")
     if found["phrase"] is not None:
-        return _term(value, column, prefix=bool(found["star"]), stem=group.stem)
+        return _term(value, column, prefix=bool(found["star"]))
     word = value.rstrip(",;")  # the words of a list may be followed by punctuation
-    return _term(word.rstrip("*"), column, prefix=word.endswith("*"), stem=stem or group.stem)
+    return _term(word.rstrip("*"), column, prefix=word.endswith("*"))
 
 
-def _term(text: str, column: str, *, prefix: bool, stem: bool) -> Node | None:
-    return Term(text, column, prefix, stem and not prefix) if split_into_words(text) else None
+def _term(text: str, column: str, *, prefix: bool) -> Node | None:
+    return Term(text, column, prefix) if split_into_words(text) else None
 
 
 # -- from tokens to a tree --------------------------------------------------------------------
@@ -399,10 +389,10 @@ class _Parser:
         terms = tuple(item for item in items if isinstance(item, Term))
         if len(terms) < len(items):
             raise BadQuery(self.text, "NEAR only takes words and phrases", at)
-        if any(term.prefix or term.stem for term in terms):
+        if any(term.prefix for term in terms):
             self._patterns += len(terms) * (len(terms) - 1)
         if self._patterns > MAX_PATTERNS:
-            raise BadQuery(self.text, f"its NEAR with * or stem: join more than {MAX_PATTERNS} pairs of words", at)
+            raise BadQuery(self.text, f"its NEAR with * join more than {MAX_PATTERNS} pairs of words", at)
         columns = {term.column for term in terms if term.column}
         if len(columns) > 1:
             raise BadQuery(self.text, f"NEAR takes words of one field, not {' and '.join(sorted(columns))}", at)
@@ -496,11 +486,8 @@ class Query:
     - `sort`: a key of SORTS, with "-" before it for descending order; "" sorts by relevance if there is text, otherwise
       newest first.
     - `limit`: None means no limit.
-    - `recent`: if given, newer articles rank higher: a score halves with this many days of age (see
-      `sorting`).
     - `fold`: a key of `sorting.FOLDS`; "" means "none" if `duplicates` is
       True, otherwise "text".
-    - `stem`: if True, other forms of English words that are not in quotation marks are found, too.
     - `like`: the ID or a URL of an article; only articles on the same topic are found.
     """
 
@@ -519,9 +506,7 @@ class Query:
     limit: int | None = 20
     offset: int = 0
     duplicates: bool = False
-    recent: float | None = None
     fold: str = ""
-    stem: bool = False
     like: int | str | None = None
 
     @property
@@ -538,7 +523,7 @@ def ranking_terms(db: Database, query: Query) -> Node | None:
     """Returns the query tree of the text and the `like` article of a query. Only this part determines relevance and is
     highlighted in snippets. Returns None if the query has neither. Raises BadQuery, ArticleNotFound and ArticleRemoved.
     """
-    node = parse_query(query.text, stem=query.stem)
+    node = parse_query(query.text)
     if query.like is None:
         return node
     # Imported here because it loads the extraction code, which other searches do not need.
@@ -571,11 +556,6 @@ def filter_terms(db: Database, query: Query) -> list[Node]:
             raise BadQuery("distance", "it needs --near LAT,LON", what="sort order")
     else:
         out.append(in_circle(*query.near, DEFAULT_RADIUS_KM if query.within is None else query.within))
-    if query.recent is not None:
-        if not 0 < query.recent < inf:
-            raise BadQuery(f"recent {query.recent:g}", "the number of days must be greater than 0")
-        if query.sort not in ("", "relevance"):
-            raise BadQuery(query.sort, "--recent only works when sorting by relevance", what="sort order")
     if query.bbox is not None:
         out.append(InBox(query.bbox))
     return out

@@ -1,12 +1,9 @@
-"""Compiles a query tree into a tantivy query, and expands English words into all their forms."""
+"""Compiles a query tree into a tantivy query."""
 
 from __future__ import annotations
 
-import math
 import re
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
-from functools import cache
+from collections.abc import Callable, Iterable, Sequence
 from itertools import combinations
 from typing import Any
 
@@ -18,7 +15,6 @@ from archiver.search.index_documents import KEYS, NUMBERS, TEXTS, fold_name, ind
 from archiver.search.query_tree import (
     And,
     ByRows,
-    Form,
     InBox,
     Key,
     Name,
@@ -34,70 +30,6 @@ from archiver.search.query_tree import (
 from archiver.search.search_index import Searcher
 from archiver.search.word_splitting import lookup_words
 from archiver.storage import Database
-
-# Stemming: all English words of the index that have the same stem.
-
-MAX_FORMS = 60
-_SHORTEST = 3
-
-
-def stem(word: str) -> str:
-    return _stems([word])[0]
-
-
-def stem_forms(searcher: Searcher, word: str, columns: Collection[str]) -> tuple[Form, ...]:
-    """Returns the words in these index columns that have the same English stem as `word`, most frequent first, always
-    including `word` itself.
-
-    The forms are weighted so that together they score like a single word with all their occurrences. A rare form thus
-    does not rank higher than a frequent form. Words in other scripts or of one or two letters have no other forms.
-    """
-    if not _is_english(word):
-        return (Form(word),)
-    own = stem(word)
-    found: Counter[str] = Counter({word: 0})
-    for column in columns:
-        for prefix in stem_prefixes(own):
-            terms = [(term, count) for term, count in searcher.terms_with_prefix(column, prefix) if _is_english(term)]
-            for (term, count), other in zip(terms, _stems([term for term, _ in terms]), strict=True):
-                if other == own:
-                    found[term] += count
-    best = dict(found.most_common(MAX_FORMS)) | {word: found[word]}
-    every = searcher.num_docs
-    combined = inverse_document_frequency(min(sum(best.values()), every), every)
-    return tuple(
-        Form(term, min(1.0, combined / inverse_document_frequency(count, every))) for term, count in best.items()
-    )
-
-
-def _is_english(word: str) -> bool:
-    return len(word) >= _SHORTEST and word.isascii() and word.isalpha()
-
-
-def stem_prefixes(own: str) -> tuple[str, ...]:
-    """Returns prefixes of words, given an English stem (`own`). Every word with this stem begins with one of them:
-    ("happ",) for the stem happi (happy), ("us",) for use (using), ("di", "dy") for die (dying).
-    """
-    if len(own) > _SHORTEST:
-        return (own[:-1],)
-    if own[1:] == "ie":
-        return own[:2], f"{own[0]}y"
-    return (own[:2],) if own[-1:] in ("e", "i", "y") else (own,)
-
-
-def inverse_document_frequency(count: int, every: int) -> float:
-    """Returns the inverse document frequency (as in BM25) of a word that occurs in `count` of `every` articles."""
-    return math.log(1 + (every - count + 0.5) / (count + 0.5)) if every > count else math.log(1 + 0.5 / (count + 0.5))
-
-
-@cache
-def _analyzer() -> tantivy.TextAnalyzer:
-    return tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace()).filter(tantivy.Filter.stemmer("english")).build()
-
-
-def _stems(words: list[str]) -> list[str]:
-    return list(_analyzer().analyze(" ".join(words)))
-
 
 _LIKE_WEIGHTS = (("title", 2.0), ("body", 1.0))
 _MAX_PREFIX_MATCHES = 2_000_000
@@ -200,20 +132,18 @@ def _in_columns(column: str, query: Callable[[str], Query]) -> Query:
     )
 
 
-Row = list[tuple[Form, ...]]
-"""A sequence of adjacent words, each with its possible forms."""
-Place = tuple[int, tuple[Form, ...], bool]
-"""The position of a word in a row, the word's forms, and True if these are prefixes."""
+Place = tuple[int, str, bool]
+"""The position of a word among adjacent words, the word, and True if it is a prefix."""
 
 
-def _words_of_term(term: Term) -> tuple[Row, bool]:
-    """Returns the words of a term, each with its forms, and whether the last word is a prefix."""
-    tokens, is_prefix = lookup_words(term.text)
-    return list(term.forms) or [(Form(token),) for token in tokens], is_prefix or term.prefix
+def _words_of_term(term: Term) -> tuple[list[str], bool]:
+    """Returns the words of a term, and whether the last word is a prefix."""
+    words, is_prefix = lookup_words(term.text)
+    return list(words), is_prefix or term.prefix
 
 
-def _places(row: Row, is_prefix: bool) -> list[Place]:
-    return [(at, forms, is_prefix and at == len(row) - 1) for at, forms in enumerate(row)]
+def _places(row: list[str], is_prefix: bool) -> list[Place]:
+    return [(at, word, is_prefix and at == len(row) - 1) for at, word in enumerate(row)]
 
 
 def _term(column: str, term: Term, searcher: Searcher) -> Query:
@@ -224,15 +154,8 @@ def _term(column: str, term: Term, searcher: Searcher) -> Query:
         return _positioned_words(column, _places(row, is_prefix), 0, searcher)
     if is_prefix:
         # The same as a regular expression, whose automaton would take megabytes of memory for each prefix and field.
-        return Query.fuzzy_term_query(index_schema(), column, row[0][0].word, distance=0, prefix=True)
-    return _any_form(column, row[0], searcher)
-
-
-def _any_form(column: str, forms: Iterable[Form], searcher: Searcher) -> Query:
-    """Returns a query that matches any form of a word. Each form has its own weight."""
-    queries = [(Query.term_query(index_schema(), column, form.word, "freq"), form) for form in forms]
-    weighted = [query if form.weight == 1 else Query.boost_query(query, form.weight) for query, form in queries]
-    return weighted[0] if len(weighted) == 1 else Query.boolean_query([(Occur.Should, query) for query in weighted])
+        return Query.fuzzy_term_query(index_schema(), column, row[0], distance=0, prefix=True)
+    return Query.term_query(index_schema(), column, row[0], "freq")
 
 
 def _near(column: str, node: Near, searcher: Searcher) -> Query:
@@ -268,7 +191,7 @@ def _near_pair(column: str, one: tuple[int, Place], other: tuple[int, Place], mo
     of the second term lies in a range around the start of the first. The query asks for the middle of this range with a
     tolerance (slop) of half its length, or for both middles if the length is odd.
     """
-    (length, (at, forms, is_prefix)), (length_2, (at_2, forms_2, is_prefix_2)) = one, other
+    (length, (at, word, is_prefix)), (length_2, (at_2, word_2, is_prefix_2)) = one, other
     middles = {(length - length_2) // 2, (length - length_2 + 1) // 2}
     return Query.boolean_query(
         [
@@ -276,7 +199,7 @@ def _near_pair(column: str, one: tuple[int, Place], other: tuple[int, Place], mo
                 Occur.Should,
                 _positioned_words(
                     column,
-                    [(length_2 + at, forms, is_prefix), (length_2 + at_2 + middle, forms_2, is_prefix_2)],
+                    [(length_2 + at, word, is_prefix), (length_2 + at_2 + middle, word_2, is_prefix_2)],
                     most + (length + length_2) // 2,
                     searcher,
                 ),
@@ -286,13 +209,13 @@ def _near_pair(column: str, one: tuple[int, Place], other: tuple[int, Place], mo
     )
 
 
-def _rarest_word(column: str, row: Row, is_prefix: bool, searcher: Searcher) -> Place:
+def _rarest_word(column: str, row: list[str], is_prefix: bool, searcher: Searcher) -> Place:
     """Returns the word of the phrase `row` that the fewest articles contain, with its position. If `is_prefix` is True,
     the last word is a prefix. It is chosen only if there is no other word, because its frequency is unknown.
     """
     return min(
         _places(row, is_prefix)[: len(row) - is_prefix] or _places(row, is_prefix),
-        key=lambda place: sum(searcher.doc_freq(column, form.word) for form in place[1]),
+        key=lambda place: searcher.doc_freq(column, place[1]),
     )
 
 
@@ -300,29 +223,15 @@ def _positioned_words(column: str, places: Sequence[Place], slop: int, searcher:
     """Returns a query for words at given positions relative to each other (`places`), with a tolerance of `slop` words.
     Raises TooManyPrefixes.
 
-    The frequency of a prefix, or of a word with several forms, is not known to the index. Such a word is scored like a
-    word that no article contains.
+    The frequency of a prefix is not known to the index. It is scored like a word that no article contains.
     """
-    if all(len(forms) == 1 and not is_prefix for _, forms, is_prefix in places):
-        words: list[str | tuple[int, str]] = [(at, forms[0].word) for at, forms, _ in places]
-        return Query.phrase_query(index_schema(), column, words, slop)
-    if (
-        sum(
-            count
-            for _, forms, is_prefix in places
-            if is_prefix
-            for form in forms
-            for _, count in searcher.terms_with_prefix(column, form.word)
-        )
-        > _MAX_PREFIX_MATCHES
-    ):
+    prefixes = [word for _, word, is_prefix in places if is_prefix]
+    if not prefixes:
+        return Query.phrase_query(index_schema(), column, [(at, word) for at, word, _ in places], slop)
+    if sum(count for word in prefixes for _, count in searcher.terms_with_prefix(column, word)) > _MAX_PREFIX_MATCHES:
         raise TooManyPrefixes(column)
-    patterns = [
-        (at, f"({'|'.join(re.escape(form.word) for form in forms)})" + ".*" * is_prefix)
-        for at, forms, is_prefix in places
-    ]
-    terms: list[str | tuple[int, str]] = [*patterns]
-    return Query.regex_phrase_query(index_schema(), column, terms, slop)
+    patterns: list[str | tuple[int, str]] = [(at, re.escape(word) + ".*" * prefix) for at, word, prefix in places]
+    return Query.regex_phrase_query(index_schema(), column, patterns, slop)
 
 
 def _similar(node: SimilarTo) -> Query:

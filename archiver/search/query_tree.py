@@ -34,7 +34,7 @@ from archiver.storage import Database
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """One inflected form of a query word, as it occurs in the index, with its weight relative to the other forms."""
+    """A distinctive word of an article, as it occurs in the index, with its weight."""
 
     word: str
     weight: float = 1.0
@@ -43,17 +43,12 @@ class Form:
 @dataclass(frozen=True, slots=True)
 class Term:
     """Matches a word, or a phrase of adjacent words. If `column` is "", searches all fields of `archiver.model.fields`
-    that have a search weight.
-
-    If `stem` is True, each word matches in all its forms. `archiver.search.search_hits`
-    looks these up in an index and stores them in `forms`, one tuple for each word.
+    that have a search weight. If `prefix` is True, the last word may continue.
     """
 
     text: str
     column: str = ""
     prefix: bool = False
-    stem: bool = False
-    forms: tuple[tuple[Form, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -332,6 +327,10 @@ def _like(value: str) -> SimilarTo:
     return SimilarTo(int(value))
 
 
+def _stem(value: str) -> Node:
+    raise BadQuery(value, "there is no stem: any more; use the beginning of the word (report*) or OR")
+
+
 def _url(value: str) -> ByRows:
     escaped = re.sub(r"([%_\\])", r"\\\1", value)
     return ByRows(
@@ -361,6 +360,7 @@ PREDICATES: dict[str, Callable[[str], Node]] = {
     "cluster": _numbered("cluster"),
     "url": _url,
     "like": _like,
+    "stem": _stem,
 }
 """Maps the name of each predicate to the function that parses its value into a node. The function raises BadQuery for
 an invalid value."""

@@ -1,16 +1,14 @@
 """Feeds of articles, and saved searches, which report new matches as a feed.
 
     feed = changes_feed(db, Query("flood"), own_url="https://archive.example/search/feed?q=flood")
-    write_atom(feed)        bytes, to be served as ATOM_TYPE
-    write_json_feed(feed)   bytes, to be served as JSON_FEED_TYPE
+    write_atom(feed)        bytes of an Atom feed (RFC 4287), to be served as ATOM_TYPE
 
     save_search(db, "floods", Query("flood OR storm"))  saves a query; its present matches count as reported
     run_saved_search(db, "floods")                      returns the new matches and marks them as reported
     peek_saved_search(db, "floods")                     returns the new matches without marking them as reported
 
-The writers (Atom, RFC 4287, and JSON Feed 1.1) are pure functions of a feed. Each matching article is reported once, by
-the first run that finds it, even if it is edited later. Saving and running are safe during a crawl and concurrently.
-Times are ISO 8601 in UTC.
+Each matching article is reported once, by the first run that finds it, even if it is edited later. Saving and running
+are safe during a crawl and concurrently. Times are ISO 8601 in UTC.
 """
 
 from __future__ import annotations
@@ -21,7 +19,7 @@ import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from archiver.model.errors import ArchiverError, BadSearchName, SavedSearchNotFound, SavedSearchUnreadable
 from archiver.model.lazy_regex import lazy_regex
@@ -35,8 +33,8 @@ if TYPE_CHECKING:
 
 
 ATOM = "http://www.w3.org/2005/Atom"
-ATOM_TYPE = "application/atom+xml"
-JSON_FEED_TYPE = "application/feed+json"
+ATOM_TYPE = "application/atom+xml; charset=utf-8"
+"""The Content-Type with which a feed is served."""
 MAX_ENTRIES = 100
 """The maximum number of entries in a feed, by default."""
 REASONS: dict[str, str] = {
@@ -51,7 +49,6 @@ _NOT_XML = lazy_regex("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _TAG = lazy_regex(r"[A-Za-z]{1,8}(-[A-Za-z0-9]{1,8})*")
 _EXACT = ("second", "minute")
 _EPOCH = "1970-01-01T00:00:00+00:00"
-_JSON_FEED = "https://jsonfeed.org/version/1.1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,10 +95,6 @@ class Feed:
     home_url: str = ""
 
 
-FeedFormat = Literal["atom", "json"]
-"""The formats of feeds: Atom (RFC 4287) and JSON Feed 1.1."""
-
-
 # The feed of a query.
 
 
@@ -122,10 +115,10 @@ def changes_feed(
     `title` is the feed's title; "" for the query itself. `page_of` returns the URL of an article's page in the archive.
     Raises BadQuery, SiteNotFound or IndexMissing.
     """
-    found = list_matches(db, replace(query, limit=None, offset=0, sort="added", recent=None))
+    found = list_matches(db, replace(query, limit=None, offset=0, sort="added"))
     changes = _last_changes(db, found.beneath, most)
     hits = {hit.id: hit for hit in found.hits(changes)}
-    options = query_as_options(replace(query, sort="", recent=None))
+    options = query_as_options(replace(query, sort=""))
     entries = tuple(
         replace(
             entry_of_hit(
@@ -190,7 +183,7 @@ def entry_of_hit(hit: Hit, urn: str, *, updated: str, reason: str, label: str) -
     )
 
 
-# The writers.
+# The writer.
 
 
 def write_atom(feed: Feed, software: str = "archiver") -> bytes:
@@ -204,7 +197,7 @@ def write_atom(feed: Feed, software: str = "archiver") -> bytes:
     _add(_add(root, "author"), "name", software)
     _add(root, "generator", software)
     if feed.own_url:
-        _add(root, "link", rel="self", type=ATOM_TYPE, href=feed.own_url)
+        _add(root, "link", rel="self", type="application/atom+xml", href=feed.own_url)
     if feed.home_url:
         _add(root, "link", rel="alternate", type="text/html", href=feed.home_url)
     for one in feed.entries:
@@ -244,44 +237,6 @@ def _add(parent: etree._Element, name: str, text: str = "", **attributes: str) -
     return element
 
 
-def write_json_feed(feed: Feed, software: str = "archiver") -> bytes:
-    """Returns a feed as JSON Feed 1.1. `software` is the name of the program in the feed."""
-    whole = _without_empty(
-        {
-            "version": _JSON_FEED,
-            "title": feed.title,
-            "home_page_url": feed.home_url,
-            "feed_url": feed.own_url,
-            "authors": [{"name": software}],
-        }
-    )
-    whole["items"] = [_item(one) for one in feed.entries]
-    return (json.dumps(whole, ensure_ascii=False, indent=2) + "\n").encode()
-
-
-def _item(one: FeedEntry) -> dict[str, Any]:
-    return _without_empty(
-        {
-            "id": one.id,
-            "url": one.page or one.url,
-            "external_url": one.url if one.page else "",
-            "title": one.title,
-            "content_html": one.html,
-            "content_text": "" if one.html else one.summary or one.title,  # an item must have a content
-            "date_published": format_rfc3339(one.published) if one.published else "",
-            "date_modified": format_rfc3339(one.updated),
-            "authors": [{"name": name} for name in one.authors],
-            "tags": list(one.tags),
-            "language": one.language,
-            "_archiver": {"reason": one.reason, "about": one.label},
-        }
-    )
-
-
-def _without_empty(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value not in ("", [])}
-
-
 def format_rfc3339(moment: str) -> str:
     """Formats a time in UTC as RFC 3339 requires; a time without a zone is taken as UTC."""
     when = datetime.fromisoformat(moment)
@@ -291,11 +246,6 @@ def format_rfc3339(moment: str) -> str:
         .isoformat(timespec="seconds")
         .replace("+00:00", "Z")
     )
-
-
-WRITERS: dict[FeedFormat, Callable[[Feed], bytes]] = {"atom": write_atom, "json": write_json_feed}
-FEED_MEDIA_TYPES: dict[FeedFormat, str] = {"atom": f"{ATOM_TYPE}; charset=utf-8", "json": JSON_FEED_TYPE}
-"""The Content-Type with which each format is served."""
 
 
 MAX_NAME_LENGTH = 80
@@ -310,6 +260,8 @@ gone, has duplicates, or was extracted again."""
 _NAME_PUNCTUATION = frozenset(" ._+-")
 _PAGE = frozenset(("limit", "offset"))
 """Parts of a query that only select a page of results. They are not stored with a saved search."""
+_FORMER = frozenset(("recent",))
+"""Parts of queries of earlier versions, which changed only the order of results."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -541,7 +493,7 @@ def _query_as_json(query: Query) -> str:
 def _saved(row: full_text.SavedSearchRow) -> SavedSearch:
     known = {f.name for f in fields(Query)} - _PAGE
     try:
-        stored_values: dict[str, Any] = json.loads(row.query)
+        stored_values = {name: value for name, value in json.loads(row.query).items() if name not in _FORMER}
         unknown = sorted(set(stored_values) - known)
         if unknown:
             raise SavedSearchUnreadable(row.name, f"this release does not support {', '.join(unknown)}")

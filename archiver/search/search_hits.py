@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import time
 import unicodedata
 from collections import Counter
 from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
@@ -16,7 +15,7 @@ from typing import Any
 import tantivy
 
 from archiver.model.errors import ArticleNotFound, BadQuery
-from archiver.model.fields import BY_NAME, HIT_FIELDS, WEIGHTS
+from archiver.model.fields import BY_NAME, HIT_FIELDS
 from archiver.model.fields import FACETS as FACETED
 from archiver.model.words import did_you_mean
 from archiver.search.geo_areas import distance_km
@@ -30,8 +29,8 @@ from archiver.search.index_documents import (
     spelling_in_entry,
 )
 from archiver.search.query import SORTS, Query, filter_terms, ranking_terms
-from archiver.search.query_compiler import TooManyPrefixes, compile_query, has_ranking_terms, stem_forms
-from archiver.search.query_tree import And, Form, Near, Node, Not, Or, SimilarTo, Span, Term
+from archiver.search.query_compiler import TooManyPrefixes, compile_query, has_ranking_terms
+from archiver.search.query_tree import And, Form, Node, Not, Or, SimilarTo, Span
 from archiver.search.search_index import Searcher, open_searcher
 from archiver.search.snippets import highlight_terms, snippet
 from archiver.search.sorting import (
@@ -41,11 +40,10 @@ from archiver.search.sorting import (
     Sort,
     count_hits,
     fold_duplicates,
-    rank_by_recency,
     sorted_matches,
     top_hits,
 )
-from archiver.search.word_splitting import lookup_words, split_into_words
+from archiver.search.word_splitting import split_into_words
 from archiver.storage import Database
 
 # Similar articles: articles on the same topic, found by the words that distinguish an article from others.
@@ -151,30 +149,17 @@ def _content_words(text: str) -> Iterator[str]:
 
 
 def expand_query(node: Node, db: Database, searcher: Searcher, fold: Fold) -> Node:
-    """Returns a copy of a query tree, completed with words from the index: all forms of each stemmed term, and the
-    distinctive words of the article in each SimilarTo node. If `fold` is "none", similar articles include the copies of
+    """Returns a copy of a query tree, completed with words from the index: the distinctive words of the article in each
+    SimilarTo node. If `fold` is "none", similar articles include the copies of
     the article. Raises ArticleNotFound.
     """
     if isinstance(node, And | Or):
         return replace(node, items=tuple(expand_query(item, db, searcher, fold) for item in node.items))
     if isinstance(node, Not):
         return Not(expand_query(node.item, db, searcher, fold))
-    if isinstance(node, Term):
-        return _in_all_forms(node, node.column, searcher)
-    if isinstance(node, Near):
-        return replace(node, terms=tuple(_in_all_forms(term, node.column, searcher) for term in node.terms))
     if isinstance(node, SimilarTo):
         return similar_articles_query(db, searcher, node.article, near_copies=fold == "none")
     return node
-
-
-def _in_all_forms(term: Term, column: str, searcher: Searcher) -> Term:
-    if not term.stem:
-        return term
-    tokens, begun = lookup_words(term.text)
-    if begun:  # the term is in a script without spaces between words, where words have no such forms
-        return term
-    return replace(term, forms=tuple(stem_forms(searcher, token, (column,) if column else WEIGHTS) for token in tokens))
 
 
 # The plan of a query: what it matches, how duplicates are folded, and the order.
@@ -300,17 +285,13 @@ def ordered_matches(plan: Plan, first: int, last: int) -> Iterator[Match]:
     if by.field == "distance":
         yield from _by_distance(plan, by, first, last)
         return
-    if by.field == "relevance" and plan.query.recent is not None:
-        found = rank_by_recency(plan.searcher, plan.found, plan.query.recent, int(time.time()), first=first, last=last)
-    else:
-        found = sorted_matches(
-            plan.searcher, plan.found, Sort(SORTS[by.field], by.down), first=first, last=last, known=plan.shown.best
-        )
+    found = sorted_matches(
+        plan.searcher, plan.found, Sort(SORTS[by.field], by.down), first=first, last=last, known=plan.shown.best
+    )
     distances = _distances(plan, [match.id for match in found])
     scored = by.field == "relevance"
     for one in found:
-        score = None if not scored else 2 ** one.key[0] if isinstance(one.key, tuple) else one.key
-        yield Match(one.id, one.group, one.key, one.address, score, distances.get(one.id))
+        yield Match(one.id, one.group, one.key, one.address, one.key if scored else None, distances.get(one.id))
 
 
 def _by_distance(plan: Plan, by: Sort, first: int, last: int) -> Iterator[Match]:

@@ -11,7 +11,6 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from itertools import islice, product
 
 from archiver.model.lazy_regex import lazy_regex
 from archiver.search.query_tree import And, Near, Node, Or, SimilarTo, Term
@@ -144,8 +143,6 @@ SNIPPET_LENGTH = 240
 """The length of a snippet in characters, without the ellipses."""
 
 _LEAD = 60
-_MAX_ROWS = 500
-"""A phrase of words with several forms is searched for in at most this many combinations of forms."""
 Marks = tuple[tuple[int, int], ...]
 
 
@@ -159,10 +156,7 @@ def highlight_terms(node: Node | None, column: str = "body") -> tuple[SearchTerm
 def _terms(node: Node | None, columns: tuple[str, str]) -> Iterator[SearchTerm]:
     if isinstance(node, Term) and node.column in columns:
         tokens, is_prefix = lookup_words(node.text)
-        if node.forms:
-            for row in islice(product(*node.forms), _MAX_ROWS):
-                yield tuple(form.word for form in row), False
-        elif tokens:
+        if tokens:
             yield tuple(tokens), is_prefix or node.prefix
     elif isinstance(node, Near) and node.column in columns:
         for term in node.terms:

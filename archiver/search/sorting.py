@@ -1,4 +1,4 @@
-"""Sorts the matches of a query, folds duplicates, and ranks by recency.
+"""Sorts the matches of a query, and folds duplicates.
 
 The sort order is total and reproducible, so that no article appears on two pages of a result.
 """
@@ -8,8 +8,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from heapq import nsmallest
-from math import inf, log2
 from typing import Any, Literal
 
 import tantivy
@@ -43,9 +41,8 @@ For so few IDs this is faster than a query for a set of IDs (measured with 100,0
 class Match:
     """An article that matches a query, before its fields are loaded.
 
-    `key` is the value by which the match is sorted: a number, a text, a distance, a score, or a pair of scores when
-    ranking by recency; None if the article has no such value. `score` and `distance` (in km) are set if the query ranks
-    by relevance or contains a place.
+    `key` is the value by which the match is sorted: a number, a text, a distance or a score; None if the article has no
+    such value. `score` and `distance` (in km) are set if the query ranks by relevance or contains a place.
     """
 
     id: int
@@ -413,32 +410,3 @@ def _group_copies(alike: Iterable[Match], clusters: dict[int, int]) -> list[list
             if (cluster := clusters.get(entry.id)) is not None:
                 merged.join(group, of_cluster.setdefault(cluster, group))
     return [[entry for group in groups for entry in texts[group]] for groups in merged.groups(texts)]
-
-
-# Ranking by recency: the score of a hit halves with each half-life since its publication.
-
-_DAY = 86_400
-
-
-def rank_by_recency(
-    searcher: Searcher, query: Query, half_life: float, now: int, *, first: int, last: int
-) -> list[Match]:
-    """Returns the matches of a query from position `first` up to (not including) `last`, ranked by a score that
-    decreases with age.
-
-    `half_life` is the number of days in which a score halves; `now` is in Unix seconds. The `key` of a match is a pair:
-    the base-2 logarithm of its aged score (minus infinity without a date), and its original score. Matches with equal
-    aged scores are ordered by their original score, then by `Match.turn`.
-    """
-    if last <= first:
-        return []
-    hits = _best(searcher, query, Sort("", down=True), searcher.num_docs)
-    addresses = [address for _, address in hits]
-    aged = [
-        # The logarithm, because the score of a very old article would underflow to zero.
-        log2(score) - max(0, now - at) / _DAY / half_life if at is not None and score > 0 else -inf
-        for (score, _), at in zip(hits, field_values(searcher, "published_at", addresses), strict=True)
-    ]
-    turns = field_values(searcher, TURN, addresses)
-    best = nsmallest(last, range(len(hits)), key=lambda n: (-aged[n], -hits[n][0], turns[n]))
-    return hits_to_matches(searcher, [((aged[n], hits[n][0]), hits[n][1]) for n in best[first:]])

@@ -50,7 +50,7 @@ def strip_paging(query: Query) -> Query:
     """Returns the query without limit, offset, sorting and `recent`. Queries that match the same articles then become
     equal, so the result is used as a cache key.
     """
-    return replace(query, sort="", limit=None, offset=0, recent=None)
+    return replace(query, sort="", limit=None, offset=0)
 
 
 # Connections and threads.

@@ -371,11 +371,6 @@ def memento_page(request: ArchiveRequest) -> RawResponse:
     """Returns the response for a Memento address, which is a TimeGate, a TimeMap or a memento."""
     where = safe_replay.parse_memento_address(request)
     rows = mementos(request.db, where.url)
-    if where.timemap == "json":
-        text = json.dumps(safe_replay.timemap_json(request, where.url, rows), indent=1)
-        return RawResponse(
-            text, "application/json; charset=utf-8", headers=safe_replay.memento_headers(request, where.url, rows)
-        )
     if where.timemap:
         return RawResponse(
             safe_replay.timemap_link(request, where.url, rows),
@@ -518,8 +513,8 @@ def _parse_charset(content_type: str) -> str:
 
 
 def view_page(request: ArchiveRequest) -> PageResponse | RawResponse:
-    """Returns the page that shows a captured page in a sandboxed frame, with its URL, the timeline of its captures, and
-    how much of it is archived around it.
+    """Returns the page that shows a captured page in a sandboxed frame, with its URL, its other captures, and how much
+    of it is archived around it.
     """
     where = safe_replay.parse_memento_address(request)
     rows = mementos(request.db, where.url)
@@ -560,7 +555,6 @@ def view_page(request: ArchiveRequest) -> PageResponse | RawResponse:
             "after": rows[n + 1] if n + 1 < len(rows) else None,
             "listed": safe_replay.build_memento_url(request, "captures/", row["url"]),
             "parts": _count_parts(request, found) if kind in HTML and not to else None,
-            "timeline": _build_timeline(rows, n) if len(rows) > 1 else (),
             **_find_shown_article(request, row),
         },
         headers=safe_replay.memento_headers(request, where.url, rows),
@@ -636,37 +630,6 @@ def _count_parts(request: ArchiveRequest, found: StoredCapture) -> PageParts:
         len(needed),
         len(needed) - len(missing),
         tuple((number, kind, reason) for (kind, reason), number in counted.most_common()),
-    )
-
-
-TICKS = 100
-"""A timeline has at most this many ticks."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tick:
-    """A tick of a timeline: its position from 0 to 1000, the capture to which it leads, and how many captures it stands
-    for. `is_shown` is True for the tick of the capture that is shown.
-    """
-
-    at: int
-    row: Row
-    number: int
-    is_shown: bool
-
-
-def _build_timeline(rows: Sequence[Row], shown: int) -> tuple[Tick, ...]:
-    """Builds the timeline of the captures of a URL. Captures that are too close together for a tick each share one. It
-    leads to the shown capture if that is one of them, otherwise to the last of them.
-    """
-    first, last = time_of(rows[0]), time_of(rows[-1])
-    span = (last - first).total_seconds() or 1.0
-    places: dict[int, list[int]] = {}
-    for n, row in enumerate(rows):
-        places.setdefault(round((time_of(row) - first).total_seconds() / span * TICKS), []).append(n)
-    return tuple(
-        Tick(place * 1000 // TICKS, rows[shown if shown in found else found[-1]], len(found), shown in found)
-        for place, found in places.items()
     )
 
 

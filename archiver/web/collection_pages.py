@@ -1,7 +1,7 @@
 """The web pages by which readers keep articles and follow searches: collections, exports, and feeds of any search.
 
 The server stores neither collections nor feeds. A collection is a URL that contains its articles and notes; a feed is
-a search whose newest results are written as Atom (RFC 4287) or as JSON Feed 1.1.
+a search whose newest results are written as Atom (RFC 4287).
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import IO, Any, NamedTuple
+from typing import IO, Any
 
 from archiver.api.citations import CITATION_STYLE_NAMES, CITATION_STYLES, build_citation
 from archiver.api.database import Database
 from archiver.api.exports import EXPORT_FORMATS, write_csv
-from archiver.api.feeds import FEED_MEDIA_TYPES, Feed, FeedFormat, changes_feed, write_atom, write_json_feed
+from archiver.api.feeds import ATOM_TYPE, Feed, changes_feed, write_atom
 from archiver.api.records import find_article, records
 from archiver.api.search import Query, matching_ids
 from archiver.model.errors import ArticleNotFound, ArticleRemoved
@@ -210,69 +210,56 @@ def _collection_values(
 
 # Feeds of searches.
 
+_FEED = "/search/feed"
 MAX_ENTRIES = 50
 """A feed has at most this many entries: the articles of the search that changed last."""
 
 
 def search_feed_page(request: ArchiveRequest) -> RawResponse:
-    """Returns the feed of a search: its articles that were archived, edited or deleted last, newest first, as Atom or,
-    with the suffix .json, as JSON Feed. The order and the page of the search are ignored.
+    """Returns the feed of a search: its articles that were archived, edited or deleted last, newest first, as Atom. The
+    order and the page of the search are ignored.
     """
-    kind: FeedFormat = "json" if request.form == "json" else "atom"
-    feed = _feed_of(request, _FEEDS[kind].path, MAX_ENTRIES)
-    return answer_feed(request, _WRITERS[kind](feed, request.title), FEED_MEDIA_TYPES[kind])
+    if request.form == "json":
+        raise CannotAnswer("/search/feed.json", "feeds are written as Atom, at /search/feed")
+    return answer_feed(request, write_atom(_feed_of(request, MAX_ENTRIES), request.title))
 
 
-def _feed_of(request: ArchiveRequest, path: str, most: int) -> Feed:
+def _feed_of(request: ArchiveRequest, most: int) -> Feed:
     query = _followed_query(request)
     return changes_feed(
         request.db,
         query,
         most,
-        own_url=request.origin + make_search_link(request, query, path),
+        own_url=request.origin + make_search_link(request, query, _FEED),
         home_url=request.origin + make_search_link(request, query),
         title=_describe(request, query),
         page_of=lambda hit: request.origin + request.link(f"/article/{hit.id}"),
     )
 
 
-def answer_feed(request: ArchiveRequest, body: bytes, kind: str) -> RawResponse:
+def answer_feed(request: ArchiveRequest, body: bytes) -> RawResponse:
     """Returns a feed with its ETag, or 304 if the feed reader has it already (RFC 9110, section 13.1.2)."""
     tag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
     known = {one.strip().removeprefix("W/") for one in request.headers.get("if-none-match", "").split(",")}
     is_known = tag in known
-    return RawResponse(b"" if is_known else body, kind, 304 if is_known else 200, {"etag": tag})
+    return RawResponse(b"" if is_known else body, ATOM_TYPE, 304 if is_known else 200, {"etag": tag})
 
 
 def follow_page(request: ArchiveRequest) -> PageResponse:
-    """Returns the page that says how to follow a search: the URLs of its feeds, and what they contain now."""
+    """Returns the page that says how to follow a search: the URL of its feed, and what it contains now."""
     query = _followed_query(request)
-    feeds = [(one.label, request.origin + make_search_link(request, query, one.path)) for one in _FEEDS.values()]
+    feeds = [("Atom", request.origin + make_search_link(request, query, _FEED))]
     return PageResponse(
         "follow.html",
         {
             "query": query,
             "described": _describe(request, query),
             "feeds": feeds,
-            "entries": _feed_of(request, _FEEDS["atom"].path, 5).entries,
+            "entries": _feed_of(request, 5).entries,
             "back": make_search_link(request, query),
         },
         {"search": format_query(query), "feeds": dict(feeds)},
     )
-
-
-_WRITERS = {"atom": write_atom, "json": write_json_feed}
-
-
-class _FeedAddress(NamedTuple):
-    label: str
-    path: str
-
-
-_FEEDS: dict[FeedFormat, _FeedAddress] = {
-    "atom": _FeedAddress("Atom", "/search/feed"),
-    "json": _FeedAddress("JSON Feed", "/search/feed.json"),
-}
 
 
 def _followed_query(request: ArchiveRequest) -> Query:
@@ -286,7 +273,7 @@ def _describe(request: ArchiveRequest, query: Query) -> str:
     filters = ", ".join(
         titles[value].title if name == "site" else value
         for name, value in format_query(query)
-        if name not in ("q", "stem", "fold", "recent")
+        if name not in ("q", "fold")
     )
     return ": ".join(filter(None, (request.title, query.text or ("" if filters else "new articles"), filters)))
 

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from html import escape
-from typing import Any
 from urllib.parse import quote, unquote
 
 import nh3
@@ -30,7 +29,7 @@ from archiver.web.web_requests import ArchiveRequest, CannotAnswer
 # Memento (RFC 7089): addresses, Link headers and TimeMaps.
 
 LINK_FORMAT = "application/link-format"
-_PLACE = re.compile(r"(?:timemap/(link|json)/|(\d{4,14})([a-z]{2}_)?/)?(https?(?::|%3a).*)", re.IGNORECASE | re.DOTALL)
+_PLACE = re.compile(r"(?:timemap/(link)/|(\d{4,14})([a-z]{2}_)?/)?(https?(?::|%3a).*)", re.IGNORECASE | re.DOTALL)
 # The reserved and unreserved characters of RFC 3986, except those that end a URL in HTML, CSS or the Link field.
 _SAFE = "/:?#[]@!$&*+,;=%~-._"
 
@@ -39,7 +38,7 @@ _SAFE = "/:?#[]@!$&*+,;=%~-._"
 class MementoAddress:
     """A parsed Memento address.
 
-    - `timemap`: the requested format of a TimeMap, link or json; "" if no TimeMap is requested.
+    - `timemap`: "link" if a TimeMap is requested, otherwise "".
     - `at`: the time of a memento; None for the TimeGate.
     - `stamp`: the digits of the time as given.
     - `flag`: the modifier after the timestamp, such as id_ or im_.
@@ -156,29 +155,6 @@ def timemap_link(request: ArchiveRequest, url: str, rows: Sequence[Row]) -> str:
         rels = [*(["first"] if n == 0 else []), *(["last"] if n == len(rows) - 1 else [])]
         out.append(_format_memento_link(request, row, " ".join(rels)))
     return ",\n".join(out) + "\n"
-
-
-def timemap_json(request: ArchiveRequest, url: str, rows: Sequence[Row]) -> dict[str, Any]:
-    """Returns the TimeMap of a URL as JSON data, with the same field names as in the JSON of the Memento project's
-    aggregator.
-    """
-    at = request.origin
-    listed = [
-        {
-            "datetime": time_of(row).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "uri": at + memento_url_of(request, row),
-        }
-        for row in rows
-    ]
-    return {
-        "original_uri": url,
-        "timegate_uri": at + build_memento_url(request, "web/", url),
-        "timemap_uri": {
-            "link_format": at + build_memento_url(request, "web/timemap/link/", url),
-            "json_format": at + build_memento_url(request, "web/timemap/json/", url),
-        },
-        "mementos": {"first": listed[0], "last": listed[-1], "list": listed},
-    }
 
 
 def format_http_date(at: datetime) -> str:

@@ -1,4 +1,4 @@
-"""The web pages related to search: results and saved searches."""
+"""The web page of search results."""
 
 from __future__ import annotations
 
@@ -10,14 +10,6 @@ from functools import partial
 from typing import Any
 
 from archiver.api.captures import captured_lead_image
-from archiver.api.feeds import (
-    NEW_RESULT_REASONS,
-    atom_feed,
-    find_saved_search,
-    last_reported,
-    peek_saved_search,
-    saved_search_states,
-)
 from archiver.api.records import VERSION_COUNT
 from archiver.api.search import (
     FOLDS,
@@ -58,7 +50,6 @@ from archiver.web.web_requests import (
     PAGE_SIZE,
     ArchiveRequest,
     PageResponse,
-    RawResponse,
     SearchLinks,
     format_query,
     make_reading_link,
@@ -79,7 +70,7 @@ _MAIN_SORTS = ("relevance", "-date", "date")
 """The orders that are shown above the results. The others are in the filters."""
 _PAGE_SIZES = (PAGE_SIZE, 50, MAX_HITS)
 _UNITS = ("year", "month", "day")
-_FIELDS = ("since", "until", "near", "within", "bbox", "sort", "fold", "stem", "recent", "by", "q")
+_FIELDS = ("since", "until", "near", "within", "bbox", "sort", "fold", "by", "q")
 """The arguments of a search URL for which the search form has a visible field. Other arguments become hidden fields of
 the form."""
 _ARGUMENTS = (*_FIELDS, *OPTIONS, "like", "limit", "offset", "values", "more", "facet", "find")
@@ -88,8 +79,6 @@ _ARGUMENTS = (*_FIELDS, *OPTIONS, "like", "limit", "offset", "values", "more", "
 
 _MOST_FOLDED = 50
 """A hit lists at most this many of the articles that are folded beneath it."""
-_MOST_NEW = 100
-"""The page of a saved search shows at most this many new results."""
 
 
 def search_page(request: ArchiveRequest) -> PageResponse:
@@ -260,83 +249,3 @@ def _build_paging(request: ArchiveRequest, query: Query, total: int) -> dict[str
         "after": link(number + 1) if number < last else "",
         "numbers": numbers,
     }
-
-
-# Saved searches.
-
-
-def searches_page(request: ArchiveRequest) -> PageResponse:
-    """Returns the page with the list of saved searches, with their numbers of matches and new matches."""
-    found = get_cached(request.db, "saved searches", None, lambda: saved_search_states(request.db))
-    data = [
-        {
-            "name": one.saved.name,
-            "query": query_as_options(one.saved.query),
-            "saved_at": one.saved.saved_at,
-            "ran_at": one.saved.ran_at if one.saved.ran_at != one.saved.saved_at else None,
-            "total": one.total,
-            "new": one.new,
-            "error": one.error,
-        }
-        for one in found
-    ]
-    rows = [
-        {
-            **row,
-            "href": _saved_search_link(request, one.saved.name),
-            "all": "" if one.error else make_search_link(request, one.saved.query),
-            "feed": request.link(f"/searches/{one.saved.name}/feed"),
-        }
-        for row, one in zip(data, found, strict=True)
-    ]
-    return PageResponse("searches.html", {"searches": rows}, data)
-
-
-def _saved_search_link(request: ArchiveRequest, name: str) -> str:
-    return request.link(f"/searches/{name}", [("_format", "html" if name.endswith(".json") else "")])
-
-
-def saved_search_page(request: ArchiveRequest) -> PageResponse:
-    """Returns the page of a saved search with its new matches. The matches count as new until `archiver searches run`
-    shows them.
-    """
-    result = peek_saved_search(request.db, request.named["name"])
-    saved = result.saved
-    data = {
-        "name": saved.name,
-        "query": query_as_options(saved.query),
-        "since": result.since,
-        "total": result.total,
-        "new": [{**hit_as_dict(one.hit), "reason": one.why} for one in result.new],
-    }
-    return PageResponse(
-        "saved_search.html",
-        {
-            "saved": saved,
-            "options": query_as_options(saved.query),
-            "result": result,
-            "identities": identify_sites(request, _sites_of(one.hit for one in result.new[:_MOST_NEW])),
-            "most_folded": _MOST_FOLDED,
-            "most_new": _MOST_NEW,
-            "why": NEW_RESULT_REASONS,
-            "all": make_search_link(request, saved.query),
-            "feed": request.link(f"/searches/{saved.name}/feed"),
-        },
-        data,
-    )
-
-
-_ENTRIES = 100
-
-
-def feed_page(request: ArchiveRequest) -> RawResponse:
-    """Returns the matches that a saved search has reported as an Atom feed (RFC 4287)."""
-    saved = find_saved_search(request.db, request.named["name"])
-    return RawResponse(
-        atom_feed(
-            saved,
-            last_reported(request.db, saved.name, _ENTRIES),
-            own_url=request.origin + request.link(f"/searches/{saved.name}/feed"),
-        ),
-        "application/atom+xml; charset=utf-8",
-    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +11,6 @@ from archiver import __version__
 from archiver.api.database import Database
 from archiver.api.health import (
     METRICS_MEDIA_TYPE,
-    HistoricalRun,
     count_missing,
     count_posts_of_sites,
     describe_archived,
@@ -22,7 +20,6 @@ from archiver.api.health import (
     judge_all,
     read_health,
     read_healths,
-    read_history,
     read_next_run,
     run_as_shown,
     site_completeness,
@@ -45,7 +42,6 @@ from archiver.model.errors import IndexMissing
 from archiver.model.items import SOURCE_NAMES, Outcome
 from archiver.web.archive_connections import get_cached
 from archiver.web.health_probe import probe
-from archiver.web.run_measures import Measure, measures_of
 from archiver.web.search_charts import build_bars
 from archiver.web.site_names import find_home_page, find_icon, identify_sites
 from archiver.web.web_requests import (
@@ -67,12 +63,10 @@ def site_page(request: ArchiveRequest) -> PageResponse:
     site = find_site(request.db, request.named["name"])
     now = datetime.now(UTC)
     health = read_health(request.db, site, now)
-    history = read_history(request.db, site["id"])
     state = {
         **site_completeness(request.db, site),
         "health": health_as_json(health, read_mute(site, now)),
         "next_run": describe_next_run(*read_next_run(request.db, site, load_config(), now)),
-        "history": [asdict(run) for run in history],
     }
     rules = rules_valid_at(request.db, site["id"])
     versions = rule_versions(request.db, site["id"])
@@ -105,7 +99,6 @@ def site_page(request: ArchiveRequest) -> PageResponse:
             **_build_chart(request, site),
             "rules": details["rules"],
             "versions": versions,
-            "history": [_draw_measure(one, history) for one in measures_of(history)] if len(history) > 1 else [],
             "settings": [(one, site["settings"].get(one.name)) for one in SITE_SETTINGS],
             "quiet": quiet if quiet > now.isoformat() else "",
         },
@@ -126,32 +119,6 @@ def _read_newest(db: Database, site: str) -> list[dict[str, Any]]:
             [site, f"{datetime.now(UTC):%Y-%m-%d}~", _NEWEST],
         )
     )
-
-
-_BAR_STEPS = 24
-"""The maximum height of a bar in the history, in units of its drawing."""
-
-
-def _draw_measure(one: Measure, runs: list[HistoricalRun]) -> dict[str, Any]:
-    """Returns what the template needs to draw a measure of the site's history: its `label`, a bar per run as (position,
-    height, title), and three texts: the `last` value, the highest (`most`), and all `values`, oldest first.
-    """
-
-    def text(value: float | None) -> str:
-        if value is None:
-            return "unknown"
-        return f"{value:,.0f} s" if one.name == "seconds" else f"{value:,.0f}"
-
-    return {
-        "label": one.label,
-        "bars": [
-            (at, height, f"{run.started_at[:16].replace('T', ' ')} UTC, {run.outcome or 'not ended'}: {text(value)}")
-            for at, (run, value, height) in enumerate(zip(runs, one.values, one.levels(_BAR_STEPS), strict=True))
-        ],
-        "last": text(one.last),
-        "most": text(one.most),
-        "values": f"{one.label} in the last {len(runs)} runs, oldest first: {', '.join(map(text, one.values))}",
-    }
 
 
 def _build_chart(request: ArchiveRequest, site: dict[str, Any]) -> dict[str, Any]:

@@ -162,7 +162,6 @@ LABELS = {
     "bbox": "Box (west, south, east, north)",
     "sort": "Sort by",
     "fold": "Duplicates",
-    "recent": "Prefer recent (half-life in days)",
     "like": "Similar to article",
     "site": "Site",
     "author": "Author",
@@ -174,28 +173,16 @@ LABELS = {
 
 
 def _parse_kilometres(text: str) -> float:
-    return _parse_number(text, "it must be a number of kilometres")
-
-
-def _parse_days(text: str) -> float:
-    return _parse_number(text, "it must be a number of days")
-
-
-def _parse_number(text: str, why: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise BadQuery(text, why) from None
+        raise BadQuery(text, "it must be a number of kilometres") from None
 
 
 def _parse_integer(text: str) -> int:
     if not (text.isascii() and text.isdigit()):
         raise BadQuery(text, "it must be 0 or a larger whole number")
     return int(text[:9])
-
-
-def _parse_yes(text: str) -> bool:
-    return text not in ("0", "no", "false")
 
 
 PARSERS: dict[str, Callable[[str], Any]] = {
@@ -205,9 +192,7 @@ PARSERS: dict[str, Callable[[str], Any]] = {
     "within": _parse_kilometres,
     "bbox": parse_box,
     "sort": str,
-    "recent": _parse_days,
     "fold": str,
-    "stem": _parse_yes,
     "like": str,
     "limit": _parse_integer,
     "offset": _parse_integer,

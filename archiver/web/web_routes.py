@@ -50,7 +50,6 @@ from archiver.model.errors import (
     NotAnArchive,
     NotCaptured,
     RevisionNotFound,
-    SavedSearchNotFound,
     SiteNotFound,
 )
 from archiver.web import web_requests
@@ -113,9 +112,6 @@ PAGES: tuple[PageRoute, ...] = (
     PageRoute("/search", "search_pages.search_page", "Search"),
     PageRoute("/changes", "what_changed.changes_page", "What changed"),
     PageRoute("/changes/feed", "what_changed.changes_feed"),
-    PageRoute("/searches", "search_pages.searches_page", "Saved searches"),
-    PageRoute("/searches/{name}", "search_pages.saved_search_page"),
-    PageRoute("/searches/{name}/feed", "search_pages.feed_page"),
     PageRoute("/search/feed", "collection_pages.search_feed_page"),
     PageRoute("/search/follow", "collection_pages.follow_page"),
     PageRoute("/collection", "collection_pages.collection_page", "Collection"),
@@ -318,7 +314,6 @@ _HASHES = {name: hashlib.sha256(data).hexdigest()[:12] for name, data in _STATIC
 _STATUS: dict[type[Exception], int] = {
     ArticleNotFound: 404,
     SiteNotFound: 404,
-    SavedSearchNotFound: 404,
     ClusterNotFound: 404,
     RevisionNotFound: 404,
     CaptureNotFound: 404,

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from functools import cached_property
 from itertools import groupby
 from typing import Any
@@ -20,7 +19,7 @@ from markupsafe import Markup, escape
 from archiver.api import records
 from archiver.api.captures import captured_lead_image
 from archiver.api.database import Database
-from archiver.api.feeds import FEED_MEDIA_TYPES, Feed, FeedEntry, write_atom
+from archiver.api.feeds import Feed, FeedEntry, write_atom
 from archiver.api.revisions import DiffOp, Piece, edited_fields_html, pieces_as_html, previous_revision, word_diff
 from archiver.api.sites import find_site
 from archiver.api.texts import IMAGE_KINDS, meaning_of_marks, text_direction, unpack_marks
@@ -45,14 +44,13 @@ class ChangeKind:
     - `name`: its name in URLs and JSON.
     - `label`: its name on pages.
     - `condition`: SQL that selects its edits among the revisions `r`; "" if it does not consist of edits.
-    - `removed`: the beginning of the phrases of `meaning_of_marks` of which an edit must have removed one; "" if any
-      edit that satisfies `condition` belongs to the kind.
+    - `fields`: the fields that its edits change; empty for all that no other kind has.
     """
 
     name: str
     label: str
     condition: str = ""
-    removed: str = ""
+    fields: frozenset[str] = frozenset()
 
 
 _TIME = lazy_regex(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d)(?::\d\d(?:\.\d+)?)?")
@@ -60,10 +58,9 @@ _OTHER_FIELDS = "exists (select 1 from json_each(r.changed) c where c.value not 
 KINDS: dict[str, ChangeKind] = {
     kind.name: kind
     for kind in (
-        ChangeKind("headline", "Headlines", "instr(r.changed, '\"title\"')"),
-        ChangeKind("text", "Texts", "instr(r.changed, '\"body\"')"),
-        ChangeKind("picture", "Removed pictures", "instr(r.changed, '\"markup\"')", "image "),
-        ChangeKind("link", "Removed links", "instr(r.changed, '\"markup\"')", "link "),
+        ChangeKind("headline", "Headlines", "instr(r.changed, '\"title\"')", frozenset({"title"})),
+        ChangeKind("text", "Texts", "instr(r.changed, '\"body\"')", frozenset({"body"})),
+        ChangeKind("markup", "Pictures and links", "instr(r.changed, '\"markup\"')", frozenset({"markup"})),
         ChangeKind("detail", "Other details", _OTHER_FIELDS),
         ChangeKind(DELETED, "Deletions"),
         ChangeKind(MOVED, "Moved"),
@@ -144,9 +141,7 @@ def _parse_key(request: ArchiveRequest) -> ChangeKey | None:
 
 
 def _select_changes(wanted: ChangeFilter) -> tuple[str, list[Any]]:
-    """Returns SQL that selects the keys of all changes of a filter, and its parameters. The SQL does not check whether
-    an edit removed a picture or a link.
-    """
+    """Returns SQL that selects the keys of all changes of a filter, and its parameters."""
     of_site = " and a.site = ?" if wanted.site else ""
     edits = [KINDS[name].condition for name in wanted.kinds if KINDS[name].condition]
     parts = []
@@ -177,9 +172,7 @@ def _list_keys(db: Database, wanted: ChangeFilter, before: ChangeKey | None, lim
 
 
 def count_changes(db: Database, site: str = "") -> dict[str, int]:
-    """Returns the number of changes of each kind on a site, "" for all sites. The kinds "picture" and "link" have the
-    number of edits that may belong to them.
-    """
+    """Returns the number of changes of each kind on a site, "" for all sites."""
     of_site, values = (" and a.site = ?", [site]) if site else ("", [])
     edits = {name: kind for name, kind in KINDS.items() if kind.condition}
     sums = ", ".join(f"coalesce(sum({kind.condition} > 0), 0)" for kind in edits.values())
@@ -187,27 +180,6 @@ def count_changes(db: Database, site: str = "") -> dict[str, int]:
     for name, rows in ((DELETED, DELETIONS), (MOVED, _MOVES)):
         found[name] = db.execute(f"select count(*) {rows}{of_site}", values).fetchone()[0]
     return found
-
-
-_MOST_COMPARED = 200
-"""In at most this many edits, removed pictures and links are counted, because each edit needs both of its versions."""
-
-
-def _count_all(request: ArchiveRequest, site: str) -> dict[str, int | None]:
-    """Returns the number of changes of each kind on a site; None for removed pictures and links if too many edits would
-    have to be compared.
-    """
-    counts: dict[str, int | None] = dict(count_changes(request.db, site))
-    removed = [name for name, kind in KINDS.items() if kind.removed]
-    keys = _list_keys(request.db, ChangeFilter(tuple(removed), site), None, _MOST_COMPARED + 1)
-    if len(keys) > _MOST_COMPARED:
-        return {**counts, **{name: None if counts[name] else 0 for name in removed}}
-    exact: Counter[str] = Counter()
-    for key in keys:
-        versions = _versions_of_edit(request.db, key)
-        parts = _compare_parts(request, *versions[1:]) if versions else ()
-        exact.update({part.kind for part in parts if part.is_removed})
-    return {**counts, **{name: exact[name] for name in removed}}
 
 
 # What a change consists of.
@@ -243,16 +215,13 @@ class Part:
         return {"kind": self.kind, "url": self.url, "text": self.text, "removed": self.is_removed}
 
 
-_SPANS = ((1440, "day", 2880), (60, "hour", 60), (1, "minute", 0))
-"""Units of time, each with its length in minutes, its name, and the number of minutes from which it is used."""
-
-
 @dataclass(frozen=True, slots=True)
 class Change:
     """A change with everything that the pages show of it.
 
     - `record`: the record of the article as it is now, or as the edit left it.
     - `before`: its record before the edit; None for a deletion or a move.
+    - `changed`: the fields that an edit changed.
     - `passages`: what an edit changed in the text; `more` is the number of further passages.
     - `is_too_long`: the text is too long to be compared on a page with many changes.
     - `parts`: the pictures and links that an edit removed or added.
@@ -264,6 +233,7 @@ class Change:
     key: ChangeKey
     record: dict[str, Any]
     before: dict[str, Any] | None = None
+    changed: frozenset[str] = frozenset()
     title: Passage | None = None
     passages: tuple[Passage, ...] = ()
     more: int = 0
@@ -308,29 +278,9 @@ class Change:
         """The kinds of changes to which this one belongs (keys of KINDS)."""
         if self.key.what != EDITED:
             return (self.key.what,)
-        removed = {part.kind for part in self.parts if part.is_removed}
-        has = {
-            "headline": self.title is not None,
-            "text": bool(self.passages) or self.is_too_long,
-            "picture": "picture" in removed,
-            "link": "link" in removed,
-            "detail": bool(self.details),
-        }
-        return tuple(name for name, is_so in has.items() if is_so)
-
-    @property
-    def delay(self) -> str:
-        """How long after its publication an article was edited, deleted or moved, in words; "" if that is not known to
-        the minute or more than two weeks.
-        """
-        if self.record["published_precision"] not in ("second", "minute"):
-            return ""
-        then, now = (_parse_time(text) for text in (self.record["published"], self.key.at))
-        if then is None or now is None or not timedelta() < now - then < timedelta(days=14):
-            return ""
-        minutes = round((now - then).total_seconds() / 60)
-        number, noun = next((minutes // length, noun) for length, noun, least in _SPANS if minutes >= least)
-        return f"noticed {number} {noun if number == 1 else f'{noun}s'} after publication"
+        named = [name for name, kind in KINDS.items() if kind.fields & self.changed]
+        others = self.changed.difference(*(kind.fields for kind in KINDS.values()))
+        return (*named, "detail") if others else tuple(named)
 
     def as_data(self) -> dict[str, Any]:
         """Returns the change as JSON-ready data."""
@@ -356,7 +306,6 @@ _CONTEXT, _KEPT, _MOST_PASSAGES, _LONGEST = 90, 270, 3, 420
 """A passage has about `_CONTEXT` characters before and after its changes; of the equal text before the first and after
 the last change, only the nearest `_KEPT` characters are compared. An edit shows at most `_MOST_PASSAGES` passages. A
 removed or added text of more than `_LONGEST` characters is shortened."""
-_MAX_PARTS = 12
 _DETAILS = {"published": "Date", "geotags": "Places"}
 
 
@@ -389,25 +338,15 @@ def _read_deletion_or_move(request: ArchiveRequest, key: ChangeKey) -> Change:
     )
 
 
-def _versions_of_edit(db: Database, key: ChangeKey) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]] | None:
-    """Returns the revision of an edit, and the records before and after it; None if it has just been removed."""
-    try:
-        history = records.revisions(db, key.article)
-        own = next(one for one in history if one["revision"] == key.revision)
-        before, after = (
-            _with_texts(records.revision_record(db, key.article, number))
-            for number in (previous_revision(history, key.revision), key.revision)
-        )
-    except (ArticleNotFound, RevisionNotFound, StopIteration):
-        return None
-    return own, before, after
-
-
 def _read_edit(request: ArchiveRequest, key: ChangeKey) -> Change | None:
-    versions = _versions_of_edit(request.db, key)
-    if versions is None:
+    history = records.revisions(request.db, key.article)
+    own = next((one for one in history if one["revision"] == key.revision), None)
+    if own is None:
         return None
-    own, before, after = versions
+    before, after = (
+        _with_texts(records.revision_record(request.db, key.article, number))
+        for number in (previous_revision(history, key.revision), key.revision)
+    )
     passages: tuple[Passage, ...] = ()
     more = 0
     old, new = _without_equal_ends(before["body"], after["body"])
@@ -419,6 +358,7 @@ def _read_edit(request: ArchiveRequest, key: ChangeKey) -> Change | None:
         key,
         after,
         before,
+        frozenset(own["changed"]),
         title,
         passages,
         more,
@@ -568,12 +508,8 @@ def _tail(text: str, length: int = _CONTEXT) -> str:
 # The page.
 
 PAGE_SIZE = 20
-_MOST_LOADED = 200
-"""To fill a page of edits that removed pictures or links, at most this many edits are compared. The link to older
-changes continues after them."""
-_MANY_SITES, _MOST_TITLED = 12, 100
-"""Up to `_MANY_SITES` sites are shown as links, more as a list to choose from. Up to `_MOST_TITLED` sites are listed by
-their titles."""
+_MOST_TITLED = 100
+"""Up to this many sites are listed by their titles."""
 
 
 @dataclass(frozen=True)
@@ -594,19 +530,9 @@ def load_changes(
     """Returns a page of the changes that a filter selects, newest first. It begins after the change `before`, or with
     the newest change if that is None.
     """
-    is_unsure = any(KINDS[name].removed for name in wanted.kinds)
-    found: list[Change] = []
-    loaded, after = 0, before
-    while True:
-        keys = _list_keys(request.db, wanted, after, limit + 1)
-        for key in keys:
-            if len(found) == limit or loaded == _MOST_LOADED:
-                return ChangePage(tuple(found), after)
-            change, after, loaded = _load_change(request, key), key, loaded + 1
-            if change and (not is_unsure or set(change.kinds) & set(wanted.kinds)):
-                found.append(change)
-        if len(keys) <= limit:
-            return ChangePage(tuple(found), None)
+    keys = _list_keys(request.db, wanted, before, limit + 1)
+    found = (_load_change(request, key) for key in keys[:limit])
+    return ChangePage(tuple(change for change in found if change), keys[limit - 1] if len(keys) > limit else None)
 
 
 def changes_page(request: ArchiveRequest) -> PageResponse:
@@ -614,9 +540,9 @@ def changes_page(request: ArchiveRequest) -> PageResponse:
     wanted, before = parse_filter(request), _parse_key(request)
     page = load_changes(request, wanted, before)
     older = request.link("/changes", [*wanted.arguments, ("before", str(page.after) if page.after else "")])
-    counts = get_cached(request.db, "changes", wanted.site, lambda: _count_all(request, wanted.site))
+    counts = get_cached(request.db, "changes", wanted.site, lambda: count_changes(request.db, wanted.site))
     data = {
-        "counts": {name: number for name, number in counts.items() if number is not None},
+        "counts": counts,
         "changes": [change.as_data() for change in page.changes],
         "older": older.replace("/changes?", "/changes.json?", 1) if page.after else None,
     }
@@ -631,8 +557,7 @@ def changes_page(request: ArchiveRequest) -> PageResponse:
             "page": page,
             "kinds": KINDS,
             "kind_links": list(_link_kinds(request, wanted, counts)),
-            "site_links": list(_link_sites(request, wanted, titles)) if 1 < len(sites) <= _MANY_SITES else [],
-            "sites": titles if len(sites) > _MANY_SITES else {},
+            "sites": titles if len(sites) > 1 else {},
             "heading": _describe_filter(wanted, titles),
             "identities": identities,
             "link_of": link_of,
@@ -649,25 +574,16 @@ def changes_page(request: ArchiveRequest) -> PageResponse:
 
 
 def _link_kinds(
-    request: ArchiveRequest, wanted: ChangeFilter, counts: dict[str, int | None]
+    request: ArchiveRequest, wanted: ChangeFilter, counts: dict[str, int]
 ) -> Iterator[tuple[str, int | None, str, bool]]:
-    """Yields the label of each kind that has changes, their number (None if it is not known), the link to them, and
-    whether they are shown now.
+    """Yields the label of each kind that has changes, their number (None for all), the link to them, and whether
+    they are shown now.
     """
     yield "All", None, request.link("/changes", replace(wanted, kinds=()).arguments), not wanted.kinds
     for name, kind in KINDS.items():
-        if counts[name] != 0 or name in wanted.kinds:
+        if counts[name] or name in wanted.kinds:
             link = request.link("/changes", replace(wanted, kinds=(name,)).arguments)
             yield kind.label, counts[name], link, name in wanted.kinds
-
-
-def _link_sites(
-    request: ArchiveRequest, wanted: ChangeFilter, titles: Mapping[str, str]
-) -> Iterator[tuple[str, str, str, bool]]:
-    """Yields the title of each site, its name, the link to its changes, and whether they are shown now."""
-    yield "All sites", "", request.link("/changes", replace(wanted, site="").arguments), not wanted.site
-    for name, title in titles.items():
-        yield title, name, request.link("/changes", replace(wanted, site=name).arguments), name == wanted.site
 
 
 def _describe_filter(wanted: ChangeFilter, titles: Mapping[str, str]) -> str:
@@ -708,14 +624,13 @@ def changes_feed(request: ArchiveRequest) -> RawResponse:
         here,
         request.origin + request.link("/changes", wanted.arguments),
     )
-    return answer_feed(request, write_atom(feed, request.title), FEED_MEDIA_TYPES["atom"])
+    return answer_feed(request, write_atom(feed, request.title))
 
 
 def _entry_of(request: ArchiveRequest, change: Change) -> FeedEntry:
     key, record = change.key, change.record
     # The same change has the same ID in every archive that saw the article first at the same URL.
     name = f"{records.record_id_of(request.db, key.article)} {key.what} {key.revision or key.at}"
-    # An edit of other fields, such as the tags, is of no kind.
     (reason, label), *also = [(kind, KINDS[kind].label) for kind in change.kinds] or [(key.what, change.summary)]
     return FeedEntry(
         uuid.uuid5(uuid.NAMESPACE_URL, name).urn,

@@ -1,4 +1,4 @@
-"""`search --histogram` and `--recent`: output and errors, also those of options that no longer exist."""
+"""`search --histogram`: output and errors, also those of options that no longer exist."""
 
 from __future__ import annotations
 
@@ -63,11 +63,6 @@ def test_the_unit_is_optional_before_words(run: Run) -> None:
     by_year = json.loads(run("search", "--histogram", "year", "tide", "--json").stdout)
     assert by_year["unit"] == "year"
     assert by_year["total"] == 2
-    firsts = [
-        json.loads(run("search", "--json", "--recent", *days, "tide").stdout)[0]["id"]
-        for days in ((), ("365",), ("5",))
-    ]
-    assert firsts == [1, 1, 2]
 
 
 def test_a_histogram_distinguishes_no_match_from_no_archived_article(capsys: pytest.CaptureFixture[str]) -> None:
@@ -87,8 +82,6 @@ def test_a_histogram_distinguishes_no_match_from_no_archived_article(capsys: pyt
     "args",
     [
         ("tide", "--histogram", "--facets"),
-        ("tide", "--recent", "0"),
-        ("tide", "--recent", "--sort", "date"),
         ("tide", "--sort", "left"),
     ],
     ids=str,
@@ -106,6 +99,7 @@ def test_incompatible_options_are_refused(run: Run, args: tuple[str, ...]) -> No
         (("--trend", "a", "--by", "year"), "articles / archived"),
         (("tide", "--histogram", "--plot=a.svg"), "'archiver serve' draws a histogram"),
         (("tide", "--concordance"), "export QUERY"),
+        (("tide", "--recent"), "--sort -date"),
     ],
 )
 def test_an_option_that_no_longer_exists_names_the_new_way(run: Run, args: tuple[str, ...], says: str) -> None:

@@ -23,7 +23,7 @@ from archiver.cli.main import cli
 from archiver.model.errors import ArchiverError, ContactMissing
 from archiver.scheduling import scheduler_loop
 from archiver.scheduling.crawl_plans import CommonOptions, CrawlOutcome, CrawlResult
-from archiver.scheduling.scheduler_loop import CrawlProcessHandle, SiteCrawl, begin_crawl
+from archiver.scheduling.site_crawl import CrawlProcessHandle, SiteCrawl, begin_crawl
 from archiver.sites.config import Config, effective_settings
 from archiver.storage.database import open_archive
 from archiver.storage.runs import Counts, Damage, record_checked_units

@@ -110,10 +110,9 @@ def test_folded_near_duplicates_are_listed_with_the_hit(db: Database, run: Run) 
         assert len(run("export", "ferry", *words).stdout.splitlines()) == count, words
 
 
-def test_stem_and_like_work_in_every_command(db: Database, run: Run) -> None:
+def test_like_works_in_every_command(db: Database, run: Run) -> None:
     write(db, 7, "Tidal tables", "The harbour master printed them, new, for the café quay.")
-    assert [one["id"] for one in json.loads(run("search", "print", "--stem", "--json").stdout)] == [1, 7]
-    assert [json.loads(one)["id"] for one in run("export", "stem:prints").stdout.splitlines()] == [1, 7]
+    assert [json.loads(one)["id"] for one in run("export", "print*").stdout.splitlines()] == [1, 7]
     assert [one["id"] for one in json.loads(run("search", "--like", "1", "--json").stdout)] == [7, 2]
     assert [line for line in run("cite", "--query", "like:1").stdout.splitlines() if line.startswith("@")] == [
         "@misc{a-7,",
@@ -137,18 +136,16 @@ def test_citations_of_several_articles_and_of_a_revision(db: Database, run: Run)
 # -- feeds of any query ------------------------------------------------------------------------
 
 
-def test_a_feed_has_the_format_of_its_file(run: Run, tmp_path: Path) -> None:
-    assert run("feed", "tide", "-o", str(tmp_path / "tides.xml")).exit_code == 0
-    assert run("feed", "tide", "-o", str(tmp_path / "tides.json"), "--title", "Tides").exit_code == 0
-    whole = json.loads((tmp_path / "tides.json").read_bytes())
-    assert whole["title"] == "Tides"
-    assert [item["title"] for item in whole["items"]] == entries((tmp_path / "tides.xml").read_bytes())
-    assert entries(run("feed", "--limit", "2").stdout_bytes) == entries(run("feed", "-f", "atom").stdout_bytes)[:2]
+def test_a_feed_is_written_to_a_file(run: Run, tmp_path: Path) -> None:
+    assert run("feed", "tide", "-o", str(tmp_path / "tides.xml"), "--title", "Tides").exit_code == 0
+    assert b"<title>Tides</title>" in (tmp_path / "tides.xml").read_bytes()
+    assert entries((tmp_path / "tides.xml").read_bytes()) == entries(run("feed", "tide").stdout_bytes)
+    assert entries(run("feed", "--limit", "2").stdout_bytes) == entries(run("feed").stdout_bytes)[:2]
 
 
 def test_a_feed_with_a_mistake_writes_nothing(run: Run, tmp_path: Path) -> None:
     assert (
         fault(run("feed", "--site", "nowhere.example", "-o", str(tmp_path / "a.xml"))) == "SiteNotFound nowhere.example"
     )
-    assert run("feed", "-f", "atom", "-o", str(tmp_path / "a.json")).exit_code == 2
+    assert run("feed", "-o", str(tmp_path / "a.json")).exit_code == 2
     assert list(tmp_path.iterdir()) == []

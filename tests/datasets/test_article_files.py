@@ -1,4 +1,4 @@
-"""Articles as Markdown, HTML, TEI and EPUB: of one page, of one article, and of a query."""
+"""Articles as Markdown, HTML and TEI: of one page, of one article, and of a query."""
 
 from __future__ import annotations
 
@@ -6,15 +6,13 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from zipfile import ZIP_STORED, ZipFile
 
 import pytest
 import yaml
-from ebooklib import epub
 from lxml import etree
 
 from archiver.model.items import Mark
-from archiver.search.document_files import TEI_NAMESPACE, write_epub
+from archiver.search.document_files import TEI_NAMESPACE
 from tests.runner import fault, in_process
 from tests.storage.one_site_archive import POST, archive_of_one_site, store
 
@@ -110,72 +108,7 @@ def test_export_leaves_a_folder_with_files_as_it_is(archive: Path, tmp_path: Pat
     assert [file.name for file in tmp_path.iterdir()] == ["mine.txt"]
 
 
-@pytest.mark.parametrize("form", ["markdown", "epub", "wacz"])
-def test_a_folder_or_a_book_is_not_written_to_standard_output(archive: Path, form: str) -> None:
+@pytest.mark.parametrize("form", ["markdown", "wacz"])
+def test_a_folder_or_a_package_is_not_written_to_standard_output(archive: Path, form: str) -> None:
     done = in_process("export", "-f", form, "--archive", str(archive))
     assert done.exit_code == 2
-
-
-@pytest.fixture(scope="module")
-def book(archive: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    file = tmp_path_factory.mktemp("book") / "sea.epub"
-    output("export", "tag:sea", "-f", "epub", "-o", file, "--archive", archive)
-    return file
-
-
-def test_a_reader_of_books_finds_the_articles(book: Path) -> None:
-    read = epub.read_epub(str(book))
-    assert read.title == "tag:sea"
-    text = read.get_item_with_href("1.xhtml").get_content().decode()
-    assert 'href="https://other.example/ferry?a=1&amp;b=2"' in text
-    assert "at ten.</p>" in text
-
-
-def test_a_book_begins_with_its_media_type(book: Path) -> None:
-    with ZipFile(book) as packed:
-        first = packed.infolist()[0]
-        assert (first.filename, first.compress_type) == ("mimetype", ZIP_STORED)
-        assert packed.read("mimetype") == b"application/epub+zip"
-
-
-def test_a_book_loads_nothing_from_the_web(book: Path) -> None:
-    with ZipFile(book) as packed:
-        chapters = [packed.read(name) for name in packed.namelist() if name.endswith(".xhtml")]
-    assert not any(b"<img" in chapter for chapter in chapters)
-    assert all(etree.fromstring(chapter) is not None for chapter in chapters)
-
-
-def test_cells_of_a_book_are_aligned_by_style(archive: Path, tmp_path: Path) -> None:
-    """EPUB allows no attribute `align` (EPUB 3.3, section 6.1)."""
-    record = json.loads(output("show", "1", "--json", "--archive", archive))
-    marks = [[0, 13, "table"], [0, 13, "tr"], [0, 5, "td", "right"]]
-    with (tmp_path / "table.epub").open("wb") as out:
-        write_epub([{**record, "markup": marks}], out)
-    with ZipFile(tmp_path / "table.epub") as packed:
-        chapter = packed.read("EPUB/1.xhtml").decode()
-    assert "align=" not in chapter.replace("text-align", "")
-    assert '<td style="text-align: right">' in chapter
-
-
-def test_a_book_of_no_articles_is_not_written(archive: Path, tmp_path: Path) -> None:
-    file = tmp_path / "none.epub"
-    done = in_process("export", "tag:nothing", "-f", "epub", "-o", str(file), "--archive", str(archive))
-    assert (done.exit_code, file.exists()) == (1, False)
-    assert done.stderr.startswith("Nothing found.\n")
-
-
-def test_a_book_without_articles_left_is_a_book(archive: Path, tmp_path: Path) -> None:
-    words = ("export", "tag:sea", "--limit", "0", "-f", "epub", "-o", tmp_path / "none.epub")
-    output(*words, "--archive", archive)
-    assert epub.read_epub(str(tmp_path / "none.epub")).title == "tag:sea"
-
-
-def test_a_book_has_the_title_that_is_given(archive: Path, tmp_path: Path) -> None:
-    words = ("export", "tag:sea", "-f", "epub", "--title", "Boats & tides", "-o", tmp_path / "sea.epub")
-    output(*words, "--archive", archive)
-    assert epub.read_epub(str(tmp_path / "sea.epub")).title == "Boats & tides"
-
-
-def test_a_table_has_no_title(archive: Path) -> None:
-    done = in_process("export", "-f", "csv", "--title", "Boats", "--archive", str(archive))
-    assert (done.exit_code, "--title needs one of the formats" in done.output) == (2, True)

@@ -12,7 +12,7 @@ from archiver import dataset as datasets
 from archiver.model.items import Mark, UsageStatement
 from tests.datasets.published import CC_BY, FREE, LIGHT, NEAR, Post, make, publish, rows, text
 
-DESCRIPTIONS = ("datapackage.json", "croissant.json", "datacite.json", "CITATION.cff")
+DESCRIPTIONS = ("croissant.json", "datacite.json", "CITATION.cff")
 SITE_WITHOUT_DERIVATIVES = '[[rule]]\nsite = "*"\nlicence = "CC-BY-NC-ND-4.0"\n'
 DATASET_BY = '[dataset]\nlicence = "CC-BY-4.0"\ncreators = [{ name = "The Lab" }]\n'
 
@@ -64,17 +64,8 @@ def test_licence_that_all_records_have_is_that_of_the_dataset(tmp_path: Path) ->
     """The page and the rule file write the same licence in different ways."""
     folder, _ = built(tmp_path, [Post(1, rights=(CC_BY,)), Post(2, rights=(CC_BY,))], FREE + DATASET_BY)
     assert front_of(folder)["license"] == "cc-by-4.0"
-    assert json.loads((folder / "datapackage.json").read_text())["licenses"][0]["name"] == "CC-BY-4.0"
+    assert json.loads((folder / "datacite.json").read_text())["rightsList"][0]["rightsIdentifier"] == "CC-BY-4.0"
     assert "licence of the compilation" not in card_of(folder)
-
-
-def test_dataset_with_a_licence_of_the_compilation_may_be_pushed(tmp_path: Path) -> None:
-    folder, _ = built(tmp_path, [Post(1)], DATASET_BY)
-    done = publish([], "--push", "zenodo", str(folder), "--dry-run", "--json")
-    assert done.exit_code == 0, done.output
-    sent = json.loads(done.stdout)["metadata"]
-    assert sent["license"] == "other-closed"
-    assert "CC-BY-4.0 covers only the compilation" in sent["notes"]
 
 
 @pytest.mark.parametrize(
@@ -210,8 +201,6 @@ def test_table_that_does_not_exist_is_answered_with_those_that_do(tmp_path: Path
 def test_sources_are_named_as_the_crawl_found_them(tmp_path: Path) -> None:
     """The site answers at http://, and neither a feed nor an API named a post."""
     folder, _ = built(tmp_path, [Post(1, site="http://harbour.example/")], "")
-    package = json.loads((folder / "datapackage.json").read_text())
-    assert package["sources"] == [{"title": "harbour.example", "path": "http://harbour.example/"}]
     collection = json.loads((folder / "croissant.json").read_text())["rai:dataCollection"]
     assert collection == "Discovered through captures of other crawls of the sites; the archive keeps the responses."
     assert "discovered through captures of other crawls of the sites, and" in card_of(folder)

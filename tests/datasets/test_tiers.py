@@ -331,4 +331,4 @@ def test_every_description_says_that_the_licence_is_per_record(tmp_path: Path) -
     }
 
 
-_DESCRIPTIONS = ("datapackage.json", "croissant.json", "datacite.json", "CITATION.cff")
+_DESCRIPTIONS = ("croissant.json", "datacite.json", "CITATION.cff")

@@ -14,11 +14,8 @@ from fastwarc import ArchiveIterator
 from fastwarc.stream_io import GzipReader
 
 from archiver.cli.main import cli
-from archiver.model.errors import SnapshotRefused
-from tests.datasets.published import FREE, contents, publish, rows
 from tests.processes import run, without_proxies
 from tests.proved_archive import make
-from tests.runner import failure
 from tests.web.browsing import CHROMIUM
 from tests.webarchive.wayback import serving_warcs
 
@@ -60,22 +57,6 @@ def test_package_is_valid_and_reproducible(archive: Path, tmp_path: Path) -> Non
     assert (tmp_path / "one.wacz").read_bytes() == (tmp_path / "again" / "one.wacz").read_bytes()
     done = run("wacz", "validate", "-f", str(tmp_path / "one.wacz"))
     assert (done.returncode, "is valid" in done.stdout) == (0, True), done.stdout + done.stderr
-
-
-def test_dataset_includes_captures_if_all_texts_may_be_published(archive: Path, tmp_path: Path) -> None:
-    pytest.importorskip("wacz")
-    (tmp_path / "rules.toml").write_text(FREE)
-    words = ("--version", "1.0.0", "--rules", str(tmp_path / "rules.toml"), "--wacz")
-    assert [publish(archive, str(tmp_path / name), *words).exit_code for name in ("one", "two")] == [0, 0]
-    assert contents(tmp_path / "one") == contents(tmp_path / "two")
-    done = run("wacz", "validate", "-f", str(tmp_path / "one" / "captures.wacz"))
-    assert (done.returncode, "is valid" in done.stdout) == (0, True), done.stdout + done.stderr
-    ids = {row["url"] for row in rows(tmp_path / "one", "articles")}
-    assert ids <= {url for kind, url in urls(tmp_path / "one" / "captures.wacz") if kind == "response"}
-    refused = publish(archive, str(tmp_path / "three"), "--version", "1.0.0", "--wacz")
-    assert refused.exit_code == 1
-    assert isinstance(failure(refused), SnapshotRefused)
-    assert not (tmp_path / "three").exists()
 
 
 def test_package_of_a_query_has_only_its_captures(archive: Path, tmp_path: Path) -> None:

@@ -26,14 +26,6 @@ for offline in (
     os.environ[offline] = "1"
 
 
-def frictionless(folder: Path) -> Any:
-    import frictionless as library
-
-    report = library.validate(str(folder / "datapackage.json"))
-    errors = [e.note for task in report.tasks for e in task.errors] + [e.note for e in report.errors]
-    return {"valid": report.valid, "errors": errors, "tasks": len(report.tasks)}
-
-
 def croissant(folder: Path) -> Any:
     import mlcroissant
 
@@ -93,7 +85,7 @@ def readers(folder: Path) -> Any:
     }
 
 
-CHECKS = {check.__name__: check for check in (frictionless, croissant, citation, datacite, datasets, readers)}
+CHECKS = {check.__name__: check for check in (croissant, citation, datacite, datasets, readers)}
 
 
 def main() -> None:
@@ -103,9 +95,10 @@ def main() -> None:
     for word in sys.argv[1:]:
         place, _, names = word.partition("=")
         folder = Path(place)
+        out[folder.name] = {}
         for name in names.split(","):
             try:
-                out.setdefault(folder.name, {})[name] = CHECKS[name](folder)
+                out[folder.name][name] = CHECKS[name](folder)
             except Exception as error:
                 out[folder.name][name] = {"raised": f"{type(error).__name__}: {error}"}
     print(json.dumps(out))

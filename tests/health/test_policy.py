@@ -192,21 +192,7 @@ def test_each_new_finding_of_the_archive_itself_is_sent() -> None:
     ]
 
 
-def test_what_was_sent_in_one_message_ends_in_one() -> None:
-    many: States = {"coverage": "amber", "length": "amber"}
-    site = Site()
-    sent = site.run_each(many, many, {"length": "amber"}, {"length": "amber"}, UP, UP)
-    assert sent == [["begins", "begins"], [], [], [], [], ["ends", "ends"]]
-    assert site.sent[-1].state == "green"
-
-
-def test_what_a_site_also_shows_is_sent_with_what_is_due() -> None:
-    both: States = {"posts": "red", "statuses": "amber"}
-    assert events(UP, both, both, both, UP, UP) == ["", "begins begins", "", "", "", "ends ends"]
-    assert events(RED, {**RED, "slow": "amber"}, {**RED, "slow": "amber"})[1:] == ["", "begins"]
-
-
-def test_the_end_of_the_worse_one_does_not_wait() -> None:
+def test_each_finding_of_a_site_begins_and_ends_by_itself() -> None:
     site = Site()
     sent = site.run_each({"a": "red", "b": "amber"}, {"b": "amber"}, {"b": "amber"}, {"b": "amber"}, UP, UP)
     assert sent == [["begins", "begins"], [], ["ends"], [], [], ["ends"]]
@@ -216,6 +202,8 @@ def test_the_end_of_the_worse_one_does_not_wait() -> None:
         ("a", "ends", "red", "amber"),
         ("b", "ends", "amber", "green"),
     ]
+    both: States = {"posts": "red", "statuses": "amber"}
+    assert events(UP, both, both, both, UP, UP) == ["", "begins", "begins", "", "", "ends ends"]
 
 
 def test_an_accepted_finding_is_sent_again_only_if_it_gets_worse() -> None:

@@ -16,10 +16,8 @@ from archiver.cli.commands.status import _format_row
 from archiver.cli.main import cli
 from archiver.frontier.cadence import RecrawlTime
 from archiver.health.health_report import (
-    HistoricalRun,
     SiteRow,
     fold_common_causes,
-    read_history,
     read_site_table,
     sort_rows,
 )
@@ -33,7 +31,6 @@ from archiver.storage.pages import stamp
 from archiver.storage.runs import Counts, begin_run, end_run, forget_run_health
 from archiver.storage.sites import add_site, add_tags, list_sites
 from archiver.storage.transactions import lock_site, writing
-from archiver.web.run_measures import measures_of
 from tests.runner import Runner
 
 NOW = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -225,25 +222,6 @@ def test_the_orders_put_the_worst_most_or_soonest_first() -> None:
     orders = {name: "".join(row.site[0] for row in sort_rows([c, b, a], name)) for name in ("health", "new", "next")}
     assert orders == {"health": "abc", "new": "bca", "next": "cba"}
     assert [row.site[0] for row in sort_rows([c, b, a], "last")] == ["a", "b", "c"]
-
-
-def test_the_history_has_a_bar_for_each_run(tmp_path: Path) -> None:
-    db = archive_of(tmp_path / "archive.db", 1, 40)
-    begin_run(db, 1, "incremental", __version__, NOW)
-    runs = read_history(db, 1)
-    assert [run.new for run in runs] == [*range(11, 40), 0]
-    assert (runs[0].seconds, runs[-1].seconds, runs[-1].articles, runs[0].articles) == (3600, None, None, 2)
-    assert {len(one.levels(8)) for one in measures_of(runs)} == {30}
-
-
-def test_only_zero_has_no_bar() -> None:
-    runs = [
-        HistoricalRun(n, stamp(NOW), "finished", 1000 + n, new, 0, 0, 0, 0, 1.0) for n, new in enumerate((0, 1, 500))
-    ]
-    measures = {one.name: one.levels(8) for one in measures_of(runs)}
-    assert measures["new"] == [0, 8, 8]  # 500 is cut off
-    assert measures["gone"] == [0, 0, 0]
-    assert measures["articles"] == [3, 5, 8]
 
 
 @pytest.mark.parametrize("words", [("--long",), ("--missing",), ()], ids=["long", "missing", "table"])

@@ -1,4 +1,4 @@
-"""Hand-made WARC, ARC and WACZ files: as other programs write them, and with typical errors."""
+"""Hand-made WARC and WACZ files: as other programs write them, and with typical errors."""
 
 from __future__ import annotations
 
@@ -108,24 +108,6 @@ def warc(path: Path, *records: Rec | bytes, packed: bool = True) -> Path:
     """Write a file of records, one gzip member each. Bytes are written unchanged."""
     path.write_bytes(b"".join(r if isinstance(r, bytes) else r.packed() if packed else r.data() for r in records))
     return path
-
-
-def arc_document(
-    url: str, at: str, block: bytes, version: int = 1, ip: str = "192.0.2.1", kind: str = "text/html"
-) -> bytes:
-    middle = "" if version == 1 else " 200 - - 0 file.arc"
-    return f"{url} {ip} {at} {kind}{middle} {len(block)}\n".encode() + block + b"\n"
-
-
-def arc_header(version: int = 1, at: str = "20050101000000") -> bytes:
-    names = (
-        "URL IP-address Archive-date Content-type Archive-length"
-        if version == 1
-        else ("URL IP-address Archive-date Content-type Result-code Checksum Location Offset Filename Archive-length")
-    )
-    block = f"{version} 0 Somebody\n{names}\n\n".encode()
-    middle = "" if version == 1 else " 200 - - 0 file.arc"
-    return f"filedesc://file.arc 0.0.0.0 {at} text/plain{middle} {len(block)}\n".encode() + block + b"\n"
 
 
 def wacz(

@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 from archiver.cli.main import cli
 from archiver.warc.warc_records import is_payload_intact, read_record
 from tests import processes
-from tests.importers.files import Rec, arc_document, arc_header, http, listing, page, post, sha1, wacz, warc
+from tests.importers.files import Rec, http, listing, page, post, sha1, wacz, warc
 from tests.importers.importing import rows, run, state
 from tests.spiders.crawling import crawl
 from tests.spiders.site_server import home, serving
@@ -164,12 +164,9 @@ def test_only_posts_are_copied_by_default(archive: Path, tmp_path: Path) -> None
     assert summary(archive, file, "--all-captures", "--again")["captures"] == 0
 
 
-def test_arc_files_packages_and_resource_records_are_imported(archive: Path, tmp_path: Path) -> None:
+def test_packages_and_resource_records_are_imported(archive: Path, tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
-    for version in (1, 2):
-        body = http(page(title=f"ARC {version}", text="An ending of its own."))
-        data = arc_header(version) + arc_document(f"http://arc.example/{version}/", "20100102030405", body, version)
-        (tmp_path / "in" / f"{version}.arc").write_bytes(data)
+    (tmp_path / "in" / "old.arc.gz").write_bytes(b"filedesc://old.arc 0.0.0.0 20050101000000 text/plain 9")
     wacz(
         tmp_path / "in" / "c.wacz",
         {
@@ -184,9 +181,9 @@ def test_arc_files_packages_and_resource_records_are_imported(archive: Path, tmp
     )
     (tmp_path / "in" / "notes.txt").write_text("no file of records")
     found = summary(archive, tmp_path / "in")
-    assert (found["new"], found["problems"], len(found["files"])) == (5, {}, 5)
+    assert (found["new"], found["problems"], len(found["files"])) == (3, {"not-an-archive": 1}, 4)
     assert sorted(rows(archive, "select name, settings from sites")) == [
-        (n, '{"crawl": false}') for n in ("arc.example", "res.example", "wacz.example")
+        (n, '{"crawl": false}') for n in ("res.example", "wacz.example")
     ]
 
 

@@ -153,15 +153,3 @@ def test_captures_of_a_crawl_are_not_fetched(world: World, tmp_path: Path) -> No
         "and url in (select url from articles) order by 1"
     )
     assert rows(other, captured.format("")) == rows(archive, captured.format("not"))
-
-
-def test_timemap_lists_one_page(world: World, tmp_path: Path) -> None:
-    archive = tmp_path / "a.db"
-    found = fetch(archive, world, f"{PAST}/2009/boats/", "--exact", service="timemap/link/")
-    # "revised" counts an article once a batch, and how many captures a batch holds depends on how fast they arrive.
-    assert (found["listed"], found["fetched"], found["new"]) == (3, 3, 1)
-    assert rows(archive, "select revision from revisions order by 1") == [(1,), (2,), (3,)]
-    again = fetch(archive, world, f"{PAST}/2009/boats/", "--exact", service="timemap/link/")
-    assert (again["here"], again["fetched"]) == (3, 0)
-    nothing = fetch(archive, world, f"{PAST}/never/", "--exact", service="timemap/link/")
-    assert (nothing["listed"], nothing["outcome"]) == (0, "finished")

@@ -433,7 +433,7 @@ def test_site_name_selects_its_settings(tmp_path: Path) -> None:
         ((), "UsageError --wayback"),
         (("--wayback", BLOG, "--service", "http://127.0.0.1:9/some/where"), "BadParameter --service"),
         (("--wayback", BLOG, "--service", "nonsense"), "BadParameter --service"),
-        (("--wayback", BLOG, "--service", "http://127.0.0.1:9/timemap/link/"), "UsageError --exact"),
+        (("--wayback", BLOG, "--service", "http://127.0.0.1:9/timemap/link/"), "BadParameter --service"),
         (("--wayback", "nonsense"), "BadAddress nonsense"),
     ],
 )

@@ -82,7 +82,6 @@ PARTS = st.sampled_from(
         "-tide",
         "tid*",
         "near:54,10~900km",
-        "stem:tables",
         "site:harbour.example",
         "tide OR lamp",
     )

@@ -164,7 +164,3 @@ def test_a_too_frequent_prefix_is_an_error(tmp_path: Path) -> None:
     file = archive_with_a_frequent_prefix(tmp_path / "archive.db")
     with Archive(file) as archive, pytest.raises(BadQuery):
         archive.histogram('"old w"*')
-
-
-def test_words_in_all_their_forms_are_counted(read: Archive) -> None:
-    assert read.histogram("tables", stem=True).total == read.results("tables", stem=True).total

@@ -215,7 +215,6 @@ QUERIES = st.builds(
     bbox=st.sampled_from([None, (170.0, -20.0, -170.0, 0.0)]),
     fold=st.sampled_from(["", "cluster"]),
     duplicates=st.booleans(),
-    stem=st.booleans(),
     like=st.sampled_from([None, 7]),
     limit=st.just(20),
 )
@@ -280,13 +279,12 @@ def test_a_query_is_shown_as_command_line_options() -> None:
         within=2.0,
         since="2023",
         fold="cluster",
-        stem=True,
         like=7,
         limit=3,
     )
     assert query_as_options(query) == (
         "'flood \"city hall\"' --site a.example --author 'O'\"'\"'Brien' --since 2023 "
-        "--near 48.5,-2 --within 2 --fold cluster --stem --like 7"
+        "--near 48.5,-2 --within 2 --fold cluster --like 7"
     )
     assert query_as_options(Query(duplicates=True)) == "--all"
 

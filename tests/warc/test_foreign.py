@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from archiver.importers.foreign_reader import ByteStream, ForeignRecord, ForeignRecords, RecordPairs, StreamPosition
 from archiver.importers.import_problems import Problem
-from tests.importers.files import Rec, arc_document, arc_header, http, page, post, sha1, whole
+from tests.importers.files import Rec, http, page, post, sha1, whole
 
 RECORDS = [post(f"http://blog.example/{n}/", title=f"Post {n}") for n in range(4)]
 PLAIN = [r.data() for r in RECORDS]
@@ -173,23 +173,6 @@ def test_folded_fields_odd_case_and_angle_brackets_are_read() -> None:
         b"WARC-Target-URI: http://blog.example/0/", b"warc-target-uri:\r\n  <http://blog.example/0/>"
     )
     assert summary(read(data)) == ["0"]
-
-
-@pytest.mark.parametrize("version", [1, 2])
-@pytest.mark.parametrize("packed", [True, False])
-def test_arc_files_are_read(version: int, packed: bool) -> None:
-    documents = [arc_document(f"http://old.example/{n}", "20050102030405", http(page()), version) for n in range(3)]
-    wrong = documents[1].replace(b" %d\n" % len(http(page())), b" %d\n" % (len(http(page())) + 30))
-    for middle, expected in ((documents[1], ["file.arc", *ALL[:3]]), (wrong, ["file.arc", "0", "!record-length", "2"])):
-        parts = [arc_header(version), documents[0], middle, documents[2]]
-        found = read(b"".join(gzip.compress(p) if packed else p for p in parts))
-        assert summary(found) == expected
-        last = found[-1]
-        assert isinstance(last, ForeignRecord)
-        assert last.is_arc
-        assert last.fields["warc-date"] == "2005-01-02T03:04:05Z"
-        assert last.fields["warc-ip-address"] == "192.0.2.1"
-        assert summary(read(b"".join(gzip.compress(p) if packed else p for p in parts), last.place)) == ["2"]
 
 
 def pairs(*records: Rec) -> list[str]:

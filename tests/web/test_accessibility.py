@@ -26,8 +26,6 @@ PAGES = {
     "sites": "/sites",
     "site": "/site/quay.example",
     "follow": "/search/follow?q=harbour",
-    "searches": "/searches",
-    "saved": "/searches/boats",
     "collection": "/collection?id=1&id=2&style=bibtex&name=Quay",
     "no-collection": "/collection",
     "article": "/article/1",
@@ -64,7 +62,7 @@ _SMALL = """() => [...document.querySelectorAll('a[href], button, input, select,
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """An archive with captures, a place, an article in Arabic and a saved search."""
+    """An archive with captures, a place, and an article in Arabic."""
     archive = make(tmp_path_factory.mktemp("accessible"))
     db = open_archive(archive)
     with db.atomic():
@@ -72,7 +70,6 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         db.execute("update articles set title = ?, body = ?, language = 'ar' where id = 5", ARABIC)
     db.close()
     output_of(archive, "index")
-    output_of(archive, "search", "harbour", "--save", "boats")
     with serving(archive) as running:
         yield running
 
@@ -113,11 +110,11 @@ def test_the_menu_opens_without_scripts(served: Served, chromium: Any) -> None:
     phone = {"width": 320, "height": 640}
     with watching(chromium, served.address, viewport=phone, java_script_enabled=False) as watch:
         watch.open("/sites")
-        link = watch.page.locator(".nav a", has_text="Saved searches")
+        link = watch.page.locator(".nav a", has_text="What changed")
         assert not link.is_visible()
         watch.page.locator(".menu summary").click()
         link.click()
-        assert watch.page.url.endswith("/searches")
+        assert watch.page.url.endswith("/changes")
 
 
 @pytest.mark.parametrize("width", [641, 768, 1024, 1249, 1280, 1440, 1920])

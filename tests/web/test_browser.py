@@ -14,7 +14,7 @@ from playwright.sync_api import expect
 from archiver.storage.database import open_archive
 from tests.archive_fixture import make_archive
 from tests.web.browsing import Watch, watching
-from tests.web.conftest import Served, output_of, serving
+from tests.web.conftest import Served, serving
 
 pytestmark = pytest.mark.needs("chromium")
 
@@ -25,8 +25,6 @@ PAGES = {
     "front": "/",
     "everything": "/search",
     "changes": "/changes",
-    "searches": "/searches",
-    "saved": "/searches/tides",
     "collection": "/collection?id=1&id=6&style=bibtex&name=Quay",
     "sites": "/sites",
     "site": "/site/harbour.example",
@@ -41,13 +39,12 @@ SCREENS = (
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """The small archive, with an article in Arabic and a saved search."""
+    """The small archive, with an article in Arabic."""
     archive = make_archive(tmp_path_factory.mktemp("browser") / "small.db")
     db = open_archive(archive)
     with db.atomic():
         db.execute("update articles set title = ?, body = ?, language = 'ar' where id = 6", ARABIC)
     db.close()
-    output_of(archive, "search", "tide", "--save", "tides")
     with serving(archive) as running:
         yield running
 

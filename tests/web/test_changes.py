@@ -126,8 +126,7 @@ def test_changes_are_grouped_by_day(served: Served) -> None:
     [
         ("headline", {1, 2}),
         ("text", {1}),
-        ("picture", {5}),
-        ("link", {5}),
+        ("markup", {5}),
         ("detail", {1}),
         ("deleted", {3}),
         ("moved", {1}),
@@ -139,11 +138,11 @@ def test_a_kind_selects_its_changes(served: Served, kind: str, articles: set[int
     assert all(kind in one["kinds"] for one in found)
 
 
-def test_only_edits_that_removed_a_picture_count_as_such(served: Served) -> None:
-    found = all_changes(served, "/changes.json?kind=picture")
-    assert [one["revision"] for one in found] == [3]
+def test_an_edit_names_the_pictures_and_links_that_it_removed(served: Served) -> None:
+    found = all_changes(served, "/changes.json?kind=markup")
+    assert [one["revision"] for one in found] == [3, 2]
     assert [(part["url"], part["removed"]) for part in found[0]["parts"]] == [(PICTURE, True), (LINK, True)]
-    page = html.document_fromstring(served.get("/changes?kind=picture").text)
+    page = html.document_fromstring(served.get("/changes?kind=markup").text)
     assert "A net of neurons" in page.xpath("string(//ul[@class='parts'])")
 
 
@@ -226,7 +225,7 @@ def test_each_kind_with_changes_has_a_link(served: Served) -> None:
     assert links == ["/changes", *(f"/changes?kind={kind}" for kind in KINDS)]
     page = html.document_fromstring(served.get("/changes?site=notes.example/blog").text)
     links = page.xpath("//nav[@aria-label='Kinds of changes']//a/@href")
-    assert [link.partition("kind=")[2].partition("&")[0] for link in links] == ["", "picture", "link"]
+    assert [link.partition("kind=")[2].partition("&")[0] for link in links] == ["", "markup"]
 
 
 def test_a_removed_post_is_in_no_list_even_while_its_takedown_runs(tmp_path: Path) -> None:

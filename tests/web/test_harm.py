@@ -31,7 +31,6 @@ PAGES = (
     f"/web/2024/{POST}",
     f"/view/2024/{DRAWING}",
     f"/web/2024/{STYLE}",
-    f"/web/timemap/json/{POST}",
 )
 NOT_SHOWN = (
     f"/web/20240501080001id_/{POST}",
@@ -81,8 +80,6 @@ def test_archived_content_is_inactive(watch: Watch, served: Served) -> None:
         "/search?sort={}",
         "/search?near={}",
         "/search?q=tide&like={}",
-        "/searches",
-        "/searches/{}",
         "/site/{}",
         "/article/{}",
         "/collection?id=1&name={}&style=bibtex",

@@ -18,13 +18,8 @@ from tests.web.conftest import Served, output_of, serving
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A server of the small archive with a saved search that has one new hit. The server has a path prefix, as behind a
-    proxy.
-    """
+    """A server of the small archive. The server has a path prefix, as behind a proxy."""
     archive = make_archive(tmp_path_factory.mktemp("pages") / "small.db")
-    output_of(archive, "search", "tide -fog", "--save", "Tides & <b>fog</b>", code=2)
-    output_of(archive, "search", "tide", "--site", "harbour.example", "--save", "tides")
-    output_of(archive, "search", "lamp", "--save", "tides.json")
     with serving(archive, "--public-url", "https://archive.example.org/news/") as running:
         yield running
 
@@ -117,30 +112,6 @@ def test_copies_unfold_and_pages_turn(served: Served) -> None:
         numbers += page.xpath("//input[@name='id']/@value")
         at = next(iter(page.xpath("//a[@rel='next']/@href")), "")
     assert sorted(numbers) == ["1", "2", "3", "5", "6"]
-
-
-def test_viewing_saved_searches_does_not_run_them(served: Served) -> None:
-    listed = served.get("/news/searches.json").json
-    assert listed == json.loads(output_of(served.archive, "searches", "--json"))
-    assert listed[0]["name"] == "tides"
-    link = tree(served, "/searches").xpath("//td[@class='n']/a/@href")[0]
-    assert served.get(f"{link}&_format=json").json["total"] == listed[0]["total"] == 2
-    one = served.get("/news/searches/tides.json").json
-    assert (one["total"], one["new"]) == (2, [])
-    assert served.get("/news/searches/none").status == 404
-    feed = served.get("/news/searches/tides/feed")
-    assert feed.headers["content-type"].startswith("application/atom+xml")
-    assert b"https://archive.example.org/news/searches/tides/feed" in feed.body
-    assert listed == served.get("/news/searches.json").json
-
-
-def test_a_saved_search_name_may_end_in_json(served: Served) -> None:
-    names = [
-        tree(served, link.removeprefix("/news")).xpath("string(//h1)")
-        for link in tree(served, "/searches").xpath("//th[@scope='row']/a/@href")
-    ]
-    assert names == ["tides", "tides.json"]
-    assert [served.get(f"/news/searches/{name}.json").json["name"] for name in names] == names
 
 
 def test_a_collection_is_a_url(served: Served) -> None:

@@ -16,7 +16,6 @@ from archiver.cli.terminal_output import (
     count_noun,
     format_time,
     has_colours,
-    open_output,
     print_json,
     print_lines,
     print_values,
@@ -30,12 +29,6 @@ if TYPE_CHECKING:
 @click.command(short_help="Compare two revisions of an article.")
 @click.argument("named", nargs=-1, metavar="ID|URL... [A [B]]", shell_complete=complete("article"))
 @click.option(
-    "--html",
-    metavar="FILE",
-    type=click.Path(),
-    help="Write the comparison to FILE as an HTML page (- for standard output).",
-)
-@click.option(
     "--titles",
     is_flag=True,
     help="List headlines that were changed after publication; name a site in place of ID|URL for those of one site.",
@@ -43,7 +36,7 @@ if TYPE_CHECKING:
 @click.option("--each", is_flag=True, help="Take every argument as an article, and show the last edit of each.")
 @list_options
 @archive_option
-def diff(named: tuple[str, ...], html: str | None, titles: bool, each: bool, form: str | None, archive: str) -> None:
+def diff(named: tuple[str, ...], titles: bool, each: bool, form: str | None, archive: str) -> None:
     """Compare two revisions of an article word by word.
 
     A and B are revision numbers. Without B, A is compared with the current revision; without both, the
@@ -56,14 +49,13 @@ def diff(named: tuple[str, ...], html: str | None, titles: bool, each: bool, for
       archiver diff 12 1 3
       archiver diff --each 12 15
       archiver diff https://blog.example.org/a-post 1 --json
-      archiver diff 12 --html edit.html
       archiver diff --titles blog.example.org
     """
     from archiver.archive import Archive
 
     if titles:
-        if html or each or len(named) > 1:
-            raise click.UsageError("--titles cannot be combined with --html, --each or revision numbers.")
+        if each or len(named) > 1:
+            raise click.UsageError("--titles cannot be combined with --each or revision numbers.")
         with Archive(archive) as opened:
             _list_changed_titles(opened.headlines(next(iter(named), None), changed=True), form)
         return
@@ -71,17 +63,11 @@ def diff(named: tuple[str, ...], html: str | None, titles: bool, each: bool, for
         raise click.UsageError(f"--{form} needs --titles. Two revisions are compared as --json.")
     if not named:
         raise click.UsageError("Missing argument 'ID|URL'. Name an article, or list changed headlines with --titles.")
-    if html and form:
-        raise click.UsageError("Use either --html or --json.")
     wanted = [(article, ()) for article in named] if each else list(_group_by_article(named))
-    if html and len(wanted) > 1:
-        raise click.UsageError("--html needs exactly one article.")
     with Archive(archive) as opened:
         found = [_load(opened, article, numbers) for article, numbers in wanted]
     if form:
         print_json(found[0].as_data() if len(found) == 1 else [one.as_data() for one in found])
-    elif html:
-        _write_page(html, found[0].before, found[0].after, found[0].revisions)
     else:
         shown = 0
         for one in found:
@@ -178,19 +164,6 @@ def _describe_revision(record: dict[str, Any], revisions: dict[int, Any]) -> str
 
 def _taken_back(revision: dict[str, Any]) -> str:
     return f"Revision {revision['revision']} was taken back on {revision['undone_at'][:10]}"
-
-
-def _write_page(target: str, before: dict[str, Any], after: dict[str, Any], revisions: dict[int, Any]) -> None:
-    from archiver.search.revision_diff_as_data_or_html import diff_page_html
-
-    def observed(record: dict[str, Any]) -> str:
-        return format_time(revisions.get(record["revision"], {}).get("observed_at"))
-
-    data = diff_page_html(before, after, (observed(before), observed(after))).encode("utf-8", errors="replace")
-    with open_output(target) as out:
-        out.write(data)
-    if target != "-":
-        click.echo(f"Comparison written to {target}", err=True)
 
 
 def _list_changed_titles(found: list[dict[str, Any]], form: str | None) -> None:

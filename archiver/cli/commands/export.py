@@ -33,11 +33,9 @@ EXTENSIONS = {
     ".csv": ("csv",),
     ".geojson": ("geojson",),
     ".parquet": ("parquet",),
-    ".epub": ("epub",),
     ".wacz": ("wacz",),
 }
 """Maps the extension of a file to the formats that it can have, the usual one first."""
-TITLED_FORMATS = ("epub", "wacz")
 # QUERY may contain words that begin with "-".
 _WORDS = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
 
@@ -52,7 +50,6 @@ class ExportOptions:
     form: str | None
     output: str
     wacz: str | None
-    title: str | None
     archive: str
 
 
@@ -77,9 +74,9 @@ class ExportOptions:
     "-f",
     "--format",
     "form",
-    type=click.Choice((*EXPORT_FORMATS, *FOLDER_FORMATS, "epub", "wacz"), case_sensitive=False),
+    type=click.Choice((*EXPORT_FORMATS, *FOLDER_FORMATS, "wacz"), case_sensitive=False),
     help="; ".join(f"{f.name}: {f.doc}" for f in EXPORT_FORMATS.values())
-    + "; markdown, html, tei: a folder with a file for each article; epub: a book; wacz: the captures of the articles"
+    + "; markdown, html, tei: a folder with a file for each article; wacz: the captures of the articles"
     "  [default: as the extension of FILE says, or jsonl]",
 )
 @click.option(
@@ -91,11 +88,6 @@ class ExportOptions:
     help="Write to FILE (for markdown, html and tei: a folder) instead of standard output.",
 )
 @click.option("--wacz", metavar="FILE", type=click.Path(), help="Same as -f wacz -o FILE.")
-@click.option(
-    "--title",
-    metavar="TEXT",
-    help="Title of the EPUB book or WACZ file  [default: QUERY for a book, or the file's name]",
-)
 @archive_option
 @pass_options_as(ExportOptions, query=QueryOptions)
 def export(options: ExportOptions) -> None:
@@ -112,7 +104,6 @@ def export(options: ExportOptions) -> None:
       archiver export "flood OR storm" -f csv | head
       archiver export has:geo -o map.geojson
       archiver export --site blog.example.org -f markdown -o blog/
-      archiver export "tag:gardening" --title "The garden in a year" -o gardening.epub
       archiver export --site blog.example.org --wacz blog.wacz
 
     Exit code: 0 done; 1 nothing found, so that no file is written, or some captures cannot be read; 2 wrong usage.
@@ -128,13 +119,11 @@ def export(options: ExportOptions) -> None:
     form = format_of_file(output, "wacz" if options.wacz else options.form, EXTENSIONS, "jsonl")
     if form not in FOLDER_FORMATS and output.endswith("/"):
         raise click.UsageError(f"{output} is a folder, which needs one of the formats {', '.join(FOLDER_FORMATS)}.")
-    if output == "-" and (form in ("wacz", "epub") or form in FOLDER_FORMATS):
+    if output == "-" and form in ("wacz", *FOLDER_FORMATS):
         what = "a folder. Name one with -o FOLDER." if form in FOLDER_FORMATS else "a file. Name one with -o FILE."
         raise click.UsageError(f"The format {form} must be written to {what}")
     if output == "-" and form == "parquet" and sys.stdout.isatty():
         raise click.UsageError("Parquet is not for a terminal. Name a file with -o FILE.")
-    if options.title is not None and form not in TITLED_FORMATS:
-        raise click.UsageError("--title needs one of the formats epub and wacz, since only these have a title.")
     selected = replace(query, sort=query.sort or "added").as_query(
         limit=options.limit, duplicates=False, fold=options.fold
     )
@@ -143,12 +132,12 @@ def export(options: ExportOptions) -> None:
         ids = list(matching_ids(db, selected))
         if not ids and selected.limit != 0 and not selected.offset:
             if output == "-":
-                _write_records(db, [], form, output, "")
+                _write_records(db, [], form, output)
             _end_without_articles(db, replace(selected, sort=query.sort, fold=""), options.archive)
         if form == "wacz":
-            _write_wacz(db, Path(options.archive).parent, ids, output, options.title or Path(output).stem)
+            _write_wacz(db, Path(options.archive).parent, ids, output)
             return
-        written = _write_records(db, ids, form, output, options.title or " ".join(query.query))
+        written = _write_records(db, ids, form, output)
     if output != "-":
         click.echo(f"{count_noun(written, 'article')} written to {output}", err=True)
     if written < len(ids):
@@ -164,30 +153,28 @@ def _end_without_articles(db: Database, query: Query, archive: str) -> None:
     click.get_current_context().exit(1)
 
 
-def _write_records(db: Database, ids: list[int], form: str, output: str, title: str) -> int:
+def _write_records(db: Database, ids: list[int], form: str, output: str) -> int:
     """Writes the articles to the file `output` in one of the formats with one record per article (`form`), and returns
-    their number. `title` is the title of an e-book; if it is "", the book is named after its file.
+    their number.
     """
-    from archiver.search.document_files import FILE_FORMATS, write_epub, write_folder
+    from archiver.search.document_files import FILE_FORMATS, write_folder
     from archiver.storage.article_records import records
 
     if form in FOLDER_FORMATS:
         return write_folder(records(db, ids), Path(output), FILE_FORMATS[form])
     with open_output(output) as out:
-        if form == "epub":
-            return write_epub(records(db, ids), out, title or Path(output).stem)
         return EXPORT_FORMATS[form].write(records(db, ids), out)
 
 
-def _write_wacz(db: Database, folder: Path, ids: list[int], output: str, title: str) -> None:
-    """Writes the captures of the articles to the WACZ file `output`, whose title is `title`. `folder` is the archive's
-    folder. Exits with code 1 if some captures cannot be read; the file then contains the other captures.
+def _write_wacz(db: Database, folder: Path, ids: list[int], output: str) -> None:
+    """Writes the captures of the articles to the WACZ file `output`. `folder` is the archive's folder. Exits with code
+    1 if some captures cannot be read; the file then contains the other captures.
     """
     from archiver import __version__
     from archiver.datasets.wacz_package import pack_wacz
 
     with open_output(output) as out:
-        done = pack_wacz(db, folder, ids, out, software=f"archiver/{__version__}", title=title)
+        done = pack_wacz(db, folder, ids, out, software=f"archiver/{__version__}", title=Path(output).stem)
     click.echo(
         f"{count_noun(done.records, 'capture')} of {count_noun(done.articles, 'article')} written to {output}", err=True
     )

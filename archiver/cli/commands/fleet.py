@@ -1,4 +1,4 @@
-"""`archiver fleet`: runs crawls, imports and re-extraction on many machines."""
+"""`archiver fleet`: crawls on many machines."""
 
 from __future__ import annotations
 
@@ -16,11 +16,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from archiver.cli.commands.import_ import Day
-from archiver.cli.commands.reextract import forget_page_objects_option, parse_time_bounds
-from archiver.cli.shared_options import archive_option, capture_filter_options, json_option
+from archiver.cli.shared_options import archive_option, json_option
 from archiver.cli.terminal_output import count_noun, format_time, print_details, print_json, print_table
-from archiver.model.fields import EVIDENCE
 
 if TYPE_CHECKING:
     from archiver.fleet.postgres import QueueDatabase
@@ -73,166 +70,13 @@ def open_queue(jobs: str, size: int = 4) -> QueueDatabase:
     return QueueDatabase(jobs, size)
 
 
-# `archiver fleet reextract` and `archiver fleet import`: one-off jobs on shards.
-
-
-@click.command(short_help="Re-extract shards, one job per shard.")
-@click.argument("sites", metavar="[SITE]...", nargs=-1)
-@jobs_option
-@forget_page_objects_option
-@capture_filter_options
-@json_option
-def reextract(
-    sites: tuple[str, ...],
-    jobs: str,
-    fields: tuple[str, ...],
-    since: str | None,
-    until: str | None,
-    forget_page_objects: bool,
-    as_json: bool,
-) -> None:
-    """Have the workers re-extract the shards of these sites, or all shards, as 'archiver reextract' does for an
-    archive.
-
-    There is one job per shard; crawls that are due have priority. 'archiver fleet status' shows the progress and the
-    shards that failed. A shard that is already queued is not queued twice.
-
-    \b
-    Examples:
-      archiver fleet reextract
-      archiver fleet reextract blog.example.org --field authors --since 2024-05
-    """
-    from archiver.fleet.fleet_tasks import REEXTRACT, NewTask, enter_tasks, select_shards
-
-    options = {
-        "fields": [name for name in EVIDENCE if name in fields],
-        "since": "",
-        "until": "",
-        "forget_page_objects": forget_page_objects,
-        **parse_time_bounds(since, until),
-    }
-    queue = open_queue(jobs)
-    try:
-        queue.fleet()
-        names = select_shards(queue, sites)
-        new = enter_tasks(queue, (NewTask(REEXTRACT, site, options=options) for site in names))
-    finally:
-        queue.close()
-    if as_json:
-        print_json({"queue": queue.where, "shards": len(names), "new": new})
-    else:
-        click.echo(f"{count_noun(len(names), 'shard')} to re-extract ({new:,} new); see 'archiver fleet status'.")
-
-
-@click.command(name="import", short_help="Import WARC files into shards, one job per file and site.")
-@click.argument("files", metavar="FILE...", nargs=-1, required=True)
-@jobs_option
-@storage_option("The fleet's storage, if this machine reaches it at a different URL  [default: as given to init]")
-@click.option("--only", multiple=True, metavar="SITE", help="Only captures of this site; may be repeated.")
-@click.option(
-    "--new-sites",
-    is_flag=True,
-    help="Also create a shard for every other host in the files; it is not crawled before 'fleet init' adds it.",
-)
-@click.option(
-    "--since",
-    type=Day(is_last=False),
-    metavar="DATE",
-    help="Only captures from this date or later: 2009, 2009-05 or 2009-05-31 (UTC).",
-)
-@click.option(
-    "--until",
-    type=Day(is_last=True),
-    metavar="DATE",
-    help="Only captures up to this date (to the end of the year, month or day).",
-)
-@click.option("--all-captures", is_flag=True, help="Copy all responses into the shards, not only those of posts.")
-@click.option("--again", is_flag=True, help="Also read files that were imported before.")
-@json_option
-def import_(files: tuple[str, ...], jobs: str, storage: str | None, as_json: bool, **choice: Any) -> None:
-    """Have the workers import captures into shards, as 'archiver import' does for an archive. FILE is a WARC, ARC or
-    WACZ file, or a folder of them: a path that is the same on every machine, a URL (s3://, gs://, az://, https://), or
-    a key in the fleet's storage.
-
-    One job per file finds the sites of which the file contains captures; then one job per site imports these captures
-    into the site's shard. Captures of sites that are not in the fleet are skipped, unless --new-sites is given.
-    'archiver fleet status' shows the progress and the files that failed. Importing a file twice stores its captures
-    once.
-
-    \b
-    Examples:
-      archiver fleet import s3://dumps/2009/ --until 2012
-      archiver fleet import /mnt/dumps/blog.warc.gz --only blog.example.org
-    """
-    from archiver.fleet.fleet_tasks import SCAN, NewTask, enter_tasks, find_import_files, select_sites
-    from archiver.fleet.shard_storage import ShardStorage
-
-    queue = open_queue(jobs)
-    try:
-        made = queue.fleet()
-        found = find_import_files(ShardStorage(storage or made.storage), files)
-        options = {
-            "only": select_sites(queue, choice["only"]) if choice["only"] else [],
-            "new_sites": choice["new_sites"],
-            "all_captures": choice["all_captures"],
-            "again": choice["again"],
-            "since": choice["since"] or "",
-            "until": choice["until"] or "",
-        }
-        new = enter_tasks(queue, (NewTask(SCAN, file=file, options=options) for file in found))
-    finally:
-        queue.close()
-    if as_json:
-        print_json({"queue": queue.where, "files": len(found), "new": new})
-    else:
-        click.echo(
-            f"{count_noun(len(found), 'file')} to import ({new:,} new); 'archiver fleet status' shows the progress."
-        )
-
-
-_KINDS = {"reextract": "re-extraction", "scan": "files scanned", "import": "imports"}
-
-
-def format_tasks(found: dict[str, Any]) -> list[tuple[str, str]]:
-    """Formats the numbers of tasks in a fleet's status as (label, text) rows, one for each kind of task."""
-    return [
-        (
-            _KINDS[kind],
-            f"{row['entered']:,}: {row['waiting']:,} waiting, {row['running']:,} running, "
-            f"{row['finished']:,} finished, {row['failed']:,} failed"
-            + (f", {count_noun(row['problems'], 'problem')}" if row["problems"] else ""),
-        )
-        for kind, row in found["tasks"].items()
-    ]
-
-
-def format_task_failures(found: dict[str, Any]) -> list[str]:
-    """Returns a line for each task in a fleet's status that failed or had problems, with its file or shard."""
-
-    def name(row: dict[str, Any]) -> str:
-        return " ".join(filter(None, (row["kind"], row["file"], row["site"] and f"for {row['site']}")))
-
-    return [
-        *(
-            f"{name(row)} failed {count_noun(row['failures'], 'time')}{', given up' if row['given_up'] else ''}: "
-            f"{row['reason']}"
-            for row in found["failed_tasks"]
-        ),
-        *(
-            f"{name(row)} had {count_noun(row['problems'], 'problem')}, first: {row['listed'][0]}"
-            for row in found["tasks_with_problems"]
-            if row["listed"]
-        ),
-    ]
-
-
 _DRAINING = {"": "", "drain": " (draining)", "now": " (draining now)"}
 
 
-@click.group(short_help="Crawl, import and re-extract on many machines.")
+@click.group(short_help="Crawl on many machines.")
 def fleet() -> None:
     """Crawl sites on many machines. Each site has an archive of its own, its shard, and only one worker crawls it at a
-    time. The same workers import WARC files and re-extract shards.
+    time.
 
     The job queue is a PostgreSQL database. The shards are kept in a folder that all machines share, or in object
     storage (s3://, gs://, az://). See docs/many-machines.md.
@@ -318,7 +162,7 @@ def init(
         )
 
 
-@fleet.command(short_help="Crawl, import and re-extract until the fleet is drained.")
+@fleet.command(short_help="Crawl until the fleet is drained.")
 @jobs_option
 @storage_option("The fleet's storage, if this machine reaches it at a different URL  [default: as given to init]")
 @click.option(
@@ -352,8 +196,8 @@ def worker(
     contact: str | None,
     quiet: bool,
 ) -> None:
-    """Crawl sites that are due, and run queued imports and re-extractions, until the fleet is drained or a signal
-    arrives. Running jobs are then stopped, and what they have done is stored, so that another worker can continue them.
+    """Crawl sites that are due, until the fleet is drained or a signal arrives. Running crawls are then stopped, and
+    what they have done is stored, so that another worker can continue them.
 
     \b
     Example:
@@ -393,18 +237,17 @@ def worker(
     sys.exit(128 + signum if signum else 0)
 
 
-@fleet.command(short_help="Show sites, tasks, workers and recent runs.")
+@fleet.command(short_help="Show sites, workers and recent runs.")
 @jobs_option
 @json_option
 def status(jobs: str, as_json: bool) -> None:
-    """Show which sites are due, running, late or failed, the progress of imports and re-extraction, the workers, and
-    what was crawled in the last hour.
+    """Show which sites are due, running, late or failed, the workers, and what was crawled in the last hour.
 
     \b
     Example:
       archiver fleet status --json
 
-    Exit code: 0 all is well; 1 sites are late, sites or tasks failed, or work is waiting and no worker is alive.
+    Exit code: 0 all is well; 1 sites are late or failed, or sites are due and no worker is alive.
     """
     from archiver.fleet.enrolment import read_fleet_status
 
@@ -430,7 +273,6 @@ def status(jobs: str, as_json: bool) -> None:
                     f"{sites['sites']:,}: {sites['due']:,} due, {sites['running']:,} running, "
                     f"{sites['late']:,} late, {sites['failed']:,} failed",
                 ),
-                *format_tasks(found),
                 (
                     "last hour",
                     f"{count_noun(hour['runs'], 'run')} ({hour['failed']:,} failed, {hour['lost']:,} lost), "
@@ -462,16 +304,8 @@ def status(jobs: str, as_json: bool) -> None:
             )
         for row in found["failed_sites"]:
             click.echo(f"{row['name']} failed {count_noun(row['failures'], 'time')}: {row['reason']}")
-        for line in format_task_failures(found):
-            click.echo(line)
-    tasks = found["tasks"].values()
-    waiting = sites["due"] or any(row["waiting"] for row in tasks)
-    if sites["late"] or sites["failed"] or any(row["failed"] for row in tasks) or (waiting and not alive):
+    if sites["late"] or sites["failed"] or (sites["due"] and not alive):
         sys.exit(1)
-
-
-fleet.add_command(reextract)
-fleet.add_command(import_)
 
 
 @fleet.command()
@@ -546,8 +380,8 @@ def collect(storage: str, apart: Path | None, unfinished: bool, quiet: bool, as_
     help="Wait at most this long for all workers to exit.",
 )
 def drain(jobs: str, now: bool, seconds: float) -> None:
-    """Start no more crawls or tasks. Each worker exits when its running crawls and tasks are done. 'archiver fleet
-    init' resumes the fleet.
+    """Start no more crawls. Each worker exits when its running crawls are done. 'archiver fleet init' resumes
+    the fleet.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""`archiver import`: imports captures from WARC, ARC and WACZ files, or with --wayback from an online web archive."""
+"""`archiver import`: imports captures from WARC and WACZ files, or with --wayback from an online web archive."""
 
 from __future__ import annotations
 
@@ -112,8 +112,7 @@ _OPTIONS = (
     click.option(
         "--service",
         metavar="URL",
-        help="The web archive: the URL of its CDX server or of its TimeMaps  "
-        "[default: the site's setting cdx, or internet-archive]",
+        help="The web archive: the URL of its CDX server  [default: the site's setting cdx, or internet-archive]",
     ),
     click.option(
         "--replay",
@@ -199,12 +198,12 @@ def import_wayback(options: ImportOptions) -> None:
 
 def _build_plan(options: ImportOptions, url: str, service: str | None) -> WaybackPlan:
     """Builds the plan of an import from a web archive. `service` is the web archive named in the site's settings; it is
-    used if no option names another one. Raises UsageError for a TimeMap service without --exact.
+    used if no option names another one.
     """
     from archiver.importers.capture_list import WaybackPlan
 
     own = options.wayback_only
-    plan = WaybackPlan(
+    return WaybackPlan(
         Path(options.archive),
         _parse_service(own.service or service or "internet-archive", own.replay),
         url,
@@ -217,9 +216,6 @@ def _build_plan(options: ImportOptions, url: str, service: str | None) -> Waybac
         options.again,
         own.dry_run,
     )
-    if plan.service.is_timemap and not own.exact:
-        raise click.UsageError("A TimeMap lists the captures of one URL only. Add --exact, or use a CDX server.")
-    return plan
 
 
 def _find_site(archive: str, word: str) -> tuple[dict[str, Any] | None, str]:
@@ -445,7 +441,7 @@ class ImportOptions:
         )
 
 
-@click.command(name="import", short_help="Import captures from WARC, ARC and WACZ files or from a web archive.")
+@click.command(name="import", short_help="Import captures from WARC and WACZ files or from a web archive.")
 @click.argument("files", nargs=-1, metavar="[FILE]...")
 @wayback_options
 @click.option("--only", multiple=True, metavar="SITE|HOST", help="Only URLs of this site or host; may be repeated.")
@@ -484,7 +480,7 @@ class ImportOptions:
 @archive_option
 @pass_options_as(ImportOptions, wayback_only=WaybackOptions)
 def import_(options: ImportOptions) -> None:
-    """Import captures that were made by others: WARC (also .gz and .zst), ARC (also .gz) and WACZ files of any size, a
+    """Import captures that were made by others: WARC (also .gz and .zst) and WACZ files of any size, a
     folder or pattern of them, or - for standard input.
 
     Posts become articles as of the time of their capture; an older capture of a known post becomes an earlier revision.

@@ -49,10 +49,6 @@ _COMPATIBLE = {
         {"compared", "as_json"},
         "--diff cannot be combined with {}: it compares two datasets and writes nothing.",
     ),
-    "push": (
-        {"folder", "push", "dry_run", "publish_now", "archives", "as_json"},
-        "--push cannot be combined with {}: it sends DIR as it is.",
-    ),
     "rebuild": (
         {"folder", "archives", "key_in", "previous", "replace", "rebuild", "as_json"},
         "--rebuild cannot be combined with {}: it builds what rebuild.json describes. To change the dataset, "
@@ -78,7 +74,6 @@ class PublishOptions:
     splits: str
     key_in: str | None
     drop_contacts: bool
-    wacz: bool
     rules: str | None
     previous: str | None
     rebuild: bool
@@ -86,9 +81,6 @@ class PublishOptions:
     checking: bool
     compared: tuple[str, str] | None
     explain: str | None
-    push: str | None
-    dry_run: bool
-    publish_now: bool
     as_json: bool
 
 
@@ -154,9 +146,6 @@ def _refuse_partition(context: click.Context, parameter: click.Parameter, value:
 )
 @click.option("--drop-contacts", is_flag=True, help="Remove e-mail addresses and telephone numbers from texts.")
 @click.option(
-    "--wacz", is_flag=True, help="Include the captures as WACZ; only if every article may be published in full."
-)
-@click.option(
     "--rules",
     metavar="FILE",
     type=click.Path(),
@@ -190,17 +179,6 @@ def _refuse_partition(context: click.Context, parameter: click.Parameter, value:
     help="List the differences between two datasets, as CHANGES.md does; with --json, one row a change.",
 )
 @click.option("--explain", metavar="ID|URL", help="Explain what of an article may be published, and why (without DIR).")
-@click.option(
-    "--push",
-    metavar="zenodo",
-    help="Send the dataset in DIR to Zenodo as a draft. The token is in the environment: ZENODO_TOKEN.",
-)
-@click.option("--publish-now", is_flag=True, help="With --push: publish the draft at once.")
-@click.option(
-    "--dry-run",
-    is_flag=True,
-    help="With --push: check the dataset and show what would be sent.",
-)
 @json_option
 @click.option(
     "--archive",
@@ -229,7 +207,6 @@ def publish(options: PublishOptions) -> None:
       archiver publish datasets/storms storm --since 2023 --version 0.1.0 --formats csv,geojson --rules rights.toml
       archiver publish --check datasets/harbour-1.0.0
       archiver publish --explain 12 --rules rights.toml
-      archiver publish --push zenodo datasets/harbour-1.0.0 --dry-run
 
     Exit code: 0 done; 1 the check found problems, or the build failed; 2 wrong usage.
     """
@@ -247,22 +224,12 @@ def publish(options: PublishOptions) -> None:
     if options.compared:
         _print_differences(*map(Path, options.compared), as_json=options.as_json)
         return
-    if options.dry_run and not options.push:
-        raise click.UsageError(
-            "--dry-run needs --push: it shows what would be sent. What --drop-contacts replaces is counted in the "
-            "README.md of the dataset."
-        )
     if options.folder is None:
         raise click.UsageError("Give the folder DIR of the dataset.")
     folder = Path(options.folder)
     if options.checking:
         _check_dataset(folder, archive if _is_given("archives") else None, options.as_json)
         return
-    if options.push:
-        _push_dataset(folder, options)
-        return
-    if options.publish_now:
-        raise click.UsageError("--publish-now needs --push.")
     key = _read_pseudonym_key(options.key_in)
     basis = (
         _read_dataset_basis(folder)
@@ -338,7 +305,6 @@ def _build_request(options: PublishOptions, rules: str, key: bytes | None) -> Sn
         key_fingerprint(key) if key else "",
         options.drop_contacts,
         rules,
-        options.wacz,
     )
 
 
@@ -522,35 +488,6 @@ def _check_dataset(folder: Path, archive: Path | None, as_json: bool) -> None:
         click.echo(f"{folder} is version {version['request'].version}, complete and unchanged since its publication.")
     if found:
         click.get_current_context().exit(1)
-
-
-def _push_dataset(folder: Path, options: PublishOptions) -> None:
-    from archiver.datasets.dataset_push import TITLE, plan_push, send_push, service_address
-
-    plan = plan_push(folder, options.push or "")
-    document = {
-        "service": TITLE,
-        "address": service_address(),
-        "draft": not options.publish_now,
-        "files": plan.sent,
-        "metadata": plan.metadata,
-    }
-    if options.dry_run:
-        if options.as_json:
-            print_json({**document, "sent": False, "url": None})
-            return
-        kind = "published" if options.publish_now else "a draft"
-        click.echo(f"Would send to {TITLE} ({service_address()}) as {kind}:")
-        for name, size in plan.sent.items():
-            click.echo(f"  {size / 1e6:12,.1f} MB  {name}")
-        print_json(plan.metadata)
-        return
-    with exit_on_sigterm():
-        url = send_push(plan, lambda name: click.echo(name, err=True), publish=options.publish_now)
-    if options.as_json:
-        print_json({**document, "sent": True, "url": url})
-        return
-    click.echo(f"{folder} is {'published' if options.publish_now else 'a draft'} at {url}")
 
 
 def _explain_decision(archive: Path, what: str, rules: PublicationRules, cutoff: str, as_json: bool) -> None:

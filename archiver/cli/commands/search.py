@@ -23,7 +23,6 @@ from archiver.cli.shared_options import (
     QueryCommand,
     QueryOptions,
     archive_option,
-    format_of_file,
     json_option,
     list_options,
     pass_options_as,
@@ -66,7 +65,6 @@ class _Search(OptionalValueCommand):
     }
     optional: ClassVar[dict[str, OptionalValue]] = {
         "--histogram": (lambda value: value in _UNITS, "auto"),
-        "--recent": (lambda value: value.replace(".", "", 1).isdecimal(), "365"),
     }
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -96,7 +94,6 @@ class SearchOptions:
     duplicates: bool
     fold: str | None
     facets: bool
-    recent: float | None
     histogram: str | None
     save: str | None
     form: str | None
@@ -116,20 +113,17 @@ class SearchOptions:
         """Builds the query from the options. Raises BadQuery, and UsageError for options that cannot be combined."""
         if self.fold and self.duplicates:
             raise click.UsageError("--all is the same as --fold none. Use only one of them.")
-        query = self.query.as_query(
-            limit=self.limit, duplicates=self.duplicates, fold=self.fold or "", recent=self.recent
-        )
+        query = self.query.as_query(limit=self.limit, duplicates=self.duplicates, fold=self.fold or "")
         refuse_unknown_options(self.query.query)
         return query
 
 
 @dataclass(frozen=True, slots=True)
 class FeedOptions:
-    """The options of `archiver feed`. `form` is None if the name of the file decides the format."""
+    """The options of `archiver feed`."""
 
     query: QueryOptions
     limit: int
-    form: str | None
     output: str
     title: str
     url: str
@@ -149,12 +143,6 @@ class FeedOptions:
     "them (none, same as --all)  [default: text]",
 )
 @click.option("--facets", is_flag=True, help="Count results by site, author, category, tag, language, place and year.")
-@click.option(
-    "--recent",
-    type=float,
-    metavar="[DAYS]",
-    help="Rank newer articles higher: the score halves every DAYS days  [DAYS is optional: 365]",
-)
 @click.option(
     "--histogram",
     "histogram",
@@ -184,7 +172,7 @@ def search(options: SearchOptions) -> None:
       archiver search 'flood NEAR bridge changed:title -is:gone'
       archiver search flood --histogram month --site blog.example.org
       archiver search --like 12 --since 2024
-      archiver search "flood OR storm" --stem --fold cluster --save floods
+      archiver search "flood OR storm" --fold cluster --save floods
 
     To leave out a word, write NOT word, or put -word after --. Exit code: 0 something found; 1 nothing found; 2 wrong
     usage.
@@ -459,9 +447,6 @@ def _format_last_run(saved: SavedSearch) -> str:
 
 # `archiver feed`.
 
-_FEED_FORMATS = {".xml": ("atom",), ".atom": ("atom",), ".json": ("json",)}
-"""Maps the extension of a file to the format of a feed that it stands for."""
-
 
 @click.command(short_help="Write a feed of new and changed articles.", context_settings=_WORDS, cls=QueryCommand)
 @query_options
@@ -474,13 +459,6 @@ _FEED_FORMATS = {".xml": ("atom",), ".atom": ("atom",), ".json": ("json",)}
     help="At most N entries.",
 )
 @click.option(
-    "-f",
-    "--format",
-    "form",
-    type=click.Choice(["atom", "json"], case_sensitive=False),
-    help="atom: RFC 4287; json: JSON Feed 1.1  [default: as the extension of FILE says, or atom]",
-)
-@click.option(
     "-o", "--output", metavar="FILE", type=click.Path(), default="-", help="Write to FILE instead of standard output."
 )
 @click.option("--title", metavar="TEXT", default="", help="Title of the feed  [default: QUERY]")
@@ -488,7 +466,8 @@ _FEED_FORMATS = {".xml": ("atom",), ".atom": ("atom",), ".json": ("json",)}
 @archive_option
 @pass_options_as(FeedOptions, query=QueryOptions)
 def feed(options: FeedOptions) -> None:
-    """Write a feed of the articles that were added, edited or found to be gone last, newest first, for feed readers.
+    """Write a feed of the articles that were added, edited or found to be gone last, newest first, for feed readers: in
+    Atom (RFC 4287).
 
     QUERY and its options are the same as for search; without any, the feed is of the whole archive. An entry keeps its
     ID when its article is edited. FILE appears only when it is complete. 'archiver serve' has the same feeds at
@@ -497,19 +476,20 @@ def feed(options: FeedOptions) -> None:
     \b
     Examples:
       archiver feed -o /srv/www/archive.xml
-      archiver feed "flood OR storm" --site blog.example.org -o floods.json
+      archiver feed "flood OR storm" --site blog.example.org -o floods.xml
       archiver feed is:gone --limit 20
     """
-    from archiver.search.search_feeds import WRITERS, changes_feed
+    from archiver.search.search_feeds import changes_feed, write_atom
 
     refuse_unknown_options(options.query.query)
-    form = format_of_file(options.output, options.form, _FEED_FORMATS, "atom")
+    if options.output.lower().endswith(".json"):
+        raise click.UsageError(f"A feed is written as Atom, which is XML. Use {options.output[:-5]}.xml.")
     query = options.query.as_query(limit=None, duplicates=False, fold="")
     note_repairs(query.text)
     with _open_archive(options.archive, query, None) as db:
         found = changes_feed(db, query, options.limit, own_url=options.url, title=options.title)
     with open_output(options.output) as out:
-        out.write(WRITERS["json" if form == "json" else "atom"](found))
+        out.write(write_atom(found))
     if options.output != "-":
         click.echo(f"{count_noun(len(found.entries), 'article')} written to {options.output}", err=True)
 

@@ -361,7 +361,7 @@ def _describe_no_sites(options: StatusOptions, *, has_sites: bool) -> str:
 def _print_sites(options: StatusOptions) -> None:
     """Prints the completeness and health of each selected site. Exits with code 1 if a crawled site is not complete."""
     from archiver.cli.crawl_output import format_findings
-    from archiver.health.health_report import describe_next_run, health_as_json, read_history, read_next_run
+    from archiver.health.health_report import describe_next_run, health_as_json, read_next_run
     from archiver.health.health_rules import Health
     from archiver.health.stored_health import find_unsafe, read_health
     from archiver.sites.config import load_config
@@ -377,7 +377,6 @@ def _print_sites(options: StatusOptions) -> None:
                 **site_completeness(db, row),
                 "health": health_as_json(health, read_mute(row, now)),
                 "next_run": describe_next_run(*read_next_run(db, row, config, now)),
-                "history": [asdict(run) for run in read_history(db, row["id"])],
             }
             for row, health in zip(sites, healths, strict=True)
         ]
