@@ -468,13 +468,13 @@ def _extract_generally(
     markup = text.rendered.markup(plain)
     evidence.append(Evidence("body", f"{len(plain)} characters", text.source, text.locator, text.confidence))
 
+    changed = _dates.modified_candidates(page, post, hint, beside)
+    times = _dates.published_candidates(page, post, hint, beside)
     people = bylines.author_candidates(page, post, hint, site, beside, tail.authors, text.text)
     author = candidates.resolve_authors(people)
     evidence += [c.evidence("authors") for c in people]
     evidence += bylines.organization_evidence(page, author.value if author else ())
 
-    changed = _dates.modified_candidates(page, post, hint, beside)
-    times = _dates.published_candidates(page, post, hint, beside)
     when = candidates.resolve_published(times, changed, url_date(page.path), page.captured_at)
     change = candidates.best_candidate(changed)
     evidence += candidates.published_evidence(times, when, page.captured_at)

@@ -1302,6 +1302,8 @@ _ENTRY = lazy_regex(r"\s*[:：]\s*(?:\S+\s+){2,}\S|\s*[:：]\s*[^\x00-\u2fff]{8}
 _HEADING_LABEL_LENGTH = 40  # a line with fewer characters may be a label for the next one: "Last updated:"
 _DATELINE_WORDS = 2  # at most this many words precede the date in a dateline: "NEW YORK, May 3, 2020 - ..."
 _LINES, _MAX_LENGTH, _MAX_DATED_LENGTH = 8, 240, 200
+_MAX_WHOLE_LENGTH, _MAX_TERM_LENGTH = 160, 40
+_DATED_ELEMENTS = 3
 # A line without a date or name is the start of the text if it is further below the heading, or longer, than this.
 _FAR, _MAX_OTHER_LENGTH = 3, 120
 _LABEL = lazy_regex(
@@ -1371,7 +1373,43 @@ def byline_beside_heading(page: Page, post: Post) -> BylineBlock:
         if meta.moment or meta.names or meta.modified:
             break
         meta.read_above(one)
+    for one in lines_at_ends_of_text(post):
+        if meta.names and (meta.moment or meta.modified):
+            break
+        if is_whole_byline(one.text, page.date_language):
+            meta.read(one)
     return meta.result()
+
+
+_END_LINES = 2  # at most this many lines at the beginning of the text, at its end and after it may be a byline
+
+
+def lines_at_ends_of_text(post: Post) -> list[Line]:
+    """Returns the first and last lines of the text of a post, and the lines after it. Some themes put the byline into
+    the text, or below it.
+    """
+    if post.body is None:
+        return []
+    blocks = [el for el in post.body if isinstance(el.tag, str)]
+    found: list[Line] = []
+    for el in (*blocks[:_END_LINES], *blocks[-_END_LINES:], *islice(post.body.itersiblings("*"), _END_LINES)):
+        text = element_line(el)
+        if text and len(text) <= _MAX_WHOLE_LENGTH and not any(el in one.elements for one in found):
+            found.append(Line(text, [text], [el]))
+    return found
+
+
+def is_whole_byline(text: str, language: str) -> bool:
+    """Returns True if a line is a byline from its beginning to its end, wherever it stands: a date, an author after a
+    word such as "by", and nothing else but labels and short terms.
+    """
+    pieces = pieces_around_dates(text, language)
+    if len(pieces) == 1:
+        return False
+    authors = [bool(BY.match(piece) and split_names(piece)) for piece in pieces]
+    return any(authors) and all(
+        is_author or len(piece) <= _MAX_TERM_LENGTH for is_author, piece in zip(authors, pieces, strict=True)
+    )
 
 
 def _terms_beside(page: Page, post: Post) -> frozenset[str]:
@@ -1432,9 +1470,8 @@ class _MetaLines:
         published, modified = self._dates(one, self._label)
         dated = bool(published or modified)
         self._label = one.text if not dated and len(one.text) < _HEADING_LABEL_LENGTH else ""
-        bare = self._without_terms(one)
-        rest = _without_date(bare.text) if dated else bare.text
-        return self._add(one, published, modified, self._people(_names_in(bare, rest, dated)))
+        found = self._people(_names_in(self._without_terms(one), self.language, dated))
+        return self._add(one, published, modified, found)
 
     def _without_terms(self, one: Line) -> Line:
         """Returns a line without the texts of links to lists of posts. The word "in" before such a text is removed,
@@ -1455,8 +1492,8 @@ class _MetaLines:
         """Reads a line above the heading, where a name counts only after "by"."""
         published, modified = self._dates(one, "")
         dated = bool(published or modified)
-        rest = _without_date(one.text) if dated else one.text
-        self._add(one, published, modified, _names_in(one, rest, dated) if BY.match(one.text) else [])
+        found = _names_in(one, self.language, dated) if BY.match(one.text) else []
+        self._add(one, published, modified, found)
 
     def _dates(self, one: Line, label: str) -> tuple[Moment | None, Moment | None]:
         if len(one.text) >= _MAX_DATED_LENGTH or _is_sentence(one.text) or _is_of_chronicle(one.text, self.language):
@@ -1485,8 +1522,7 @@ class _MetaLines:
             return False
         self.moment, self.modified = self.moment or published, self.modified or modified
         if found and not self.names:
-            rest = _without_date(one.text) if published or modified else one.text
-            self.names, self.sure = found, _is_sure(one, rest)
+            self.names, self.sure = found, _is_sure(one, self.language)
         self.texts.append(one.text)
         self.elements += one.elements
         return True
@@ -1502,12 +1538,12 @@ def _is_sentence(text: str) -> bool:
     return date is not None and len(text[: date.start()].split()) > _DATELINE_WORDS
 
 
-def _is_sure(one: Line, rest: str) -> bool:
-    """Returns True if a word such as "by", or a handle, shows that the names in a line are names of authors. `rest` is
-    the line without its date.
-    """
+def _is_sure(one: Line, language: str) -> bool:
+    """Returns True if a word such as "by", or a handle, shows that the names in a line are names of authors."""
     return bool(
-        BY.match(one.text) or BY.match(rest) or _SEARCH_BY.search(rest) or _LABELLED.search(one.text) or "@" in one.text
+        any(BY.match(piece) or _SEARCH_BY.search(piece) for piece in pieces_around_dates(one.text, language))
+        or _LABELLED.search(one.text)
+        or "@" in one.text
     )
 
 
@@ -1517,25 +1553,36 @@ def names_of_line(el: Element) -> list[str]:
     if len(text) > _MAX_LENGTH:
         return []
     parts = [p for t in el.itertext() for p in re.split(r"\n\s*\n", str(t))]
-    dated = bool(_DATE_PARTS.search(text))
     one = Line(text, [c for c in map(clean_text, parts) if c], [el])
-    return _names_in(one, _without_date(text) if dated else text, dated, known=True)
+    return _names_in(one, "", len(pieces_around_dates(text, "")) > 1, known=True)
 
 
-def _names_in(one: Line, rest: str, dated: bool, known: bool = False) -> list[str]:
+def pieces_around_dates(text: str, language: str) -> list[str]:
+    """Returns the pieces of a line around its dates and their times of day, without the separators and the small words
+    that lead to a date: ["Posted by Jane Doe", ""] for "Posted by Jane Doe at January 31, 2008 10:29 AM".
+    """
+    pieces: list[str] = []
+    while len(pieces) < _MAX_DATES and (around := text_around_date(text, language)) is not None:
+        pieces.append(_TO_DATE.sub("", around[0].strip(_BETWEEN)).strip(_BETWEEN))
+        text = around[1]
+    return [*pieces, text.strip(_BETWEEN) if pieces else text]
+
+
+def _names_in(one: Line, language: str, dated: bool, known: bool = False) -> list[str]:
     """Returns the authors' names in a line: those after "by" or a label. If the line has a date (`dated`), pieces that
-    look like names are returned, too.
-
-    `rest` is the line without its date. `known` is True if the line is known to be a byline.
+    look like names are returned, too. `known` is True if the line is known to be a byline.
     """
     has_label = ":" in one.text or "：" in one.text  # a quick test, since the expression tries every position
     if has_label and (m := _LABELLED.search(one.text)):
         return [x for x in split_names(m[1]) if may_sign(x)]
-    opening = BY.match(one.text)
-    if (m := opening or BY.match(rest)) and m.end() > 0:
-        text = one.text if opening else rest
-        return [x for x in split_names(text) if may_sign(x)] if dated or len(text) <= 160 else []
-    return _names_after_by(rest, dated) or (_names_beside_date(one, known) if dated else [])
+    pieces = pieces_around_dates(one.text, language) if dated else [one.text]
+    for piece in pieces:
+        if (m := BY.match(piece)) and m.end() > 0:
+            return [x for x in split_names(piece) if may_sign(x)] if dated or len(piece) <= 160 else []
+    for piece in pieces:
+        if found := _names_after_by(piece, dated):
+            return found
+    return _names_beside_date(one, language, known) if dated else []
 
 
 def _names_after_by(rest: str, dated: bool) -> list[str]:
@@ -1561,16 +1608,16 @@ def _is_within_name(rest: str, m: re.Match[str]) -> bool:
     return word in _PARTICLES and bool(before) and before[-1][0].isupper() and before[-1][-1].isalpha()
 
 
-def _names_beside_date(one: Line, known: bool) -> list[str]:
+def _names_beside_date(one: Line, language: str, known: bool) -> list[str]:
     """Returns the names in a line that also contains a date. Unless the line is known to be a byline (`known`), or a
     handle follows a name, only names that are clearly those of persons are returned.
     """
     out: list[str] = []
-    pieces = [p for c in one.chunks for p in _DOTS.split(c) if p]
+    pieces = [p for c in one.chunks for d in _DOTS.split(c) for p in pieces_around_dates(d, language) if p]
     for n, chunk in enumerate(pieces):
         if _LABEL_WORD.fullmatch(chunk) or OTHER_PART.match(chunk):
             continue
-        bare = _DASH.sub("", _DASH.sub("", clean_text(_HANDLE.sub(" ", _without_date(chunk)))))
+        bare = clean_text(_HANDLE.sub(" ", chunk)).strip(_BETWEEN)
         if not bare or _LABEL.match(bare) or any(c.isdigit() for c in bare):
             continue
         behalf = BEHALF.search(bare)
@@ -1587,6 +1634,13 @@ def _names_beside_date(one: Line, known: bool) -> list[str]:
 
 # Scripts without letter case. Georgian is among them, since its capitals are not used in names. Han, kana and Hangul
 # are left out, because their names are recognized by family names and length.
+_MAX_DATES = 3
+_TO_DATE = lazy_regex(
+    r"(?:^|[\s,(])(?:on|at|the|am|um|vom|den|le|à|el|il|alle|em|às|op|om|på|kl|dnia|dne|dia|del|de|tanggal|ngày|lúc|"
+    r"в|от|o|στις)\.?$",
+    re.IGNORECASE,
+)
+"""Matches the small words that lead to a date or a time of day, at the end of the text before it."""
 _CASELESS = lazy_regex(
     r"(?!.*[؟।॥።])[\u0590-\u109f\u10d0-\u10ff\u1200-\u139f\u1680-\u1c7f\u1cd0-\u1cff\u200c\u200d\u2d80-\u2ddf\ua800-\uabff"
     r"\ufb1d-\ufdff\ufe70-\ufeff\s.'’\-]+"
@@ -1639,12 +1693,6 @@ _DATE_PARTS = lazy_regex(
     r"\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})(?:[T,]?\s*(?:at\s+)?\d{1,2}:\d{2}(?::\d{2})?(?:\s*[ap]\.?m\.?)?(?:\s*[A-Z]{2,4}\b|Z|[+-]\d\d:?\d\d)?)?",
     re.IGNORECASE,
 )
-
-
-def _without_date(text: str) -> str:
-    return _DASH.sub(
-        "", _DASH.sub("", _LABEL.sub("", _DATE_PARTS.sub(" ", text, count=1).strip())).lstrip(" :：")
-    ).strip()
 
 
 # The words that introduce a source: one row per language and form.
@@ -2301,9 +2349,23 @@ def author_candidates(
             continue
         add(list(sign.names), "signed", f"{sign.kind} {sign.place} the text: {sign.raw}", sign.confidence, True)
     out += declared
+    for names in _names_beside_dates(page, post):
+        add(names, "byline", "beside the date", 0.84, visible=True)
     if beside.names and not many and (beside.sure or not _is_in_menu(page, beside.names)):
         add(list(beside.names), "byline", "beside the heading", 0.84 if beside.sure else 0.6, visible=True)
     return downgrade_doubtful_authors(out, page, site, text)
+
+
+def _names_beside_dates(page: Page, post: Post) -> Iterator[list[str]]:
+    """Yields the names in the lines with the dates that readers see, wherever they stand, if a whole line is a
+    byline.
+    """
+    for el in post.dated_elements[:_DATED_ELEMENTS]:
+        block = next((one for one in (el, *el.iterancestors()) if one.tag in _BLOCK), None)
+        if block is not None and page.index.text_length(block) <= _MAX_WHOLE_LENGTH:
+            text = element_line(block)
+            if is_whole_byline(text, page.date_language):
+                yield _names_in(Line(text, [text], [block]), page.date_language, dated=True)
 
 
 def _names_in_nextra(page: Page, post: Post) -> list[str]:

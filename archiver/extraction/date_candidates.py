@@ -287,6 +287,7 @@ def _add_shown(page: Page, post: Post, out: _DateCandidates, language: str) -> l
         if one.confidence < _LEAST:
             continue  # in a link to another post
         if one.meaning == "published":
+            post.dated_elements.append(one.element)
             out.add(one.moment, "shown", f"{one.where} {_element_name(one.element)}", one.confidence, True)
         else:
             changed.append(one)
@@ -348,6 +349,7 @@ def _add_from_second_look(page: Page, post: Post, out: _DateCandidates) -> None:
     others, post.answers["refused dates"] = dates_at_second_look(page, post, page.date_language)
     for one in others[:_OTHERS]:
         published = one.meaning == "published"
+        post.dated_elements.append(one.element)
         where = f"second look, {_element_name(one.element)}"
         confidence = one.confidence if published else _CHANGED_AT_SECOND_LOOK
         out.add(one.moment, "shown", where if published else f"changed, {where}", confidence, True)

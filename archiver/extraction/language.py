@@ -427,13 +427,12 @@ def choose_language(declared: Sequence[Declared], text: str) -> Declared:
     language of the text.
 
     `declared` contains the declared languages, most trusted first; `text` is the title and body. Returns ("", "", "")
-    if the text contradicts every declaration and its own language is not certain. Also returns ("", "", "") if nothing
-    is declared, since the language is not guessed.
+    if no declaration fits the text and its own language is not certain.
     """
     sample = _Text(text[:SAMPLE])
     fitting = next((one for one in declared if not _is_contradicted(one[0], sample)), None)
-    if fitting is not None or not declared:
-        return fitting or ("", "", "")
+    if fitting is not None:
+        return fitting
     own = _language_of(sample)
     return (own, "text", "script and words") if own else ("", "", "")
 

@@ -181,7 +181,7 @@ BEHALF = lazy_regex(
 AND = lazy_regex(
     r"\s*(?:[,;/|、，；·⋅•＆&+]|\n)\s*(?:(?:and|und|y|et|e|и|và|ve|with)\s+)?|"
     r"\s+(?:and|und|et|en|och|og|и|и|và|ve|with|with additional reporting by|dan|oraz|és|ja|ແລະ|และ|と|και|ו)\s+|"
-    r"\s+y\s+|\s+e\s+|\s+i\s+(?=[A-ZŁŚŻ])|\s+a\s+(?-i:(?=[A-ZÁČĎÉĚÍĽŇÓŘŠŤÚŮÝŽ][^\W\d_]))",
+    r"\s+(?-i:y|e)\s+|\s+(?-i:i)\s+(?=[A-ZŁŚŻ])|\s+(?-i:a)\s+(?-i:(?=[A-ZÁČĎÉĚÍĽŇÓŘŠŤÚŮÝŽ][^\W\d_]))",
     re.IGNORECASE,
 )
 

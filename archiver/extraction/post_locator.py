@@ -382,6 +382,9 @@ class Post:
     holder: Element | None = None
     sidebars: tuple[Element, ...] = ()
     """Sidebars outside of `holder` that contain the metadata of this post."""
+    dated_elements: list[Element] = field(default_factory=list)
+    """The elements with the dates that readers see and that may be the post's, best first. Filled while the date of
+    publication is sought."""
     answers: dict[str, Any] = field(default_factory=dict)
     """Results that several stages of extraction need, by name. Each is computed once and stored here."""
     _noise: dict[Element, bool] = field(default_factory=dict)
