@@ -86,8 +86,13 @@ def test_a_text_in_an_unknown_language_of_another_script_has_none() -> None:
     assert chosen("Абвгд жзикл мнопр стуфх цчшщ", "en") == ""
 
 
-def test_what_is_not_declared_is_not_guessed() -> None:
-    assert choose_language([], TEXTS["ru"]) == ("", "", "")
+@pytest.mark.parametrize("language", sorted(TEXTS))
+def test_a_language_that_is_not_declared_is_that_of_the_text(language: str) -> None:
+    assert choose_language([], TEXTS[language]) == (language, "text", "script and words")
+
+
+def test_a_text_too_short_to_tell_has_no_language() -> None:
+    assert choose_language([], "Nr. 12") == ("", "", "")
 
 
 def test_a_language_of_the_text_names_the_text_as_its_source() -> None:
