@@ -12,7 +12,27 @@ FORMER: dict[str, str] = {
     "search --shards": "'archiver merge' and 'archiver fleet collect' make one archive of several, to search together.",
     "search --trend": "In 'archiver search TERM --all --histogram year --csv', the share is articles / archived.",
     "search --by": "The period of a histogram is written --histogram month.",
-    "searches digest": "'archiver searches run NAME' prints new results, and with --atom FILE writes them as a feed.",
+    "searches": "'archiver search --saved' lists saved searches, --new NAME shows new results, and --forget NAME "
+    "deletes one.",
+    "clusters": "'archiver show ID' lists near-duplicates, 'archiver search --fold cluster' folds them, and 'archiver "
+    "index --clusters' compares all articles again.",
+    "feed": "'archiver export QUERY -o FILE.xml' writes a feed; -f jsonfeed writes a JSON Feed.",
+    "open": "'archiver serve --open' opens the archive in a browser.",
+    "doctor": "'archiver verify --quick' checks the archive, and each command names what it misses on this machine.",
+    "completion": "'_ARCHIVER_COMPLETE=bash_source archiver' prints the script for bash; zsh_source and fish_source "
+    "print those for other shells.",
+    "init --yes": "It asks no questions.",
+    "init --crawl": "'archiver crawl' crawls the sites.",
+    "init --no-crawl": "It crawls nothing.",
+    "init --no-check": "It checks no sites; 'archiver sites check' does.",
+    "init --cadence": "Write the cadence into archiver.toml.",
+    "init --run": "'archiver schedule --print systemd', cron or docker prints the file that starts crawls.",
+    "export --wacz": "'archiver export QUERY -o FILE.wacz' writes captures.",
+    "diff --html": "'archiver serve' shows the comparison as a page.",
+    "diff --titles": "'archiver search changed:title' finds changed headlines.",
+    "diff --each": "Compare the articles one by one.",
+    "publish --partition": "The articles are in one file for each split, and in a further one every 500 MB. Select "
+    "years or sites by the columns published and site.",
     "search --plot": "'archiver serve' draws a histogram; --histogram with --csv or --json prints its numbers.",
     "schedule --systemd": "'archiver schedule --print systemd > archiver.service' prints the unit.",
     "schedule --cron": "'archiver schedule --print cron' prints the crontab.",

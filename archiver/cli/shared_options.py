@@ -6,7 +6,7 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import wraps
 from pathlib import Path
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 import click
 
-from archiver.cli.shell_completion import complete, complete_query
+from archiver.cli.shell_completion import complete
 from archiver.model.errors import ArchiveNotFound, ArchiverError, FileForAddress, UnreadableInput
 from archiver.model.fields import EVIDENCE
 
@@ -68,31 +68,6 @@ class QueryCommand(click.Command):
             f"No such option {option!r}.{instead} To leave out articles that contain the word {option[1]!r}, write "
             f"NOT {option[1]}, or put the words after --.",
         )
-
-
-OptionalValue = tuple[Callable[[str], bool], str]
-
-
-class OptionalValueCommand(QueryCommand):
-    """A query command with options whose value may be omitted, such as `--recent 30 flood` and `--recent flood`.
-
-    `optional` maps each such option to a pair. The first is a function that returns True if the next argument on the
-    command line is the option's value; the second is the value that the option has otherwise.
-    """
-
-    optional: ClassVar[dict[str, OptionalValue]] = {}
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, list(self._with_values(args)))
-
-    def _with_values(self, args: list[str]) -> Iterator[str]:
-        for place, arg in enumerate(args):
-            if arg == "--":
-                yield from args[place:]
-                return
-            optional = self.optional.get(arg)
-            following = args[place + 1] if place + 1 < len(args) else ""
-            yield f"{arg}={optional[1]}" if optional and not optional[0](following) else arg
 
 
 DEFAULT_ARCHIVE = "output/archive.db"
@@ -323,7 +298,7 @@ def log_format_option(function: F) -> F:
 
 
 _QUERY_OPTIONS = (
-    click.argument("query", nargs=-1, metavar="[QUERY]...", shell_complete=complete_query),
+    click.argument("query", nargs=-1, metavar="[QUERY]..."),
     click.option(
         "--site",
         multiple=True,

@@ -27,7 +27,7 @@ from archiver.cli.shared_options import (
     tag_option,
     workers_option,
 )
-from archiver.cli.shell_completion import complete, complete_setting
+from archiver.cli.shell_completion import complete
 from archiver.cli.terminal_output import count_noun, open_output, print_json, print_lines, styled_line
 from archiver.model.errors import ArchiverError
 from archiver.model.urls import Scope
@@ -264,7 +264,7 @@ _SETTING = re.compile(r"[a-z_]+ *=", re.IGNORECASE)
 
 
 @click.command("set")
-@click.argument("words", metavar="[SITE]... KEY=VALUE...", nargs=-1, required=True, shell_complete=complete_setting)
+@click.argument("words", metavar="[SITE]... KEY=VALUE...", nargs=-1, required=True, shell_complete=complete("site"))
 @tag_option("tag", help="Also the sites with this tag.")
 @json_option
 @archive_option

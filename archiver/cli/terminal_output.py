@@ -146,9 +146,9 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(value, ensure_ascii=False, indent=2))
 
 
-def print_values(rows: Sequence[dict[str, Any]], form: str) -> None:
-    """Prints a list of objects as JSON, JSON Lines or CSV; `form` is json, jsonl or csv. The columns of CSV are the
-    keys of all objects.
+def print_values(rows: Sequence[dict[str, Any]], form: str, columns: Sequence[str] = ()) -> None:
+    """Prints a list of objects as JSON, JSON Lines or CSV; `form` is json, jsonl or csv. `columns` are the columns of
+    CSV; () means the keys of all objects.
     """
     if form == "json":
         print_json(rows)
@@ -158,7 +158,7 @@ def print_values(rows: Sequence[dict[str, Any]], form: str) -> None:
     else:
         from archiver.search.export_formats import write_csv
 
-        columns = tuple(dict.fromkeys(name for row in rows for name in row))
+        columns = tuple(columns) or tuple(dict.fromkeys(name for row in rows for name in row))
         write_csv(({name: row.get(name) for name in columns} for row in rows), sys.stdout.buffer, columns)
 
 

@@ -297,7 +297,7 @@ def _saved_search_link(request: ArchiveRequest, name: str) -> str:
 
 
 def saved_search_page(request: ArchiveRequest) -> PageResponse:
-    """Returns the page of a saved search with its new matches. The matches count as new until `archiver searches run`
+    """Returns the page of a saved search with its new matches. The matches count as new until `archiver search --new`
     shows them.
     """
     result = peek_saved_search(request.db, request.named["name"])

@@ -1,4 +1,4 @@
-"""`archiver diff`: output as text, HTML and JSON, and changed titles."""
+"""`archiver diff`: output as text and JSON; the comparison as an HTML page."""
 
 from __future__ import annotations
 
@@ -120,29 +120,6 @@ def test_marks_end_with_their_paragraph() -> None:
 )
 def test_text_has_its_direction(language: str | None, text: str, way: str) -> None:
     assert text_direction(language, text) == way
-
-
-def test_html_is_written_to_a_file_or_standard_output(run: Run, tmp_path: Any) -> None:
-    file = tmp_path / "edit.html"
-    assert run("diff", "1", "--html", str(file)).exit_code == 0
-    printed = run("diff", "1", "--html", "-")
-    assert file.read_text(encoding="utf-8") == printed.stdout
-    assert "2024-05-01" in printed.stdout
-    assert "<article" in run("diff", "5", "--html", "-").stdout  # comparing a revision with itself is a page too
-
-
-def test_changed_headlines_are_printed(run: Run) -> None:
-    shown = run("diff", "--titles", "harbour.example")
-    assert "Tide tables{+ for the café quay+}\n" in shown.stdout
-    [found] = json.loads(run("diff", "--titles", "--json").stdout)
-    assert (found["previous"], found["title"], found["site"]) == (
-        "Tide tables",
-        "Tide tables for the café quay",
-        "harbour.example",
-    )
-    nothing = run("diff", "--titles", "notes.example/blog")
-    assert (nothing.exit_code, nothing.stdout) == (0, "")
-    assert nothing.stderr.count("\n") == 1
 
 
 def test_edits_of_the_body_alone_begin_without_a_blank_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -121,7 +121,7 @@ def test_copies_unfold_and_pages_turn(served: Served) -> None:
 
 def test_viewing_saved_searches_does_not_run_them(served: Served) -> None:
     listed = served.get("/news/searches.json").json
-    assert listed == json.loads(output_of(served.archive, "searches", "--json"))
+    assert listed == json.loads(output_of(served.archive, "search", "--saved", "--json"))
     assert listed[0]["name"] == "tides"
     link = tree(served, "/searches").xpath("//td[@class='n']/a/@href")[0]
     assert served.get(f"{link}&_format=json").json["total"] == listed[0]["total"] == 2

@@ -26,18 +26,22 @@ if TYPE_CHECKING:
     from archiver.storage import Database
 
 FOLDER_FORMATS = ("markdown", "html", "tei")
+FEED_FORMATS = ("atom", "jsonfeed")
+_IN_FEED = 100
 EXTENSIONS = {
     ".jsonl": ("jsonl",),
     ".ndjson": ("jsonl",),
-    ".json": ("json", "geojson"),
+    ".json": ("json", "geojson", "jsonfeed"),
     ".csv": ("csv",),
     ".geojson": ("geojson",),
     ".parquet": ("parquet",),
     ".epub": ("epub",),
+    ".xml": ("atom",),
+    ".atom": ("atom",),
     ".wacz": ("wacz",),
 }
 """Maps the extension of a file to the formats that it can have, the usual one first."""
-TITLED_FORMATS = ("epub", "wacz")
+TITLED_FORMATS = ("epub", "wacz", *FEED_FORMATS)
 # QUERY may contain words that begin with "-".
 _WORDS = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
 
@@ -51,13 +55,12 @@ class ExportOptions:
     fold: str
     form: str | None
     output: str
-    wacz: str | None
     title: str | None
     archive: str
 
 
 @click.command(
-    short_help="Export articles as JSON Lines, CSV, GeoJSON or Parquet, or captures as WACZ.",
+    short_help="Export articles, captures (WACZ) or a feed for other programs.",
     context_settings=_WORDS,
     cls=QueryCommand,
 )
@@ -77,9 +80,10 @@ class ExportOptions:
     "-f",
     "--format",
     "form",
-    type=click.Choice((*EXPORT_FORMATS, *FOLDER_FORMATS, "epub", "wacz"), case_sensitive=False),
+    type=click.Choice((*EXPORT_FORMATS, *FOLDER_FORMATS, "epub", "wacz", *FEED_FORMATS), case_sensitive=False),
     help="; ".join(f"{f.name}: {f.doc}" for f in EXPORT_FORMATS.values())
-    + "; markdown, html, tei: a folder with a file for each article; epub: a book; wacz: the captures of the articles"
+    + "; markdown, html, tei: a folder with a file for each article; epub: a book; wacz: the captures of the articles; "
+    f"atom, jsonfeed: a feed of the {_IN_FEED} articles that were added, edited or found to be gone last"
     "  [default: as the extension of FILE says, or jsonl]",
 )
 @click.option(
@@ -90,11 +94,10 @@ class ExportOptions:
     default="-",
     help="Write to FILE (for markdown, html and tei: a folder) instead of standard output.",
 )
-@click.option("--wacz", metavar="FILE", type=click.Path(), help="Same as -f wacz -o FILE.")
 @click.option(
     "--title",
     metavar="TEXT",
-    help="Title of the EPUB book or WACZ file  [default: QUERY for a book, or the file's name]",
+    help="Title of the EPUB book, feed or WACZ file  [default: QUERY, or the file's name]",
 )
 @archive_option
 @pass_options_as(ExportOptions, query=QueryOptions)
@@ -113,7 +116,8 @@ def export(options: ExportOptions) -> None:
       archiver export has:geo -o map.geojson
       archiver export --site blog.example.org -f markdown -o blog/
       archiver export "tag:gardening" --title "The garden in a year" -o gardening.epub
-      archiver export --site blog.example.org --wacz blog.wacz
+      archiver export --site blog.example.org -o blog.wacz
+      archiver export "flood OR storm" -o floods.xml
 
     Exit code: 0 done; 1 nothing found, so that no file is written, or some captures cannot be read; 2 wrong usage.
     """
@@ -122,10 +126,8 @@ def export(options: ExportOptions) -> None:
 
     query = options.query
     refuse_unknown_options(query.query)
-    if options.wacz and options.output != "-":
-        raise click.UsageError("--wacz FILE is the same as -f wacz -o FILE. Use only one of --wacz and -o.")
-    output = options.wacz or options.output
-    form = format_of_file(output, "wacz" if options.wacz else options.form, EXTENSIONS, "jsonl")
+    output = options.output
+    form = format_of_file(output, options.form, EXTENSIONS, "jsonl")
     if form not in FOLDER_FORMATS and output.endswith("/"):
         raise click.UsageError(f"{output} is a folder, which needs one of the formats {', '.join(FOLDER_FORMATS)}.")
     if output == "-" and (form in ("wacz", "epub") or form in FOLDER_FORMATS):
@@ -134,7 +136,12 @@ def export(options: ExportOptions) -> None:
     if output == "-" and form == "parquet" and sys.stdout.isatty():
         raise click.UsageError("Parquet is not for a terminal. Name a file with -o FILE.")
     if options.title is not None and form not in TITLED_FORMATS:
-        raise click.UsageError("--title needs one of the formats epub and wacz, since only these have a title.")
+        raise click.UsageError(
+            f"--title needs one of the formats {', '.join(TITLED_FORMATS)}: only these have a title."
+        )
+    if form in FEED_FORMATS:
+        _write_feed(options, form)
+        return
     selected = replace(query, sort=query.sort or "added").as_query(
         limit=options.limit, duplicates=False, fold=options.fold
     )
@@ -177,6 +184,21 @@ def _write_records(db: Database, ids: list[int], form: str, output: str, title: 
         if form == "epub":
             return write_epub(records(db, ids), out, title or Path(output).stem)
         return EXPORT_FORMATS[form].write(records(db, ids), out)
+
+
+def _write_feed(options: ExportOptions, form: str) -> None:
+    """Writes a feed of the articles that match the query and changed last, newest first."""
+    from archiver.cli.commands.search import note_repairs, open_searched
+    from archiver.search.search_feeds import WRITERS, changes_feed
+
+    query = options.query.as_query(limit=None, duplicates=False, fold="")
+    note_repairs(query.text)
+    with open_searched(options.archive, query) as db:
+        found = changes_feed(db, query, options.limit or _IN_FEED, own_url="", title=options.title or "")
+    with open_output(options.output) as out:
+        out.write(WRITERS["atom" if form == "atom" else "json"](found))
+    if options.output != "-":
+        click.echo(f"{count_noun(len(found.entries), 'article')} written to {options.output}", err=True)
 
 
 def _write_wacz(db: Database, folder: Path, ids: list[int], output: str, title: str) -> None:

@@ -1,11 +1,8 @@
-"""`archiver publish` builds and checks datasets. `archiver withdraw` removes posts from the archive and from
-datasets.
-"""
+"""`archiver publish`: builds and checks datasets."""
 
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,25 +13,20 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
-from archiver.cli.commands.remove_posts import Takedown, remove_posts
 from archiver.cli.shared_options import (
     DEFAULT_ARCHIVE,
-    QueryCommand,
     QueryOptions,
-    archive_option,
     json_option,
     pass_options_as,
     query_options,
     refuse_unknown_options,
 )
-from archiver.cli.shell_completion import complete
 from archiver.cli.terminal_output import count_noun, exit_on_sigterm, print_json
 
 if TYPE_CHECKING:
     from archiver.datasets.publication_rules import PublicationRules
     from archiver.datasets.snapshot_builder import BuiltSnapshot
     from archiver.datasets.snapshot_request import SnapshotRequest, SnapshotStatistics
-    from archiver.storage import Database
 
 _COMPATIBLE = {
     "explain": (
@@ -103,15 +95,6 @@ class DatasetBasis:
     sites: list[str]
 
 
-def _refuse_partition(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
-    """Refuses an option of earlier versions, unless its value is what happens anyway."""
-    if value not in (None, "auto", "none"):
-        raise click.UsageError(
-            "--partition is no longer an option: the articles are in one file for each split, and in a further one "
-            "every 500 MB. Select years or sites by the columns published and site."
-        )
-
-
 @click.command(
     short_help="Publish a versioned dataset that can be cited, checked and rebuilt.",
     context_settings={"ignore_unknown_options": True},
@@ -139,7 +122,6 @@ def _refuse_partition(context: click.Context, parameter: click.Parameter, value:
     show_default=True,
     help="Formats in addition to Parquet: csv, jsonl, geojson.",
 )
-@click.option("--partition", hidden=True, expose_value=False, callback=_refuse_partition, help="No longer an option.")
 @click.option(
     "--splits",
     metavar="LIST",
@@ -584,76 +566,3 @@ def _explain_decision(archive: Path, what: str, rules: PublicationRules, cutoff:
         click.echo(f"   does not count: {licence}")
     if not decision.geo:
         click.echo("   its places are not published")
-
-
-# `archiver withdraw`.
-
-
-@click.command(
-    short_help="Remove posts from the archive and from all future dataset builds.",
-    context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]},
-    cls=QueryCommand,
-)
-@click.argument("what", nargs=-1, required=True, metavar="ID|URL|QUERY...", shell_complete=complete("article"))
-@click.option("--reason", metavar="TEXT", required=True, help="The reason; datasets list only this and the identifier.")
-@click.option("--by", "requested_by", default="", metavar="TEXT", help="Who requested it; kept in the archive.")
-@click.option("--dry-run", is_flag=True, help="Show what would be removed, but change nothing.")
-@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
-@json_option
-@archive_option
-def withdraw(
-    what: tuple[str, ...], reason: str, requested_by: str, dry_run: bool, yes: bool, as_json: bool, archive: str
-) -> None:
-    """Withdraw posts: remove them from database, search index and captures, like 'archiver remove', and so from every
-    dataset that is built afterwards, whatever its version.
-
-    Posts are given as IDs, URLs or dataset identifiers; anything else is a search query, and all its results are
-    withdrawn. To update a published dataset, run 'archiver publish DIR --rebuild'; the dataset then lists only the
-    identifier of each withdrawn post and the reason.
-
-    \b
-    Examples:
-      archiver withdraw 12 --reason "its author asked for it"
-      archiver withdraw site:blog.example.org author:"Ada Berg" --reason "right to erasure" --dry-run
-      archiver publish datasets/harbour-1.0.0 --rebuild
-
-    Exit code: 0 done; 1 refused, not confirmed, or nothing found; 2 wrong usage.
-    """
-    text = " ".join(reason.split())
-    if not text:
-        raise click.UsageError("Give a reason with --reason; it is kept in place of the post.")
-    refuse_unknown_options(what)
-    remove_posts(
-        Path(archive), Takedown(_resolve_posts(Path(archive), what), text, requested_by, dry_run, yes, as_json)
-    )
-
-
-def _resolve_posts(archive: Path, what: tuple[str, ...]) -> tuple[str, ...]:
-    """Returns the IDs or URLs of the posts to withdraw. The arguments are IDs, URLs or dataset identifiers; anything
-    else is a search query that selects all its results. Raises ArticleNotFound and BadQuery.
-    """
-    from archiver.model.errors import ArticleNotFound, NothingFound
-    from archiver.search.query import Query
-    from archiver.search.search_hits import matching_ids
-    from archiver.storage.database import opened
-
-    if all((word.isascii() and word.isdigit() and len(word) < 19) or "://" in word for word in what):
-        return what
-    with opened(archive, read_only=True) as db:
-        if all(re.fullmatch(r"[0-9a-f]{20}", word) for word in what):
-            found = dict(_find_by_record_id(db, frozenset(what)))
-            if unknown := next((word for word in what if word not in found), None):
-                raise ArticleNotFound(unknown)
-            return tuple(str(found[word]) for word in what)
-        ids = sorted(matching_ids(db, Query(" ".join(what), limit=None, duplicates=True)))
-    if not ids:
-        raise NothingFound(" ".join(what))
-    return tuple(map(str, ids))
-
-
-def _find_by_record_id(db: Database, names: frozenset[str]) -> Iterator[tuple[str, int]]:
-    from archiver.storage.article_records import FIRST_ADDRESS, record_id_of_first
-
-    for number, first in db.execute(f"select a.id, {FIRST_ADDRESS} from articles a"):
-        if (name := record_id_of_first(first)) in names:
-            yield name, number

@@ -1,24 +1,15 @@
-"""`archiver verify`: checks the articles against their captures, and the archive's files for damage. `archiver doctor`:
-checks the installation.
-"""
+"""`archiver verify`: checks the articles against their captures, and the archive's files for damage."""
 
 from __future__ import annotations
 
-import os
-import platform
-import re
-import shutil
 import sqlite3
-from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import click
 
-from archiver import __version__
 from archiver.cli.shared_options import archive_option, json_option, pass_options_as
 from archiver.cli.shell_completion import complete
 from archiver.cli.terminal_output import (
@@ -29,8 +20,6 @@ from archiver.cli.terminal_output import (
     show_stage_progress,
     styled_line,
 )
-from archiver.model.errors import ArchiverError
-from archiver.model.words import count_typos
 
 if TYPE_CHECKING:
     from archiver.maintenance.partial_check import PartResult
@@ -242,185 +231,3 @@ def _print_findings(found: VerifyResult, repaired: list[str], *, quick: bool) ->
         checked += [count_noun(found.records, "record"), count_noun(found.files, "WARC file")]
     summary = count_noun(len(found.findings), "finding") if found.findings else "no damage found"
     click.echo(f"{', '.join(checked)}: {summary}", err=bool(found.findings))
-
-
-# `archiver doctor`.
-
-State = Literal["ok", "note", "problem"]
-_STATE_STYLES: dict[State, str] = {"ok": "green", "note": "yellow", "problem": "bold red"}
-_PACKAGES = ("scrapy", "lxml", "tantivy", "fastwarc")
-_LEAST_FREE, _LITTLE_FREE = 256_000_000, 2_000_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Diagnosis:
-    """One line of `archiver doctor`: what was checked, the result, and what to do about it ("" for nothing)."""
-
-    check: str
-    state: State
-    text: str
-    remedy: str = ""
-
-
-@click.command(short_help="Check the installation: versions, extras, disk, contact, clock, index.")
-@json_option
-@archive_option
-def doctor(as_json: bool, archive: str) -> None:
-    """Check what the program needs: versions, extras, archiver.toml, a contact, disk space, the clock, the
-    archive and its search index. Nothing is changed, and nothing is requested. 'archiver verify' checks the content of
-    the archive.
-
-    \b
-    Examples:
-      archiver doctor
-      archiver doctor --archive news.db --json
-
-    Exit code: 0 no problems; 1 problems; 2 wrong usage.
-    """
-    now, path = datetime.now(UTC), Path(archive)
-    found = [
-        _diagnose_versions(),
-        _diagnose_extras(),
-        _diagnose_settings(),
-        *_diagnose_environment(),
-        _diagnose_disk(path),
-        *_diagnose_archive(path, now),
-    ]
-    if as_json:
-        print_json([asdict(one) for one in found])
-    else:
-        width = max(len(one.check) for one in found)
-        for one in found:
-            print_lines(
-                styled_line((f"{one.state:<7}", _STATE_STYLES[one.state]), f"  {one.check:<{width}}  {one.text}")
-            )
-            if one.remedy:
-                print_lines(styled_line(one.remedy, indent=width + 11))
-    if any(one.state == "problem" for one in found):
-        click.get_current_context().exit(1)
-
-
-def _diagnose_versions() -> Diagnosis:
-    packages = ", ".join(f"{name} {metadata.version(name)}" for name in _PACKAGES)
-    python = f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}"
-    return Diagnosis("versions", "ok", f"archiver {__version__}, {python}, {packages}")
-
-
-def _diagnose_extras() -> Diagnosis:
-    if not _is_installed("archiver"):
-        return Diagnosis("extras", "note", "unknown, because the program is not installed as a package")
-    missing: dict[str, list[str]] = {}
-    for line in metadata.requires("archiver") or ():
-        name, extra = re.match(r"[\w.-]+", line), re.search(r"""extra == ["'](\w+)["']""", line)
-        if name and extra and name[0] != "archiver" and not _is_installed(name[0]):
-            missing.setdefault(extra[1], []).append(name[0])
-    if not missing:
-        return Diagnosis("extras", "ok", "all are installed")
-    lacking = "; ".join(f"{extra} ({', '.join(names)})" for extra, names in sorted(missing.items()))
-    return Diagnosis(
-        "extras", "note", f"not installed: {lacking}", f"pip install 'archiver[{','.join(sorted(missing))}]'"
-    )
-
-
-def _is_installed(package: str) -> bool:
-    try:
-        metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return False
-    return True
-
-
-_VARIABLES = ("ARCHIVER_ARCHIVE", "ARCHIVER_CONFIG", "ARCHIVER_CONTACT", "ARCHIVER_MEMORY", "ARCHIVER_WEB_MEMORY")
-
-
-def _diagnose_environment() -> list[Diagnosis]:
-    """Returns a note for each environment variable that looks like a mistyped variable of this program."""
-    return [
-        Diagnosis("variables", "note", f"{name} is set, but nothing reads it; did you mean {known}?")
-        for name in os.environ
-        for known in _VARIABLES
-        if name not in _VARIABLES and count_typos(name, known, _MOST_TYPOS) <= _MOST_TYPOS
-    ]
-
-
-_MOST_TYPOS = 2
-
-
-def _diagnose_settings() -> Diagnosis:
-    from archiver.sites.config import config_file, load_config
-
-    try:
-        config = load_config()
-    except ArchiverError as error:
-        return Diagnosis("settings", "problem", str(error))
-    contact = os.environ.get("ARCHIVER_CONTACT") or config.contact
-    file = str(config_file()) if config_file().exists() else f"no {config_file()}"
-    if not contact:
-        return Diagnosis(
-            "settings",
-            "note",
-            f"{file}; no contact, so only your own servers can be crawled",
-            "Write contact = \"you@example.org\" into archiver.toml, or run 'archiver init'.",
-        )
-    return Diagnosis("settings", "ok", f"{file}; contact {contact}")
-
-
-def _diagnose_disk(archive: Path) -> Diagnosis:
-    folder = next(place for place in archive.resolve().parents if place.is_dir())
-    free = shutil.disk_usage(folder).free
-    text = f"{free / 1e9:,.1f} GB free at {folder}"
-    if not os.access(folder, os.W_OK):
-        return Diagnosis("disk", "problem", f"{folder} cannot be written", "Choose another place with --archive.")
-    if free < _LITTLE_FREE:
-        state: State = "problem" if free < _LEAST_FREE else "note"
-        return Diagnosis("disk", state, text, "Free some space: a crawl needs at least 256 MB.")
-    return Diagnosis("disk", "ok", text)
-
-
-def _diagnose_archive(archive: Path, now: datetime) -> Iterator[Diagnosis]:
-    """Yields the results for the archive: whether it can be read, whether the clock is later than its last run, and
-    whether its search index is intact.
-    """
-    from archiver.maintenance.partial_check import find_current_damage
-    from archiver.search.search_index import check_index
-    from archiver.storage.database import opened
-    from archiver.storage.sites import list_sites
-    from archiver.storage.transactions import archive_faults
-
-    if not archive.exists():
-        yield _diagnose_clock(now, [])
-        yield Diagnosis(
-            "archive", "note", f"none at {archive} yet", "'archiver init' or 'archiver crawl URL' makes it."
-        )
-        return
-    try:
-        if damage := find_current_damage(archive):
-            yield Diagnosis("archive", "problem", damage.sentence, damage.remedy)
-            return
-        with archive_faults(archive), opened(archive, read_only=True) as db:
-            sites = list_sites(db)
-            newest = db.execute("select max(started_at) from runs").fetchone()[0]
-            findings = list(check_index(db, archive, quick=True))
-    except ArchiverError as error:
-        yield Diagnosis("archive", "problem", str(error), "'archiver verify' tells more; 'archiver restore' helps.")
-        return
-    yield _diagnose_clock(now, [newest] if newest else [])
-    articles = sum(row["articles"] for row in sites)
-    yield Diagnosis("archive", "ok", f"{archive}: {count_noun(len(sites), 'site')}, {count_noun(articles, 'article')}")
-    if findings:
-        yield Diagnosis("index", "problem", findings[0].sentence, findings[0].remedy)
-    else:
-        yield Diagnosis("index", "ok", "no damage found; searches bring it up to date")
-
-
-def _diagnose_clock(now: datetime, runs: Sequence[str]) -> Diagnosis:
-    """Compares the clock with the times of runs in the archive, and with the time when the program was installed."""
-    from archiver.frontier.cadence import CLOCK_TOLERANCE
-
-    installed = datetime.fromtimestamp(Path(__file__).stat().st_mtime, UTC)
-    latest = max((installed, *(datetime.fromisoformat(run) for run in runs)))
-    text = f"{now:%Y-%m-%d %H:%M:%S} UTC"
-    if now + CLOCK_TOLERANCE < latest:
-        why = f"{text}, but the program or the archive was written at {latest:%Y-%m-%d %H:%M:%S} UTC"
-        return Diagnosis("clock", "problem", why, "Set the clock: captures are stored with its time.")
-    return Diagnosis("clock", "ok", text)
