@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from archiver.maintenance.reextraction_reader import (
-    ReextractedArticle,
-    ReextractionRequest,
-    make_reader_without_hints,
-    select_articles,
-)
+from archiver.maintenance.capture_reader import make_reader_without_hints
+from archiver.maintenance.reextraction_reader import ReextractedArticle
+from archiver.maintenance.reextraction_request import ReextractionRequest, select_articles
 from archiver.maintenance.reextraction_run import begin_reextraction, reextract, reextract_all
 
 __all__ = [

@@ -21,7 +21,7 @@ from archiver.health.health_report import OverallHealth, format_metrics, health_
 from archiver.health.health_rules import CONTENT_CODES, Health, HealthFinding, Level
 from archiver.health.notification_channels import make_channels, notify, send_test_messages
 from archiver.health.stored_health import accept_findings_of, read_health, read_move_advice
-from archiver.maintenance.partial_check import find_current_damage
+from archiver.maintenance.damage_record import find_current_damage
 from archiver.model.errors import ArchiverError
 from archiver.sites.config import config_file, effective_settings, load_config
 from archiver.storage.database import opened

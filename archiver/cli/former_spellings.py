@@ -5,6 +5,7 @@ from __future__ import annotations
 FORMER: dict[str, str] = {
     "backup --keep": "There is one backup at FILE. Name another FILE for each backup that you want to keep.",
     "vacuum": "'sqlite3 ARCHIVE vacuum' compacts an archive while no crawl is running.",
+    "verify --part": "'archiver verify' checks everything; 'archiver schedule' runs it every check_days days.",
     "verify --reread": "'archiver reextract --dry-run' shows what today's extraction would change.",
     "publish --ngrams": "Count n-grams from the column body of the texts that are published in full.",
     "search --concordance": "Snippets show words in context; 'archiver export QUERY -f jsonl' writes the whole texts.",
@@ -31,6 +32,8 @@ FORMER: dict[str, str] = {
     "diff --html": "'archiver serve' shows the comparison as a page.",
     "diff --titles": "'archiver search changed:title' finds changed headlines.",
     "diff --each": "Compare the articles one by one.",
+    "sites move --merge": "'archiver sites remove NEW --with-articles' removes the other site and keeps its WARC "
+    "files, which 'archiver import' reads after the move.",
     "publish --partition": "The articles are in one file for each split, and in a further one every 500 MB. Select "
     "years or sites by the columns published and site.",
     "search --plot": "'archiver serve' draws a histogram; --histogram with --csv or --json prints its numbers.",

@@ -8,6 +8,7 @@ import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from datetime import UTC, date, datetime, timedelta
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
@@ -188,8 +189,35 @@ def _check_period(_: click.Context, __: click.Parameter, value: str | None) -> s
     return value
 
 
+class Day(click.ParamType[str]):
+    """The type of an option whose value is a year, month or day. It is converted to the first day of this period, or to
+    its last day, as YYYY-MM-DD.
+    """
+
+    name = "date"
+
+    def __init__(self, *, is_last: bool = False) -> None:
+        self._is_last = is_last
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from archiver.model.errors import BadQuery
+        from archiver.search.query_tree import parse_period  # the query language, which few commands need
+
+        try:
+            period = parse_period(value)
+        except BadQuery:
+            period = None
+        if period is None or period.is_moment:
+            self.fail(f"{value!r} is not a date: use 2024, 2024-05 or 2024-05-31.", param, ctx)
+        last = date.fromisoformat(period.end[:10]) - timedelta(days=1)
+        return last.isoformat() if self._is_last else period.start
+
+
 def capture_filter_options(function: F) -> F:
-    """Adds to a command the options `--field`, `--since` and `--until`, which select what a re-extraction reads."""
+    """Adds to a command the options `--field`, `--since` and `--until`, which select what a re-extraction reads, and
+    `--forget-page-objects`. The command receives the dates as bounds in the format in which the archive stores times
+    (UTC), "" for none.
+    """
     field = click.option(
         "--field",
         "fields",
@@ -201,16 +229,38 @@ def capture_filter_options(function: F) -> F:
     since = click.option(
         "--since",
         metavar="DATE",
-        callback=_check_period,
+        default="",
+        callback=_read_bound,
         help="Only captures from this date or later: 2024, 2024-05, 2024-05-31 or a full time.",
     )
     until = click.option(
         "--until",
         metavar="DATE",
-        callback=_check_period,
+        default="",
+        callback=_read_bound,
         help="Only captures up to this date (to the end of the year, month or day).",
     )
-    return field(since(until(function)))
+    forget = click.option(
+        "--forget-page-objects",
+        is_flag=True,
+        help="Replace the values of page objects that no longer read the pages. Without this option they are kept.",
+    )
+    return forget(field(since(until(function))))
+
+
+def _read_bound(context: click.Context, parameter: click.Parameter, value: str) -> str:
+    if not _check_period(context, parameter, value):
+        return ""
+    from archiver.search.query_tree import parse_period
+    from archiver.storage.pages import stamp
+
+    bound = parse_period(value)
+    is_since = parameter.name == "since"
+    if not bound.is_moment:
+        return bound.start if is_since else bound.end
+    at = datetime.fromisoformat(bound.start)
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return stamp(at if is_since else at + timedelta(microseconds=1))
 
 
 def tag_option(name: str, **how: Any) -> Callable[[F], F]:

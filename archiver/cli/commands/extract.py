@@ -30,7 +30,6 @@ from archiver.model.items import UNCONFIRMED, format_published
 if TYPE_CHECKING:
     from archiver.extraction.explanations import FieldExplanation
     from archiver.extraction.page import Page
-    from archiver.extraction.site_rules import SiteRules
     from archiver.model.items import Article
     from archiver.sites.page_objects import LoadedPageObject, PageObjects
 
@@ -146,7 +145,7 @@ def extract(options: ExtractOptions) -> None:
     page_objects.check()
     found = page_objects.apply(extract_page(page, rules=site_rules), page)
     if site_rules is not None:
-        _warn_of_unmatched(page, found, site_rules)
+        _warn_of_unmatched(page, found, site_rules.post)
     used = page_objects.of(page.url)
     if case and at:
         _save_case(Path(case), used, _Case(html, page.url, at, toml), found)
@@ -313,12 +312,14 @@ def _save_case(folder: Path, used: LoadedPageObject | None, case: _Case, article
         raise OutputNotWritable(str(folder), error.strerror or str(error)) from error
 
 
-def _warn_of_unmatched(page: Page, article: Article, rules: SiteRules) -> None:
-    """Prints on standard error which rules found nothing on the page, and whether the page is not a post."""
+def _warn_of_unmatched(page: Page, article: Article, marks: Iterable[str]) -> None:
+    """Prints on standard error which rules found nothing on the page (`marks` are those of posts), and whether the page
+    is not a post.
+    """
     from archiver.model.items import PageKind
     from archiver.model.page_rules import BY_HAND
 
-    for mark in (mark for mark in rules.post if not page.ask(mark)):
+    for mark in (mark for mark in marks if not page.ask(mark)):
         click.echo(f"[site] post: {mark} matches nothing on this page.", err=True)
     for one in article.evidence:
         if one.source == BY_HAND and not one.value:

@@ -16,9 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from archiver.cli.commands.import_ import Day
-from archiver.cli.commands.reextract import forget_page_objects_option, parse_time_bounds
-from archiver.cli.shared_options import archive_option, capture_filter_options, json_option
+from archiver.cli.shared_options import Day, archive_option, capture_filter_options, json_option
 from archiver.cli.terminal_output import count_noun, format_time, print_details, print_json, print_table
 from archiver.model.fields import EVIDENCE
 
@@ -79,15 +77,14 @@ def open_queue(jobs: str, size: int = 4) -> QueueDatabase:
 @click.command(short_help="Re-extract shards, one job per shard.")
 @click.argument("sites", metavar="[SITE]...", nargs=-1)
 @jobs_option
-@forget_page_objects_option
 @capture_filter_options
 @json_option
 def reextract(
     sites: tuple[str, ...],
     jobs: str,
     fields: tuple[str, ...],
-    since: str | None,
-    until: str | None,
+    since: str,
+    until: str,
     forget_page_objects: bool,
     as_json: bool,
 ) -> None:
@@ -106,10 +103,9 @@ def reextract(
 
     options = {
         "fields": [name for name in EVIDENCE if name in fields],
-        "since": "",
-        "until": "",
+        "since": since,
+        "until": until,
         "forget_page_objects": forget_page_objects,
-        **parse_time_bounds(since, until),
     }
     queue = open_queue(jobs)
     try:
@@ -136,7 +132,7 @@ def reextract(
 )
 @click.option(
     "--since",
-    type=Day(is_last=False),
+    type=Day(),
     metavar="DATE",
     help="Only captures from this date or later: 2009, 2009-05 or 2009-05-31 (UTC).",
 )

@@ -26,7 +26,8 @@ from archiver.cli.terminal_output import (
 )
 
 if TYPE_CHECKING:
-    from archiver.maintenance.takedown import Erasure, TakedownScope
+    from archiver.maintenance.record_erasure import Erasure
+    from archiver.maintenance.takedown_scope import TakedownScope
     from archiver.storage import Database
 
 _SHOWN = 10
@@ -182,7 +183,8 @@ def _confirm(number: int) -> None:
 
 def _remove_articles(archive: Path, numbers: list[int], takedown: Takedown) -> Erasure:
     """Removes the articles with these IDs and their captures. Returns what was removed from WARC files."""
-    from archiver.maintenance.takedown import Erasure, archive_without_writers, remove_articles
+    from archiver.maintenance.record_erasure import Erasure
+    from archiver.maintenance.takedown import archive_without_writers, remove_articles
 
     if not numbers:
         return Erasure()
@@ -191,7 +193,7 @@ def _remove_articles(archive: Path, numbers: list[int], takedown: Takedown) -> E
 
 
 def _preview_erasure(archive: Path, numbers: list[int]) -> Erasure:
-    from archiver.maintenance.takedown import preview_erasure
+    from archiver.maintenance.record_erasure import preview_erasure
     from archiver.storage.database import opened
 
     with opened(archive, read_only=True) as db:
@@ -202,7 +204,7 @@ def _plan_takedowns(archive: Path, posts: tuple[str, ...]) -> tuple[list[Takedow
     """Returns what the removal of each post would delete, and a sentence for each post that was already removed.
     Posts are given as IDs or URLs. Raises ArticleNotFound.
     """
-    from archiver.maintenance.takedown import takedown_scope
+    from archiver.maintenance.takedown_scope import takedown_scope
     from archiver.model.errors import ArticleRemoved
     from archiver.storage.article_records import find_article
     from archiver.storage.database import opened
@@ -240,7 +242,8 @@ def _print_scope(plan: TakedownScope) -> None:
 
 
 def _finish_takedowns(archive: Path, as_json: bool) -> None:
-    from archiver.maintenance.takedown import archive_without_writers, finish_takedowns, remove_orphans
+    from archiver.maintenance.record_erasure import remove_orphans
+    from archiver.maintenance.takedown import archive_without_writers, finish_takedowns
     from archiver.storage.captures import pending_takedowns
 
     with archive_without_writers(archive) as db, show_stage_progress(as_json) as progress:

@@ -69,8 +69,8 @@ def schedule(options: ScheduleOptions) -> None:
     """Crawl each site when it is due, until Ctrl-C or SIGTERM.
 
     A site's setting 'cadence' says how often it is crawled: a period (6h), a cron expression in UTC, or adaptive (the
-    default), which depends on how often the site publishes. Only one scheduler can run per archive. Each night it
-    checks a part of the archive for damage, as 'archiver verify --part' does. See docs/operate.md.
+    default), which depends on how often the site publishes. Only one scheduler can run per archive. Every
+    week it checks the archive for damage, as 'archiver verify' does. See docs/operate.md.
 
     \b
     Examples:
@@ -152,7 +152,7 @@ def _run_scheduler(options: ScheduleOptions) -> int:
     if once:
         if not reported and not quiet and not options.as_json:
             _note_next_due_time(options.archive)
-        _check_part_if_due(path)
+        _check_if_due(path)
     return 0 if is_judged and not daemon.unclean and not is_behind else 1
 
 
@@ -181,21 +181,17 @@ def _note_next_due_time(archive: str) -> None:
         click.echo(f"Nothing is due. Next: {first.site['name']}, {format_time(first.turn.at.isoformat())}.", err=True)
 
 
-def _check_part_if_due(archive: Path) -> None:
-    """Checks a part of the archive if such a check is due. Runs after the crawls, when the scheduler's lock has been
-    released.
-    """
+def _check_if_due(archive: Path) -> None:
+    """Checks the archive if that is due. Runs after the crawls, when the scheduler's lock has been released."""
     from archiver.model.errors import ArchiverError
     from archiver.scheduling.crawl_plans import print_notice
-    from archiver.scheduling.scheduler_loop import check_part_and_report, due_partial_check
+    from archiver.scheduling.scheduler_loop import check_and_report, check_is_due
 
     try:
-        limits = due_partial_check(archive, datetime.now(UTC))
+        if check_is_due(archive, datetime.now(UTC)):
+            check_and_report(archive, print_notice)
     except ArchiverError as error:
         print_notice(f"The archive was not checked: {error}")
-        return
-    if limits is not None:
-        check_part_and_report(archive, limits.check_days, limits.check_minutes * 60, print_notice)
 
 
 def _print_result(site: str, result: CrawlOutcome, quiet: bool, as_json: bool) -> None:

@@ -14,7 +14,6 @@ from archiver.cli.shared_options import archive_option, json_option, pass_option
 from archiver.cli.shell_completion import complete
 from archiver.cli.terminal_output import (
     count_noun,
-    format_time,
     print_json,
     print_lines,
     show_stage_progress,
@@ -22,10 +21,8 @@ from archiver.cli.terminal_output import (
 )
 
 if TYPE_CHECKING:
-    from archiver.maintenance.partial_check import PartResult
     from archiver.maintenance.verification import VerifyResult
     from archiver.maintenance.verify_database import VerifyFinding
-    from archiver.storage.runs import Damage
 
 _MOST_A_FILE = 5
 """How many more findings about one file or table are printed after the first."""
@@ -37,7 +34,6 @@ class VerifyOptions:
 
     what: tuple[str, ...]
     quick: bool
-    part: bool
     fix: bool
     as_json: bool
     archive: str
@@ -46,11 +42,6 @@ class VerifyOptions:
 @click.command(short_help="Check every article against its capture, and the archive for damage.")
 @click.argument("what", nargs=-1, metavar="[SITE|ID|URL]...", shell_complete=complete("site", "article"))
 @click.option("--quick", is_flag=True, help="Check only the database, not the WARC files.")
-@click.option(
-    "--part",
-    is_flag=True,
-    help="Check only what has not been checked for the longest time, as 'archiver schedule' does each night.",
-)
 @click.option(
     "--repair",
     "fix",
@@ -72,67 +63,13 @@ def verify(options: VerifyOptions) -> None:
       archiver verify
       archiver verify blog.example.org
       archiver verify 12 --json
-      archiver verify --part
       archiver verify --repair
 
     Exit code: 0 no findings; 1 findings, or the archive cannot be read; 2 wrong usage.
     """
     if options.fix and options.what:
         raise click.UsageError("--repair works on the whole archive and takes no SITE, ID or URL.")
-    if options.part:
-        if options.what or options.quick or options.fix:
-            raise click.UsageError("--part takes no SITE, ID or URL, and no --quick or --repair.")
-        _verify_part(options)
-    else:
-        _verify(options)
-
-
-def _verify_part(options: VerifyOptions) -> None:
-    from archiver.maintenance.partial_check import CheckBudget, check_part
-    from archiver.sites.config import load_config
-
-    limits = load_config().maintenance
-    with show_stage_progress(options.as_json) as progress:
-        found = check_part(Path(options.archive), CheckBudget(limits.check_days, limits.check_minutes * 60), progress)
-    if options.as_json:
-        print_json(_part_as_json(found))
-    else:
-        for damage in found.damages:
-            print_lines(
-                styled_line((damage.sentence, "bold"), f" [{damage.kind}]"), styled_line(damage.remedy, indent=2)
-            )
-        click.echo(_describe_part(found), err=bool(found.damages))
-    if found.damages:
-        click.get_current_context().exit(1)
-
-
-def _part_as_json(found: PartResult) -> dict[str, object]:
-    return {
-        "units": found.units,
-        "left": found.left,
-        "bytes": found.bytes,
-        "articles": found.articles,
-        "files": found.warc_files,
-        "covers_since": found.covers_since.isoformat(timespec="seconds") if found.covers_since else None,
-        "damages": [_damage_as_json(one) for one in found.damages],
-    }
-
-
-def _damage_as_json(damage: Damage) -> dict[str, str]:
-    return {name: getattr(damage, name) for name in ("unit", "kind", "subject", "sentence", "remedy")}
-
-
-def _describe_part(found: PartResult) -> str:
-    since = format_time(found.covers_since.isoformat()) if found.covers_since else "never"
-    return (
-        f"{count_noun(found.units, 'unit')} ({found.bytes / 1e6:,.1f} MB) checked, {found.left:,} left for later: "
-        f"{count_noun(len(found.damages), 'finding') if found.damages else 'no damage found'}; everything was checked "
-        f"since {since}"
-    )
-
-
-def _verify(options: VerifyOptions) -> None:
-    from archiver.maintenance.partial_check import list_damages, name_backup, record_verification
+    from archiver.maintenance.damage_record import name_backup, record_verification
     from archiver.maintenance.verification import repair
     from archiver.maintenance.verification import verify as run
     from archiver.search.search_index import refresh_archive
@@ -152,7 +89,7 @@ def _verify(options: VerifyOptions) -> None:
             found = run(file, quick=quick, progress=progress)
             found.findings += _check_search_index(file, quick=quick)
     found.findings = name_backup(file, found.findings)
-    unrecorded = "" if what or quick else record_verification(file, found, list_damages(found.findings), started)
+    unrecorded = "" if what or quick else record_verification(file, found, started)
     if options.as_json:
         print_json(
             {
