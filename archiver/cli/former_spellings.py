@@ -34,6 +34,11 @@ FORMER: dict[str, str] = {
     "diff --each": "Compare the articles one by one.",
     "sites move --merge": "'archiver sites remove NEW --with-articles' removes the other site and keeps its WARC "
     "files, which 'archiver import' reads after the move.",
+    "extract --save-case": "Keep the page and what 'archiver extract' prints; 'diff' shows what has changed later.",
+    "crawl --log-format": 'The format is set in archiver.toml: [log] format = "json".',
+    "schedule --log-format": 'The format is set in archiver.toml: [log] format = "json".',
+    "status --sort": "The worst sites come first; 'archiver status --csv' prints the table for other orders.",
+    "fleet collect --apart": "Each shard is an archive in the storage: copy the folder shards/ of it.",
     "publish --partition": "The articles are in one file for each split, and in a further one every 500 MB. Select "
     "years or sites by the columns published and site.",
     "search --plot": "'archiver serve' draws a histogram; --histogram with --csv or --json prints its numbers.",

@@ -336,17 +336,6 @@ def is_default(name: str) -> bool:
     return source is click.core.ParameterSource.DEFAULT
 
 
-def log_format_option(function: F) -> F:
-    """Adds to a command the option `--log-format`, which sets the format in which crawls write log/crawl.log. Without
-    the option, the format in archiver.toml is used.
-    """
-    return click.option(
-        "--log-format",
-        type=click.Choice(["text", "json"], case_sensitive=False),
-        help="Write log/crawl.log as lines of text, or as one JSON object per line.",
-    )(function)
-
-
 _QUERY_OPTIONS = (
     click.argument("query", nargs=-1, metavar="[QUERY]..."),
     click.option(

@@ -791,6 +791,12 @@ def _holds_since(db: Database, made: BackupRecord) -> datetime | None:
     return made.made_at if is_alone else known.holds_since
 
 
+def backups_with_removed_posts(archive: Path) -> list[BackupRecord]:
+    """Returns the recorded backups of an archive that may still hold posts that were removed from it."""
+    with opened(archive, read_only=True, to_copy=True) as db:
+        return [one for one in _recorded(db) if one.made_at and count_posts_removed_since(db, one.holds_since)]
+
+
 # Recording the result in the archive.
 
 

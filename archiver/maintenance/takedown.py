@@ -20,15 +20,15 @@ from archiver.maintenance.record_erasure import (
     erase_records,
 )
 from archiver.maintenance.takedown_scope import find_own_captures, find_own_requisites, find_payloads, find_urls_of_post
-from archiver.model.errors import ArchiveLocked, ArchiverError
+from archiver.model.errors import ArchiveLocked, ArchiverError, ArticleNotRemoved
 from archiver.model.fields import LINKS
 from archiver.storage import Database, clusters
 from archiver.storage.article_records import record_id_of
 from archiver.storage.articles import settle_duplicates
-from archiver.storage.captures import Tombstone, pending_takedowns, tombstones
+from archiver.storage.captures import Tombstone, allow_again, pending_takedowns, tombstone_named, tombstones
 from archiver.storage.database import open_archive, opened
 from archiver.storage.full_text import delete_search_index, drop_fts
-from archiver.storage.pages import last_rowid, stamp
+from archiver.storage.pages import EPOCH, last_rowid, stamp
 from archiver.storage.transactions import environment_error, is_environment_error, lock_archive_exclusively, writing
 
 
@@ -57,6 +57,24 @@ def begin_takedown(db: Database, article_id: int, reason: str, requested_by: str
     number = last_rowid(db)
     enter_tombstone(db, number, urls, payloads)
     return tombstones(db, "id = ?", [number])[0]
+
+
+def allow_posts(archive: Path, posts: Iterable[str]) -> list[Tombstone]:
+    """Lifts the removals of posts, which are given as IDs or URLs, so that they can be stored again. Returns their
+    tombstones. Raises ArticleNotRemoved, and the errors of `archive_without_writers`.
+    """
+    with archive_without_writers(archive) as db:
+        found = []
+        for post in posts:
+            removal = tombstone_named(db, post)
+            if removal is None:
+                raise ArticleNotRemoved(post)
+            found.append(removal)
+        finish_takedowns(db, archive)
+        with writing(db):
+            for removal in found:
+                allow_again(db, removal, stamp(datetime.now(UTC)), EPOCH)
+    return found
 
 
 def purge_article(db: Database, removal: Tombstone) -> None:

@@ -597,11 +597,6 @@ def why_unused(used: LoadedPageObject, article: Article) -> str:
     return f"{used.name} is not used: the page is not a post ({article.kind_rule})"
 
 
-def failures_of(article: Article) -> list[str]:
-    """Returns a sentence for each field for which the page object of an article failed."""
-    return [f"{one.field}: failed: {one.locator}" for one in article.evidence if one.source == PAGE_OBJECT_FAILED]
-
-
 _COLLECTED = ("collected", "places")
 _NONE = PageObjects()
 
@@ -1011,24 +1006,3 @@ def case_differences(article: Article, expected: Mapping[str, Any]) -> list[str]
         if got != want:
             found.append(f"{name}: expected {want!r}, got {got!r}")
     return found
-
-
-def write_case(
-    folder: Path,
-    html: bytes,
-    url: str,
-    at: datetime,
-    article: Article,
-    names: Iterable[str],
-    rules: bytes = b"",
-) -> None:
-    """Writes a case folder: the page, and what is extracted from it today as the expected fields. `rules` are the site
-    rules (TOML) with which it was extracted. Raises FileExistsError if there is such a folder.
-    """
-    folder.mkdir(parents=True)
-    (folder / PAGE).write_bytes(html)
-    if rules:
-        (folder / RULES).write_bytes(rules)
-    case = {"url": url, "captured_at": at.isoformat(timespec="seconds")}
-    for file, values in ((CASE, case), (EXPECTED, {name: case_value(article, name) for name in names})):
-        (folder / file).write_text(json.dumps(values, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")

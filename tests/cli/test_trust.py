@@ -316,7 +316,7 @@ def test_extract_reports_errors_in_rules(run: Run, tmp_path: Path, rules: str | 
         (["-", "--url", "nonsense"], PAGE, 2, "BadAddress nonsense"),
         (["-", "--url", "https://a.example/"], " \n", 1, "UnreadableInput The standard input"),
         (["/nowhere/page.html", "--url", "https://a.example/"], None, 1, "UnreadableInput /nowhere/page.html"),
-        (["/", "--url", "https://a.example/"], None, 2, "UsageError"),
+        (["/", "--url", "https://a.example/"], None, 1, "UnreadableInput /"),
     ],
 )
 def test_wrong_input_of_extract_is_an_error(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -216,7 +215,8 @@ def restore(options: RestoreOptions) -> None:
         for sentence in _describe_plan(plan, is_decided=options.yes):
             click.echo(sentence)
     if not options.yes:
-        _confirm(f"Put {file} in the place of {archive}?" if plan else f"Put back WARC files from {file.parent}?")
+        question = f"Put {file} in the place of {archive}?" if plan else f"Put back WARC files from {file.parent}?"
+        confirm(question, f"Restoring {file}")
     with exit_on_sigterm(), show_stage_progress(options.as_json) as progress:
         done = restore_archive(plan, progress) if plan else restore_captures(file, archive, options.warc, progress)
     if options.as_json:
@@ -225,14 +225,6 @@ def restore(options: RestoreOptions) -> None:
         _print_restored(options, done, whole=plan is not None)
     if done.failed:
         click.get_current_context().exit(1)
-
-
-def _confirm(question: str) -> None:
-    if not sys.stdin.isatty():
-        raise click.UsageError(
-            "Cannot ask for confirmation without a terminal. Use --yes to restore without confirmation."
-        )
-    confirm(question)
 
 
 def _describe_plan(plan: RestorePlan, *, is_decided: bool) -> list[str]:

@@ -40,7 +40,6 @@ from archiver.cli.shared_options import (
     archive_option,
     is_default,
     json_option,
-    log_format_option,
     note_other_archive,
     pass_options_as,
     politeness_options,
@@ -79,7 +78,6 @@ class CrawlOptions:
     demo: bool
     as_site: bool
     quiet: bool
-    log_format: str | None
     as_json: bool
 
     @property
@@ -98,7 +96,6 @@ class CrawlOptions:
             self.requisites or "",
             progress=not self.is_silent,
             quiet=self.is_silent,
-            log_format=self.log_format or "",
         )
 
 
@@ -138,7 +135,6 @@ class CrawlOptions:
     help="Crawl the demonstration blog that comes with archiver, into output/demo.db if no --archive is given.",
 )
 @click.option("--quiet", is_flag=True, help="Print only errors, no progress or summary.")
-@log_format_option
 @json_option
 @pass_options_as(CrawlOptions)
 def crawl(options: CrawlOptions) -> None:

@@ -10,6 +10,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -17,7 +18,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from archiver.cli.shared_options import Day, archive_option, capture_filter_options, json_option
-from archiver.cli.terminal_output import count_noun, format_time, print_details, print_json, print_table
+from archiver.cli.terminal_output import (
+    count_noun,
+    format_time,
+    print_details,
+    print_json,
+    print_table,
+    show_stage_progress,
+)
 from archiver.model.fields import EVIDENCE
 
 if TYPE_CHECKING:
@@ -472,52 +480,31 @@ fleet.add_command(import_)
 
 @fleet.command()
 @storage_option("Where the shards are kept.", required=True)
-@click.option(
-    "--apart",
-    metavar="DIR",
-    type=click.Path(path_type=Path),
-    help="Do not merge; download each shard into its own folder below DIR, for example to publish each.",
-)
 @click.option("--unfinished", is_flag=True, help="Include shards whose site is being crawled, or whose worker died.")
 @click.option("--quiet", is_flag=True, help="Print only errors, no progress or summary.")
 @json_option
 @archive_option
-def collect(storage: str, apart: Path | None, unfinished: bool, quiet: bool, as_json: bool, archive: str) -> None:
+def collect(storage: str, unfinished: bool, quiet: bool, as_json: bool, archive: str) -> None:
     """Merge all shards into one archive, as 'archiver merge' does. Run it again to fetch what has changed since.
 
     \b
     Example:
       archiver fleet collect --storage s3://news-shards --archive all.db
-      archiver fleet collect --storage s3://news-shards --apart /mnt/shards
 
     Exit code: 0 done; 1 a shard is damaged or lacks WARC files, or the storage cannot be read.
     """
-    from dataclasses import asdict
-
-    from archiver.cli.terminal_output import show_stage_progress
     from archiver.fleet.shard_storage import ShardStorage, storage_owner
-    from archiver.fleet.shard_transfer import CollectedShards, FetchedShards, collect_shards, fetch_shards
+    from archiver.fleet.shard_transfer import collect_shards
     from archiver.maintenance.takedown import archive_without_writers
     from archiver.storage.database import open_archive
 
     place = ShardStorage(storage)
     storage_owner(place)  # check the owner first, so that no archive is created if the storage has no shards
-    out: CollectedShards | FetchedShards
-    if apart:
-        with show_stage_progress(quiet or as_json) as progress:
-            out = fetch_shards(place, apart, unfinished=unfinished, progress=progress)
-    else:
-        open_archive(archive, create=True).close()
-        with archive_without_writers(Path(archive)) as db, show_stage_progress(quiet or as_json) as progress:
-            out = collect_shards(db, Path(archive), place, unfinished=unfinished, progress=progress)
+    open_archive(archive, create=True).close()
+    with archive_without_writers(Path(archive)) as db, show_stage_progress(quiet or as_json) as progress:
+        out = collect_shards(db, Path(archive), place, unfinished=unfinished, progress=progress)
     if as_json:
         print_json(asdict(out))
-    elif isinstance(out, FetchedShards):
-        if not quiet:
-            click.echo(
-                f"{count_noun(len(out.fetched), 'shard')} downloaded to {apart}, {out.known:,} unchanged, "
-                f"{len(out.unfinished):,} being crawled"
-            )
     elif not quiet:
         new, captures = (sum(getattr(one, name) for one in out.merged.values()) for name in ("articles", "captures"))
         click.echo(
@@ -526,7 +513,7 @@ def collect(storage: str, apart: Path | None, unfinished: bool, quiet: bool, as_
         )
     for text in out.damaged:
         click.echo(f"Error: {text}", err=True)
-    if out.damaged or (isinstance(out, CollectedShards) and any(one.lost for one in out.merged.values())):
+    if out.damaged or any(one.lost for one in out.merged.values()):
         sys.exit(1)
 
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -113,7 +111,8 @@ def remove_posts(archive: Path, takedown: Takedown) -> None:
             _print_scope(one)
     selected = [] if takedown.dry_run else [one.article_id for one in plans]
     if selected and not takedown.yes:
-        _confirm(len(selected))
+        number = count_noun(len(selected), "post")
+        confirm(f"Remove {number} permanently?", f"Removing {number}")
     erased = (
         _preview_erasure(archive, [one.article_id for one in plans])
         if takedown.dry_run
@@ -158,27 +157,12 @@ def _backups_with_removed_posts(archive: Path) -> dict[str, str]:
     """Returns the paths of the recorded backups that may still hold removed posts, and for each the command that
     replaces the backup by one without them.
     """
-    from archiver.storage.database import opened
-    from archiver.storage.runs import count_posts_removed_since, has_integrity_records, read_backups
+    from archiver.maintenance.backup import backups_with_removed_posts
 
-    with opened(archive, read_only=True, to_copy=True) as db:
-        holding = [
-            one
-            for one in (read_backups(db) if has_integrity_records(db) else ())
-            if one.made_at and count_posts_removed_since(db, one.holds_since)
-        ]
     return {
         one.path: f"archiver backup {one.path}{'' if one.captures else ' --no-captures'} --purge --archive {archive}"
-        for one in holding
+        for one in backups_with_removed_posts(archive)
     }
-
-
-def _confirm(number: int) -> None:
-    if not sys.stdin.isatty():
-        raise click.UsageError(
-            "Cannot ask for confirmation without a terminal. Use --yes to remove without confirmation."
-        )
-    confirm(f"Remove {count_noun(number, 'post')} permanently?")
 
 
 def _remove_articles(archive: Path, numbers: list[int], takedown: Takedown) -> Erasure:
@@ -261,23 +245,9 @@ def _finish_takedowns(archive: Path, as_json: bool) -> None:
 
 
 def _allow_posts(archive: Path, posts: tuple[str, ...], as_json: bool) -> None:
-    from archiver.maintenance.takedown import archive_without_writers, finish_takedowns
-    from archiver.model.errors import ArticleNotRemoved
-    from archiver.storage.captures import allow_again, tombstone_named
-    from archiver.storage.pages import EPOCH, stamp
-    from archiver.storage.transactions import writing
+    from archiver.maintenance.takedown import allow_posts
 
-    with archive_without_writers(archive) as db:
-        found = []
-        for post in posts:
-            removal = tombstone_named(db, post)
-            if removal is None:
-                raise ArticleNotRemoved(post)
-            found.append(removal)
-        finish_takedowns(db, archive)
-        with writing(db):
-            for removal in found:
-                allow_again(db, removal, stamp(datetime.now(UTC)), EPOCH)
+    found = allow_posts(archive, posts)
     if as_json:
         print_json([{"article_id": one.article_id, "url": one.url, "site": one.site} for one in found])
     else:

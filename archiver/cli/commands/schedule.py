@@ -15,7 +15,6 @@ import click
 from archiver.cli.shared_options import (
     archive_option,
     list_options,
-    log_format_option,
     pass_options_as,
     politeness_options,
     workers_option,
@@ -40,7 +39,6 @@ class ScheduleOptions:
     delay: float | None
     contact: str | None
     quiet: bool
-    log_format: str | None
     kind: str | None
     form: str | None
 
@@ -56,7 +54,6 @@ class ScheduleOptions:
 @workers_option("How many sites to crawl at the same time (one per host), each in its own process.")
 @politeness_options
 @click.option("--quiet", is_flag=True, help="Print only errors.")
-@log_format_option
 @click.option(
     "--print",
     "kind",
@@ -134,7 +131,7 @@ def _run_scheduler(options: ScheduleOptions) -> int:
             click.echo(f"Crawling the sites of {options.archive} when they are due. Stop with Ctrl-C.", err=True)
         daemon = Daemon(
             DaemonOptions(
-                CommonOptions(path, quiet=True, scheduled=True, log_format=options.log_format or ""),
+                CommonOptions(path, quiet=True, scheduled=True),
                 options.workers,
                 once,
                 options.delay,

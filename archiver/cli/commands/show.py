@@ -117,7 +117,8 @@ def _as_json(opened: Archive, record: dict[str, Any], options: ShowOptions) -> d
     why = explanations_as_data(opened.explain(record["id"], options.revision))
     readers = opened.readers(record["id"], options.revision)
     image = captured_lead_image(opened.db, record["id"])
-    return record | {"image_capture": image, "evidence": _add_readers(why, readers)}
+    evidence = {name: {**one, **readers.get(name, {})} for name, one in why.items()}
+    return record | {"image_capture": image, "evidence": evidence}
 
 
 def _print_whole(opened: Archive, record: dict[str, Any], options: ShowOptions) -> None:
@@ -146,10 +147,6 @@ def _print_whole(opened: Archive, record: dict[str, Any], options: ShowOptions) 
         )
 
 
-def _add_readers(evidence: dict[str, Any], readers: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    return {name: {**one, **readers.get(name, {})} for name, one in evidence.items()}
-
-
 def _describe_reader(one: dict[str, Any]) -> str:
     when = f" on {one['read_at'][:10]}" if one["read_at"] else ""
     capture = f" from capture {one['capture_id']}" if one["capture_id"] else ""
@@ -162,56 +159,40 @@ def _print_article(
     cluster: dict[str, Any] | None,
     image: dict[str, Any] | None,
 ) -> None:
-    print_lines(styled_line((record["title"] or "(without title)", "bold")))
-    about = [
-        format_published(record["published"], record["published_precision"]),
-        ", ".join(record["authors"]),
-        record["site"],
-    ]
+    published = format_published(record["published"], record["published_precision"])
+    about = [published, ", ".join(record["authors"]), record["site"]]
     print_lines(
-        styled_line((" · ".join(part for part in about if part), "dim")), styled_line((record["url"], "blue")), ""
+        styled_line((record["title"] or "(without title)", "bold")),
+        styled_line((" · ".join(part for part in about if part), "dim")),
+        styled_line((record["url"], "blue")),
+        "",
     )
     if record["body"]:
         print_lines(*(styled_line(text) for text in record["body"].split("\n")), "")
+    capture, edits = record["capture"], [_describe_revision(one) for one in revisions]
+    number = f"{record['revision']} of {len(revisions)}"
+    undone = next((one["undone_at"] for one in revisions if one["revision"] == record["revision"]), None)
+    place = f"{capture['warc_file']} at {capture['warc_offset']}" if capture else ""
     print_details(
         [
-            *_format_fields(record, revisions),
+            ("ID", str(record["id"])),
+            ("categories", ", ".join(record["categories"])),
+            ("tags", ", ".join(record["tags"])),
+            ("places", "; ".join(map(_describe_place, record["geotags"]))),
+            ("language", record["language"]),
+            ("credits", ", ".join(record["credits"])),
+            ("modified", record["modified"]),
+            ("aliases", " ".join(record["aliases"])),
+            ("revision", number + (f" (taken back on {undone[:10]})" if undone else "")),
+            ("revisions", "; ".join(edits) if len(edits) > 1 else ""),
+            ("seen", " to ".join(dict.fromkeys(format_time(record[name]) for name in ("first_seen", "last_seen")))),
+            ("gone", f"since {format_time(record['gone_at'])}" if record["gone_at"] else ""),
+            ("same text as", str(record["duplicate_of"] or "")),
+            ("capture", f"{place} ({capture['warc_length']} bytes, {capture['digest']})" if capture else ""),
             ("lead image", _describe_image(image, record["image"])),
             *_describe_copies(record, cluster),
         ]
     )
-
-
-def _format_fields(record: dict[str, Any], revisions: list[dict[str, Any]]) -> list[tuple[str, str]]:
-    capture = record["capture"]
-    places = [_describe_place(tag) for tag in record["geotags"]]
-    edits = [_describe_revision(one) for one in revisions]
-    return [
-        ("ID", str(record["id"])),
-        ("categories", ", ".join(record["categories"])),
-        ("tags", ", ".join(record["tags"])),
-        ("places", "; ".join(places)),
-        ("language", record["language"]),
-        ("credits", ", ".join(record["credits"])),
-        ("modified", record["modified"]),
-        ("aliases", " ".join(record["aliases"])),
-        ("revision", _describe_number(record["revision"], revisions)),
-        ("revisions", "; ".join(edits) if len(edits) > 1 else ""),
-        ("seen", " to ".join(dict.fromkeys(format_time(record[name]) for name in ("first_seen", "last_seen")))),
-        ("gone", f"since {format_time(record['gone_at'])}" if record["gone_at"] else ""),
-        ("same text as", str(record["duplicate_of"] or "")),
-        (
-            "capture",
-            f"{capture['warc_file']} at {capture['warc_offset']} ({capture['warc_length']} bytes, {capture['digest']})"
-            if capture
-            else "",
-        ),
-    ]
-
-
-def _describe_number(number: int, revisions: list[dict[str, Any]]) -> str:
-    at = next((one["undone_at"] for one in revisions if one["revision"] == number), None)
-    return f"{number} of {len(revisions)}{f' (taken back on {at[:10]})' if at else ''}"
 
 
 def _describe_revision(revision: dict[str, Any]) -> str:

@@ -63,7 +63,6 @@ class StatusOptions:
     site: str | None
     tag: str | None
     only: tuple[str, ...]
-    sort: str
     long: bool
     missing: bool
     health_only: bool
@@ -79,13 +78,31 @@ class StatusOptions:
         return self.form == "json"
 
     @property
-    def is_table(self) -> bool:
-        """Returns True for the table of sites, False for anything else that the command prints."""
-        special = (self.prometheus is not None, self.notify, self.try_notify, self.health_only, self.missing)
-        return not (any(special) or self.accept or self.site or self.long)
-
-
-SORTS = ("health", "name", "articles", "new", "last", "next", "coverage")
+    def mode(self) -> str:
+        """Returns what the command does, by the name of its option; "sites" for one site or --long, "table" for the
+        table of sites. Raises UsageError for options that cannot be combined.
+        """
+        modes = {
+            "--missing": self.missing,
+            "--health": self.health_only,
+            "--accept": self.accept,
+            "--prometheus": self.prometheus is not None,
+            "--notify": self.notify,
+            "--try-notify": self.try_notify,
+        }
+        given = [name for name, is_given in modes.items() if is_given]
+        if len(given) > 1:
+            raise click.UsageError(f"Use only one of {', '.join(modes)}.")
+        mode = given[0] if given else "sites" if self.site or self.long else "table"
+        if self.form in ("jsonl", "csv") and mode != "table":
+            raise click.UsageError(f"--{self.form} is only for the table of sites. Use --json.")
+        if self.site and (self.tag or self.only):
+            raise click.UsageError("--tag and --only select several sites: leave out SITE.")
+        if mode not in ("table", "sites", "--missing", "--accept") and (self.tag or self.only):
+            raise click.UsageError("--tag and --only are for the table, --long and --missing.")
+        if self.accept and not self.site:
+            raise click.UsageError("--accept needs a SITE.")
+        return mode
 
 
 def _read_levels(context: click.Context, parameter: click.Parameter, value: str) -> tuple[str, ...]:
@@ -106,13 +123,6 @@ def _read_levels(context: click.Context, parameter: click.Parameter, value: str)
     default="",
     callback=_read_levels,
     help="Only the sites whose health is one of these: red, amber, green, unknown (never crawled).",
-)
-@click.option(
-    "--sort",
-    type=click.Choice(SORTS, case_sensitive=False),
-    default="health",
-    show_default=True,
-    help="Order of the table: the worst, most, latest or soonest first.",
 )
 @click.option("--long", is_flag=True, help="Show all details of each site.")
 @click.option("--missing", is_flag=True, help="List everything that is missing, and nothing else.")
@@ -152,7 +162,7 @@ def status(options: StatusOptions) -> None:
     \b
     Examples:
       archiver status
-      archiver status --tag news --only red,amber --sort last
+      archiver status --tag news --only red,amber
       archiver status --health
       archiver status --prometheus /var/lib/node_exporter/archiver.prom
       archiver status blog.example.org --json
@@ -161,26 +171,23 @@ def status(options: StatusOptions) -> None:
     Exit code: 0 complete; 1 posts are missing, a site's last run was interrupted or failed, or the database is damaged;
     2 wrong usage. With --health: 0 green; 1 amber; 2 red, or the archive cannot be read.
     """
-    _reject_combinations(options)
-    if options.prometheus is not None:
-        from archiver.cli.crawl_output import write_metrics
+    from archiver.cli.crawl_output import show_deliveries, show_health, write_metrics
 
+    mode = options.mode
+    if options.prometheus is not None:
         write_metrics(options.archive, options.prometheus)
     elif options.notify or options.try_notify:
-        from archiver.cli.crawl_output import show_deliveries
-
         sys.exit(show_deliveries(options.archive, trial=options.try_notify))
     elif options.health_only:
-        from archiver.cli.crawl_output import show_health
-
         sys.exit(show_health(options.archive, options.site, options.as_json))
     else:
-        _print_with_damage(options)
+        printers = {"--missing": _print_all_missing, "--accept": _accept_findings, "sites": _print_sites}
+        _print_with_damage(options, printers.get(mode, _print_table))
 
 
-def _print_with_damage(options: StatusOptions) -> None:
-    """Prints what was asked for, as far as a damaged database can be read, and the damage. Exits with code 1 if there
-    is any.
+def _print_with_damage(options: StatusOptions, print_rest: Callable[[StatusOptions], None]) -> None:
+    """Prints the damage of the database and what was asked for, as far as it can be read. Exits with code 1 if there is
+    damage.
     """
     from archiver.cli.crawl_output import STYLES, find_damage
     from archiver.model.errors import ArchiveDamaged
@@ -190,14 +197,7 @@ def _print_with_damage(options: StatusOptions) -> None:
         line = styled_line((damage.level, STYLES[damage.level]), f": {damage.sentence}")
         click.echo(line.plain, err=True) if options.form else print_lines(line, "")
     try:
-        if options.missing:
-            _print_all_missing(options)
-        elif options.accept:
-            _accept_findings(options)
-        elif options.site or options.long:
-            _print_sites(options)
-        else:
-            _print_table(options)
+        print_rest(options)
     except (sqlite3.Error, ArchiveDamaged):
         if damage is None:
             raise
@@ -208,32 +208,6 @@ def _print_with_damage(options: StatusOptions) -> None:
 def _leave_out_damage(findings: Sequence[HealthFinding]) -> list[HealthFinding]:
     """Returns the findings without those of a damaged database, which `_print_with_damage` prints."""
     return [one for one in findings if (one.code, one.level) != ("damage", "red")]
-
-
-def _reject_combinations(options: StatusOptions) -> None:
-    if options.form in ("jsonl", "csv") and not options.is_table:
-        raise click.UsageError(f"--{options.form} is only for the table of sites. Use --json.")
-    if options.site and (options.tag or options.only):
-        raise click.UsageError("--tag and --only select several sites: leave out SITE.")
-    if (
-        sum(
-            (
-                options.missing,
-                options.health_only,
-                options.accept,
-                options.prometheus is not None,
-                options.notify,
-                options.try_notify,
-            )
-        )
-        > 1
-    ):
-        raise click.UsageError("Use only one of --missing, --health, --prometheus, --notify, --try-notify or --accept.")
-    health_options = options.health_only or options.prometheus is not None or options.notify or options.try_notify
-    if health_options and (options.tag or options.only):
-        raise click.UsageError("--tag and --only are for the table, --long and --missing.")
-    if options.accept and not options.site:
-        raise click.UsageError("--accept needs a SITE.")
 
 
 @contextmanager
@@ -285,7 +259,7 @@ def _print_table(options: StatusOptions) -> None:
         findings = (*judge_common_causes(causes), *unsafe, *judge_groups(db, config))
     known = bool(rows)
     rows = [row for row in rows if not options.tag or options.tag in row.tags]
-    rows = sort_rows([row for row in rows if not options.only or row.health.state in options.only], options.sort)
+    rows = sort_rows([row for row in rows if not options.only or row.health.state in options.only], "health")
     if options.form:
         print_values([row.as_json() for row in rows], options.form)
     elif not rows:
@@ -419,12 +393,46 @@ def _print_site(state: dict[str, Any], health: Health) -> None:
         *_format_judged(state),
         styled_line(next_run, indent=2),
     )
-    for section, key in _SECTIONS:
-        if state[key]:
-            section(state)
+    if state["sources"]:
+        print_lines("", styled_line(("URLs by source and outcome", "bold"), " (of posts and of all other pages)"))
+        _print_source_table(state)
+        if guesses := state["wrong_guesses"]:
+            words = f"{count_noun(guesses, 'guessed URL')} of feeds and sitemaps not found, not counted"
+            print_lines(styled_line(words, indent=2))
+    if state["traps"]:
+        print_lines("", styled_line(("skipped: crawler traps or set aside", "bold")))
+        rows = [(row["rule"], row["pages"], "yes" if row["asked"] else "no", row["example"]) for row in state["traps"]]
+        print_table(("rule", "URLs", "fetched", "example"), rows, numbers=(1,))
+    for heading, about, lines in _list_sections(state):
+        print_lines("", styled_line((heading, "bold"), about), *(styled_line(line, indent=2) for line in lines))
     print_lines(
         "", styled_line(("runs", "bold")), *(styled_line(_describe_run(run), indent=2) for run in state["runs"])
     )
+
+
+def _list_sections(state: dict[str, Any]) -> Iterator[tuple[str, str, list[str]]]:
+    """Yields the sections about a site that are lists, as (heading, words after it, lines)."""
+    if missing := state["missing"]:
+        more = "" if state["missing_total"] <= len(missing) else f", the first {len(missing)}"
+        advice = f"'archiver crawl {state['site']} --missing' fetches them"
+        lines = [f"{row['url']}  {row['reason'] or 'not fetched yet'}" for row in missing]
+        yield "missing", f" ({count_noun(state['missing_total'], 'URL')}{more}; {advice})", lines
+    if failures := state["failures"]:
+        lines = [f"{count_noun(r['pages'], 'page')}: {r['reason']}, for example {r['example']}" for r in failures]
+        yield "failures", "", lines
+    requisites = state["requisites"]
+    if requisites["outcomes"]:
+        captured = ", ".join(count_noun(number, kind) for kind, number in requisites["captured"].items()) or "nothing"
+        due = requisites["outcomes"].get("due", 0)
+        about = f" (requisites={requisites['mode']}): {captured} captured{f', {due:,} to fetch' if due else ''}"
+        lines = [
+            f"{row['number']:,} {row['outcome']}: {row['reason']}, for example {row['example']}"
+            for row in requisites["lacking"]
+        ]
+        yield "images and other files", about, lines
+    if untrusted := state["untrusted"]:
+        lines = [f"{claim}: since {format_time(since)}" for claim, since in untrusted.items()]
+        yield "ignored, because they proved wrong", " (see docs/crawl.md)", lines
 
 
 def _describe_next(turn: dict[str, Any] | None) -> str:
@@ -437,109 +445,6 @@ def _describe_next(turn: dict[str, Any] | None) -> str:
         return f"after {format_time(turn['at'])[:16]} UTC ({turn['why']})"
     due = datetime.fromisoformat(turn["at"]) <= datetime.now(UTC)
     return f"{'due now' if due else format_time(turn['at'])} ({turn['why']})"
-
-
-def _print_sources(state: dict[str, Any]) -> None:
-    print_lines("", styled_line(("URLs by source and outcome", "bold"), " (of posts and of all other pages)"))
-    _print_source_table(state)
-    if guesses := state["wrong_guesses"]:
-        print_lines(
-            styled_line(f"{count_noun(guesses, 'guessed URL')} of feeds and sitemaps not found, not counted", indent=2)
-        )
-
-
-def _print_traps(state: dict[str, Any]) -> None:
-    print_lines("", styled_line(("skipped: crawler traps or set aside", "bold")))
-    print_table(
-        ("rule", "URLs", "fetched", "sample", "example"),
-        [
-            (row["rule"], row["pages"], "yes" if row["asked"] else "no", _describe_sample(row), row["example"])
-            for row in state["traps"]
-        ],
-        numbers=(1,),
-    )
-    print_lines(
-        *(
-            styled_line(f"{row['rule']}: {count_noun(row['unrecorded'], 'more link')} counted, not recorded", indent=2)
-            for row in state["traps"]
-            if row["unrecorded"]
-        )
-    )
-
-
-def _describe_sample(row: dict[str, Any]) -> str:
-    """Describes the sample of the pages that a rule for crawl traps excluded: "10 read, 0 led to an unknown post"; ""
-    if no sample was taken.
-    """
-    if row["sampled"] is None:
-        return ""
-    return f"{row['sampled']:,} read, {row['hits']:,} led to an unknown post"
-
-
-def _print_missing(state: dict[str, Any]) -> None:
-    more = "" if state["missing_total"] <= len(state["missing"]) else f", the first {len(state['missing'])}"
-    print_lines(
-        "",
-        styled_line(
-            ("missing", "bold red"),
-            f" ({count_noun(state['missing_total'], 'URL')}{more}; "
-            f"'archiver crawl {state['site']} --missing' fetches them)",
-        ),
-    )
-    print_lines(
-        *(styled_line(f"{row['url']}  {row['reason'] or 'not fetched yet'}", indent=2) for row in state["missing"])
-    )
-
-
-def _print_failures(state: dict[str, Any]) -> None:
-    print_lines("", styled_line(("failures", "bold red")))
-    print_lines(
-        *(
-            styled_line(f"{count_noun(row['pages'], 'page')}: {row['reason']}, for example {row['example']}", indent=2)
-            for row in state["failures"]
-        )
-    )
-
-
-def _print_distrusted(state: dict[str, Any]) -> None:
-    print_lines("", styled_line(("ignored, because they proved wrong", "bold"), " (see docs/crawl.md)"))
-    print_lines(
-        *(styled_line(f"{claim}: since {format_time(since)}", indent=2) for claim, since in state["untrusted"].items())
-    )
-
-
-def _print_requisites(state: dict[str, Any]) -> None:
-    """Prints how many images, stylesheets and fonts of a site are captured, and why the rest are not."""
-    requisites = state["requisites"]
-    if not requisites["outcomes"]:
-        return
-    captured = ", ".join(count_noun(number, kind) for kind, number in requisites["captured"].items()) or "nothing"
-    due = requisites["outcomes"].get("due", 0)
-    print_lines(
-        "",
-        styled_line(
-            ("images and other files", "bold"),
-            f" (requisites={requisites['mode']}): {captured} captured{f', {due:,} to fetch' if due else ''}",
-        ),
-    )
-    print_lines(
-        *(
-            styled_line(f"{row['number']:,} {row['outcome']}: {row['reason']}, for example {row['example']}", indent=2)
-            for row in requisites["lacking"]
-        )
-    )
-
-
-_SECTIONS: tuple[tuple[Callable[[dict[str, Any]], None], str], ...] = (
-    (_print_sources, "sources"),
-    (_print_traps, "traps"),
-    (_print_missing, "missing"),
-    (_print_failures, "failures"),
-    (_print_requisites, "requisites"),
-    (_print_distrusted, "untrusted"),
-)
-"""The sections that are printed for a site, in order, as (function, key) pairs. The function prints the section, unless
-the value under the key in the site's state is empty."""
 
 
 def _summarize_completeness(state: dict[str, Any]) -> str:
