@@ -38,6 +38,7 @@ FORMER: dict[str, str] = {
     "crawl --log-format": 'The format is set in archiver.toml: [log] format = "json".',
     "schedule --log-format": 'The format is set in archiver.toml: [log] format = "json".',
     "status --sort": "The worst sites come first; 'archiver status --csv' prints the table for other orders.",
+    "status --only": "The worst sites come first; 'archiver status --health' lists problems only.",
     "fleet collect --apart": "Each shard is an archive in the storage: copy the folder shards/ of it.",
     "publish --partition": "The articles are in one file for each split, and in a further one every 500 MB. Select "
     "years or sites by the columns published and site.",

@@ -257,9 +257,9 @@ Progress = Callable[[str, int, int], None]
 
 
 @contextmanager
-def show_stage_progress(quiet: bool) -> Iterator[Progress]:
-    """Shows a progress bar on stderr if that is a terminal and `quiet` is False. Yields the function that updates the
-    bar.
+def show_stage_progress(quiet: bool, least: int = 0) -> Iterator[Progress]:
+    """Shows a progress bar on stderr if that is a terminal, `quiet` is False, and more than `least` items are to be
+    done. Yields the function that updates the bar.
     """
     if quiet or not sys.stderr.isatty():
         yield lambda stage, done, total: None
@@ -268,8 +268,10 @@ def show_stage_progress(quiet: bool) -> Iterator[Progress]:
     from rich.progress import Progress as Bar
 
     with Bar(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("database")
-        yield lambda stage, done, total: bar.update(task, description=stage, completed=done, total=total)
+        task = bar.add_task("", visible=not least)
+        yield lambda stage, done, total: bar.update(
+            task, description=stage, completed=done, total=total, visible=total > least
+        )
 
 
 # Signals.

@@ -71,7 +71,7 @@ MISTAKES: tuple[tuple[str, int, str], ...] = (
     ("vacuum", 2, "sqlite3 ARCHIVE vacuum"),
     ("search tide --shards .", 2, "'archiver merge' and 'archiver fleet collect'"),
     ("search tide --save a/b", 2, "cannot be saved as 'a/b'"),
-    ("status --only blue", 2, "use red, amber, green"),
+    ("status --only red", 2, "'archiver status --health' lists problems only"),
     ("diff 1 x", 2, "'x' is not a whole number"),
     ("search tide --save ''", 2, "cannot be saved as ''"),
     ("search tide --json --csv", 2, "Use only one of --json, --csv"),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,14 @@ import click
 
 from archiver.cli.shared_options import archive_option, capture_filter_options, json_option, pass_options_as
 from archiver.cli.shell_completion import complete
-from archiver.cli.terminal_output import count_noun, print_json, print_lines, print_table, styled_line
+from archiver.cli.terminal_output import (
+    count_noun,
+    print_json,
+    print_lines,
+    print_table,
+    show_stage_progress,
+    styled_line,
+)
 from archiver.model.fields import EVIDENCE, STORED_LISTS
 
 if TYPE_CHECKING:
@@ -103,7 +110,7 @@ def reextract(options: ReextractOptions) -> None:
             options.until,
             options.forget_page_objects,
         )
-        with _show_progress(options.quiet) as progress:
+        with show_stage_progress(options.quiet) as progress:
             tally = reextract_archive(
                 db,
                 archive,
@@ -111,28 +118,11 @@ def reextract(options: ReextractOptions) -> None:
                 workers=options.workers or count_cores(),
                 dry_run=options.dry_run,
                 take=report.take,
-                progress=progress,
+                progress=partial(progress, "reading"),
             )
     report.close(tally, time.monotonic() - started)
     if tally.unreadable or tally.kept:
         sys.exit(1)
-
-
-@contextmanager
-def _show_progress(quiet: bool) -> Iterator[Any]:
-    """Shows on stderr, if that is a terminal and `quiet` is False, how many articles are done. Yields the function to
-    call with their number and the total.
-    """
-    if quiet or not sys.stderr.isatty():
-        yield lambda done, total: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("reading"), BarColumn(bar_width=24), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("")
-        yield lambda done, total: bar.update(task, completed=done, total=total)
 
 
 @dataclass(slots=True)

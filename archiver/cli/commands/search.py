@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -32,13 +33,13 @@ from archiver.cli.terminal_output import (
     print_lines,
     print_table,
     print_values,
+    show_stage_progress,
     styled_line,
 )
 
 if TYPE_CHECKING:
     from archiver.search.query import Query
     from archiver.search.search_feeds import NewHits
-    from archiver.search.search_index import Progress
     from archiver.storage import Database
 
 
@@ -305,8 +306,8 @@ def index(archive: str, rebuild: bool, fts: bool, clusters: bool, as_json: bool)
 
     if clusters:
         _rebuild_clusters(archive, quiet=as_json)
-    with _show_progress(as_json) as progress:
-        done = refresh_archive(Path(archive), rebuild=rebuild, progress=progress)
+    with show_stage_progress(as_json, _BAR_FROM) as progress:
+        done = refresh_archive(Path(archive), rebuild=rebuild, progress=partial(progress, "search index"))
     if sentence := damage_sentence(done):
         click.echo(sentence, err=True)
     in_table = _make_fts(archive) if fts else None
@@ -326,9 +327,9 @@ def _rebuild_clusters(archive: str, *, quiet: bool) -> None:
     from archiver.storage.clusters import rebuild
     from archiver.storage.database import opened
 
-    with opened(archive) as db, _show_progress(quiet) as progress:
+    with opened(archive) as db, show_stage_progress(quiet, _BAR_FROM) as progress:
         total = db.execute("select count(*) from articles").fetchone()[0]
-        rebuild(db, lambda done: progress(done, total) if progress else None)
+        rebuild(db, lambda done: progress("comparing", done, total))
 
 
 def _make_fts(archive: str) -> int:
@@ -346,20 +347,7 @@ def update_search_index(archive: str, *, quiet: bool = False) -> None:
     """
     from archiver.search.search_index import refresh_after_writing
 
-    with _show_progress(quiet) as progress:
-        sentence = refresh_after_writing(Path(archive), progress)
+    with show_stage_progress(quiet, _BAR_FROM) as progress:
+        sentence = refresh_after_writing(Path(archive), partial(progress, "search index"))
     if sentence:
         click.echo(sentence, err=True)
-
-
-@contextmanager
-def _show_progress(quiet: bool) -> Iterator[Progress | None]:
-    if quiet or not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import Progress as Bar
-
-    with Bar(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("search index", visible=False)
-        yield lambda done, total: bar.update(task, completed=done, total=total, visible=total > _BAR_FROM)

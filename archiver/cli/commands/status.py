@@ -62,7 +62,6 @@ class StatusOptions:
 
     site: str | None
     tag: str | None
-    only: tuple[str, ...]
     long: bool
     missing: bool
     health_only: bool
@@ -96,34 +95,18 @@ class StatusOptions:
         mode = given[0] if given else "sites" if self.site or self.long else "table"
         if self.form in ("jsonl", "csv") and mode != "table":
             raise click.UsageError(f"--{self.form} is only for the table of sites. Use --json.")
-        if self.site and (self.tag or self.only):
-            raise click.UsageError("--tag and --only select several sites: leave out SITE.")
-        if mode not in ("table", "sites", "--missing", "--accept") and (self.tag or self.only):
-            raise click.UsageError("--tag and --only are for the table, --long and --missing.")
+        if self.site and self.tag:
+            raise click.UsageError("--tag selects several sites: leave out SITE.")
+        if mode not in ("table", "sites", "--missing") and self.tag:
+            raise click.UsageError("--tag is for the table, --long and --missing.")
         if self.accept and not self.site:
             raise click.UsageError("--accept needs a SITE.")
         return mode
 
 
-def _read_levels(context: click.Context, parameter: click.Parameter, value: str) -> tuple[str, ...]:
-    levels = tuple(filter(None, (one.strip().lower() for one in value.split(","))))
-    known = ("red", "amber", "green", "unknown")
-    for one in levels:
-        if one not in known:
-            raise click.BadParameter(f"{one!r} is not a level: use {', '.join(known)}, with commas between them.")
-    return levels
-
-
 @click.command(short_help="Show what was found and archived, and what is missing.")
 @click.argument("site", required=False, shell_complete=complete("site"))
 @tag_option("tag", help="Only the sites with this tag.")
-@click.option(
-    "--only",
-    metavar="LEVEL,...",
-    default="",
-    callback=_read_levels,
-    help="Only the sites whose health is one of these: red, amber, green, unknown (never crawled).",
-)
 @click.option("--long", is_flag=True, help="Show all details of each site.")
 @click.option("--missing", is_flag=True, help="List everything that is missing, and nothing else.")
 @click.option("--health", "health_only", is_flag=True, help="Show only problems, with exit codes for monitoring.")
@@ -162,7 +145,7 @@ def status(options: StatusOptions) -> None:
     \b
     Examples:
       archiver status
-      archiver status --tag news --only red,amber
+      archiver status --tag news
       archiver status --health
       archiver status --prometheus /var/lib/node_exporter/archiver.prom
       archiver status blog.example.org --json
@@ -215,7 +198,6 @@ def _open_sites(options: StatusOptions) -> Iterator[tuple[Database, list[dict[st
     """Opens the archive read-only for the duration of the `with` block. Yields the archive and the rows of the selected
     sites.
     """
-    from archiver.health.stored_health import read_healths
     from archiver.storage.database import opened
     from archiver.storage.sites import find_site, list_sites, site_ids_with_tag
 
@@ -224,9 +206,6 @@ def _open_sites(options: StatusOptions) -> Iterator[tuple[Database, list[dict[st
         if options.tag:
             tagged = site_ids_with_tag(db, options.tag)
             sites = [row for row in sites if row["id"] in tagged]
-        if options.only:
-            healths = read_healths(db, sites, datetime.now(UTC))
-            sites = [row for row in sites if healths[row["id"]].state in options.only]
         yield db, sites
 
 
@@ -257,13 +236,11 @@ def _print_table(options: StatusOptions) -> None:
         causes = read_common_causes(db, now)
         unsafe = _leave_out_damage(find_unsafe(db, config.maintenance, now))
         findings = (*judge_common_causes(causes), *unsafe, *judge_groups(db, config))
-    known = bool(rows)
-    rows = [row for row in rows if not options.tag or options.tag in row.tags]
-    rows = sort_rows([row for row in rows if not options.only or row.health.state in options.only], "health")
+    rows = sort_rows([row for row in rows if not options.tag or options.tag in row.tags], "health")
     if options.form:
         print_values([row.as_json() for row in rows], options.form)
     elif not rows:
-        click.echo(_describe_no_sites(options, has_sites=known), err=True)
+        click.echo(_NO_SITES, err=True)
     else:
         print_lines(_summarize_rows(rows), "")
         print_table(
@@ -272,7 +249,7 @@ def _print_table(options: StatusOptions) -> None:
             numbers=(2, 3, 6),
             styles={str(level): style for level, style in STYLES.items()},
         )
-    if findings and known and not options.form:
+    if findings and rows and not options.form:
         print_lines("", styled_line(("the archive", "bold")), *format_findings(Health("amber", findings)))
     if any(row.last_run and not row.complete for row in rows):
         sys.exit(1)
@@ -322,14 +299,7 @@ def _summarize_rows(rows: Sequence[SiteRow]) -> str:
     return f"{count_noun(len(rows), 'site')} ({counts}), {count_noun(articles, 'article')}, {new:,} new this week"
 
 
-def _describe_no_sites(options: StatusOptions, *, has_sites: bool) -> str:
-    """Returns why no site is shown: the archive has no sites (`has_sites` is False), or no site has the health that
-    --only selects.
-    """
-    if not has_sites:
-        return "The archive has no sites yet. Run 'archiver crawl URL'."
-    tagged = f" with the tag {options.tag!r}" if options.tag else ""
-    return f"No site{tagged} is {' or '.join(options.only)}."
+_NO_SITES = "The archive has no sites yet. Run 'archiver crawl URL'."
 
 
 def _print_sites(options: StatusOptions) -> None:
@@ -344,7 +314,6 @@ def _print_sites(options: StatusOptions) -> None:
 
     config, now = load_config(), datetime.now(UTC)
     with _open_sites(options) as (db, sites):
-        has_sites = db.execute("select 1 from sites limit 1").fetchone() is not None
         healths = [read_health(db, row, now) for row in sites]
         states = [
             {
@@ -359,7 +328,7 @@ def _print_sites(options: StatusOptions) -> None:
     if options.as_json:
         print_json(states)
     elif not states:
-        click.echo(_describe_no_sites(options, has_sites=has_sites), err=True)
+        click.echo(_NO_SITES, err=True)
     for index, state in enumerate([] if options.as_json else states):
         if index:
             print_lines("")
@@ -482,7 +451,6 @@ def _print_all_missing(options: StatusOptions) -> None:
     from archiver.storage.page_forms import untaken_pages
 
     with _open_sites(options) as (db, sites):
-        has_sites = db.execute("select 1 from sites limit 1").fetchone() is not None
         lists = [
             {
                 "site": row["name"],
@@ -494,7 +462,7 @@ def _print_all_missing(options: StatusOptions) -> None:
     if options.as_json:
         print_json(lists)
     elif not lists:
-        click.echo(_describe_no_sites(options, has_sites=has_sites), err=True)
+        click.echo(_NO_SITES, err=True)
     for one in [] if options.as_json else lists:
         print_lines(styled_line((one["site"], "bold"), f": {count_noun(len(one['missing']), 'URL')} missing"))
         print_lines(
