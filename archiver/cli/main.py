@@ -6,20 +6,15 @@ ArchiverError is printed as one sentence on stderr.
 
 from __future__ import annotations
 
-import builtins
 import errno
 import gc
-import importlib
-import keyword
 import os
 import re
 import signal
 import sys
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from io import TextIOWrapper
-from types import ModuleType
 from typing import Any
 
 import click
@@ -27,6 +22,7 @@ from click.shell_completion import CompletionItem
 
 import archiver
 from archiver.cli.former_spellings import FORMER, advise_on_former
+from archiver.cli.lazy_commands import CommandEntry, LazyCommands
 from archiver.model.errors import (
     ArchiverError,
     BadAddress,
@@ -63,41 +59,6 @@ USAGE_ERRORS = (
     LooksLikePost,
     TagNotFound,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class CommandEntry:
-    """A row of the table of commands: the name of the command, its section and its line in the help, and its module.
-
-    `module` is relative to `archiver.cli`; "" means `commands.NAME`.
-    """
-
-    name: str
-    section: str
-    summary: str
-    module: str = ""
-
-    def load(self) -> click.Command:
-        is_taken = keyword.iskeyword(self.name) or hasattr(builtins, self.name)
-        name = f"{self.name}_" if is_taken else self.name
-        command = getattr(_import_for_good(f"archiver.cli.{self.module or f'commands.{name}'}"), name)
-        assert isinstance(command, click.Command)
-        return command
-
-
-def _import_for_good(name: str) -> ModuleType:
-    """Returns a module. If it must be imported first, cyclic garbage is not searched meanwhile, nor ever among the
-    objects that exist then: imports make hundreds of thousands of objects, of which the process needs nearly all to its
-    end.
-    """
-    if name in sys.modules:
-        return sys.modules[name]
-    gc.disable()
-    try:
-        return importlib.import_module(name)
-    finally:
-        gc.freeze()
-        gc.enable()
 
 
 COMMANDS: tuple[CommandEntry, ...] = (
@@ -275,10 +236,10 @@ def _with_advice(error: click.NoSuchOption | click.exceptions.NoSuchCommand, top
     return click.exceptions.NoSuchCommand(word, message, ctx=context)
 
 
-class LazyGroup(click.Group):
-    """A click group that takes its commands from a table, and imports the file of a command only when the command is
-    called.
-    """
+class LazyGroup(LazyCommands):
+    """The command `archiver`."""
+
+    entries = COMMANDS
 
     def main(self, *args: Any, **named: Any) -> Any:
         """Runs the command line. If standard output is a closed pipe or on a full disk, ends without a traceback."""
@@ -303,12 +264,6 @@ class LazyGroup(click.Group):
                 f"Error: The output cannot be written ({error.strerror}). Free some space and try again.", err=True
             )
             sys.exit(1)
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return [entry.name for entry in COMMANDS]
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        return next((entry.load() for entry in COMMANDS if entry.name == cmd_name), None)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

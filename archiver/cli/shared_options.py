@@ -16,8 +16,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 import click
 
 from archiver.cli.shell_completion import complete
-from archiver.model.errors import ArchiveNotFound, ArchiverError, FileForAddress, UnreadableInput
+from archiver.model.errors import ArchiveNotFound, ArchiverError, BadQuery, FileForAddress, UnreadableInput
 from archiver.model.fields import EVIDENCE
+from archiver.search.geo_areas import parse_box, parse_point
+from archiver.search.query_tree import parse_period
+from archiver.storage.database import archive_around, watch_clock
+from archiver.storage.pages import stamp
+from archiver.storage.sites import read_tag
+from archiver.storage.transactions import environment_error, is_environment_error
 
 if TYPE_CHECKING:
     from archiver.search.query import Query
@@ -117,7 +123,6 @@ def report_archive_faults(function: F) -> F:
 
     @wraps(function)
     def reporting(*args: Any, **named: Any) -> Any:
-        from archiver.storage.database import watch_clock
 
         watch_clock()
         try:
@@ -135,7 +140,6 @@ def _to_archive_error(error: Exception, archive: Any) -> ArchiverError | None:
 
     if not archive or isinstance(error, ArchiverError) or not isinstance(error, sqlite3.Error | OSError):
         return None
-    from archiver.storage.transactions import environment_error, is_environment_error
 
     path = Path(archive)
     if isinstance(error, OSError):
@@ -179,9 +183,6 @@ def _check_period(_: click.Context, __: click.Parameter, value: str | None) -> s
     Raises BadParameter, whose message names the option.
     """
     if value:
-        from archiver.model.errors import BadQuery
-        from archiver.search.query_tree import parse_period
-
         try:
             parse_period(value)
         except BadQuery as error:
@@ -200,9 +201,6 @@ class Day(click.ParamType[str]):
         self._is_last = is_last
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        from archiver.model.errors import BadQuery
-        from archiver.search.query_tree import parse_period  # the query language, which few commands need
-
         try:
             period = parse_period(value)
         except BadQuery:
@@ -251,8 +249,6 @@ def capture_filter_options(function: F) -> F:
 def _read_bound(context: click.Context, parameter: click.Parameter, value: str) -> str:
     if not _check_period(context, parameter, value):
         return ""
-    from archiver.search.query_tree import parse_period
-    from archiver.storage.pages import stamp
 
     bound = parse_period(value)
     is_since = parameter.name == "since"
@@ -272,7 +268,6 @@ def tag_option(name: str, **how: Any) -> Callable[[F], F]:
 
 
 def _read_tags(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
-    from archiver.storage.sites import read_tag
 
     return tuple(map(read_tag, value)) if isinstance(value, tuple) else read_tag(value) if value is not None else None
 
@@ -306,7 +301,6 @@ def note_other_archive(archive: str, *, is_needed: bool = False, quiet: bool = F
     """Prints a notice if a command that makes an archive is about to make a second one in a wrong folder: this archive
     does not exist, but one in a folder above does. Raises ArchiveNotFound instead if the archive `is_needed`.
     """
-    from archiver.storage.database import archive_around
 
     file = Path(archive)
     if file.exists() or not (other := archive_around(file)):
@@ -443,8 +437,8 @@ class QueryOptions:
         """Builds the query from these options. `limit`, `duplicates`, `fold` and `recent` are attributes of the Query
         that each command sets itself. The words of QUERY are joined with spaces. Raises BadQuery for a malformed place.
         """
-        from archiver.search.geo_areas import parse_box, parse_point
-        from archiver.search.query import Query
+
+        from archiver.search.query import Query  # loads Tantivy, which few commands need
 
         values = {one.name: getattr(self, one.name) for one in fields(self)} | {
             "near": parse_point(self.near) if self.near else None,

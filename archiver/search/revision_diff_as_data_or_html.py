@@ -1,8 +1,6 @@
-"""Compares two revisions of an article, as data or as a self-contained HTML page that can be mailed or printed.
+"""Compares two revisions of an article, as data or as HTML.
 
-The page escapes all archived text, has no scripts and loads nothing. Edits are <ins> and <del> elements (HTML, section
-4.7), marked by more than their colour and labelled for screen readers. Texts in right-to-left languages are displayed
-from right to left.
+The HTML escapes all archived text. Edits are <ins> and <del> elements (HTML, section 4.7), labelled for screen readers.
 """
 
 from __future__ import annotations
@@ -14,7 +12,6 @@ from html import escape
 from typing import Any
 
 from archiver.articles.word_diff import DiffOp, Piece, set_diff, word_diff
-from archiver.markup.html_writer import text_direction
 from archiver.markup.text_marks import IMAGE_KINDS, unpack_marks
 from archiver.model.fields import BY_NAME, COMPARED, PROSE
 from archiver.model.items import format_degrees
@@ -144,60 +141,6 @@ def _lines(record: Record) -> list[str]:
 _CONTROL = dict.fromkeys(
     [*range(9), 11, 12, *range(14, 32), 127, *range(0x80, 0xA0), *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
 )
-_STYLE = """
-:root { color-scheme: light dark }
-body { font: 1.05rem/1.6 Georgia, serif; max-width: 44rem; margin: 2rem auto; padding: 0 1rem }
-h1 { font-size: 1.6rem; line-height: 1.3 } h2 { font-size: 1rem }
-header p, table, h2 { font-family: system-ui, sans-serif; font-size: .9rem }
-th { text-align: start; vertical-align: top; padding-inline-end: 1rem; font-weight: 600 }
-ins { background: #d7f5dc; color: #0b4f1a; text-decoration: underline; text-decoration-thickness: 2px }
-del { background: #fbdcdc; color: #7a1212; text-decoration: line-through }
-ins, del { overflow-wrap: anywhere }
-.text p { white-space: pre-line }
-.visually-hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%);
-white-space: nowrap }
-@media (prefers-color-scheme: dark) { ins { background: #123d1c; color: #b9f0c4 } del { background: #4a1616;
-color: #ffc9c9 } }
-"""
-
-
-def diff_page_html(before: dict[str, Any], after: dict[str, Any], times: tuple[str, str]) -> str:
-    """Returns an HTML page that compares two records of an article. `times` are when each revision was first seen."""
-    texts = edited_texts(before, after)
-    way = text_direction(after["language"], after["title"] + after["body"])
-    lang = f' lang="{_attribute(after["language"])}"' if after["language"] else ""
-    title = texts.get("title") or (Piece(DiffOp.EQUAL, after["title"]),)
-    body = texts.get("body") or (Piece(DiffOp.EQUAL, after["body"]),)
-    heading = f"{after['title'] or after['url']}: revisions {before['revision']} and {after['revision']}"
-    return "\n".join(
-        [
-            "<!doctype html>",
-            '<html lang="en"><head><meta charset="utf-8">',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">",
-            f"<title>{_text(heading)}</title><style>{_STYLE}</style></head><body>",
-            "<header>",
-            f'<p><a href="{_link(after["url"])}" rel="noreferrer">{_text(after["url"])}</a></p>',
-            f"<p>Revision {before['revision']} (first seen {_text(times[0])}) and revision {after['revision']} "
-            f"(first seen {_text(times[1])}). <del>Removed</del> <ins>Added</ins></p>",
-            "</header>",
-            "<main>",
-            f'<article{lang} dir="{way}"><h1>{pieces_as_html(title)}</h1>',
-            f'<div class="text"><p>{pieces_as_html(body, paragraphs=True)}</p></div></article>',
-            *_fields(before, after),
-            "</main></body></html>",
-            "",
-        ]
-    )
-
-
-def _fields(before: dict[str, Any], after: dict[str, Any]) -> Iterator[str]:
-    rows = [
-        f'<tr><th scope="row">{name}</th><td dir="auto">{cell}</td></tr>'
-        for name, cell in edited_fields_html(before, after)
-    ]
-    if rows:
-        yield f"<h2>Other fields</h2><table>{''.join(rows)}</table>"
 
 
 def edited_fields_html(before: dict[str, Any], after: dict[str, Any]) -> Iterator[tuple[str, str]]:
@@ -256,11 +199,3 @@ def _mark(op: DiffOp, text: str) -> str:
 
 def _text(text: str) -> str:
     return escape(text.translate(_CONTROL), quote=False)
-
-
-def _attribute(text: str) -> str:
-    return escape(text.translate(_CONTROL), quote=True)
-
-
-def _link(url: str) -> str:
-    return _attribute(url) if url.lower().startswith(("http://", "https://")) else "#"

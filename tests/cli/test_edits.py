@@ -1,10 +1,8 @@
-"""`archiver diff`: output as text and JSON; the comparison as an HTML page."""
+"""`archiver diff`: output as text and JSON."""
 
 from __future__ import annotations
 
 import json
-import re
-from html.parser import HTMLParser
 from typing import Any
 
 import pytest
@@ -14,7 +12,6 @@ from archiver.cli.commands.extract import print_explanations
 from archiver.extraction.explanations import FieldExplanation
 from archiver.markup.html_writer import text_direction
 from archiver.model.items import UNCONFIRMED, Evidence
-from archiver.search.revision_diff_as_data_or_html import diff_page_html
 from tests.cli.conftest import Run
 
 BASE: dict[str, Any] = {
@@ -38,28 +35,6 @@ BASE: dict[str, Any] = {
 }
 
 
-def diff_page(**after: Any) -> str:
-    return diff_page_html(BASE, {**BASE, "revision": 2, **after}, ("2024-05-01", "2024-05-02"))
-
-
-class Nesting(HTMLParser):
-    """Checks that every element is closed in order, and collects the tags."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: set[str] = set()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.add(tag)
-        assert not any(name.startswith("on") or (name == "src") for name, _ in attrs)
-        if tag != "meta":
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-
 def test_edits_in_a_pipe_are_marked(run: Run) -> None:
     shown = run("diff", "1").stdout
     assert "title: Tide tables{+ for the café quay+}\n" in shown
@@ -75,31 +50,6 @@ def test_operations_add_up_to_the_texts(run: Run) -> None:
     assert "".join(p["text"] for p in title if p["op"] != "insert") == found["changed"]["title"]["before"]
     assert "".join(p["text"] for p in title if p["op"] != "delete") == found["changed"]["title"]["after"]
     assert found["operations"]["tags"] == {"added": ["maths"], "removed": []}
-
-
-def test_the_html_page_is_well_formed_escaped_and_without_scripts() -> None:
-    evil = 'Two <script>alert(1)</script> "4,600" & <b onclick="x">\n\nThree.\x1b[31m\u202e'
-    html = diff_page(title="Ferry <saved>", body=f"One.\n\n{evil}", url='javascript:alert("x")', tags=["b", "<i>"])
-    nesting = Nesting()
-    nesting.feed(html)
-    assert not nesting.open
-    assert not nesting.tags & {"script", "img", "link", "b", "i", "iframe"}
-    assert "<del>" in html
-    assert "<ins>" in html
-    assert "\x1b" not in html
-    assert "\u202e" not in html
-    assert "javascript" not in re.sub(r">[^<]*<", "><", html)
-    assert 'class="visually-hidden" lang="en">' in html, "a screen reader announces insertions"
-    assert "default-src 'none'" in html
-    assert '<article lang="en" dir="ltr">' in html
-
-
-def test_marks_end_with_their_paragraph() -> None:
-    html = diff_page(body="One.\n\nNew here.\n\nAnd here.\n\nTwo 4,500.\n\nThree.")
-    assert html.count("<p>") >= 5
-    assert not re.search(
-        r"<ins>[^§]*?<p>[^§]*?</ins>", html.split("<article")[1].split("</article>")[0].replace("</ins>", "§</ins>")
-    )
 
 
 @pytest.mark.parametrize(

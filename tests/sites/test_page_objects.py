@@ -25,14 +25,11 @@ from archiver.sites.page_objects import (
     PageObjects,
     URLPattern,
     _load,
-    case_differences,
-    find_cases,
     installed_page_objects,
     load_page_objects,
-    read_case,
-    read_expected,
 )
 from archiver.storage.articles import entries
+from tests.page_cases import case_differences, find_cases, read_case, read_expected
 from tests.runner import in_process
 
 CASES = Path(__file__).parents[1] / "cases" / "page_objects"

@@ -17,6 +17,9 @@ from archiver.cli.terminal_output import (
     print_json,
     show_stage_progress,
 )
+from archiver.maintenance.backup import BackupRequest, make_backup
+from archiver.maintenance.restore_backup import plan_restore, restore_archive, restore_captures
+from archiver.model.errors import ArchiverError
 
 if TYPE_CHECKING:
     from archiver.maintenance.backup import BackupResult
@@ -83,8 +86,6 @@ def backup(options: BackupOptions) -> None:
 
     Exit code: 0 done; 1 no backup was made, or a WARC file is missing or damaged; 2 wrong usage.
     """
-    from archiver.maintenance.backup import BackupRequest, make_backup
-    from archiver.model.errors import ArchiverError
 
     if options.purge:  # the files that replaced the deleted ones are needed, if the backup has WARC files
         options = replace(options, with_captures=options.with_captures or (options.file.parent / "warc").is_dir())
@@ -207,7 +208,6 @@ def restore(options: RestoreOptions) -> None:
 
     Exit code: 0 done; 1 not confirmed, the backup is damaged, or a WARC file could not be put back; 2 wrong usage.
     """
-    from archiver.maintenance.restore_backup import plan_restore, restore_archive, restore_captures
 
     file, archive = options.file, Path(options.archive)
     plan = None if options.captures or options.warc else plan_restore(file, archive)

@@ -16,7 +16,6 @@ import click
 # Scrapy inspects the whole stack when it imports this. That takes a tenth of a second more from a deeper import.
 import scrapy.core.downloader.contextfactory  # noqa: F401
 
-from archiver.cli.commands.search import update_search_index
 from archiver.cli.crawl_output import (
     format_health,
     format_run_summary,
@@ -34,6 +33,7 @@ from archiver.cli.crawl_selection import (
     select_start_urls,
     serve_demonstration,
 )
+from archiver.cli.index_update import update_search_index
 from archiver.cli.shared_options import (
     DEMO_ARCHIVE,
     Day,

@@ -7,10 +7,19 @@ from typing import Any
 
 import click
 
+from archiver.archive import Archive
 from archiver.articles.word_diff import DiffOp, Piece
 from archiver.cli.shared_options import archive_option, json_option
 from archiver.cli.shell_completion import complete
 from archiver.cli.terminal_output import count_noun, format_time, has_colours, print_json, print_lines, styled_line
+from archiver.search.revision_diff_as_data_or_html import (
+    as_text,
+    changed_values,
+    diff_as_data,
+    edited_lists,
+    edited_texts,
+    previous_revision,
+)
 
 
 @click.command(short_help="Compare two revisions of an article.")
@@ -32,8 +41,6 @@ def diff(article: str, first: int | None, last: int | None, as_json: bool, archi
       archiver diff 12 1 3
       archiver diff https://blog.example.org/a-post 1 --json
     """
-    from archiver.archive import Archive
-    from archiver.search.revision_diff_as_data_or_html import diff_as_data, previous_revision
 
     with Archive(archive) as opened:
         current = opened.article(article)
@@ -86,7 +93,6 @@ def print_edits(before: dict[str, Any], after: dict[str, Any]) -> None:
     """Prints each field that differs between two revisions of an article, given as records. The body comes last, with
     only its edited paragraphs.
     """
-    from archiver.search.revision_diff_as_data_or_html import changed_values, edited_lists, edited_texts
 
     texts, lists = edited_texts(before, after), edited_lists(before, after)
     changed = changed_values(before, after)
@@ -157,7 +163,6 @@ def _edited_paragraphs_only(pieces: Iterable[Piece]) -> Iterator[_Pieces]:
 
 
 def _format_value(value: Any) -> str:
-    from archiver.search.revision_diff_as_data_or_html import as_text
 
     if isinstance(value, list):
         return ", ".join(map(as_text, value)) or "none"

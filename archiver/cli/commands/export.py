@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from archiver import __version__
+from archiver.cli.commands.search import note_repairs, open_searched
+from archiver.cli.search_output import print_advice
 from archiver.cli.shared_options import (
     QueryCommand,
     QueryOptions,
@@ -19,7 +22,13 @@ from archiver.cli.shared_options import (
     refuse_unknown_options,
 )
 from archiver.cli.terminal_output import count_noun, open_output
+from archiver.datasets.wacz_package import pack_wacz
+from archiver.search.document_files import FILE_FORMATS, write_epub, write_folder
 from archiver.search.export_formats import EXPORT_FORMATS
+from archiver.search.search_feeds import WRITERS, changes_feed
+from archiver.search.search_hits import matching_ids
+from archiver.storage.article_records import records
+from archiver.storage.database import opened
 
 if TYPE_CHECKING:
     from archiver.search.query import Query
@@ -121,8 +130,6 @@ def export(options: ExportOptions) -> None:
 
     Exit code: 0 done; 1 nothing found, so that no file is written, or some captures cannot be read; 2 wrong usage.
     """
-    from archiver.search.search_hits import matching_ids
-    from archiver.storage.database import opened
 
     query = options.query
     refuse_unknown_options(query.query)
@@ -164,7 +171,6 @@ def export(options: ExportOptions) -> None:
 
 def _end_without_articles(db: Database, query: Query, archive: str) -> None:
     """Prints that nothing was found, with advice on the query, and exits with code 1. No file is written."""
-    from archiver.cli.search_output import print_advice
 
     click.echo("Nothing found.", err=True)
     print_advice(db, query, archive)
@@ -175,8 +181,6 @@ def _write_records(db: Database, ids: list[int], form: str, output: str, title: 
     """Writes the articles to the file `output` in one of the formats with one record per article (`form`), and returns
     their number. `title` is the title of an e-book; if it is "", the book is named after its file.
     """
-    from archiver.search.document_files import FILE_FORMATS, write_epub, write_folder
-    from archiver.storage.article_records import records
 
     if form in FOLDER_FORMATS:
         return write_folder(records(db, ids), Path(output), FILE_FORMATS[form])
@@ -188,8 +192,6 @@ def _write_records(db: Database, ids: list[int], form: str, output: str, title: 
 
 def _write_feed(options: ExportOptions, form: str) -> None:
     """Writes a feed of the articles that match the query and changed last, newest first."""
-    from archiver.cli.commands.search import note_repairs, open_searched
-    from archiver.search.search_feeds import WRITERS, changes_feed
 
     query = options.query.as_query(limit=None, duplicates=False, fold="")
     note_repairs(query.text)
@@ -205,8 +207,6 @@ def _write_wacz(db: Database, folder: Path, ids: list[int], output: str, title: 
     """Writes the captures of the articles to the WACZ file `output`, whose title is `title`. `folder` is the archive's
     folder. Exits with code 1 if some captures cannot be read; the file then contains the other captures.
     """
-    from archiver import __version__
-    from archiver.datasets.wacz_package import pack_wacz
 
     with open_output(output) as out:
         done = pack_wacz(db, folder, ids, out, software=f"archiver/{__version__}", title=title)

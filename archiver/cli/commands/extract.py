@@ -22,9 +22,19 @@ from archiver.cli.terminal_output import (
     print_table,
     styled_line,
 )
+from archiver.extraction.article import extract_page
+from archiver.extraction.explanations import explain, explanations_as_data
+from archiver.extraction.page import parse_page, unpack_undeclared
+from archiver.markup.text_marks import pack_marks
 from archiver.model.errors import UnreadableInput
 from archiver.model.fields import FIELDS
-from archiver.model.items import UNCONFIRMED, format_published
+from archiver.model.items import PAGE_OBJECT, PAGE_OBJECT_FAILED, UNCONFIRMED, PageKind, format_published
+from archiver.model.page_rules import BY_HAND
+from archiver.model.urls import start_address
+from archiver.scheduling.single_pages import fetch_page
+from archiver.search.document_files import FILE_FORMATS, article_record
+from archiver.sites.page_objects import load_page_objects, parse_rules, why_unused
+from archiver.warc.payload import is_binary
 
 if TYPE_CHECKING:
     from archiver.extraction.explanations import FieldExplanation
@@ -104,11 +114,6 @@ def extract(options: ExtractOptions) -> None:
     """
     file, form, evidence, rules = options.file, options.form, options.evidence, options.rules
     source = _fetch(options) if _is_url(file) else _read_file(file, options.url)
-    from archiver.extraction.article import extract_page
-    from archiver.extraction.explanations import explain, explanations_as_data
-    from archiver.extraction.page import parse_page
-    from archiver.markup.text_marks import pack_marks
-    from archiver.sites.page_objects import load_page_objects, parse_rules
 
     html = source.html
     page = parse_page(html, source.url, source.content_type, source.at)
@@ -133,7 +138,6 @@ def extract(options: ExtractOptions) -> None:
     if form != "json":
         if evidence:
             raise click.UsageError(f"--evidence needs -f json or -f text, not -f {form}.")
-        from archiver.search.document_files import FILE_FORMATS, article_record
 
         click.echo(FILE_FORMATS[form].write(article_record(found)), nl=False)
         return
@@ -146,8 +150,6 @@ def extract(options: ExtractOptions) -> None:
 
 def _reason_not_html(data: bytes, text: str) -> str:
     """Returns why a file is not an HTML page, given its bytes and its decoded text; "" if it may be one."""
-    from archiver.extraction.page import unpack_undeclared
-    from archiver.warc.payload import is_binary
 
     unpacked, _ = unpack_undeclared(data)
     if is_binary(unpacked[:_START]):
@@ -180,14 +182,12 @@ def _fetch(options: ExtractOptions) -> _Source:
     """Fetches the page that `file` names. Raises UsageError if a `url` is given, too."""
     if options.url:
         raise click.UsageError("--url is the URL of a page in a file. Leave it out for a page that is fetched.")
-    from archiver.scheduling.single_pages import fetch_page
 
     found = fetch_page(options.file, delay=options.delay, contact=options.contact)
     return _Source(found.url, found.url, found.body, found.content_type, found.at)
 
 
 def _read_file(file: str, url: str | None) -> _Source:
-    from archiver.model.urls import start_address
 
     if not file.strip():
         raise UnreadableInput(repr(file), "give the URL of a page, or the name of a file")
@@ -204,8 +204,6 @@ def _warn_of_unmatched(page: Page, article: Article, marks: Iterable[str]) -> No
     """Prints on standard error which rules found nothing on the page (`marks` are those of posts), and whether the page
     is not a post.
     """
-    from archiver.model.items import PageKind
-    from archiver.model.page_rules import BY_HAND
 
     for mark in (mark for mark in marks if not page.ask(mark)):
         click.echo(f"[site] post: {mark} matches nothing on this page.", err=True)
@@ -229,8 +227,6 @@ def _note_empty_fields(used: LoadedPageObject, article: Article, *, has_rules: b
     nothing. If it was not used because the page is not a post, also prints how to make the page a post, unless
     `has_rules` is True, because `_warn_of_unmatched` has then printed this.
     """
-    from archiver.model.items import PAGE_OBJECT, PAGE_OBJECT_FAILED
-    from archiver.sites.page_objects import why_unused
 
     if why := why_unused(used, article):
         click.echo(f"{why}." if has_rules else f"{why}. {_HOW_TO_MAKE_POST}", err=True)

@@ -26,7 +26,24 @@ from archiver.cli.terminal_output import (
     print_table,
     show_stage_progress,
 )
+from archiver.fleet.enrolment import enter_sites, make_sites_of_urls, read_fleet_status, read_sites_of_archive
+from archiver.fleet.fleet_tasks import (
+    REEXTRACT,
+    SCAN,
+    NewTask,
+    enter_tasks,
+    find_import_files,
+    select_shards,
+    select_sites,
+)
+from archiver.fleet.postgres import QueueDatabase
+from archiver.fleet.shard_storage import ShardStorage, check_storage, mark_storage, probe_storage, storage_owner
+from archiver.fleet.shard_transfer import collect_shards, lock_work_folder
+from archiver.fleet.worker_job import WorkerContext
+from archiver.maintenance.takedown import archive_without_writers
 from archiver.model.fields import EVIDENCE
+from archiver.scheduling.crawl_plans import count_cores
+from archiver.storage.database import open_archive
 
 if TYPE_CHECKING:
     from archiver.fleet.postgres import QueueDatabase
@@ -74,7 +91,6 @@ def storage_option(text: str, *, required: bool = False) -> Callable[[F], F]:
 
 
 def open_queue(jobs: str, size: int = 4) -> QueueDatabase:
-    from archiver.fleet.postgres import QueueDatabase
 
     return QueueDatabase(jobs, size)
 
@@ -107,7 +123,6 @@ def reextract(
       archiver fleet reextract
       archiver fleet reextract blog.example.org --field authors --since 2024-05
     """
-    from archiver.fleet.fleet_tasks import REEXTRACT, NewTask, enter_tasks, select_shards
 
     options = {
         "fields": [name for name in EVIDENCE if name in fields],
@@ -168,8 +183,6 @@ def import_(files: tuple[str, ...], jobs: str, storage: str | None, as_json: boo
       archiver fleet import s3://dumps/2009/ --until 2012
       archiver fleet import /mnt/dumps/blog.warc.gz --only blog.example.org
     """
-    from archiver.fleet.fleet_tasks import SCAN, NewTask, enter_tasks, find_import_files, select_sites
-    from archiver.fleet.shard_storage import ShardStorage
 
     queue = open_queue(jobs)
     try:
@@ -290,16 +303,14 @@ def init(
       archiver fleet init --jobs postgresql://db.example/archiver --storage /mnt/shards https://blog.example.org
       archiver fleet init --archive output/archive.db
     """
-    from archiver.fleet.enrolment import enter_sites, make_sites_of_urls, read_sites_of_archive
-    from archiver.fleet.shard_storage import mark_storage, probe_storage
 
     entries = make_sites_of_urls(sites) + (read_sites_of_archive(archive) if archive else [])
     queue = open_queue(jobs)
+    from archiver.fleet.job_queue import create_queue_tables  # `open_queue` says if the extra that it needs is missing
+
     try:
         if storage is None and not queue.exists():
             raise click.UsageError("A new fleet needs --storage URL, the place for its shards.")
-        from archiver.fleet.job_queue import create_queue_tables
-        from archiver.fleet.shard_storage import ShardStorage
 
         place = ShardStorage(storage) if storage else None
         if place:
@@ -365,10 +376,6 @@ def worker(
 
     Exit code: 0 the fleet was drained; 1 the queue or storage is not usable; 130 or 143 stopped by Ctrl-C or SIGTERM.
     """
-    from archiver.fleet.job_queue import Worker
-    from archiver.fleet.shard_transfer import lock_work_folder
-    from archiver.fleet.worker_job import WorkerContext
-    from archiver.scheduling.crawl_plans import count_cores
 
     slots = slots or count_cores()
     logging.basicConfig(
@@ -378,6 +385,8 @@ def worker(
     logging.getLogger("procrastinate").setLevel(logging.CRITICAL)
     logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
     queue = open_queue(jobs, slots + 4)
+    from archiver.fleet.job_queue import Worker  # `open_queue` says if the extra that it needs is missing
+
     try:
         place = _open_checked_storage(queue, storage)
         name = name or f"{platform.node()}:{os.getpid()}"
@@ -410,7 +419,6 @@ def status(jobs: str, as_json: bool) -> None:
 
     Exit code: 0 all is well; 1 sites are late, sites or tasks failed, or work is waiting and no worker is alive.
     """
-    from archiver.fleet.enrolment import read_fleet_status
 
     queue = open_queue(jobs)
     try:
@@ -493,10 +501,6 @@ def collect(storage: str, unfinished: bool, quiet: bool, as_json: bool, archive:
 
     Exit code: 0 done; 1 a shard is damaged or lacks WARC files, or the storage cannot be read.
     """
-    from archiver.fleet.shard_storage import ShardStorage, storage_owner
-    from archiver.fleet.shard_transfer import collect_shards
-    from archiver.maintenance.takedown import archive_without_writers
-    from archiver.storage.database import open_archive
 
     place = ShardStorage(storage)
     storage_owner(place)  # check the owner first, so that no archive is created if the storage has no shards
@@ -560,7 +564,6 @@ def _open_checked_storage(queue: QueueDatabase, storage: str | None) -> ShardSto
     """Opens the shard storage for a worker, after checking the fleet, this machine's clock and the storage. `storage`
     is the URL from the command line; if it is None, the storage in the fleet's settings is opened.
     """
-    from archiver.fleet.shard_storage import ShardStorage, check_storage
 
     made = queue.fleet()
     queue.check_clock(datetime.now(UTC))

@@ -10,10 +10,12 @@ from typing import Any, TypeVar
 
 import click
 
-from archiver.cli.commands.search import update_search_index
+from archiver.cli.index_update import update_search_index
 from archiver.cli.shared_options import Day, archive_option, json_option, pass_options_as
 from archiver.cli.terminal_output import count_noun, print_json, strip_control_characters
+from archiver.importers.file_request import FileRequest, import_files
 from archiver.scheduling.crawl_plans import print_notice
+from archiver.sites.page_objects import load_page_objects
 
 F = TypeVar("F", bound=Callable[..., Any])
 _OPTIONS = (
@@ -162,7 +164,6 @@ def import_(options: ImportOptions) -> None:
     Exit code: 0 everything was imported; 1 some records or files had problems (they are listed; the rest was imported),
     or the web archive did not answer; 2 wrong usage; 130 or 143 stopped by Ctrl-C or SIGTERM.
     """
-    from archiver.sites.page_objects import load_page_objects
 
     load_page_objects().check()
     if options.wayback:
@@ -176,7 +177,6 @@ def import_(options: ImportOptions) -> None:
     _reject_options(
         **{name: value for name, value in asdict(options.wayback_only).items() if name != "contact"}, needs="--wayback"
     )
-    from archiver.importers.file_request import FileRequest, import_files
 
     request = FileRequest(
         Path(options.archive),
@@ -200,6 +200,8 @@ def import_(options: ImportOptions) -> None:
 
 
 def _import_from_web_archive(options: ImportOptions) -> None:
+
+    # Loads Scrapy, which an import of files does not need.
     from archiver.importers.wayback_request import WaybackRequest, plan_wayback_import, run_wayback_import
 
     own = options.wayback_only

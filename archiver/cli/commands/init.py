@@ -11,6 +11,10 @@ import click
 from archiver.cli.shared_options import DEFAULT_ARCHIVE, archive_option
 from archiver.cli.terminal_output import open_output
 from archiver.model.errors import ArchiverError, BadContact
+from archiver.model.urls import start_address
+from archiver.sites.config import config_file, parse_config
+from archiver.storage.database import opened
+from archiver.storage.sites import add_site
 
 _FILE = """\
 # Settings of archiver. Commands read this file in the folder where they are started, or at ARCHIVER_CONFIG.
@@ -62,11 +66,6 @@ def init(sites: tuple[str, ...], contact: str | None, archive: str) -> None:
     Exit code: 0 done; 2 wrong usage.
     """
     import tomli_w
-
-    from archiver.model.urls import start_address
-    from archiver.sites.config import config_file, parse_config
-    from archiver.storage.database import opened
-    from archiver.storage.sites import add_site
 
     file = config_file()
     if file.exists():

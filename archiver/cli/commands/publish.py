@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
+from archiver import __version__
 from archiver.cli.shared_options import (
     DEFAULT_ARCHIVE,
     QueryOptions,
@@ -22,6 +23,30 @@ from archiver.cli.shared_options import (
     refuse_unknown_options,
 )
 from archiver.cli.terminal_output import count_noun, exit_on_sigterm, print_json
+from archiver.datasets.dataset_push import TITLE, plan_push, send_push, service_address
+from archiver.datasets.personal_data_removal import SHORTEST_KEY, key_fingerprint
+from archiver.datasets.publication_rules import (
+    DISAGREEMENT,
+    DOCS,
+    PublicationRules,
+    licence_url,
+    parse_publication_rules,
+)
+from archiver.datasets.snapshot_builder import BuildOptions, build_snapshot, check_snapshot, read_rebuild
+from archiver.datasets.snapshot_changes import compare_snapshots, differences_text, hiding_difference
+from archiver.datasets.snapshot_request import (
+    VERSION,
+    SnapshotRequest,
+    explain_decision,
+    parse_cutoff,
+    parse_split_dates,
+    parse_splits,
+    query_values,
+)
+from archiver.model.errors import BadPublishRules, BadQuery
+from archiver.search.export_formats import DATASET_FORMATS
+from archiver.storage.article_records import find_article
+from archiver.storage.database import opened
 
 if TYPE_CHECKING:
     from archiver.datasets.publication_rules import PublicationRules
@@ -264,8 +289,6 @@ def publish(options: PublishOptions) -> None:
 
 
 def _read_rules(file: str | None) -> PublicationRules:
-    from archiver.datasets.publication_rules import PublicationRules, parse_publication_rules
-    from archiver.model.errors import BadPublishRules
 
     if file is None:
         return PublicationRules()
@@ -277,7 +300,6 @@ def _read_rules(file: str | None) -> PublicationRules:
 
 
 def _read_pseudonym_key(variable: str | None) -> bytes | None:
-    from archiver.datasets.personal_data_removal import SHORTEST_KEY
 
     if variable is None:
         return None
@@ -291,14 +313,6 @@ def _build_request(options: PublishOptions, rules: str, key: bytes | None) -> Sn
     """Builds the request for a dataset from the options; `rules` is the text of the publication rules, and `key` the
     key for pseudonyms, None if names are not replaced. Raises UsageError, BadQuery and BadSplits.
     """
-    from archiver.datasets.personal_data_removal import key_fingerprint
-    from archiver.datasets.snapshot_request import (
-        VERSION,
-        SnapshotRequest,
-        parse_split_dates,
-        parse_splits,
-        query_values,
-    )
 
     if not options.version:
         raise click.UsageError("Give the version of the dataset with --version, such as 1.0.0.")
@@ -335,8 +349,6 @@ def _parse_past_cutoff(text: str) -> str:
 
 
 def _parse_given_cutoff(text: str) -> str:
-    from archiver.datasets.snapshot_request import parse_cutoff
-    from archiver.model.errors import BadQuery
 
     try:
         return parse_cutoff(text)
@@ -348,7 +360,6 @@ def _parse_formats(names: str) -> tuple[str, ...]:
     """Parses a comma-separated list of dataset formats; Parquet is always included and comes first. Raises UsageError
     for an unknown format.
     """
-    from archiver.search.export_formats import DATASET_FORMATS
 
     formats = tuple(dict.fromkeys(("parquet", *(name.strip() for name in names.split(",") if name.strip()))))
     if unknown := [name for name in formats if name not in DATASET_FORMATS]:
@@ -380,7 +391,6 @@ def _reject_combinations(context: click.Context) -> None:
 
 
 def _read_dataset_basis(folder: Path) -> DatasetBasis:
-    from archiver.datasets.snapshot_builder import read_rebuild
 
     version = read_rebuild(folder)
     return DatasetBasis(version["request"], version["since"], version["sites"])
@@ -389,8 +399,6 @@ def _read_dataset_basis(folder: Path) -> DatasetBasis:
 def _build_dataset(
     options: PublishOptions, archive: Path, folder: Path, basis: DatasetBasis, key: bytes | None
 ) -> BuiltSnapshot:
-    from archiver import __version__
-    from archiver.datasets.snapshot_builder import BuildOptions, build_snapshot
 
     terminal = sys.stderr.isatty()
 
@@ -417,7 +425,6 @@ def _build_dataset(
 
 def _warnings(facts: SnapshotStatistics) -> Iterator[str]:
     """Yields a sentence about each property of a written dataset that its user may not expect."""
-    from archiver.datasets.publication_rules import DISAGREEMENT, licence_url
 
     for what in facts.unmatched:
         yield f"{what} fits no article of this dataset."
@@ -466,8 +473,6 @@ def _print_summary(built: BuiltSnapshot, as_json: bool) -> None:
 
 
 def _print_differences(old: Path, new: Path, *, as_json: bool) -> None:
-    from archiver.datasets.snapshot_builder import read_rebuild
-    from archiver.datasets.snapshot_changes import compare_snapshots, differences_text, hiding_difference
 
     before, now = (read_rebuild(folder)["request"] for folder in (old, new))
     changes = compare_snapshots(new, old, hiding=hiding_difference(before, now))
@@ -484,7 +489,6 @@ def _is_given(name: str) -> bool:
 
 
 def _check_dataset(folder: Path, archive: Path | None, as_json: bool) -> None:
-    from archiver.datasets.snapshot_builder import check_snapshot, read_rebuild
 
     found = check_snapshot(folder, archive)
     version = read_rebuild(folder)
@@ -507,7 +511,6 @@ def _check_dataset(folder: Path, archive: Path | None, as_json: bool) -> None:
 
 
 def _push_dataset(folder: Path, options: PublishOptions) -> None:
-    from archiver.datasets.dataset_push import TITLE, plan_push, send_push, service_address
 
     plan = plan_push(folder, options.push or "")
     document = {
@@ -536,10 +539,6 @@ def _push_dataset(folder: Path, options: PublishOptions) -> None:
 
 
 def _explain_decision(archive: Path, what: str, rules: PublicationRules, cutoff: str, as_json: bool) -> None:
-    from archiver.datasets.publication_rules import DOCS
-    from archiver.datasets.snapshot_request import explain_decision
-    from archiver.storage.article_records import find_article
-    from archiver.storage.database import opened
 
     with opened(archive, read_only=True) as db:
         number = find_article(db, what)

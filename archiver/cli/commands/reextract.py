@@ -23,7 +23,16 @@ from archiver.cli.terminal_output import (
     show_stage_progress,
     styled_line,
 )
+from archiver.maintenance.page_rejudging import rejudge_site
+from archiver.maintenance.reextraction_request import ReextractionRequest, find_what_to_reextract
+from archiver.maintenance.reextraction_run import count_cores, reextract_archive
 from archiver.model.fields import EVIDENCE, STORED_LISTS
+from archiver.search.revision_diff_as_data_or_html import as_text
+from archiver.sites.page_objects import load_page_objects
+from archiver.storage.articles import article_row
+from archiver.storage.database import opened
+from archiver.storage.sites import find_site, list_sites
+from archiver.storage.transactions import archive_faults
 
 if TYPE_CHECKING:
     from archiver.maintenance.reextraction_reader import ReextractedArticle
@@ -86,11 +95,6 @@ def reextract(options: ReextractOptions) -> None:
       archiver reextract blog.example.org --pages --dry-run
       archiver reextract 12 https://blog.example.org/a-post --json
     """
-    from archiver.maintenance.reextraction_request import ReextractionRequest, find_what_to_reextract
-    from archiver.maintenance.reextraction_run import count_cores, reextract_archive
-    from archiver.sites.page_objects import load_page_objects
-    from archiver.storage.database import opened
-    from archiver.storage.transactions import archive_faults
 
     load_page_objects().check()
     archive, started = Path(options.archive), time.monotonic()
@@ -229,7 +233,6 @@ def _print_messages(heading: str, found: list[str]) -> None:
 
 
 def _field_as_json(name: str, article: Article) -> Any:
-    from archiver.storage.articles import article_row
 
     value = article_row(article)[name]
     return json.loads(value) if name in STORED_LISTS else value
@@ -237,7 +240,6 @@ def _field_as_json(name: str, article: Article) -> Any:
 
 def _format_example(name: str, before: Article, after: Article) -> str:
     """Returns the values of a field before and after, from a few characters before their first difference."""
-    from archiver.search.revision_diff_as_data_or_html import as_text
 
     values = [_field_as_json(name, article) for article in (before, after)]
     old, new = (", ".join(map(as_text, one)) if isinstance(one, list) else str(one or "") for one in values)
@@ -257,10 +259,6 @@ def _rejudge_sites(archive: Path, words: Sequence[str], *, dry_run: bool, as_jso
     """Decides again which pages of these sites are posts (() means all sites), and prints the changes. Exits with code
     1 if a capture cannot be read. Raises SiteNotFound, and ArchiveInUse if a site is being crawled.
     """
-    from archiver.maintenance.page_rejudging import rejudge_site
-    from archiver.storage.database import opened
-    from archiver.storage.sites import find_site, list_sites
-    from archiver.storage.transactions import archive_faults
 
     with archive_faults(archive), opened(archive, read_only=dry_run) as db:
         names = [find_site(db, word)["name"] for word in words] or [site["name"] for site in list_sites(db)]

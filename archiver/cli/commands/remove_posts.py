@@ -22,6 +22,16 @@ from archiver.cli.terminal_output import (
     show_stage_progress,
     styled_line,
 )
+from archiver.maintenance.backup import backups_with_removed_posts
+from archiver.maintenance.record_erasure import Erasure, preview_erasure, remove_orphans
+from archiver.maintenance.takedown import allow_posts, archive_without_writers, finish_takedowns, remove_articles
+from archiver.maintenance.takedown_scope import takedown_scope
+from archiver.model.errors import ArticleNotFound, ArticleRemoved, NothingFound
+from archiver.search.query import Query
+from archiver.search.search_hits import matching_ids
+from archiver.storage.article_records import FIRST_ADDRESS, find_article, record_id_of_first
+from archiver.storage.captures import pending_takedowns, tombstones
+from archiver.storage.database import opened
 
 if TYPE_CHECKING:
     from archiver.maintenance.record_erasure import Erasure
@@ -157,7 +167,6 @@ def _backups_with_removed_posts(archive: Path) -> dict[str, str]:
     """Returns the paths of the recorded backups that may still hold removed posts, and for each the command that
     replaces the backup by one without them.
     """
-    from archiver.maintenance.backup import backups_with_removed_posts
 
     return {
         one.path: f"archiver backup {one.path}{'' if one.captures else ' --no-captures'} --purge --archive {archive}"
@@ -167,8 +176,6 @@ def _backups_with_removed_posts(archive: Path) -> dict[str, str]:
 
 def _remove_articles(archive: Path, numbers: list[int], takedown: Takedown) -> Erasure:
     """Removes the articles with these IDs and their captures. Returns what was removed from WARC files."""
-    from archiver.maintenance.record_erasure import Erasure
-    from archiver.maintenance.takedown import archive_without_writers, remove_articles
 
     if not numbers:
         return Erasure()
@@ -177,8 +184,6 @@ def _remove_articles(archive: Path, numbers: list[int], takedown: Takedown) -> E
 
 
 def _preview_erasure(archive: Path, numbers: list[int]) -> Erasure:
-    from archiver.maintenance.record_erasure import preview_erasure
-    from archiver.storage.database import opened
 
     with opened(archive, read_only=True) as db:
         return preview_erasure(db, archive.parent, numbers)
@@ -188,10 +193,6 @@ def _plan_takedowns(archive: Path, posts: tuple[str, ...]) -> tuple[list[Takedow
     """Returns what the removal of each post would delete, and a sentence for each post that was already removed.
     Posts are given as IDs or URLs. Raises ArticleNotFound.
     """
-    from archiver.maintenance.takedown_scope import takedown_scope
-    from archiver.model.errors import ArticleRemoved
-    from archiver.storage.article_records import find_article
-    from archiver.storage.database import opened
 
     numbers: dict[int, None] = {}
     before = []
@@ -226,9 +227,6 @@ def _print_scope(plan: TakedownScope) -> None:
 
 
 def _finish_takedowns(archive: Path, as_json: bool) -> None:
-    from archiver.maintenance.record_erasure import remove_orphans
-    from archiver.maintenance.takedown import archive_without_writers, finish_takedowns
-    from archiver.storage.captures import pending_takedowns
 
     with archive_without_writers(archive) as db, show_stage_progress(as_json) as progress:
         waiting = pending_takedowns(db)
@@ -245,7 +243,6 @@ def _finish_takedowns(archive: Path, as_json: bool) -> None:
 
 
 def _allow_posts(archive: Path, posts: tuple[str, ...], as_json: bool) -> None:
-    from archiver.maintenance.takedown import allow_posts
 
     found = allow_posts(archive, posts)
     if as_json:
@@ -256,8 +253,6 @@ def _allow_posts(archive: Path, posts: tuple[str, ...], as_json: bool) -> None:
 
 
 def _list_tombstones(archive: Path, as_json: bool) -> None:
-    from archiver.storage.captures import tombstones
-    from archiver.storage.database import opened
 
     with opened(archive, read_only=True) as db:
         found = tombstones(db)
@@ -329,10 +324,6 @@ def _resolve_posts(archive: Path, what: tuple[str, ...]) -> tuple[str, ...]:
     """Returns the IDs or URLs of the posts to withdraw. The arguments are IDs, URLs or dataset identifiers; anything
     else is a search query that selects all its results. Raises ArticleNotFound and BadQuery.
     """
-    from archiver.model.errors import ArticleNotFound, NothingFound
-    from archiver.search.query import Query
-    from archiver.search.search_hits import matching_ids
-    from archiver.storage.database import opened
 
     if all((word.isascii() and word.isdigit() and len(word) < 19) or "://" in word for word in what):
         return what
@@ -349,7 +340,6 @@ def _resolve_posts(archive: Path, what: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _find_by_record_id(db: Database, names: frozenset[str]) -> Iterator[tuple[str, int]]:
-    from archiver.storage.article_records import FIRST_ADDRESS, record_id_of_first
 
     for number, first in db.execute(f"select a.id, {FIRST_ADDRESS} from articles a"):
         if (name := record_id_of_first(first)) in names:

@@ -18,6 +18,9 @@ from archiver.cli.terminal_output import (
     print_values,
     strip_control_characters,
 )
+from archiver.maintenance.run_undoing import list_run_changes, list_runs, undo_run
+from archiver.storage.database import opened
+from archiver.storage.sites import find_site
 
 if TYPE_CHECKING:
     from archiver.maintenance.run_undoing import UndoneRun
@@ -72,8 +75,6 @@ def show(run: int, form: str | None, archive: str) -> None:
 
     Exit code: 0 done; 1 there is no such run.
     """
-    from archiver.maintenance.run_undoing import list_run_changes, list_runs
-    from archiver.storage.database import opened
 
     with opened(archive, read_only=True) as db:
         changes = list_run_changes(db, run)
@@ -116,8 +117,6 @@ def undo(run: int, dry_run: bool, yes: bool, as_json: bool, archive: str) -> Non
 
     Exit code: 0 done; 1 there is no such run, or it was undone before; 2 without a terminal, --yes is needed.
     """
-    from archiver.maintenance.run_undoing import undo_run
-    from archiver.storage.database import opened
 
     with opened(archive) as db:
         planned = undo_run(db, run, datetime.now(UTC), dry_run=True)
@@ -155,9 +154,6 @@ def _echo_changes(done: UndoneRun, most: int, *, err: bool = False) -> None:
 
 
 def _print_list(site: str | None, form: str | None, archive: str) -> None:
-    from archiver.maintenance.run_undoing import list_runs
-    from archiver.storage.database import opened
-    from archiver.storage.sites import find_site
 
     with opened(archive, read_only=True) as db:
         found = list_runs(db, find_site(db, site)["id"] if site else None)

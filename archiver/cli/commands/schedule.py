@@ -20,6 +20,16 @@ from archiver.cli.shared_options import (
     workers_option,
 )
 from archiver.cli.terminal_output import count_noun, format_time, print_table, print_values
+from archiver.health.notification_channels import notify_after_runs
+from archiver.model.errors import ArchiverError, SchedulerAlreadyRunning
+from archiver.scheduling.crawl_plans import CommonOptions, print_notice
+from archiver.scheduling.scheduler_loop import Daemon, DaemonOptions, check_and_report, check_is_due
+from archiver.scheduling.service import service_file
+from archiver.sites.config import effective_settings, load_config
+from archiver.sites.run_limits import read_group_quotas
+from archiver.storage.database import open_archive, opened, warn_of_clock
+from archiver.storage.sites import scheduled_sites
+from archiver.storage.transactions import lock_schedule
 
 if TYPE_CHECKING:
     from archiver.scheduling.crawl_plans import CrawlOutcome
@@ -86,15 +96,11 @@ def schedule(options: ScheduleOptions) -> None:
     if options.once + options.dry_run + (options.kind is not None) > 1:
         raise click.UsageError("Use only one of --once, --list or --print.")
     if options.kind:
-        from archiver.scheduling.service import service_file
-
         click.echo(service_file(options.kind, options.archive), nl=False)
         return
     if options.dry_run:
         _print_due_times(_read_schedule(options.archive), options.form)
         return
-    from archiver.sites.config import load_config
-    from archiver.storage.database import open_archive
 
     load_config()  # reports mistakes in the file at once
     open_archive(options.archive).close()  # migrates the archive before the first crawl
@@ -103,12 +109,6 @@ def schedule(options: ScheduleOptions) -> None:
 
 def _run_scheduler(options: ScheduleOptions) -> int:
     """Crawls sites when they are due or, with --once, only those that are due now. Returns the exit code."""
-    from archiver.health.notification_channels import notify_after_runs
-    from archiver.model.errors import SchedulerAlreadyRunning
-    from archiver.scheduling.crawl_plans import CommonOptions, print_notice
-    from archiver.scheduling.scheduler_loop import Daemon, DaemonOptions
-    from archiver.storage.database import opened, warn_of_clock
-    from archiver.storage.transactions import lock_schedule
 
     path, once, quiet = Path(options.archive), options.once, options.quiet
     try:
@@ -158,10 +158,6 @@ _NO_SITES = "The archive has no sites to crawl automatically. Add one with 'arch
 
 def _read_schedule(archive: str) -> list[Scheduled]:
     """Returns when each site is due."""
-    from archiver.sites.config import effective_settings, load_config
-    from archiver.sites.run_limits import read_group_quotas
-    from archiver.storage.database import opened
-    from archiver.storage.sites import scheduled_sites
 
     with opened(archive, read_only=True) as db:
         config, now = load_config(), datetime.now(UTC)
@@ -180,9 +176,6 @@ def _note_next_due_time(archive: str) -> None:
 
 def _check_if_due(archive: Path) -> None:
     """Checks the archive if that is due. Runs after the crawls, when the scheduler's lock has been released."""
-    from archiver.model.errors import ArchiverError
-    from archiver.scheduling.crawl_plans import print_notice
-    from archiver.scheduling.scheduler_loop import check_and_report, check_is_due
 
     try:
         if check_is_due(archive, datetime.now(UTC)):
@@ -195,7 +188,6 @@ def _print_result(site: str, result: CrawlOutcome, quiet: bool, as_json: bool) -
     """Prints the result of a scheduled crawl as a line of text, or of JSON if `as_json` is True. If `quiet` is True,
     prints text only about a crawl that failed or has to wait.
     """
-    from archiver.model.errors import ArchiverError
 
     now = datetime.now(UTC)
     failed = isinstance(result, ArchiverError) or result.outcome in ("failed", "waiting")

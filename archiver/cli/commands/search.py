@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
 
+from archiver.cli.index_update import BAR_FROM, update_search_index
+from archiver.cli.search_output import RENDERERS, format_hit, print_advice
 from archiver.cli.shared_options import (
     QueryCommand,
     QueryOptions,
@@ -36,6 +38,22 @@ from archiver.cli.terminal_output import (
     show_stage_progress,
     styled_line,
 )
+from archiver.search import search_index
+from archiver.search.query import list_repairs, query_as_options
+from archiver.search.search_feeds import (
+    NEW_RESULT_REASONS,
+    checked_name,
+    remove_saved_search,
+    run_saved_search,
+    save_search,
+    saved_search_states,
+)
+from archiver.search.search_hits import hit_as_dict, plan_query
+from archiver.search.search_index import damage_sentence, refresh_archive
+from archiver.storage.clusters import rebuild
+from archiver.storage.database import is_writable, opened
+from archiver.storage.full_text import make_fts
+from archiver.storage.transactions import writing
 
 if TYPE_CHECKING:
     from archiver.search.query import Query
@@ -173,8 +191,6 @@ def search(options: SearchOptions) -> None:
         if query.text or options.save:
             raise click.UsageError(f"--{mode} takes no query and no --save.")
         sys.exit(_use_saved_search(options))
-    from archiver.cli.search_output import RENDERERS, print_advice
-    from archiver.search.search_hits import plan_query
 
     with open_searched(options.archive, query, options.save) as db:
         note_repairs(query.text)
@@ -186,7 +202,6 @@ def search(options: SearchOptions) -> None:
 
 def note_repairs(text: str) -> None:
     """Says on stderr how the mistakes in a query are read that are not errors."""
-    from archiver.search.query import list_repairs
 
     for one in list_repairs(text):
         click.echo(one.reading, err=True)
@@ -197,9 +212,6 @@ def open_searched(archive: str, query: Query, save: str | None = None) -> Iterat
     """Opens the archive for the query. First updates its search index, if the index is writable. If `save` is given,
     stores the query as a saved search with that name.
     """
-    from archiver.search import search_index
-    from archiver.search.search_feeds import checked_name, save_search
-    from archiver.storage.database import is_writable, opened
 
     if save is not None:
         checked_name(save)
@@ -217,8 +229,6 @@ def open_searched(archive: str, query: Query, save: str | None = None) -> Iterat
 
 def _use_saved_search(options: SearchOptions) -> int:
     """Lists the saved searches, shows the new results of one, or deletes one. Returns the exit code of the command."""
-    from archiver.search.search_feeds import remove_saved_search, run_saved_search
-    from archiver.storage.database import opened
 
     if options.saved:
         return _list_saved_searches(options)
@@ -235,9 +245,6 @@ def _use_saved_search(options: SearchOptions) -> int:
 
 
 def _list_saved_searches(options: SearchOptions) -> int:
-    from archiver.search.query import query_as_options
-    from archiver.search.search_feeds import saved_search_states
-    from archiver.storage.database import opened
 
     with opened(options.archive, read_only=True) as db:
         found = saved_search_states(db)
@@ -260,9 +267,6 @@ def _list_saved_searches(options: SearchOptions) -> int:
 
 
 def _print_new_hits(found: NewHits, form: str | None) -> None:
-    from archiver.cli.search_output import format_hit
-    from archiver.search.search_feeds import NEW_RESULT_REASONS
-    from archiver.search.search_hits import hit_as_dict
 
     since = format_time(found.since)
     if form:
@@ -277,9 +281,6 @@ def _print_new_hits(found: NewHits, form: str | None) -> None:
 
 
 # `archiver index`.
-
-_BAR_FROM = 2_000
-"""A progress bar is shown if at least this many articles are to be indexed; fewer take about a second."""
 
 
 @click.command(short_help="Update or rebuild the search index.")
@@ -302,11 +303,10 @@ def index(archive: str, rebuild: bool, fts: bool, clusters: bool, as_json: bool)
       archiver index --rebuild --archive news.db
       archiver index --fts
     """
-    from archiver.search.search_index import damage_sentence, refresh_archive
 
     if clusters:
         _rebuild_clusters(archive, quiet=as_json)
-    with show_stage_progress(as_json, _BAR_FROM) as progress:
+    with show_stage_progress(as_json, BAR_FROM) as progress:
         done = refresh_archive(Path(archive), rebuild=rebuild, progress=partial(progress, "search index"))
     if sentence := damage_sentence(done):
         click.echo(sentence, err=True)
@@ -324,30 +324,13 @@ def index(archive: str, rebuild: bool, fts: bool, clusters: bool, as_json: bool)
 
 
 def _rebuild_clusters(archive: str, *, quiet: bool) -> None:
-    from archiver.storage.clusters import rebuild
-    from archiver.storage.database import opened
 
-    with opened(archive) as db, show_stage_progress(quiet, _BAR_FROM) as progress:
+    with opened(archive) as db, show_stage_progress(quiet, BAR_FROM) as progress:
         total = db.execute("select count(*) from articles").fetchone()[0]
         rebuild(db, lambda done: progress("comparing", done, total))
 
 
 def _make_fts(archive: str) -> int:
-    from archiver.storage.database import opened
-    from archiver.storage.full_text import make_fts
-    from archiver.storage.transactions import writing
 
     with opened(archive) as db, writing(db):
         return make_fts(db)
-
-
-def update_search_index(archive: str, *, quiet: bool = False) -> None:
-    """Updates the search index of an archive after a crawl or an import. On a terminal, a progress bar is shown if it
-    takes long, unless `quiet` is True.
-    """
-    from archiver.search.search_index import refresh_after_writing
-
-    with show_stage_progress(quiet, _BAR_FROM) as progress:
-        sentence = refresh_after_writing(Path(archive), partial(progress, "search index"))
-    if sentence:
-        click.echo(sentence, err=True)

@@ -8,7 +8,12 @@ from pathlib import Path
 
 import click
 
+from archiver.cli.index_update import update_search_index
 from archiver.cli.shared_options import archive_option
+from archiver.model.errors import ExtraMissing
+from archiver.search import search_index
+from archiver.sites.config import load_config
+from archiver.storage.database import is_writable, opened
 
 
 @click.command(short_help="Browse the archive in a web browser.")
@@ -59,11 +64,8 @@ def serve(
       archiver serve --archive news.db --port 8080 --open
       archiver serve --public-url https://archive.example.org/news/ --title "The Quay Archive"
     """
-    from archiver.cli.commands.search import update_search_index
-    from archiver.model.errors import ExtraMissing
-    from archiver.sites.config import load_config
 
-    try:
+    try:  # an extra, which need not be installed
         from archiver.web.web_server import is_loopback
         from archiver.web.web_server import serve as run
     except ModuleNotFoundError as error:
@@ -91,8 +93,6 @@ def serve(
 
 def _can_update_index(archive: str) -> bool:
     """Returns True if the search index next to the archive can be updated."""
-    from archiver.search import search_index
-    from archiver.storage.database import is_writable, opened
 
     with opened(archive, read_only=True) as db:
         return search_index.is_migrated(db) and is_writable(Path(archive)) and is_writable(Path(archive).parent)

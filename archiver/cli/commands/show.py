@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from archiver.archive import Archive
+from archiver.cli.commands.extract import print_explanations
+from archiver.cli.search_output import print_advice
 from archiver.cli.shared_options import archive_option, json_option, pass_options_as
 from archiver.cli.shell_completion import complete
 from archiver.cli.terminal_output import (
@@ -20,7 +23,14 @@ from archiver.cli.terminal_output import (
     print_values,
     styled_line,
 )
+from archiver.extraction.explanations import explanations_as_data
 from archiver.model.items import format_degrees, format_published
+from archiver.search.citations import CITATION_STYLES, build_citation
+from archiver.search.document_files import FILE_FORMATS
+from archiver.search.query import Query
+from archiver.storage.article_records import cluster_of, find_article
+from archiver.storage.articles import withdrawal_of
+from archiver.storage.requisites import captured_lead_image
 
 _MAX_NAMED = 8
 _RULE = 60
@@ -80,14 +90,11 @@ def show(options: ShowOptions) -> None:
       archiver show 12 --evidence
       archiver show 12 --revision 1 --evidence
     """
-    from archiver.archive import Archive
 
     options.check()
     with Archive(options.archive) as opened:
         found = [opened.article(one, options.revision) for one in options.articles]
         if options.form:
-            from archiver.search.document_files import FILE_FORMATS
-
             click.echo("".join(FILE_FORMATS[options.form].write(one) for one in found), nl=False)
             return
         if options.as_json or options.jsonl:
@@ -105,9 +112,6 @@ def show(options: ShowOptions) -> None:
 
 def _as_json(opened: Archive, record: dict[str, Any], options: ShowOptions) -> dict[str, Any]:
     """Returns a record as `show --json` prints it: with the reason for a withdrawal, and the evidence of its fields."""
-    from archiver.extraction.explanations import explanations_as_data
-    from archiver.storage.articles import withdrawal_of
-    from archiver.storage.requisites import captured_lead_image
 
     withdrawn = withdrawal_of(opened.db, record["id"])
     if withdrawn is not None:
@@ -123,9 +127,6 @@ def _as_json(opened: Archive, record: dict[str, Any], options: ShowOptions) -> d
 
 def _print_whole(opened: Archive, record: dict[str, Any], options: ShowOptions) -> None:
     """Prints an article as text: whether it was withdrawn, its text and fields, and the evidence if it is asked for."""
-    from archiver.storage.article_records import cluster_of
-    from archiver.storage.articles import withdrawal_of
-    from archiver.storage.requisites import captured_lead_image
 
     withdrawn = withdrawal_of(opened.db, record["id"])
     if withdrawn is not None:
@@ -137,8 +138,6 @@ def _print_whole(opened: Archive, record: dict[str, Any], options: ShowOptions) 
     image = captured_lead_image(opened.db, record["id"])
     _print_article(record, opened.revisions(record["id"]), cluster_of(opened.db, record["id"]), image)
     if options.evidence:
-        from archiver.cli.commands.extract import print_explanations
-
         readers = opened.readers(record["id"], options.revision)
         print_lines("")
         print_explanations(
@@ -290,9 +289,6 @@ def cite(articles: tuple[str, ...], query: str | None, style: str, revision: int
       archiver cite 12 15 --style ris > references.ris
       archiver cite --query 'flood site:blog.example.org date:2024' --style csl-json > references.json
     """
-    from archiver.archive import Archive
-    from archiver.search.citations import CITATION_STYLES, build_citation
-    from archiver.storage.article_records import find_article
 
     if not articles and query is None:
         raise click.UsageError("Give IDs or URLs of articles, or --query.")
@@ -306,9 +302,6 @@ def cite(articles: tuple[str, ...], query: str | None, style: str, revision: int
             for number in dict.fromkeys((*ids, *found))
         ]
         if not references and query is not None:
-            from archiver.cli.search_output import print_advice
-            from archiver.search.query import Query
-
             click.echo("Nothing found.", err=True)
             print_advice(opened.db, Query(query), archive)
     sys.stdout.buffer.write(CITATION_STYLES[style](references).encode())

@@ -25,8 +25,24 @@ from archiver.cli.shared_options import (
 )
 from archiver.cli.shell_completion import complete
 from archiver.cli.terminal_output import count_noun, print_json, print_lines, styled_line
+from archiver.extraction.site_rules import from_toml
+from archiver.health.health_report import make_trial_report
 from archiver.model.errors import ArchiverError
 from archiver.model.urls import Scope, start_address
+from archiver.scheduling.crawl_plans import CommonOptions, CrawlPlan, host_of, make_plan
+from archiver.scheduling.crawl_pool import run_plans
+from archiver.sites.config import effective_settings
+from archiver.sites.page_objects import load_page_objects
+from archiver.storage.database import opened
+from archiver.storage.sites import (
+    add_site,
+    find_site,
+    handwritten_rules,
+    list_sites,
+    store_handwritten_rules,
+    tags_of_sites,
+)
+from archiver.storage.transactions import lock_host, writing
 
 _MAX_PAGES, _MAX_POSTS = 60, 10
 _USED_SETTINGS = ("delay", "contact", "private", "max_minutes")
@@ -69,8 +85,6 @@ def check(
     Exit code: 0 all sites can be crawled; 1 a site cannot be crawled or has no posts, or a page object failed or cannot
     be used; 2 wrong usage.
     """
-    from archiver.extraction.site_rules import from_toml
-    from archiver.sites.page_objects import load_page_objects
 
     selected = _select_sites(archive, names, tag)
     if not selected:
@@ -101,9 +115,6 @@ def _select_sites(archive: str, names: tuple[str, ...], tag: str | None) -> dict
     """Returns the sites to check, as a dict from start URL to effective settings. If neither names nor a tag are given,
     these are the sites that were never crawled.
     """
-    from archiver.sites.config import effective_settings
-    from archiver.storage.database import opened
-    from archiver.storage.sites import tags_of_sites
 
     addresses = [start_address(refuse_file(name)) for name in names]
     if not Path(archive).exists() and names and not tag:
@@ -123,8 +134,6 @@ def _stored_rules(archive: Path, urls: Iterable[str]) -> dict[str, str]:
     """Returns the stored handwritten rules (TOML) of the sites with these start URLs, as a dict by start URL. Sites
     without such rules are left out.
     """
-    from archiver.storage.database import opened
-    from archiver.storage.sites import handwritten_rules, list_sites
 
     if not archive.exists():
         return {}
@@ -144,13 +153,6 @@ def _check_sites(
     each site; those that cannot be crawled come last. `selected` maps start URLs to effective settings, and `rules`
     maps start URLs to the site rules (TOML) with which the posts are extracted.
     """
-    from archiver.health.health_report import make_trial_report
-    from archiver.scheduling.crawl_plans import CommonOptions, CrawlPlan, host_of, make_plan
-    from archiver.scheduling.crawl_pool import run_plans
-    from archiver.sites.page_objects import load_page_objects
-    from archiver.storage.database import opened
-    from archiver.storage.sites import add_site, find_site, store_handwritten_rules
-    from archiver.storage.transactions import lock_host, writing
 
     page_objects, now = load_page_objects(), datetime.now(UTC)
     plans: list[CrawlPlan] = []

@@ -12,6 +12,17 @@ import click
 
 from archiver.cli.shared_options import archive_option, format_of_file, json_option, read_bytes, tag_option
 from archiver.cli.terminal_output import count_noun, open_output, print_json
+from archiver.sites.site_list_reader import SiteEntry, read_site_list
+from archiver.storage.database import opened
+from archiver.storage.sites import (
+    EnteredSites,
+    SiteToEnter,
+    enter_sites,
+    list_sites,
+    read_setting,
+    site_ids_with_tag,
+    tags_of_sites,
+)
 
 _SHOWN = 50
 
@@ -47,9 +58,6 @@ def import_(
 
     Exit code: 0 all lines were valid; 1 some were not; 2 wrong usage.
     """
-    from archiver.sites.site_list_reader import SiteEntry, read_site_list
-    from archiver.storage.database import opened
-    from archiver.storage.sites import EnteredSites, SiteToEnter, enter_sites, read_setting
 
     for_all = dict(read_setting(text) for text in settings)
     selected: list[SiteToEnter] = []
@@ -118,8 +126,6 @@ def export(form: str | None, output: str, tag: str | None, archive: str) -> None
       archiver sites export -o sites.csv
       archiver sites export --tag news -o news.opml
     """
-    from archiver.storage.database import opened
-    from archiver.storage.sites import list_sites, site_ids_with_tag, tags_of_sites
 
     with opened(archive, read_only=True) as db:
         tags = tags_of_sites(db)

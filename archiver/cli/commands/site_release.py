@@ -11,6 +11,9 @@ from archiver import __version__
 from archiver.cli.shared_options import archive_option, json_option
 from archiver.cli.shell_completion import complete
 from archiver.cli.terminal_output import count_noun, print_json
+from archiver.maintenance.held_page_release import accept_held, reject_held, release_held
+from archiver.storage.database import opened
+from archiver.storage.sites import find_site
 
 
 @click.command()
@@ -38,9 +41,6 @@ def release(site: str, url: str, accept: bool, reject: bool, as_json: bool, arch
 
     Exit code: 0 done; 1 a page stays held, because its capture cannot be read, or URL is not held.
     """
-    from archiver.maintenance.held_page_release import accept_held, reject_held, release_held
-    from archiver.storage.database import opened
-    from archiver.storage.sites import find_site
 
     if accept and reject:
         raise click.UsageError("Use only one of --accept and --reject.")

@@ -11,7 +11,21 @@ from archiver.cli.commands.site_check import describe_rules_without_match
 from archiver.cli.shared_options import archive_option, json_option, read_bytes
 from archiver.cli.shell_completion import complete
 from archiver.cli.terminal_output import print_json
+from archiver.extraction.site_rules import to_toml
+from archiver.learning.stored_pages import relearn_site_rules
 from archiver.model.errors import NothingLearned
+from archiver.storage.database import opened
+from archiver.storage.held_pages import make_held_due
+from archiver.storage.sites import (
+    find_site,
+    forget_rules,
+    rule_versions,
+    rules_valid_at,
+    rules_without_match,
+    store_handwritten_rules,
+    store_relearned_rules,
+)
+from archiver.storage.transactions import writing
 
 _LEARNING_PAGES = 50
 
@@ -42,19 +56,6 @@ def rules(site: str, file: str | None, forget: bool, learn: bool, as_json: bool,
       archiver sites rules blog.example.org > rules.toml; archiver sites rules blog.example.org --set rules.toml
       archiver sites rules blog.example.org --learn
     """
-    from archiver.extraction.site_rules import to_toml
-    from archiver.storage.database import opened
-    from archiver.storage.held_pages import make_held_due
-    from archiver.storage.sites import (
-        find_site,
-        forget_rules,
-        rule_versions,
-        rules_valid_at,
-        rules_without_match,
-        store_handwritten_rules,
-        store_relearned_rules,
-    )
-    from archiver.storage.transactions import writing
 
     if sum((file is not None, forget, learn)) > 1:
         raise click.UsageError("Use only one of --set, --forget or --learn.")
@@ -70,8 +71,6 @@ def rules(site: str, file: str | None, forget: bool, learn: bool, as_json: bool,
             with writing(db):
                 forget_rules(db, row["id"], by_hand=True)
         elif learn:
-            from archiver.learning.stored_pages import relearn_site_rules
-
             found = relearn_site_rules(db, Path(archive).parent, row, _LEARNING_PAGES)
             if found is None:
                 raise NothingLearned(row["name"])

@@ -10,11 +10,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from archiver.cli.commands.site_check import check
-from archiver.cli.commands.site_lists import export, import_
-from archiver.cli.commands.site_move import move
-from archiver.cli.commands.site_release import release
-from archiver.cli.commands.site_rules import rules
+from archiver.cli.lazy_commands import CommandEntry, LazyCommands
 from archiver.cli.shared_options import archive_option, json_option, list_options, refuse_file, tag_option
 from archiver.cli.shell_completion import complete
 from archiver.cli.terminal_output import (
@@ -27,10 +23,46 @@ from archiver.cli.terminal_output import (
     print_values,
     styled_line,
 )
+from archiver.discovery.url_patterns import looks_like_post
 from archiver.model.errors import LooksLikePost
+from archiver.model.urls import start_address
+from archiver.sites.config import effective_settings, load_config
+from archiver.storage.database import opened
+from archiver.storage.sites import (
+    SITE_SETTINGS,
+    Mute,
+    add_site,
+    add_tags,
+    find_site,
+    list_sites,
+    mute_sites,
+    read_mute,
+    read_setting,
+    read_tag,
+    remove_site,
+    remove_tags,
+    rule_versions,
+    set_settings,
+    site_ids_with_tag,
+    tags_of_sites,
+)
+from archiver.storage.transactions import writing
 
 
-@click.group(short_help="List and change the sites of the archive.", invoke_without_command=True)
+class _Sites(LazyCommands):
+    """The subcommands, of which those that need more of the program have files of their own."""
+
+    entries = (
+        CommandEntry("check", module="commands.site_check"),
+        CommandEntry("export", module="commands.site_lists"),
+        CommandEntry("import", module="commands.site_lists"),
+        CommandEntry("move", module="commands.site_move"),
+        CommandEntry("release", module="commands.site_release"),
+        CommandEntry("rules", module="commands.site_rules"),
+    )
+
+
+@click.group(cls=_Sites, short_help="List and change the sites of the archive.", invoke_without_command=True)
 @list_options
 @archive_option
 @click.pass_context
@@ -48,10 +80,6 @@ def sites(context: click.Context, form: str | None, archive: str) -> None:
         _print_list(None, form, archive)
 
 
-for command in (check, export, import_, move, release, rules):
-    sites.add_command(command)
-
-
 @sites.command()
 @click.argument("url")
 @click.option("--as-site", is_flag=True, help="Add the site that begins at URL, even if URL looks like one post.")
@@ -67,10 +95,6 @@ def add(url: str, as_site: bool, as_json: bool, archive: str) -> None:
     Example:
       archiver sites add https://blog.example.org
     """
-    from archiver.discovery.url_patterns import looks_like_post
-    from archiver.model.urls import start_address
-    from archiver.storage.database import opened
-    from archiver.storage.sites import add_site
 
     start = start_address(refuse_file(url))  # fails for a bad URL before the archive is created
     if not as_site and looks_like_post(start):
@@ -101,8 +125,6 @@ def list_(label: str | None, form: str | None, archive: str) -> None:
 
 
 def _print_list(label: str | None, form: str | None, archive: str) -> None:
-    from archiver.storage.database import opened
-    from archiver.storage.sites import list_sites, site_ids_with_tag, tags_of_sites
 
     with opened(archive, read_only=True) as db:
         tags = tags_of_sites(db)
@@ -144,9 +166,6 @@ def show(site: str, as_json: bool, archive: str) -> None:
     Example:
       archiver sites show blog.example.org
     """
-    from archiver.sites.config import effective_settings, load_config
-    from archiver.storage.database import opened
-    from archiver.storage.sites import SITE_SETTINGS, find_site, read_mute, rule_versions, tags_of_sites
 
     with opened(archive, read_only=True) as db:
         row = find_site(db, site)
@@ -234,8 +253,6 @@ def remove(site: str, with_articles: bool, yes: bool, archive: str) -> None:
 
     Exit code: 0 removed; 1 it has articles, or not confirmed; 2 wrong usage.
     """
-    from archiver.storage.database import opened
-    from archiver.storage.sites import find_site, remove_site
 
     with opened(archive) as db:
         row = find_site(db, site)
@@ -263,9 +280,6 @@ def tag(tag: str, names: tuple[str, ...], remove: bool, archive: str) -> None:
       archiver sites tag news example.org other.example
       archiver sites tag news example.org --remove
     """
-    from archiver.storage.database import opened
-    from archiver.storage.sites import add_tags, find_site, read_tag, remove_tags
-    from archiver.storage.transactions import writing
 
     name = read_tag(tag)
     with opened(archive) as db:
@@ -309,9 +323,6 @@ def mute(
       archiver sites mute --tag news --until 2026-12-24T18:00 --why maintenance
       archiver sites mute blog.example.org --off
     """
-    from archiver.storage.database import opened
-    from archiver.storage.sites import Mute, find_site, list_sites, mute_sites, tags_of_sites
-    from archiver.storage.transactions import writing
 
     if not names and tag is None:
         raise click.UsageError("Name a SITE, or use --tag.")
@@ -370,8 +381,6 @@ def set_(words: tuple[str, ...], tag: str | None, as_json: bool, archive: str) -
       archiver sites set blog.example.org other.example delay=
       archiver sites set --tag news 'blackout=mon-fri 08:00-18:00 Europe/Berlin'
     """
-    from archiver.storage.database import opened
-    from archiver.storage.sites import SITE_SETTINGS, find_site, read_setting, set_settings, site_ids_with_tag
 
     known = {one.name for one in SITE_SETTINGS}
     settings = [word for word in words if _SETTING.match(word) or word in known]

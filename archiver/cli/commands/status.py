@@ -13,6 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from archiver.cli.crawl_output import (
+    STYLES,
+    accept_findings,
+    find_damage,
+    format_findings,
+    show_deliveries,
+    show_health,
+    write_metrics,
+)
 from archiver.cli.shared_options import archive_option, list_options, pass_options_as, tag_option
 from archiver.cli.shell_completion import complete
 from archiver.cli.terminal_output import (
@@ -25,7 +34,25 @@ from archiver.cli.terminal_output import (
     print_values,
     styled_line,
 )
+from archiver.health.health_report import (
+    describe_next_run,
+    fold_common_causes,
+    health_as_json,
+    judge_groups,
+    read_history,
+    read_next_run,
+    read_site_table,
+    sort_rows,
+)
+from archiver.health.health_rules import Health, judge_common_causes, read_common_causes
+from archiver.health.stored_health import find_unsafe, read_health
+from archiver.model.errors import ArchiveDamaged
 from archiver.model.items import SOURCE_NAMES
+from archiver.sites.config import load_config
+from archiver.storage.completeness import describe_archived, missing_pages, site_completeness
+from archiver.storage.database import opened
+from archiver.storage.page_forms import untaken_pages
+from archiver.storage.sites import find_site, list_sites, read_mute, site_ids_with_tag
 
 if TYPE_CHECKING:
     from archiver.health.health_report import SiteRow
@@ -154,7 +181,6 @@ def status(options: StatusOptions) -> None:
     Exit code: 0 complete; 1 posts are missing, a site's last run was interrupted or failed, or the database is damaged;
     2 wrong usage. With --health: 0 green; 1 amber; 2 red, or the archive cannot be read.
     """
-    from archiver.cli.crawl_output import show_deliveries, show_health, write_metrics
 
     mode = options.mode
     if options.prometheus is not None:
@@ -172,8 +198,6 @@ def _print_with_damage(options: StatusOptions, print_rest: Callable[[StatusOptio
     """Prints the damage of the database and what was asked for, as far as it can be read. Exits with code 1 if there is
     damage.
     """
-    from archiver.cli.crawl_output import STYLES, find_damage
-    from archiver.model.errors import ArchiveDamaged
 
     damage = find_damage(options.archive)
     if damage:
@@ -198,8 +222,6 @@ def _open_sites(options: StatusOptions) -> Iterator[tuple[Database, list[dict[st
     """Opens the archive read-only for the duration of the `with` block. Yields the archive and the rows of the selected
     sites.
     """
-    from archiver.storage.database import opened
-    from archiver.storage.sites import find_site, list_sites, site_ids_with_tag
 
     with opened(options.archive, read_only=True) as db:
         sites = [find_site(db, options.site)] if options.site else list_sites(db)
@@ -210,8 +232,6 @@ def _open_sites(options: StatusOptions) -> Iterator[tuple[Database, list[dict[st
 
 
 def _accept_findings(options: StatusOptions) -> None:
-    from archiver.cli.crawl_output import accept_findings
-    from archiver.health.stored_health import read_health
 
     with _open_sites(options) as (db, (site,)):
         health = read_health(db, site, datetime.now(UTC))
@@ -220,13 +240,6 @@ def _accept_findings(options: StatusOptions) -> None:
 
 def _print_table(options: StatusOptions) -> None:
     """Prints the table of the selected sites. Exits with code 1 if a crawled site is not complete."""
-    from archiver.cli.crawl_output import STYLES, format_findings
-    from archiver.health.health_report import fold_common_causes, judge_groups, read_site_table, sort_rows
-    from archiver.health.health_rules import Health, judge_common_causes, read_common_causes
-    from archiver.health.stored_health import find_unsafe
-    from archiver.sites.config import load_config
-    from archiver.storage.database import opened
-    from archiver.storage.sites import site_ids_with_tag
 
     config, now = load_config(), datetime.now(UTC)
     with opened(options.archive, read_only=True) as db:
@@ -304,13 +317,6 @@ _NO_SITES = "The archive has no sites yet. Run 'archiver crawl URL'."
 
 def _print_sites(options: StatusOptions) -> None:
     """Prints the completeness and health of each selected site. Exits with code 1 if a crawled site is not complete."""
-    from archiver.cli.crawl_output import format_findings
-    from archiver.health.health_report import describe_next_run, health_as_json, read_history, read_next_run
-    from archiver.health.health_rules import Health
-    from archiver.health.stored_health import find_unsafe, read_health
-    from archiver.sites.config import load_config
-    from archiver.storage.completeness import site_completeness
-    from archiver.storage.sites import read_mute
 
     config, now = load_config(), datetime.now(UTC)
     with _open_sites(options) as (db, sites):
@@ -340,7 +346,6 @@ def _print_sites(options: StatusOptions) -> None:
 
 
 def _print_site(state: dict[str, Any], health: Health) -> None:
-    from archiver.cli.crawl_output import format_findings
 
     platform = f" ({state['platform']})" if state["platform"] else ""
     next_run = f"next: {_describe_next(state['next_run'])}"
@@ -420,7 +425,6 @@ def _summarize_completeness(state: dict[str, Any]) -> str:
     """Summarizes the completeness of a site in one line: "posts: 691 found, 690 archived (2 of them held), 1 gone, 0
     missing".
     """
-    from archiver.storage.completeness import describe_archived
 
     posts, notes = state["posts"], {"archived": describe_archived(state)}
     unread = f"; {count_noun(state['unread'], 'URL')} not read may be posts" if state["unread"] else ""
@@ -447,8 +451,6 @@ def _print_all_missing(options: StatusOptions) -> None:
 
     Pages that look like posts but were not stored are named, too. They are not missing, since they were fetched.
     """
-    from archiver.storage.completeness import missing_pages
-    from archiver.storage.page_forms import untaken_pages
 
     with _open_sites(options) as (db, sites):
         lists = [

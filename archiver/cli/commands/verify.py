@@ -19,6 +19,14 @@ from archiver.cli.terminal_output import (
     show_stage_progress,
     styled_line,
 )
+from archiver.maintenance.damage_record import name_backup, record_verification
+from archiver.maintenance.verification import repair
+from archiver.maintenance.verification import verify as run
+from archiver.model.errors import ArticleNotFound
+from archiver.search.search_index import check_index, refresh_archive
+from archiver.storage.article_records import find_article
+from archiver.storage.database import open_archive, opened
+from archiver.storage.sites import find_site
 
 if TYPE_CHECKING:
     from archiver.maintenance.verification import VerifyResult
@@ -69,10 +77,6 @@ def verify(options: VerifyOptions) -> None:
     """
     if options.fix and options.what:
         raise click.UsageError("--repair works on the whole archive and takes no SITE, ID or URL.")
-    from archiver.maintenance.damage_record import name_backup, record_verification
-    from archiver.maintenance.verification import repair
-    from archiver.maintenance.verification import verify as run
-    from archiver.search.search_index import refresh_archive
 
     file, quick, what, started = Path(options.archive), options.quick, options.what, datetime.now(UTC)
     ids = _find_article_ids(options.archive, what) if what else None
@@ -109,8 +113,6 @@ def verify(options: VerifyOptions) -> None:
 
 
 def _check_search_index(archive: Path, *, quick: bool) -> list[VerifyFinding]:
-    from archiver.search.search_index import check_index
-    from archiver.storage.database import open_archive
 
     db = open_archive(archive, read_only=True)
     try:
@@ -125,9 +127,6 @@ def _find_article_ids(archive: str, what: tuple[str, ...]) -> list[int]:
     """Returns the IDs of the articles to verify. `what` are article IDs, URLs and site names. Raises ArticleNotFound
     and SiteNotFound.
     """
-    from archiver.model.errors import ArticleNotFound
-    from archiver.storage.article_records import find_article
-    from archiver.storage.database import opened
 
     with opened(archive, read_only=True) as db:
         out: dict[int, None] = {}
@@ -141,7 +140,6 @@ def _find_article_ids(archive: str, what: tuple[str, ...]) -> list[int]:
             except ArticleNotFound:
                 if word.isdecimal():
                     raise
-                from archiver.storage.sites import find_site
 
                 name = find_site(db, word)["name"]
                 out.update(

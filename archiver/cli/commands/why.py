@@ -12,6 +12,10 @@ import click
 from archiver.cli.shared_options import archive_option, json_option
 from archiver.cli.shell_completion import complete
 from archiver.cli.terminal_output import count_noun, format_time, print_details, print_json, print_lines, styled_line
+from archiver.storage.article_records import find_article, record
+from archiver.storage.database import opened
+from archiver.storage.pages import LEARNED_RULES
+from archiver.storage.url_history import url_history
 
 _OUTCOMES = {
     "due": "waiting to be fetched",
@@ -62,9 +66,6 @@ def why(urls: tuple[str, ...], as_json: bool, archive: str) -> None:
       archiver why 7 12
       archiver why https://blog.example.org/?p=7 --json
     """
-    from archiver.storage.article_records import find_article, record
-    from archiver.storage.database import opened
-    from archiver.storage.url_history import url_history
 
     with opened(archive, read_only=True) as db:
         addresses = [record(db, find_article(db, one))["url"] if one.isdecimal() else one for one in urls]
@@ -120,7 +121,6 @@ def _format_discovery(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _format_fetching(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    from archiver.storage.pages import LEARNED_RULES
 
     if found["outcome"]:
         status = f", HTTP {found['status']}" if found["status"] else ""
