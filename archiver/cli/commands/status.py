@@ -375,8 +375,17 @@ def _print_site(state: dict[str, Any], health: Health) -> None:
             print_lines(styled_line(words, indent=2))
     if state["traps"]:
         print_lines("", styled_line(("skipped: crawler traps or set aside", "bold")))
-        rows = [(row["rule"], row["pages"], "yes" if row["asked"] else "no", row["example"]) for row in state["traps"]]
-        print_table(("rule", "URLs", "fetched", "example"), rows, numbers=(1,))
+        rows = [
+            (
+                row["rule"],
+                f"{row['pages']:,}" + (f" + {row['unrecorded']:,} more links" if row["unrecorded"] else ""),
+                "yes" if row["asked"] else "no",
+                "" if row["sampled"] is None else f"{row['sampled']:,} read, {row['hits']:,} led to an unknown post",
+                row["example"],
+            )
+            for row in state["traps"]
+        ]
+        print_table(("rule", "URLs", "fetched", "sample", "example"), rows, numbers=(1,))
     for heading, about, lines in _list_sections(state):
         print_lines("", styled_line((heading, "bold"), about), *(styled_line(line, indent=2) for line in lines))
     print_lines(
