@@ -18,7 +18,6 @@ def update_search_index(archive: str, *, quiet: bool = False) -> None:
     """Updates the search index of an archive after a crawl or an import. On a terminal, a progress bar is shown if it
     takes long, unless `quiet` is True.
     """
-
     with show_stage_progress(quiet, BAR_FROM) as progress:
         sentence = refresh_after_writing(Path(archive), partial(progress, "search index"))
     if sentence:

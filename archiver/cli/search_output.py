@@ -23,12 +23,11 @@ from archiver.model.items import format_published
 from archiver.search.advice import advise
 from archiver.search.histogram import Histogram, histogram
 from archiver.search.query import Query, query_as_options
-from archiver.search.search_hits import COLUMNS, Results, count_facets, hit_as_dict, plan_query, run_query
+from archiver.search.search_hits import COLUMNS, Hit, Results, count_facets, hit_as_dict, plan_query, run_query
 from archiver.storage import Database
 
 if TYPE_CHECKING:
     from archiver.cli.commands.search import SearchOptions
-    from archiver.search.search_hits import Hit
 
 # Hits.
 

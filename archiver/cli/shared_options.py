@@ -123,7 +123,6 @@ def report_archive_faults(function: F) -> F:
 
     @wraps(function)
     def reporting(*args: Any, **named: Any) -> Any:
-
         watch_clock()
         try:
             return function(*args, **named)
@@ -268,7 +267,6 @@ def tag_option(name: str, **how: Any) -> Callable[[F], F]:
 
 
 def _read_tags(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
-
     return tuple(map(read_tag, value)) if isinstance(value, tuple) else read_tag(value) if value is not None else None
 
 
@@ -301,7 +299,6 @@ def note_other_archive(archive: str, *, is_needed: bool = False, quiet: bool = F
     """Prints a notice if a command that makes an archive is about to make a second one in a wrong folder: this archive
     does not exist, but one in a folder above does. Raises ArchiveNotFound instead if the archive `is_needed`.
     """
-
     file = Path(archive)
     if file.exists() or not (other := archive_around(file)):
         return
@@ -437,7 +434,6 @@ class QueryOptions:
         """Builds the query from these options. `limit`, `duplicates`, `fold` and `recent` are attributes of the Query
         that each command sets itself. The words of QUERY are joined with spaces. Raises BadQuery for a malformed place.
         """
-
         from archiver.search.query import Query  # loads Tantivy, which few commands need
 
         values = {one.name: getattr(self, one.name) for one in fields(self)} | {

@@ -156,7 +156,7 @@ def print_values(rows: Sequence[dict[str, Any]], form: str, columns: Sequence[st
         for row in rows:
             click.echo(json.dumps(row, ensure_ascii=False))
     else:
-        from archiver.search.export_formats import write_csv
+        from archiver.search.export_formats import write_csv  # not for every command that prints
 
         columns = tuple(columns) or tuple(dict.fromkeys(name for row in rows for name in row))
         write_csv(({name: row.get(name) for name in columns} for row in rows), sys.stdout.buffer, columns)

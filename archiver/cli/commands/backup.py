@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -17,13 +17,15 @@ from archiver.cli.terminal_output import (
     print_json,
     show_stage_progress,
 )
-from archiver.maintenance.backup import BackupRequest, make_backup
-from archiver.maintenance.restore_backup import plan_restore, restore_archive, restore_captures
+from archiver.maintenance.backup import BackupRequest, BackupResult, make_backup
+from archiver.maintenance.restore_backup import (
+    RestorePlan,
+    RestoreResult,
+    plan_restore,
+    restore_archive,
+    restore_captures,
+)
 from archiver.model.errors import ArchiverError
-
-if TYPE_CHECKING:
-    from archiver.maintenance.backup import BackupResult
-    from archiver.maintenance.restore_backup import RestorePlan, RestoreResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,6 @@ def backup(options: BackupOptions) -> None:
 
     Exit code: 0 done; 1 no backup was made, or a WARC file is missing or damaged; 2 wrong usage.
     """
-
     if options.purge:  # the files that replaced the deleted ones are needed, if the backup has WARC files
         options = replace(options, with_captures=options.with_captures or (options.file.parent / "warc").is_dir())
     request = BackupRequest(options.file, options.with_captures, options.force, options.purge)
@@ -208,7 +209,6 @@ def restore(options: RestoreOptions) -> None:
 
     Exit code: 0 done; 1 not confirmed, the backup is damaged, or a WARC file could not be put back; 2 wrong usage.
     """
-
     file, archive = options.file, Path(options.archive)
     plan = None if options.captures or options.warc else plan_restore(file, archive)
     if plan is not None and not options.as_json:

@@ -41,7 +41,6 @@ def diff(article: str, first: int | None, last: int | None, as_json: bool, archi
       archiver diff 12 1 3
       archiver diff https://blog.example.org/a-post 1 --json
     """
-
     with Archive(archive) as opened:
         current = opened.article(article)
         rows = opened.revisions(current["id"])
@@ -93,7 +92,6 @@ def print_edits(before: dict[str, Any], after: dict[str, Any]) -> None:
     """Prints each field that differs between two revisions of an article, given as records. The body comes last, with
     only its edited paragraphs.
     """
-
     texts, lists = edited_texts(before, after), edited_lists(before, after)
     changed = changed_values(before, after)
     for name, (old, new) in changed.items():
@@ -163,7 +161,6 @@ def _edited_paragraphs_only(pieces: Iterable[Piece]) -> Iterator[_Pieces]:
 
 
 def _format_value(value: Any) -> str:
-
     if isinstance(value, list):
         return ", ".join(map(as_text, value)) or "none"
     return str(value) if value else "none"

@@ -130,7 +130,6 @@ def export(options: ExportOptions) -> None:
 
     Exit code: 0 done; 1 nothing found, so that no file is written, or some captures cannot be read; 2 wrong usage.
     """
-
     query = options.query
     refuse_unknown_options(query.query)
     output = options.output
@@ -171,7 +170,6 @@ def export(options: ExportOptions) -> None:
 
 def _end_without_articles(db: Database, query: Query, archive: str) -> None:
     """Prints that nothing was found, with advice on the query, and exits with code 1. No file is written."""
-
     click.echo("Nothing found.", err=True)
     print_advice(db, query, archive)
     click.get_current_context().exit(1)
@@ -181,7 +179,6 @@ def _write_records(db: Database, ids: list[int], form: str, output: str, title: 
     """Writes the articles to the file `output` in one of the formats with one record per article (`form`), and returns
     their number. `title` is the title of an e-book; if it is "", the book is named after its file.
     """
-
     if form in FOLDER_FORMATS:
         return write_folder(records(db, ids), Path(output), FILE_FORMATS[form])
     with open_output(output) as out:
@@ -192,7 +189,6 @@ def _write_records(db: Database, ids: list[int], form: str, output: str, title: 
 
 def _write_feed(options: ExportOptions, form: str) -> None:
     """Writes a feed of the articles that match the query and changed last, newest first."""
-
     query = options.query.as_query(limit=None, duplicates=False, fold="")
     note_repairs(query.text)
     with open_searched(options.archive, query) as db:
@@ -207,7 +203,6 @@ def _write_wacz(db: Database, folder: Path, ids: list[int], output: str, title: 
     """Writes the captures of the articles to the WACZ file `output`, whose title is `title`. `folder` is the archive's
     folder. Exits with code 1 if some captures cannot be read; the file then contains the other captures.
     """
-
     with open_output(output) as out:
         done = pack_wacz(db, folder, ids, out, software=f"archiver/{__version__}", title=title)
     click.echo(

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -23,24 +23,18 @@ from archiver.cli.terminal_output import (
     styled_line,
 )
 from archiver.extraction.article import extract_page
-from archiver.extraction.explanations import explain, explanations_as_data
-from archiver.extraction.page import parse_page, unpack_undeclared
+from archiver.extraction.explanations import FieldExplanation, explain, explanations_as_data
+from archiver.extraction.page import Page, parse_page, unpack_undeclared
 from archiver.markup.text_marks import pack_marks
 from archiver.model.errors import UnreadableInput
 from archiver.model.fields import FIELDS
-from archiver.model.items import PAGE_OBJECT, PAGE_OBJECT_FAILED, UNCONFIRMED, PageKind, format_published
+from archiver.model.items import PAGE_OBJECT, PAGE_OBJECT_FAILED, UNCONFIRMED, Article, PageKind, format_published
 from archiver.model.page_rules import BY_HAND
 from archiver.model.urls import start_address
 from archiver.scheduling.single_pages import fetch_page
 from archiver.search.document_files import FILE_FORMATS, article_record
-from archiver.sites.page_objects import load_page_objects, parse_rules, why_unused
+from archiver.sites.page_objects import LoadedPageObject, load_page_objects, parse_rules, why_unused
 from archiver.warc.payload import is_binary
-
-if TYPE_CHECKING:
-    from archiver.extraction.explanations import FieldExplanation
-    from archiver.extraction.page import Page
-    from archiver.model.items import Article
-    from archiver.sites.page_objects import LoadedPageObject
 
 _HOW_TO_MAKE_POST = (
     'If it is one, write what marks the posts of the site into a file of rules ([site] post = ["body.single-post"]), '
@@ -150,7 +144,6 @@ def extract(options: ExtractOptions) -> None:
 
 def _reason_not_html(data: bytes, text: str) -> str:
     """Returns why a file is not an HTML page, given its bytes and its decoded text; "" if it may be one."""
-
     unpacked, _ = unpack_undeclared(data)
     if is_binary(unpacked[:_START]):
         return "it is a binary file (such as an image or a PDF), not an HTML page"
@@ -188,7 +181,6 @@ def _fetch(options: ExtractOptions) -> _Source:
 
 
 def _read_file(file: str, url: str | None) -> _Source:
-
     if not file.strip():
         raise UnreadableInput(repr(file), "give the URL of a page, or the name of a file")
     if file != "-" and not Path(file).is_file():
@@ -204,7 +196,6 @@ def _warn_of_unmatched(page: Page, article: Article, marks: Iterable[str]) -> No
     """Prints on standard error which rules found nothing on the page (`marks` are those of posts), and whether the page
     is not a post.
     """
-
     for mark in (mark for mark in marks if not page.ask(mark)):
         click.echo(f"[site] post: {mark} matches nothing on this page.", err=True)
     for one in article.evidence:
@@ -227,7 +218,6 @@ def _note_empty_fields(used: LoadedPageObject, article: Article, *, has_rules: b
     nothing. If it was not used because the page is not a post, also prints how to make the page a post, unless
     `has_rules` is True, because `_warn_of_unmatched` has then printed this.
     """
-
     if why := why_unused(used, article):
         click.echo(f"{why}." if has_rules else f"{why}. {_HOW_TO_MAKE_POST}", err=True)
         return

@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 
@@ -44,10 +44,6 @@ from archiver.maintenance.takedown import archive_without_writers
 from archiver.model.fields import EVIDENCE
 from archiver.scheduling.crawl_plans import count_cores
 from archiver.storage.database import open_archive
-
-if TYPE_CHECKING:
-    from archiver.fleet.postgres import QueueDatabase
-    from archiver.fleet.shard_storage import ShardStorage
 
 # Options that the commands share.
 
@@ -91,7 +87,6 @@ def storage_option(text: str, *, required: bool = False) -> Callable[[F], F]:
 
 
 def open_queue(jobs: str, size: int = 4) -> QueueDatabase:
-
     return QueueDatabase(jobs, size)
 
 
@@ -123,7 +118,6 @@ def reextract(
       archiver fleet reextract
       archiver fleet reextract blog.example.org --field authors --since 2024-05
     """
-
     options = {
         "fields": [name for name in EVIDENCE if name in fields],
         "since": since,
@@ -183,7 +177,6 @@ def import_(files: tuple[str, ...], jobs: str, storage: str | None, as_json: boo
       archiver fleet import s3://dumps/2009/ --until 2012
       archiver fleet import /mnt/dumps/blog.warc.gz --only blog.example.org
     """
-
     queue = open_queue(jobs)
     try:
         made = queue.fleet()
@@ -303,7 +296,6 @@ def init(
       archiver fleet init --jobs postgresql://db.example/archiver --storage /mnt/shards https://blog.example.org
       archiver fleet init --archive output/archive.db
     """
-
     entries = make_sites_of_urls(sites) + (read_sites_of_archive(archive) if archive else [])
     queue = open_queue(jobs)
     from archiver.fleet.job_queue import create_queue_tables  # `open_queue` says if the extra that it needs is missing
@@ -376,7 +368,6 @@ def worker(
 
     Exit code: 0 the fleet was drained; 1 the queue or storage is not usable; 130 or 143 stopped by Ctrl-C or SIGTERM.
     """
-
     slots = slots or count_cores()
     logging.basicConfig(
         level=logging.ERROR if quiet else logging.WARNING, format="%(asctime)s %(levelname)s %(message)s"
@@ -419,7 +410,6 @@ def status(jobs: str, as_json: bool) -> None:
 
     Exit code: 0 all is well; 1 sites are late, sites or tasks failed, or work is waiting and no worker is alive.
     """
-
     queue = open_queue(jobs)
     try:
         found = read_fleet_status(queue)
@@ -501,7 +491,6 @@ def collect(storage: str, unfinished: bool, quiet: bool, as_json: bool, archive:
 
     Exit code: 0 done; 1 a shard is damaged or lacks WARC files, or the storage cannot be read.
     """
-
     place = ShardStorage(storage)
     storage_owner(place)  # check the owner first, so that no archive is created if the storage has no shards
     open_archive(archive, create=True).close()
@@ -564,7 +553,6 @@ def _open_checked_storage(queue: QueueDatabase, storage: str | None) -> ShardSto
     """Opens the shard storage for a worker, after checking the fleet, this machine's clock and the storage. `storage`
     is the URL from the command line; if it is None, the storage in the fleet's settings is opened.
     """
-
     made = queue.fleet()
     queue.check_clock(datetime.now(UTC))
     place = ShardStorage(storage or made.storage)

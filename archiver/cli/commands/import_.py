@@ -164,7 +164,6 @@ def import_(options: ImportOptions) -> None:
     Exit code: 0 everything was imported; 1 some records or files had problems (they are listed; the rest was imported),
     or the web archive did not answer; 2 wrong usage; 130 or 143 stopped by Ctrl-C or SIGTERM.
     """
-
     load_page_objects().check()
     if options.wayback:
         _reject_options(

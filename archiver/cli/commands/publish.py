@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
@@ -32,11 +31,12 @@ from archiver.datasets.publication_rules import (
     licence_url,
     parse_publication_rules,
 )
-from archiver.datasets.snapshot_builder import BuildOptions, build_snapshot, check_snapshot, read_rebuild
+from archiver.datasets.snapshot_builder import BuildOptions, BuiltSnapshot, build_snapshot, check_snapshot, read_rebuild
 from archiver.datasets.snapshot_changes import compare_snapshots, differences_text, hiding_difference
 from archiver.datasets.snapshot_request import (
     VERSION,
     SnapshotRequest,
+    SnapshotStatistics,
     explain_decision,
     parse_cutoff,
     parse_split_dates,
@@ -47,11 +47,6 @@ from archiver.model.errors import BadPublishRules, BadQuery
 from archiver.search.export_formats import DATASET_FORMATS
 from archiver.storage.article_records import find_article
 from archiver.storage.database import opened
-
-if TYPE_CHECKING:
-    from archiver.datasets.publication_rules import PublicationRules
-    from archiver.datasets.snapshot_builder import BuiltSnapshot
-    from archiver.datasets.snapshot_request import SnapshotRequest, SnapshotStatistics
 
 _COMPATIBLE = {
     "explain": (
@@ -289,7 +284,6 @@ def publish(options: PublishOptions) -> None:
 
 
 def _read_rules(file: str | None) -> PublicationRules:
-
     if file is None:
         return PublicationRules()
     try:
@@ -300,7 +294,6 @@ def _read_rules(file: str | None) -> PublicationRules:
 
 
 def _read_pseudonym_key(variable: str | None) -> bytes | None:
-
     if variable is None:
         return None
     key = os.environb.get(os.fsencode(variable), b"")
@@ -313,7 +306,6 @@ def _build_request(options: PublishOptions, rules: str, key: bytes | None) -> Sn
     """Builds the request for a dataset from the options; `rules` is the text of the publication rules, and `key` the
     key for pseudonyms, None if names are not replaced. Raises UsageError, BadQuery and BadSplits.
     """
-
     if not options.version:
         raise click.UsageError("Give the version of the dataset with --version, such as 1.0.0.")
     if not VERSION.fullmatch(options.version):
@@ -349,7 +341,6 @@ def _parse_past_cutoff(text: str) -> str:
 
 
 def _parse_given_cutoff(text: str) -> str:
-
     try:
         return parse_cutoff(text)
     except BadQuery as error:
@@ -360,7 +351,6 @@ def _parse_formats(names: str) -> tuple[str, ...]:
     """Parses a comma-separated list of dataset formats; Parquet is always included and comes first. Raises UsageError
     for an unknown format.
     """
-
     formats = tuple(dict.fromkeys(("parquet", *(name.strip() for name in names.split(",") if name.strip()))))
     if unknown := [name for name in formats if name not in DATASET_FORMATS]:
         raise click.UsageError(f"Unknown format {unknown[0]!r}. Formats are {', '.join(DATASET_FORMATS)}.")
@@ -391,7 +381,6 @@ def _reject_combinations(context: click.Context) -> None:
 
 
 def _read_dataset_basis(folder: Path) -> DatasetBasis:
-
     version = read_rebuild(folder)
     return DatasetBasis(version["request"], version["since"], version["sites"])
 
@@ -399,7 +388,6 @@ def _read_dataset_basis(folder: Path) -> DatasetBasis:
 def _build_dataset(
     options: PublishOptions, archive: Path, folder: Path, basis: DatasetBasis, key: bytes | None
 ) -> BuiltSnapshot:
-
     terminal = sys.stderr.isatty()
 
     def report(stage: str, number: int) -> None:
@@ -425,7 +413,6 @@ def _build_dataset(
 
 def _warnings(facts: SnapshotStatistics) -> Iterator[str]:
     """Yields a sentence about each property of a written dataset that its user may not expect."""
-
     for what in facts.unmatched:
         yield f"{what} fits no article of this dataset."
     for name in facts.empty_splits:
@@ -473,7 +460,6 @@ def _print_summary(built: BuiltSnapshot, as_json: bool) -> None:
 
 
 def _print_differences(old: Path, new: Path, *, as_json: bool) -> None:
-
     before, now = (read_rebuild(folder)["request"] for folder in (old, new))
     changes = compare_snapshots(new, old, hiding=hiding_difference(before, now))
     if as_json:
@@ -489,7 +475,6 @@ def _is_given(name: str) -> bool:
 
 
 def _check_dataset(folder: Path, archive: Path | None, as_json: bool) -> None:
-
     found = check_snapshot(folder, archive)
     version = read_rebuild(folder)
     if as_json:
@@ -511,7 +496,6 @@ def _check_dataset(folder: Path, archive: Path | None, as_json: bool) -> None:
 
 
 def _push_dataset(folder: Path, options: PublishOptions) -> None:
-
     plan = plan_push(folder, options.push or "")
     document = {
         "service": TITLE,
@@ -539,7 +523,6 @@ def _push_dataset(folder: Path, options: PublishOptions) -> None:
 
 
 def _explain_decision(archive: Path, what: str, rules: PublicationRules, cutoff: str, as_json: bool) -> None:
-
     with opened(archive, read_only=True) as db:
         number = find_article(db, what)
         decision = explain_decision(db, number, rules, _parse_given_cutoff(cutoff) if cutoff else "")

@@ -25,7 +25,7 @@ from archiver.cli.terminal_output import (
 )
 from archiver.maintenance.page_rejudging import rejudge_site
 from archiver.maintenance.reextraction_request import ReextractionRequest, find_what_to_reextract
-from archiver.maintenance.reextraction_run import count_cores, reextract_archive
+from archiver.maintenance.reextraction_run import ReextractionTally, count_cores, reextract_archive
 from archiver.model.fields import EVIDENCE, STORED_LISTS
 from archiver.search.revision_diff_as_data_or_html import as_text
 from archiver.sites.page_objects import load_page_objects
@@ -36,7 +36,6 @@ from archiver.storage.transactions import archive_faults
 
 if TYPE_CHECKING:
     from archiver.maintenance.reextraction_reader import ReextractedArticle
-    from archiver.maintenance.reextraction_run import ReextractionTally
     from archiver.model.items import Article
 
 _EXAMPLES = 3
@@ -95,7 +94,6 @@ def reextract(options: ReextractOptions) -> None:
       archiver reextract blog.example.org --pages --dry-run
       archiver reextract 12 https://blog.example.org/a-post --json
     """
-
     load_page_objects().check()
     archive, started = Path(options.archive), time.monotonic()
     if options.pages:
@@ -233,14 +231,12 @@ def _print_messages(heading: str, found: list[str]) -> None:
 
 
 def _field_as_json(name: str, article: Article) -> Any:
-
     value = article_row(article)[name]
     return json.loads(value) if name in STORED_LISTS else value
 
 
 def _format_example(name: str, before: Article, after: Article) -> str:
     """Returns the values of a field before and after, from a few characters before their first difference."""
-
     values = [_field_as_json(name, article) for article in (before, after)]
     old, new = (", ".join(map(as_text, one)) if isinstance(one, list) else str(one or "") for one in values)
     alike = next((at for at, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))
@@ -259,7 +255,6 @@ def _rejudge_sites(archive: Path, words: Sequence[str], *, dry_run: bool, as_jso
     """Decides again which pages of these sites are posts (() means all sites), and prints the changes. Exits with code
     1 if a capture cannot be read. Raises SiteNotFound, and ArchiveInUse if a site is being crawled.
     """
-
     with archive_faults(archive), opened(archive, read_only=dry_run) as db:
         names = [find_site(db, word)["name"] for word in words] or [site["name"] for site in list_sites(db)]
         sites = [next(iter(db.query("select * from sites where name = ?", [name]))) for name in dict.fromkeys(names)]

@@ -25,7 +25,7 @@ from archiver.cli.terminal_output import (
 from archiver.maintenance.backup import backups_with_removed_posts
 from archiver.maintenance.record_erasure import Erasure, preview_erasure, remove_orphans
 from archiver.maintenance.takedown import allow_posts, archive_without_writers, finish_takedowns, remove_articles
-from archiver.maintenance.takedown_scope import takedown_scope
+from archiver.maintenance.takedown_scope import TakedownScope, takedown_scope
 from archiver.model.errors import ArticleNotFound, ArticleRemoved, NothingFound
 from archiver.search.query import Query
 from archiver.search.search_hits import matching_ids
@@ -34,8 +34,6 @@ from archiver.storage.captures import pending_takedowns, tombstones
 from archiver.storage.database import opened
 
 if TYPE_CHECKING:
-    from archiver.maintenance.record_erasure import Erasure
-    from archiver.maintenance.takedown_scope import TakedownScope
     from archiver.storage import Database
 
 _SHOWN = 10
@@ -167,7 +165,6 @@ def _backups_with_removed_posts(archive: Path) -> dict[str, str]:
     """Returns the paths of the recorded backups that may still hold removed posts, and for each the command that
     replaces the backup by one without them.
     """
-
     return {
         one.path: f"archiver backup {one.path}{'' if one.captures else ' --no-captures'} --purge --archive {archive}"
         for one in backups_with_removed_posts(archive)
@@ -176,7 +173,6 @@ def _backups_with_removed_posts(archive: Path) -> dict[str, str]:
 
 def _remove_articles(archive: Path, numbers: list[int], takedown: Takedown) -> Erasure:
     """Removes the articles with these IDs and their captures. Returns what was removed from WARC files."""
-
     if not numbers:
         return Erasure()
     with archive_without_writers(archive) as db, show_stage_progress(takedown.as_json) as progress:
@@ -184,7 +180,6 @@ def _remove_articles(archive: Path, numbers: list[int], takedown: Takedown) -> E
 
 
 def _preview_erasure(archive: Path, numbers: list[int]) -> Erasure:
-
     with opened(archive, read_only=True) as db:
         return preview_erasure(db, archive.parent, numbers)
 
@@ -193,7 +188,6 @@ def _plan_takedowns(archive: Path, posts: tuple[str, ...]) -> tuple[list[Takedow
     """Returns what the removal of each post would delete, and a sentence for each post that was already removed.
     Posts are given as IDs or URLs. Raises ArticleNotFound.
     """
-
     numbers: dict[int, None] = {}
     before = []
     with opened(archive, read_only=True) as db:
@@ -227,7 +221,6 @@ def _print_scope(plan: TakedownScope) -> None:
 
 
 def _finish_takedowns(archive: Path, as_json: bool) -> None:
-
     with archive_without_writers(archive) as db, show_stage_progress(as_json) as progress:
         waiting = pending_takedowns(db)
         records = finish_takedowns(db, archive, progress).records
@@ -243,7 +236,6 @@ def _finish_takedowns(archive: Path, as_json: bool) -> None:
 
 
 def _allow_posts(archive: Path, posts: tuple[str, ...], as_json: bool) -> None:
-
     found = allow_posts(archive, posts)
     if as_json:
         print_json([{"article_id": one.article_id, "url": one.url, "site": one.site} for one in found])
@@ -253,7 +245,6 @@ def _allow_posts(archive: Path, posts: tuple[str, ...], as_json: bool) -> None:
 
 
 def _list_tombstones(archive: Path, as_json: bool) -> None:
-
     with opened(archive, read_only=True) as db:
         found = tombstones(db)
     if as_json:
@@ -324,7 +315,6 @@ def _resolve_posts(archive: Path, what: tuple[str, ...]) -> tuple[str, ...]:
     """Returns the IDs or URLs of the posts to withdraw. The arguments are IDs, URLs or dataset identifiers; anything
     else is a search query that selects all its results. Raises ArticleNotFound and BadQuery.
     """
-
     if all((word.isascii() and word.isdigit() and len(word) < 19) or "://" in word for word in what):
         return what
     with opened(archive, read_only=True) as db:
@@ -340,7 +330,6 @@ def _resolve_posts(archive: Path, what: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _find_by_record_id(db: Database, names: frozenset[str]) -> Iterator[tuple[str, int]]:
-
     for number, first in db.execute(f"select a.id, {FIRST_ADDRESS} from articles a"):
         if (name := record_id_of_first(first)) in names:
             yield name, number

@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -22,18 +22,14 @@ from archiver.cli.shared_options import (
 from archiver.cli.terminal_output import count_noun, format_time, print_table, print_values
 from archiver.health.notification_channels import notify_after_runs
 from archiver.model.errors import ArchiverError, SchedulerAlreadyRunning
-from archiver.scheduling.crawl_plans import CommonOptions, print_notice
+from archiver.scheduling.crawl_plans import CommonOptions, CrawlOutcome, print_notice
 from archiver.scheduling.scheduler_loop import Daemon, DaemonOptions, check_and_report, check_is_due
 from archiver.scheduling.service import service_file
 from archiver.sites.config import effective_settings, load_config
 from archiver.sites.run_limits import read_group_quotas
 from archiver.storage.database import open_archive, opened, warn_of_clock
-from archiver.storage.sites import scheduled_sites
+from archiver.storage.sites import Scheduled, scheduled_sites
 from archiver.storage.transactions import lock_schedule
-
-if TYPE_CHECKING:
-    from archiver.scheduling.crawl_plans import CrawlOutcome
-    from archiver.storage.sites import Scheduled
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +105,6 @@ def schedule(options: ScheduleOptions) -> None:
 
 def _run_scheduler(options: ScheduleOptions) -> int:
     """Crawls sites when they are due or, with --once, only those that are due now. Returns the exit code."""
-
     path, once, quiet = Path(options.archive), options.once, options.quiet
     try:
         lock = lock_schedule(path)
@@ -158,7 +153,6 @@ _NO_SITES = "The archive has no sites to crawl automatically. Add one with 'arch
 
 def _read_schedule(archive: str) -> list[Scheduled]:
     """Returns when each site is due."""
-
     with opened(archive, read_only=True) as db:
         config, now = load_config(), datetime.now(UTC)
         quotas = read_group_quotas(db, config, now)
@@ -176,7 +170,6 @@ def _note_next_due_time(archive: str) -> None:
 
 def _check_if_due(archive: Path) -> None:
     """Checks the archive if that is due. Runs after the crawls, when the scheduler's lock has been released."""
-
     try:
         if check_is_due(archive, datetime.now(UTC)):
             check_and_report(archive, print_notice)
@@ -188,7 +181,6 @@ def _print_result(site: str, result: CrawlOutcome, quiet: bool, as_json: bool) -
     """Prints the result of a scheduled crawl as a line of text, or of JSON if `as_json` is True. If `quiet` is True,
     prints text only about a crawl that failed or has to wait.
     """
-
     now = datetime.now(UTC)
     failed = isinstance(result, ArchiverError) or result.outcome in ("failed", "waiting")
     if as_json:

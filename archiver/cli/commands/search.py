@@ -39,9 +39,10 @@ from archiver.cli.terminal_output import (
     styled_line,
 )
 from archiver.search import search_index
-from archiver.search.query import list_repairs, query_as_options
+from archiver.search.query import Query, list_repairs, query_as_options
 from archiver.search.search_feeds import (
     NEW_RESULT_REASONS,
+    NewHits,
     checked_name,
     remove_saved_search,
     run_saved_search,
@@ -56,8 +57,6 @@ from archiver.storage.full_text import make_fts
 from archiver.storage.transactions import writing
 
 if TYPE_CHECKING:
-    from archiver.search.query import Query
-    from archiver.search.search_feeds import NewHits
     from archiver.storage import Database
 
 
@@ -202,7 +201,6 @@ def search(options: SearchOptions) -> None:
 
 def note_repairs(text: str) -> None:
     """Says on stderr how the mistakes in a query are read that are not errors."""
-
     for one in list_repairs(text):
         click.echo(one.reading, err=True)
 
@@ -212,7 +210,6 @@ def open_searched(archive: str, query: Query, save: str | None = None) -> Iterat
     """Opens the archive for the query. First updates its search index, if the index is writable. If `save` is given,
     stores the query as a saved search with that name.
     """
-
     if save is not None:
         checked_name(save)
     with opened(archive, read_only=save is None) as db:
@@ -229,7 +226,6 @@ def open_searched(archive: str, query: Query, save: str | None = None) -> Iterat
 
 def _use_saved_search(options: SearchOptions) -> int:
     """Lists the saved searches, shows the new results of one, or deletes one. Returns the exit code of the command."""
-
     if options.saved:
         return _list_saved_searches(options)
     if options.new is not None:
@@ -245,7 +241,6 @@ def _use_saved_search(options: SearchOptions) -> int:
 
 
 def _list_saved_searches(options: SearchOptions) -> int:
-
     with opened(options.archive, read_only=True) as db:
         found = saved_search_states(db)
     rows: list[dict[str, Any]] = []
@@ -267,7 +262,6 @@ def _list_saved_searches(options: SearchOptions) -> int:
 
 
 def _print_new_hits(found: NewHits, form: str | None) -> None:
-
     since = format_time(found.since)
     if form:
         print_values([{**hit_as_dict(one.hit), "reason": one.why, "found_at": one.found_at} for one in found.new], form)
@@ -303,7 +297,6 @@ def index(archive: str, rebuild: bool, fts: bool, clusters: bool, as_json: bool)
       archiver index --rebuild --archive news.db
       archiver index --fts
     """
-
     if clusters:
         _rebuild_clusters(archive, quiet=as_json)
     with show_stage_progress(as_json, BAR_FROM) as progress:
@@ -324,13 +317,11 @@ def index(archive: str, rebuild: bool, fts: bool, clusters: bool, as_json: bool)
 
 
 def _rebuild_clusters(archive: str, *, quiet: bool) -> None:
-
     with opened(archive) as db, show_stage_progress(quiet, BAR_FROM) as progress:
         total = db.execute("select count(*) from articles").fetchone()[0]
         rebuild(db, lambda done: progress("comparing", done, total))
 
 
 def _make_fts(archive: str) -> int:
-
     with opened(archive) as db, writing(db):
         return make_fts(db)

@@ -64,7 +64,6 @@ def serve(
       archiver serve --archive news.db --port 8080 --open
       archiver serve --public-url https://archive.example.org/news/ --title "The Quay Archive"
     """
-
     try:  # an extra, which need not be installed
         from archiver.web.web_server import is_loopback
         from archiver.web.web_server import serve as run
@@ -93,6 +92,5 @@ def serve(
 
 def _can_update_index(archive: str) -> bool:
     """Returns True if the search index next to the archive can be updated."""
-
     with opened(archive, read_only=True) as db:
         return search_index.is_migrated(db) and is_writable(Path(archive)) and is_writable(Path(archive).parent)

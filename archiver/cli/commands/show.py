@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -34,9 +34,6 @@ from archiver.storage.requisites import captured_lead_image
 
 _MAX_NAMED = 8
 _RULE = 60
-
-if TYPE_CHECKING:
-    from archiver.archive import Archive
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +87,6 @@ def show(options: ShowOptions) -> None:
       archiver show 12 --evidence
       archiver show 12 --revision 1 --evidence
     """
-
     options.check()
     with Archive(options.archive) as opened:
         found = [opened.article(one, options.revision) for one in options.articles]
@@ -112,7 +108,6 @@ def show(options: ShowOptions) -> None:
 
 def _as_json(opened: Archive, record: dict[str, Any], options: ShowOptions) -> dict[str, Any]:
     """Returns a record as `show --json` prints it: with the reason for a withdrawal, and the evidence of its fields."""
-
     withdrawn = withdrawal_of(opened.db, record["id"])
     if withdrawn is not None:
         record = record | {"withdrawn": asdict(withdrawn)}
@@ -127,7 +122,6 @@ def _as_json(opened: Archive, record: dict[str, Any], options: ShowOptions) -> d
 
 def _print_whole(opened: Archive, record: dict[str, Any], options: ShowOptions) -> None:
     """Prints an article as text: whether it was withdrawn, its text and fields, and the evidence if it is asked for."""
-
     withdrawn = withdrawal_of(opened.db, record["id"])
     if withdrawn is not None:
         print_lines(
@@ -289,7 +283,6 @@ def cite(articles: tuple[str, ...], query: str | None, style: str, revision: int
       archiver cite 12 15 --style ris > references.ris
       archiver cite --query 'flood site:blog.example.org date:2024' --style csl-json > references.json
     """
-
     if not articles and query is None:
         raise click.UsageError("Give IDs or URLs of articles, or --query.")
     if revision and (len(articles) != 1 or query is not None):

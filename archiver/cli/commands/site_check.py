@@ -85,7 +85,6 @@ def check(
     Exit code: 0 all sites can be crawled; 1 a site cannot be crawled or has no posts, or a page object failed or cannot
     be used; 2 wrong usage.
     """
-
     selected = _select_sites(archive, names, tag)
     if not selected:
         raise click.UsageError("All sites of the archive have been crawled. Name a site or give its URL.")
@@ -115,7 +114,6 @@ def _select_sites(archive: str, names: tuple[str, ...], tag: str | None) -> dict
     """Returns the sites to check, as a dict from start URL to effective settings. If neither names nor a tag are given,
     these are the sites that were never crawled.
     """
-
     addresses = [start_address(refuse_file(name)) for name in names]
     if not Path(archive).exists() and names and not tag:
         return {url: {} for url in addresses}
@@ -134,7 +132,6 @@ def _stored_rules(archive: Path, urls: Iterable[str]) -> dict[str, str]:
     """Returns the stored handwritten rules (TOML) of the sites with these start URLs, as a dict by start URL. Sites
     without such rules are left out.
     """
-
     if not archive.exists():
         return {}
     with opened(archive, read_only=True) as db:
@@ -153,7 +150,6 @@ def _check_sites(
     each site; those that cannot be crawled come last. `selected` maps start URLs to effective settings, and `rules`
     maps start URLs to the site rules (TOML) with which the posts are extracted.
     """
-
     page_objects, now = load_page_objects(), datetime.now(UTC)
     plans: list[CrawlPlan] = []
     refused: list[dict[str, Any]] = []

@@ -58,7 +58,6 @@ def import_(
 
     Exit code: 0 all lines were valid; 1 some were not; 2 wrong usage.
     """
-
     for_all = dict(read_setting(text) for text in settings)
     selected: list[SiteToEnter] = []
     problems: list[dict[str, Any]] = []
@@ -126,7 +125,6 @@ def export(form: str | None, output: str, tag: str | None, archive: str) -> None
       archiver sites export -o sites.csv
       archiver sites export --tag news -o news.opml
     """
-
     with opened(archive, read_only=True) as db:
         tags = tags_of_sites(db)
         chosen = site_ids_with_tag(db, tag) if tag else None

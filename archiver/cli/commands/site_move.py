@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from archiver.cli.shared_options import archive_option, json_option
 from archiver.cli.shell_completion import complete
 from archiver.cli.terminal_output import confirm, count_noun, print_json
-from archiver.maintenance.site_move import locked_for_move, move_site
+from archiver.maintenance.site_move import SiteMove, locked_for_move, move_site
 from archiver.search.search_index import refresh_after_writing
 from archiver.storage.database import opened
 from archiver.storage.sites import find_site
-
-if TYPE_CHECKING:
-    from archiver.maintenance.site_move import SiteMove
 
 
 @click.command()
@@ -45,7 +41,6 @@ def move(old: str, new: str, dry_run: bool, yes: bool, as_json: bool, archive: s
 
     Exit code: 0 moved; 1 not moved; 2 wrong usage.
     """
-
     now = datetime.now(UTC)
     with opened(archive) as db, locked_for_move(Path(archive), find_site(db, old), new):
         planned = move_site(db, old, new, now, dry_run=True)

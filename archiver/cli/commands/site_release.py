@@ -41,7 +41,6 @@ def release(site: str, url: str, accept: bool, reject: bool, as_json: bool, arch
 
     Exit code: 0 done; 1 a page stays held, because its capture cannot be read, or URL is not held.
     """
-
     if accept and reject:
         raise click.UsageError("Use only one of --accept and --reject.")
     with opened(archive) as db:

@@ -56,7 +56,6 @@ def rules(site: str, file: str | None, forget: bool, learn: bool, as_json: bool,
       archiver sites rules blog.example.org > rules.toml; archiver sites rules blog.example.org --set rules.toml
       archiver sites rules blog.example.org --learn
     """
-
     if sum((file is not None, forget, learn)) > 1:
         raise click.UsageError("Use only one of --set, --forget or --learn.")
     text = read_bytes(file).decode("utf-8", errors="replace") if file is not None else ""

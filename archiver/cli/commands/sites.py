@@ -95,7 +95,6 @@ def add(url: str, as_site: bool, as_json: bool, archive: str) -> None:
     Example:
       archiver sites add https://blog.example.org
     """
-
     start = start_address(refuse_file(url))  # fails for a bad URL before the archive is created
     if not as_site and looks_like_post(start):
         raise LooksLikePost(start, f"{start.partition('://')[0]}://{urlsplit(start).netloc}/")
@@ -125,7 +124,6 @@ def list_(label: str | None, form: str | None, archive: str) -> None:
 
 
 def _print_list(label: str | None, form: str | None, archive: str) -> None:
-
     with opened(archive, read_only=True) as db:
         tags = tags_of_sites(db)
         chosen = site_ids_with_tag(db, label) if label else None
@@ -166,7 +164,6 @@ def show(site: str, as_json: bool, archive: str) -> None:
     Example:
       archiver sites show blog.example.org
     """
-
     with opened(archive, read_only=True) as db:
         row = find_site(db, site)
         history = rule_versions(db, row["id"])
@@ -253,7 +250,6 @@ def remove(site: str, with_articles: bool, yes: bool, archive: str) -> None:
 
     Exit code: 0 removed; 1 it has articles, or not confirmed; 2 wrong usage.
     """
-
     with opened(archive) as db:
         row = find_site(db, site)
         if with_articles and row["articles"] and not yes:
@@ -280,7 +276,6 @@ def tag(tag: str, names: tuple[str, ...], remove: bool, archive: str) -> None:
       archiver sites tag news example.org other.example
       archiver sites tag news example.org --remove
     """
-
     name = read_tag(tag)
     with opened(archive) as db:
         known = {row["name"] for row in db.query("select * from sites")}
@@ -323,7 +318,6 @@ def mute(
       archiver sites mute --tag news --until 2026-12-24T18:00 --why maintenance
       archiver sites mute blog.example.org --off
     """
-
     if not names and tag is None:
         raise click.UsageError("Name a SITE, or use --tag.")
     reason = " ".join((why or "").split())
@@ -381,7 +375,6 @@ def set_(words: tuple[str, ...], tag: str | None, as_json: bool, archive: str) -
       archiver sites set blog.example.org other.example delay=
       archiver sites set --tag news 'blackout=mon-fri 08:00-18:00 Europe/Berlin'
     """
-
     known = {one.name for one in SITE_SETTINGS}
     settings = [word for word in words if _SETTING.match(word) or word in known]
     changes = dict(map(read_setting, settings))

@@ -35,6 +35,7 @@ from archiver.cli.terminal_output import (
     styled_line,
 )
 from archiver.health.health_report import (
+    SiteRow,
     describe_next_run,
     fold_common_causes,
     health_as_json,
@@ -44,7 +45,7 @@ from archiver.health.health_report import (
     read_site_table,
     sort_rows,
 )
-from archiver.health.health_rules import Health, judge_common_causes, read_common_causes
+from archiver.health.health_rules import Health, HealthFinding, Level, judge_common_causes, read_common_causes
 from archiver.health.stored_health import find_unsafe, read_health
 from archiver.model.errors import ArchiveDamaged
 from archiver.model.items import SOURCE_NAMES
@@ -55,8 +56,6 @@ from archiver.storage.page_forms import untaken_pages
 from archiver.storage.sites import find_site, list_sites, read_mute, site_ids_with_tag
 
 if TYPE_CHECKING:
-    from archiver.health.health_report import SiteRow
-    from archiver.health.health_rules import Health, HealthFinding, Level
     from archiver.storage import Database
 
 _RUN_COUNTS = ("new", "revised", "unchanged", "aliased", "gone", "held", "refused", "failed")
@@ -181,7 +180,6 @@ def status(options: StatusOptions) -> None:
     Exit code: 0 complete; 1 posts are missing, a site's last run was interrupted or failed, or the database is damaged;
     2 wrong usage. With --health: 0 green; 1 amber; 2 red, or the archive cannot be read.
     """
-
     mode = options.mode
     if options.prometheus is not None:
         write_metrics(options.archive, options.prometheus)
@@ -198,7 +196,6 @@ def _print_with_damage(options: StatusOptions, print_rest: Callable[[StatusOptio
     """Prints the damage of the database and what was asked for, as far as it can be read. Exits with code 1 if there is
     damage.
     """
-
     damage = find_damage(options.archive)
     if damage:
         line = styled_line((damage.level, STYLES[damage.level]), f": {damage.sentence}")
@@ -222,7 +219,6 @@ def _open_sites(options: StatusOptions) -> Iterator[tuple[Database, list[dict[st
     """Opens the archive read-only for the duration of the `with` block. Yields the archive and the rows of the selected
     sites.
     """
-
     with opened(options.archive, read_only=True) as db:
         sites = [find_site(db, options.site)] if options.site else list_sites(db)
         if options.tag:
@@ -232,7 +228,6 @@ def _open_sites(options: StatusOptions) -> Iterator[tuple[Database, list[dict[st
 
 
 def _accept_findings(options: StatusOptions) -> None:
-
     with _open_sites(options) as (db, (site,)):
         health = read_health(db, site, datetime.now(UTC))
     accept_findings(options.archive, site["name"], health, datetime.now(UTC))
@@ -240,7 +235,6 @@ def _accept_findings(options: StatusOptions) -> None:
 
 def _print_table(options: StatusOptions) -> None:
     """Prints the table of the selected sites. Exits with code 1 if a crawled site is not complete."""
-
     config, now = load_config(), datetime.now(UTC)
     with opened(options.archive, read_only=True) as db:
         if options.tag:
@@ -317,7 +311,6 @@ _NO_SITES = "The archive has no sites yet. Run 'archiver crawl URL'."
 
 def _print_sites(options: StatusOptions) -> None:
     """Prints the completeness and health of each selected site. Exits with code 1 if a crawled site is not complete."""
-
     config, now = load_config(), datetime.now(UTC)
     with _open_sites(options) as (db, sites):
         healths = [read_health(db, row, now) for row in sites]
@@ -346,7 +339,6 @@ def _print_sites(options: StatusOptions) -> None:
 
 
 def _print_site(state: dict[str, Any], health: Health) -> None:
-
     platform = f" ({state['platform']})" if state["platform"] else ""
     next_run = f"next: {_describe_next(state['next_run'])}"
     print_lines(styled_line((state["site"], "bold"), platform, "  ", (state["start_url"], "blue")))
@@ -434,7 +426,6 @@ def _summarize_completeness(state: dict[str, Any]) -> str:
     """Summarizes the completeness of a site in one line: "posts: 691 found, 690 archived (2 of them held), 1 gone, 0
     missing".
     """
-
     posts, notes = state["posts"], {"archived": describe_archived(state)}
     unread = f"; {count_noun(state['unread'], 'URL')} not read may be posts" if state["unread"] else ""
     shown = [name for name in ("found", "archived", "gone", "refused", "missing") if posts[name] or name == "missing"]
@@ -460,7 +451,6 @@ def _print_all_missing(options: StatusOptions) -> None:
 
     Pages that look like posts but were not stored are named, too. They are not missing, since they were fetched.
     """
-
     with _open_sites(options) as (db, sites):
         lists = [
             {

@@ -20,7 +20,7 @@ from archiver.cli.terminal_output import (
     styled_line,
 )
 from archiver.maintenance.damage_record import name_backup, record_verification
-from archiver.maintenance.verification import repair
+from archiver.maintenance.verification import VerifyResult, repair
 from archiver.maintenance.verification import verify as run
 from archiver.model.errors import ArticleNotFound
 from archiver.search.search_index import check_index, refresh_archive
@@ -29,7 +29,6 @@ from archiver.storage.database import open_archive, opened
 from archiver.storage.sites import find_site
 
 if TYPE_CHECKING:
-    from archiver.maintenance.verification import VerifyResult
     from archiver.maintenance.verify_database import VerifyFinding
 
 _MOST_A_FILE = 5
@@ -113,7 +112,6 @@ def verify(options: VerifyOptions) -> None:
 
 
 def _check_search_index(archive: Path, *, quick: bool) -> list[VerifyFinding]:
-
     db = open_archive(archive, read_only=True)
     try:
         return list(check_index(db, archive, quick=quick))
@@ -127,7 +125,6 @@ def _find_article_ids(archive: str, what: tuple[str, ...]) -> list[int]:
     """Returns the IDs of the articles to verify. `what` are article IDs, URLs and site names. Raises ArticleNotFound
     and SiteNotFound.
     """
-
     with opened(archive, read_only=True) as db:
         out: dict[int, None] = {}
         for word in what:

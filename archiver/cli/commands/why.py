@@ -66,7 +66,6 @@ def why(urls: tuple[str, ...], as_json: bool, archive: str) -> None:
       archiver why 7 12
       archiver why https://blog.example.org/?p=7 --json
     """
-
     with opened(archive, read_only=True) as db:
         addresses = [record(db, find_article(db, one))["url"] if one.isdecimal() else one for one in urls]
         found = [url_history(db, address) for address in addresses]
@@ -121,7 +120,6 @@ def _format_discovery(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _format_fetching(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
-
     if found["outcome"]:
         status = f", HTTP {found['status']}" if found["status"] else ""
         failed = f", {count_noun(found['attempts'], 'failed attempt')} in a row" if found["attempts"] else ""
