@@ -42,6 +42,8 @@ FORMER: dict[str, str] = {
     "fleet collect --apart": "Each shard is an archive in the storage: copy the folder shards/ of it.",
     "publish --partition": "The articles are in one file for each split, and in a further one every 500 MB. Select "
     "years or sites by the columns published and site.",
+    "publish --sort": "A dataset has one order.",
+    "publish --offset": "A dataset contains all results.",
     "search --plot": "'archiver serve' draws a histogram; --histogram with --csv or --json prints its numbers.",
     "schedule --systemd": "'archiver schedule --print systemd > archiver.service' prints the unit.",
     "schedule --cron": "'archiver schedule --print cron' prints the crontab.",

@@ -94,7 +94,9 @@ def pass_options_as(options_class: type[T], **groups: type) -> Callable[[Callabl
         @wraps(function)
         def called(**options: Any) -> None:
             for name, group in groups.items():
-                options[name] = group(**{one.name: options.pop(one.name) for one in fields(group)})
+                options[name] = group(
+                    **{one.name: options.pop(one.name) for one in fields(group) if one.name in options}
+                )
             function(options_class(**options))
 
         return called
@@ -327,7 +329,7 @@ def is_default(name: str) -> bool:
     return source is click.core.ParameterSource.DEFAULT
 
 
-_QUERY_OPTIONS = (
+_FILTER_OPTIONS = (
     click.argument("query", nargs=-1, metavar="[QUERY]..."),
     click.option(
         "--site",
@@ -390,6 +392,8 @@ _QUERY_OPTIONS = (
         is_flag=True,
         help="Also find other forms of English words (report, reports, reporting), except in quotation marks.",
     ),
+)
+_ORDER_OPTIONS = (
     click.option(
         "--sort",
         metavar="ORDER",
@@ -401,13 +405,20 @@ _QUERY_OPTIONS = (
 )
 
 
-def query_options(function: F) -> F:
+def filter_options(function: F) -> F:
     """Adds the argument QUERY and its filter options to a command, which receives them as the fields of
     `QueryOptions`.
     """
-    for option in reversed(_QUERY_OPTIONS):
+    for option in reversed(_FILTER_OPTIONS):
         function = option(function)
     return function
+
+
+def query_options(function: F) -> F:
+    """Adds what `filter_options` adds, and the options for the order of the results."""
+    for option in reversed(_ORDER_OPTIONS):
+        function = option(function)
+    return filter_options(function)
 
 
 @dataclass(frozen=True, slots=True)
@@ -427,8 +438,8 @@ class QueryOptions:
     bbox: str | None
     like: str | None
     stem: bool
-    sort: str
-    offset: int
+    sort: str = ""
+    offset: int = 0
 
     def as_query(self, *, limit: int | None, duplicates: bool, fold: str, recent: float | None = None) -> Query:
         """Builds the query from these options. `limit`, `duplicates`, `fold` and `recent` are attributes of the Query

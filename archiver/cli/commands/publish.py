@@ -16,9 +16,9 @@ from archiver import __version__
 from archiver.cli.shared_options import (
     DEFAULT_ARCHIVE,
     QueryOptions,
+    filter_options,
     json_option,
     pass_options_as,
-    query_options,
     refuse_unknown_options,
 )
 from archiver.cli.terminal_output import count_noun, exit_on_sigterm, print_json
@@ -120,7 +120,7 @@ class DatasetBasis:
     context_settings={"ignore_unknown_options": True},
 )
 @click.argument("folder", metavar="DIR", type=click.Path(), required=False)
-@query_options
+@filter_options
 @click.option("--version", "version", metavar="X.Y.Z", help="Version of the dataset (Semantic Versioning).")
 @click.option(
     "--cutoff",
@@ -313,8 +313,6 @@ def _build_request(options: PublishOptions, rules: str, key: bytes | None) -> Sn
             f"Invalid value for --version: {options.version!r}. Use three numbers, such as 2.0.0 (Semantic Versioning)."
         )
     formats = _parse_formats(options.formats)
-    if options.query.offset:
-        raise click.UsageError("--offset is not supported: a dataset contains all results.")
     query = options.query.as_query(limit=None, duplicates=True, fold=options.fold)
     return SnapshotRequest(
         options.version,
