@@ -51,6 +51,9 @@ FORMER: dict[str, str] = {
     "schedule --monitoring": "'archiver schedule --print alerts > archiver.rules.yml' prints the alert rules.",
     "schedule --output": "'archiver schedule --print systemd > FILE' writes a file.",
     "schedule -o": "'archiver schedule --print systemd > FILE' writes a file.",
+} | {
+    f"{command} --jsonl": "--json prints an array, and 'archiver export -f jsonl' writes articles, one a line."
+    for command in ("search", "show", "status", "sites", "sites list", "schedule", "runs", "runs list", "runs show")
 }
 """Maps a command, a subcommand, or a command with an option to a sentence that names the new way."""
 

@@ -99,7 +99,7 @@ def print_facets(counts: dict[str, list[tuple[str, int]]], form: str | None) -> 
 
 
 def print_page(page: Results, form: str | None, offset: int) -> None:
-    """Prints a page of hits in the format `form` (json, jsonl or csv), or as text. `offset` is the number of hits on
+    """Prints a page of hits in the format `form` (json or csv), or as text. `offset` is the number of hits on
     the pages before it.
     """
     rows = [hit_as_dict(hit) for hit in page.hits] if form else []

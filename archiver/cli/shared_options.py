@@ -278,7 +278,7 @@ def json_option(function: F) -> F:
 
 
 def list_options(function: F) -> F:
-    """Adds the options `--json`, `--jsonl` and `--csv` to a command that prints a list. The command receives the name
+    """Adds the options `--json` and `--csv` to a command that prints a list. The command receives the name
     of the format as `form`, None for text.
     """
 
@@ -294,7 +294,7 @@ def list_options(function: F) -> F:
     return cast(F, with_form)
 
 
-_LIST_FORMS = {"json": "a JSON array", "jsonl": "one JSON object per line", "csv": "CSV"}
+_LIST_FORMS = {"json": "a JSON array", "csv": "CSV"}
 
 
 def note_other_archive(archive: str, *, is_needed: bool = False, quiet: bool = False) -> None:

@@ -147,14 +147,11 @@ def print_json(value: Any) -> None:
 
 
 def print_values(rows: Sequence[dict[str, Any]], form: str, columns: Sequence[str] = ()) -> None:
-    """Prints a list of objects as JSON, JSON Lines or CSV; `form` is json, jsonl or csv. `columns` are the columns of
+    """Prints a list of objects as JSON or CSV; `form` is json or csv. `columns` are the columns of
     CSV; () means the keys of all objects.
     """
     if form == "json":
         print_json(rows)
-    elif form == "jsonl":
-        for row in rows:
-            click.echo(json.dumps(row, ensure_ascii=False))
     else:
         from archiver.search.export_formats import write_csv  # not for every command that prints
 

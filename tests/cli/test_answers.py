@@ -26,7 +26,6 @@ def test_a_histogram_is_the_same_in_every_format(run: Run) -> None:
         "looked_until": "2024-06-01",
     }
     assert as_json["periods"][0] == {"period": "2023-12", "articles": 0, "archived": 1, "state": "none"}
-    assert [json.loads(row) for row in run(*asked, "--jsonl").stdout.splitlines()] == as_json["periods"]
     rows = list(csv.DictReader(io.StringIO(run(*asked, "--csv").stdout)))
     assert rows == [{k: str(v) for k, v in period.items()} for period in as_json["periods"]]
     plain = run(*asked).stdout.splitlines()

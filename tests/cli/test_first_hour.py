@@ -75,7 +75,7 @@ MISTAKES: tuple[tuple[str, int, str], ...] = (
     ("diff 1 x", 2, "'x' is not a whole number"),
     ("search tide --save ''", 2, "cannot be saved as ''"),
     ("search tide --json --csv", 2, "Use only one of --json, --csv"),
-    ("sites --jsonl --csv", 2, "Use only one of --jsonl, --csv"),
+    ("sites --json --csv", 2, "Use only one of --json, --csv"),
     ("search --histogram week tide", 2, "'week' is not one of 'year', 'month', 'day'"),
     ("search tide --lmit 3", 2, "No such option '--lmit'. Did you mean '--limit'?"),
     # queries

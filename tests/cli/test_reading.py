@@ -60,11 +60,9 @@ def test_control_characters_do_not_reach_the_terminal(run: Run) -> None:
         assert "\x1b" not in run(*args).stdout
 
 
-def test_search_is_the_same_as_json_jsonl_and_csv(run: Run) -> None:
+def test_search_is_the_same_as_json_and_csv(run: Run) -> None:
     as_json = json.loads(run("search", "tide", "--json").stdout)
-    as_lines = [json.loads(row) for row in run("search", "tide", "--jsonl").stdout.splitlines()]
     as_rows = list(csv.DictReader(io.StringIO(run("search", "tide", "--csv").stdout)))
-    assert as_json == as_lines
     assert [r["id"] for r in as_json] == [1, 2]
     assert [row["title"] for row in as_rows] == [r["title"] for r in as_json]
     assert json.loads(as_rows[1]["authors"]) == ["Ada Berg", "Zoë Krüger"]
@@ -461,11 +459,6 @@ def test_without_an_archive_each_command_names_the_path(run: Run, tmp_path: Path
     assert (result.exit_code, fault(result)) == (1, f"NotAnArchive {tmp_path / 'text'}")
 
 
-def undated(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a row of a list without the time at which a site is due, which is the present for one never crawled."""
-    return {name: value for name, value in row.items() if name not in ("due_at", "next_run")}
-
-
 @pytest.mark.parametrize(
     "words",
     [
@@ -479,11 +472,9 @@ def undated(row: dict[str, Any]) -> dict[str, Any]:
     ],
     ids=" ".join,
 )
-def test_each_list_is_printed_as_json_jsonl_and_csv(run: Run, words: list[str]) -> None:
+def test_each_list_is_printed_as_json_and_csv(run: Run, words: list[str]) -> None:
     as_json = json.loads(run(*words, "--json").stdout)
-    as_lines = [json.loads(row) for row in run(*words, "--jsonl").stdout.splitlines()]
     as_rows = list(csv.DictReader(io.StringIO(run(*words, "--csv").stdout)))
-    assert [undated(one) for one in as_json] == [undated(one) for one in as_lines]
     assert len(as_rows) == len(as_json)
 
 
@@ -491,7 +482,7 @@ def test_why_and_show_take_several_articles(run: Run) -> None:
     assert [
         one["id"] for one in json.loads(run("show", "1", "https://harbour.example/2024/04/fog", "--json").stdout)
     ] == [1, 2]
-    assert [json.loads(line)["id"] for line in run("show", "2", "1", "--jsonl").stdout.splitlines()] == [2, 1]
+    assert [one["id"] for one in json.loads(run("show", "2", "1", "--json").stdout)] == [2, 1]
     assert run("show", "1", "2", "--markdown").stdout.count("title:") == 2
     assert [one["article"]["id"] for one in json.loads(run("why", "1", "2", "--json").stdout)] == [1, 2]
 

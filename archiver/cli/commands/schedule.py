@@ -87,7 +87,7 @@ def schedule(options: ScheduleOptions) -> None:
     site failed, a site asked to wait, or nobody could be notified because the archive cannot be read; 2 wrong usage;
     130 or 143 stopped by Ctrl-C or SIGTERM.
     """
-    if options.form in ("jsonl", "csv") and not options.dry_run:
+    if options.form == "csv" and not options.dry_run:
         raise click.UsageError(f"--{options.form} needs --list. Crawls print JSON Lines with --json.")
     if options.once + options.dry_run + (options.kind is not None) > 1:
         raise click.UsageError("Use only one of --once, --list or --print.")

@@ -73,7 +73,7 @@ class _Search(QueryCommand):
         **QueryCommand.meant,
         "-o": "'archiver export QUERY -o FILE'",
         "-O": "'archiver export QUERY -o FILE'",
-        "-f": "--json, --jsonl or --csv",
+        "-f": "--json or --csv",
     }
 
 
@@ -83,7 +83,7 @@ _WORDS = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
 
 @dataclass(frozen=True, slots=True)
 class SearchOptions:
-    """The options of `archiver search`. `form` is the output format: json, jsonl or csv, or None for text."""
+    """The options of `archiver search`. `form` is the output format: json or csv, or None for text."""
 
     query: QueryOptions
     limit: int

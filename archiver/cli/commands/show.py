@@ -20,7 +20,6 @@ from archiver.cli.terminal_output import (
     print_details,
     print_json,
     print_lines,
-    print_values,
     styled_line,
 )
 from archiver.extraction.explanations import explanations_as_data
@@ -45,7 +44,6 @@ class ShowOptions:
     evidence: bool
     markdown: bool
     html: bool
-    jsonl: bool
     as_json: bool
     archive: str
 
@@ -56,9 +54,9 @@ class ShowOptions:
 
     def check(self) -> None:
         """Raises UsageError for options that cannot be combined."""
-        if self.markdown + self.html + self.as_json + self.jsonl > 1 or (self.form and self.evidence):
+        if self.markdown + self.html + self.as_json > 1 or (self.form and self.evidence):
             raise click.UsageError(
-                "Use only one of --markdown, --html, --json or --jsonl, and --evidence only with JSON or alone."
+                "Use only one of --markdown, --html or --json, and --evidence only with --json or alone."
             )
         if self.revision and len(self.articles) > 1:
             raise click.UsageError("--revision needs exactly one article.")
@@ -70,7 +68,6 @@ class ShowOptions:
 @click.option("--evidence", is_flag=True, help="Show all candidates of each field, and why one of them was chosen.")
 @click.option("--markdown", is_flag=True, help="Print it as Markdown with front matter.")
 @click.option("--html", is_flag=True, help="Print it as HTML.")
-@click.option("--jsonl", is_flag=True, help="Print one JSON object per line.")
 @json_option
 @archive_option
 @pass_options_as(ShowOptions)
@@ -80,7 +77,7 @@ def show(options: ShowOptions) -> None:
     \b
     Examples:
       archiver show 12
-      archiver show 12 15 --jsonl
+      archiver show 12 15 --json
       archiver show https://blog.example.org/?p=7 --json
       archiver show 12 --revision 1
       archiver show 12 --markdown
@@ -93,12 +90,9 @@ def show(options: ShowOptions) -> None:
         if options.form:
             click.echo("".join(FILE_FORMATS[options.form].write(one) for one in found), nl=False)
             return
-        if options.as_json or options.jsonl:
+        if options.as_json:
             values = [_as_json(opened, one, options) for one in found]
-            if options.jsonl:
-                print_values(values, "jsonl")
-            else:
-                print_json(values if len(values) > 1 else values[0])
+            print_json(values if len(values) > 1 else values[0])
             return
         for number, one in enumerate(found):
             if number:

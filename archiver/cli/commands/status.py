@@ -119,8 +119,8 @@ class StatusOptions:
         if len(given) > 1:
             raise click.UsageError(f"Use only one of {', '.join(modes)}.")
         mode = given[0] if given else "sites" if self.site or self.long else "table"
-        if self.form in ("jsonl", "csv") and mode != "table":
-            raise click.UsageError(f"--{self.form} is only for the table of sites. Use --json.")
+        if self.form == "csv" and mode != "table":
+            raise click.UsageError("--csv is only for the table of sites. Use --json.")
         if self.site and self.tag:
             raise click.UsageError("--tag selects several sites: leave out SITE.")
         if mode not in ("table", "sites", "--missing") and self.tag:
