@@ -34,6 +34,9 @@ FORMER: dict[str, str] = {
     "diff --each": "Compare the articles one by one.",
     "sites move --merge": "'archiver sites remove NEW --with-articles' removes the other site and keeps its WARC "
     "files, which 'archiver import' reads after the move.",
+    "extract --json": "'archiver extract' prints JSON, unless -f names another format.",
+    "extract --text": "-f text prints the text.",
+    "cite --json": "--style csl-json prints JSON.",
     "extract --save-case": "Keep the page and what 'archiver extract' prints; 'diff' shows what has changed later.",
     "crawl --log-format": 'The format is set in archiver.toml: [log] format = "json".',
     "schedule --log-format": 'The format is set in archiver.toml: [log] format = "json".',

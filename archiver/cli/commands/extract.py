@@ -59,9 +59,6 @@ class ExtractOptions:
     contact: str | None
 
 
-_FORM = click.Choice(("json", "text", "markdown", "html", "tei"), case_sensitive=False)
-
-
 @click.command(short_help="Extract an article from one page, without an archive.")
 @click.argument("file", metavar="URL|FILE|-", type=click.Path())
 @click.option("--url", metavar="URL", help="The URL that the page in FILE was served at. Required for a file.")
@@ -69,14 +66,12 @@ _FORM = click.Choice(("json", "text", "markdown", "html", "tei"), case_sensitive
     "-f",
     "--format",
     "form",
-    type=_FORM,
+    type=click.Choice(("json", "text", "markdown", "html", "tei"), case_sensitive=False),
     default="json",
     show_default=True,
     help="json: all fields; text: title, date, authors and body as plain text; markdown, html, tei: the article with "
     "the structure of its text.",
 )
-@click.option("--json", "form", type=_FORM, flag_value="json", help="Same as -f json.")
-@click.option("--text", "form", type=_FORM, flag_value="text", help="Same as -f text.")
 @click.option("--evidence", is_flag=True, help="Show all candidates of each field, and why one of them was chosen.")
 @click.option(
     "--rules",
@@ -98,11 +93,11 @@ def extract(options: ExtractOptions) -> None:
 
     \b
     Examples:
-      archiver extract https://blog.example.org/a-post --text --contact me@example.org
+      archiver extract https://blog.example.org/a-post -f text --contact me@example.org
       archiver extract page.html --url https://blog.example.org/a-post
-      archiver extract page.html --url https://blog.example.org/a-post --text --evidence
+      archiver extract page.html --url https://blog.example.org/a-post -f text --evidence
       archiver extract page.html --url https://blog.example.org/a-post -f markdown > post.md
-      curl -s https://blog.example.org/a-post | archiver extract - --url https://blog.example.org/a-post --text
+      curl -s https://blog.example.org/a-post | archiver extract - --url https://blog.example.org/a-post -f text
 
     Exit code: 0 extracted; 1 the page cannot be fetched, or it is no HTML page; 2 wrong usage.
     """

@@ -255,13 +255,6 @@ _STYLES = ("bibtex", "ris", "csl-json", "apa", "chicago", "mla")
     metavar="N",
     help="Cite revision N of an article  [default: the current one]",
 )
-@click.option(
-    "--json",
-    "style",
-    type=click.Choice(_STYLES, case_sensitive=False),
-    flag_value="csl-json",
-    help="The same as --style csl-json.",
-)
 @archive_option
 def cite(articles: tuple[str, ...], query: str | None, style: str, revision: int | None, archive: str) -> None:
     """Print citations of articles for a reference manager, LaTeX or a list of references.
