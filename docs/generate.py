@@ -205,7 +205,7 @@ VIEWS = {
     ),
     "cluster_members": (
         "One row an article that is in a cluster of near copies; `similarity` to the member that it is most like.\n"
-        "`archiver clusters` shows the same.",
+        "`archiver show` lists those of one article.",
         "Stories that were published on more than two sites, with their source:",
         "select cluster_id, count(distinct site) as sites, max(case when is_source then url end) as source "
         "from cluster_members group by cluster_id having sites > 2 order by sites desc",
@@ -239,7 +239,7 @@ def commands() -> str:
     for entry in COMMANDS:
         if entry.section != section:
             section = entry.section
-            out.append(f"## {section}\n")
+            out.append(f"## {section or 'Other'}\n")
         out += _help(entry.load(), entry.name, context, "###")
     return "\n".join(out)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from archiver.maintenance.reextraction_reader import extract_from_capture
+from archiver.maintenance.capture_reader import extract_from_capture
 from archiver.storage.database import opened
 
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from archiver.maintenance.reextraction_reader import make_reader_without_hints
+from archiver.maintenance.capture_reader import make_reader_without_hints
 
 __all__ = ["make_reader_without_hints"]

@@ -133,7 +133,7 @@ SLOTS = 24
 SKETCH_VERSION = 1
 """The version of the MinHash signatures. It must be increased if the same text would get a different signature, because
 words are split differently or the library rensa has changed its algorithm. Stored signatures of another version are not
-compared; `archiver clusters --rebuild` computes them again."""
+compared; `archiver index --clusters` computes them again."""
 ALGORITHM = 2  # the algorithm of rensa, which a new release may change; a test checks the signature of a text
 _SEED = 42
 _LOWEST = -(1 << 31)

@@ -21,7 +21,7 @@ from archiver.health.health_report import OverallHealth, format_metrics, health_
 from archiver.health.health_rules import CONTENT_CODES, Health, HealthFinding, Level
 from archiver.health.notification_channels import make_channels, notify, send_test_messages
 from archiver.health.stored_health import accept_findings_of, read_health, read_move_advice
-from archiver.maintenance.partial_check import find_current_damage
+from archiver.maintenance.damage_record import find_current_damage
 from archiver.model.errors import ArchiverError
 from archiver.sites.config import config_file, effective_settings, load_config
 from archiver.storage.database import opened
@@ -201,32 +201,37 @@ _CHANGES = (
 
 def format_run_summary(result: dict[str, Any], archive: str) -> list[str]:
     """Summarizes a crawl in a few lines. `result` is what `archiver crawl --json` prints."""
+    site, failures = result["site"], result["failures"]
     changes = [
         f"{result[key]:,} {one if result[key] == 1 else many}"
         for key, one, many in _CHANGES
         if result[key] or key == "new"
     ]
-    lines = [f"{result['site']}: {', '.join(changes)}"]
     rate = result["fetched"] / result["seconds"] if result["seconds"] else 0.0
-    lines.append(
+    lines = [
+        f"{site}: {', '.join(changes)}",
         f"  {count_noun(max(0, result['found']), 'URL')} found, {count_noun(result['requests'], 'request')} "
-        f"({result['bytes'] / 1e6:.1f} MB), {result['seconds']:.1f} s, {rate:.1f} pages/s"
-    )
-    lines += _format_earlier_runs(result)
-    if result["trapped"] > 0:  # negative if this run sampled pages that an earlier run skipped
-        lines.append(
-            f"  {count_noun(result['trapped'], 'URL')} skipped: crawler traps or set aside "
-            f"('archiver status {result['site']}' lists them)"
-        )
-    if result["refused"]:
-        lines.append(f"  {result['refused']:,} refused (by robots.txt, a password, or the server)")
+        f"({result['bytes'] / 1e6:.1f} MB), {result['seconds']:.1f} s, {rate:.1f} pages/s",
+    ]
+    if result["continued_full"]:
+        began = format_time(result["continued_full"])
+        lines.append(f"  this run also fetched what the 'crawl --full' of {began} had left")
+    for key, one, many, words in (
+        ("taken_back", "edit", "edits", "of earlier runs taken back: part of the same fault"),
+        # negative if this run sampled pages that an earlier run skipped
+        ("trapped", "URL", "URLs", f"skipped: crawler traps or set aside ('archiver status {site}' lists them)"),
+        ("refused", "refused", "refused", "(by robots.txt, a password, or the server)"),
+        (
+            "accepted",
+            "held page was",
+            "held pages were",
+            "accepted after three identical fetches ('archiver runs undo RUN' takes that back)",
+        ),
+    ):
+        if result[key] > 0:
+            lines.append(f"  {count_noun(result[key], one, many)} {words}")
     if result["held"]:
         lines.append(f"  {_format_held(result)}")
-    if result["accepted"]:
-        lines.append(
-            f"  {count_noun(result['accepted'], 'held page was', 'held pages were')} accepted after three identical "
-            "fetches ('archiver runs undo RUN' takes that back)"
-        )
     if result["rejudged"] or result["withdrawn"]:
         lines.append(
             f"  by comparison of the site's pages: {count_noun(result['rejudged'], 'page')} stored as posts, "
@@ -238,32 +243,20 @@ def format_run_summary(result: dict[str, Any], archive: str) -> list[str]:
             f"  images and other files: {result['requisites']:,} captured{failed}; "
             f"{count_noun(result['requisite_requests'], 'request')}"
         )
-    for reason, number in result["failures"].items():
-        lines.append(f"  {number:,} failed: {reason}; the next crawl will retry")
+    lines += [f"  {number:,} failed: {reason}; the next crawl will retry" for reason, number in failures.items()]
     if result["edits"] and result["outcome"] != "failed":
         lines.append(f"  {result['edits']['sentence']}")
+    return [*lines, *_format_end(result), f"  archive: {archive}"]
+
+
+def _format_end(result: dict[str, Any]) -> list[str]:
+    """Returns a line (in a list) about a crawl that has not fetched everything; [] for any other."""
+    due = f"{count_noun(result['due'], 'URL')} still due"
     if result["outcome"] == "interrupted":
-        lines.append("  interrupted; the next crawl continues from here")
-    elif result["reason"] and result["outcome"] == "finished":
-        lines.append(f"  stopped at {result['reason']}; {count_noun(result['due'], 'URL')} still due")
-    elif result["outcome"] == "waiting":
-        lines.append(f"  {count_noun(result['due'], 'URL')} still due; the next crawl continues from here")
-    lines.append(f"  archive: {archive}")
-    return lines
-
-
-def _format_earlier_runs(result: dict[str, Any]) -> list[str]:
-    """Returns lines about earlier runs: that this run fetched what one had left, and how many of their edits it took
-    back.
-    """
-    lines = []
-    if result["continued_full"]:
-        began = format_time(result["continued_full"])
-        lines.append(f"  this run also fetched what the 'crawl --full' of {began} had left")
-    if result["taken_back"]:
-        edits = count_noun(result["taken_back"], "edit")
-        lines.append(f"  {edits} of earlier runs taken back: part of the same fault")
-    return lines
+        return ["  interrupted; the next crawl continues from here"]
+    if result["outcome"] == "waiting":
+        return [f"  {due}; the next crawl continues from here"]
+    return [f"  stopped at {result['reason']}; {due}"] if result["reason"] and result["outcome"] == "finished" else []
 
 
 def _format_held(result: dict[str, Any]) -> str:
@@ -273,12 +266,10 @@ def _format_held(result: dict[str, Any]) -> str:
     still = result["held"] if result["still_held"] is None else result["still_held"]
     if not still:
         return "pages were held, and released because they show their posts again"
-    their, them = ("its", "it") if still == 1 else ("their", "them")
     others = "; others were held, and released because they show their posts again" if result["held"] > still else ""
-    return (
-        f"{count_noun(still, 'page')} held: {their} new state was not stored ('archiver status {result['site']}' "
-        f"lists {them}){others}"
-    )
+    their, them = ("its", "it") if still == 1 else ("their", "them")
+    status = f"'archiver status {result['site']}' lists {them}"
+    return f"{count_noun(still, 'page')} held: {their} new state was not stored ({status}){others}"
 
 
 def note_posts_outside(archive: str, site: str) -> list[str]:

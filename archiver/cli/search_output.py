@@ -2,36 +2,32 @@
 
 from __future__ import annotations
 
-import json
 import shlex
-import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from archiver.cli.shared_options import DEFAULT_ARCHIVE
 from archiver.cli.terminal_output import (
-    console,
     count_noun,
     print_json,
     print_lines,
     print_table,
+    print_values,
     strip_control_characters,
     styled_line,
 )
 from archiver.model.items import format_published
 from archiver.search.advice import advise
-from archiver.search.histogram import PERIOD_STATES, Histogram, Period, histogram
+from archiver.search.histogram import Histogram, histogram
 from archiver.search.query import Query, query_as_options
-from archiver.search.search_hits import COLUMNS, Results, count_facets, hit_as_dict, plan_query, run_query
+from archiver.search.search_hits import COLUMNS, Hit, Results, count_facets, hit_as_dict, plan_query, run_query
 from archiver.storage import Database
 
 if TYPE_CHECKING:
     from archiver.cli.commands.search import SearchOptions
-    from archiver.search.search_hits import Hit
 
 # Hits.
 
@@ -93,7 +89,7 @@ def print_facets(counts: dict[str, list[tuple[str, int]]], form: str | None) -> 
     if form == "json":
         print_json({name: dict(values) for name, values in counts.items()})
     elif form:
-        print_rows([dict(zip(headers, row, strict=True)) for row in rows], headers, form)
+        print_values([dict(zip(headers, row, strict=True)) for row in rows], form)
     else:
         table = [
             ("" if index and rows[index - 1][0] == name else name, value, number)
@@ -103,14 +99,12 @@ def print_facets(counts: dict[str, list[tuple[str, int]]], form: str | None) -> 
 
 
 def print_page(page: Results, form: str | None, offset: int) -> None:
-    """Prints a page of hits in the format `form` (json, jsonl or csv), or as text. `offset` is the number of hits on
+    """Prints a page of hits in the format `form` (json or csv), or as text. `offset` is the number of hits on
     the pages before it.
     """
     rows = [hit_as_dict(hit) for hit in page.hits] if form else []
-    if form == "json":
-        print_json(rows)
-    elif form:
-        print_rows(rows, COLUMNS, form)
+    if form:
+        print_values(rows, form, COLUMNS)
     elif not page.hits:
         _note_no_hits(page.total, offset)
     else:
@@ -131,20 +125,6 @@ def _format_span(first: int, last: int) -> str:
     return f"{first:,} to {last:,} of " if first < last else f"{first:,} of "
 
 
-_MAX_WIDTH = 100
-
-
-def print_rows(rows: Sequence[dict[str, Any]], headers: Sequence[str], form: str) -> None:
-    """Prints rows with these keys (`headers`) as JSON Lines or CSV; `form` is jsonl or csv."""
-    if form == "jsonl":
-        for row in rows:
-            click.echo(json.dumps(row, ensure_ascii=False))
-    else:
-        from archiver.search.export_formats import write_csv
-
-        write_csv(list(rows), sys.stdout.buffer, tuple(headers))
-
-
 # Histogram.
 
 
@@ -154,7 +134,7 @@ def print_histogram(found: Histogram, form: str | None) -> None:
     if form == "json":
         print_json(asdict(found))
     elif form:
-        print_rows(rows, headers, form)
+        print_values(rows, form, headers)
     elif not found.periods:
         click.echo(
             "The archive has no articles with a date."
@@ -162,47 +142,8 @@ def print_histogram(found: Histogram, form: str | None) -> None:
             else f"{count_noun(found.total, 'article')}, none of them with a date.",
             err=True,
         )
-    elif sys.stdout.isatty():
-        draw_histogram(found)
     else:
         print_table(headers, [tuple(row.values()) for row in rows], numbers=(1, 2))
-
-
-def draw_histogram(found: Histogram) -> None:
-    from rich.bar import Bar
-    from rich.table import Table
-    from rich.text import Text
-
-    undated = f", {found.undated:,} without a date" if found.undated else ""
-    print_lines(styled_line((f"{count_noun(found.total, 'article')}{undated}, by {found.unit}", "dim")), "")
-    most = max(period.articles for period in found.periods)
-    grid = Table.grid(padding=(0, 1), expand=True)
-    grid.add_column(no_wrap=True)
-    grid.add_column(justify="right", no_wrap=True)
-    grid.add_column(ratio=1)
-    for state, periods in groupby(found.periods, key=lambda period: period.state):
-        for name, shown in _format_periods(state, list(periods)):
-            if isinstance(shown, str):
-                grid.add_row(Text(name, "dim"), "", Text(f"░ {shown}", "dim"))
-            else:
-                bar = Bar(most, 0, shown, color="cyan") if shown else Text("▏", "dim")
-                grid.add_row(name, f"{shown:,}", bar)
-    screen = console()
-    screen.print(grid, width=min(screen.width, _MAX_WIDTH))
-    if any(period.state == "none" for period in found.periods):
-        print_lines("", styled_line(("0: the archive has articles from that time, but none of them matches", "dim")))
-
-
-def _format_periods(state: str, periods: list[Period]) -> Iterator[tuple[str, int | str]]:
-    """Yields rows for consecutive periods of a histogram that have the same `state`. If the archive has articles from
-    these periods, there is a row (period, number of matches) for each; otherwise there is a single row (first to last
-    period, text).
-    """
-    if state in ("matched", "none"):
-        yield from ((period.period, period.articles) for period in periods)
-        return
-    first, last = periods[0].period, periods[-1].period
-    yield first if first == last else f"{first} to {last}", PERIOD_STATES[periods[0].state]
 
 
 # One renderer per kind of result.
@@ -217,8 +158,7 @@ def render_facets(db: Database, query: Query, options: SearchOptions) -> None:
 
 
 def render_histogram(db: Database, query: Query, options: SearchOptions) -> None:
-    unit = "" if options.histogram == "auto" else options.histogram or ""
-    print_histogram(histogram(db, query, unit), options.form)
+    print_histogram(histogram(db, query, options.histogram or ""), options.form)
 
 
 RENDERERS: dict[str, Callable[[Database, Query, SearchOptions], None]] = {

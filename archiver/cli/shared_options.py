@@ -6,17 +6,24 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from datetime import UTC, date, datetime, timedelta
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
 
 import click
 
-from archiver.cli.shell_completion import complete, complete_query
-from archiver.model.errors import ArchiveNotFound, ArchiverError, FileForAddress, UnreadableInput
+from archiver.cli.shell_completion import complete
+from archiver.model.errors import ArchiveNotFound, ArchiverError, BadQuery, FileForAddress, UnreadableInput
 from archiver.model.fields import EVIDENCE
+from archiver.search.geo_areas import parse_box, parse_point
+from archiver.search.query_tree import parse_period
+from archiver.sites.site_settings import read_tag
+from archiver.storage.database import archive_around, watch_clock
+from archiver.storage.pages import stamp
+from archiver.storage.transactions import environment_error, is_environment_error
 
 if TYPE_CHECKING:
     from archiver.search.query import Query
@@ -70,31 +77,6 @@ class QueryCommand(click.Command):
         )
 
 
-OptionalValue = tuple[Callable[[str], bool], str]
-
-
-class OptionalValueCommand(QueryCommand):
-    """A query command with options whose value may be omitted, such as `--recent 30 flood` and `--recent flood`.
-
-    `optional` maps each such option to a pair. The first is a function that returns True if the next argument on the
-    command line is the option's value; the second is the value that the option has otherwise.
-    """
-
-    optional: ClassVar[dict[str, OptionalValue]] = {}
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, list(self._with_values(args)))
-
-    def _with_values(self, args: list[str]) -> Iterator[str]:
-        for place, arg in enumerate(args):
-            if arg == "--":
-                yield from args[place:]
-                return
-            optional = self.optional.get(arg)
-            following = args[place + 1] if place + 1 < len(args) else ""
-            yield f"{arg}={optional[1]}" if optional and not optional[0](following) else arg
-
-
 DEFAULT_ARCHIVE = "output/archive.db"
 DEMO_ARCHIVE = "output/demo.db"
 F = TypeVar("F", bound=Callable[..., Any])
@@ -112,7 +94,9 @@ def pass_options_as(options_class: type[T], **groups: type) -> Callable[[Callabl
         @wraps(function)
         def called(**options: Any) -> None:
             for name, group in groups.items():
-                options[name] = group(**{one.name: options.pop(one.name) for one in fields(group)})
+                options[name] = group(
+                    **{one.name: options.pop(one.name) for one in fields(group) if one.name in options}
+                )
             function(options_class(**options))
 
         return called
@@ -141,8 +125,6 @@ def report_archive_faults(function: F) -> F:
 
     @wraps(function)
     def reporting(*args: Any, **named: Any) -> Any:
-        from archiver.storage.database import watch_clock
-
         watch_clock()
         try:
             return function(*args, **named)
@@ -159,7 +141,6 @@ def _to_archive_error(error: Exception, archive: Any) -> ArchiverError | None:
 
     if not archive or isinstance(error, ArchiverError) or not isinstance(error, sqlite3.Error | OSError):
         return None
-    from archiver.storage.transactions import environment_error, is_environment_error
 
     path = Path(archive)
     if isinstance(error, OSError):
@@ -203,9 +184,6 @@ def _check_period(_: click.Context, __: click.Parameter, value: str | None) -> s
     Raises BadParameter, whose message names the option.
     """
     if value:
-        from archiver.model.errors import BadQuery
-        from archiver.search.query_tree import parse_period
-
         try:
             parse_period(value)
         except BadQuery as error:
@@ -213,8 +191,32 @@ def _check_period(_: click.Context, __: click.Parameter, value: str | None) -> s
     return value
 
 
+class Day(click.ParamType[str]):
+    """The type of an option whose value is a year, month or day. It is converted to the first day of this period, or to
+    its last day, as YYYY-MM-DD.
+    """
+
+    name = "date"
+
+    def __init__(self, *, is_last: bool = False) -> None:
+        self._is_last = is_last
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            period = parse_period(value)
+        except BadQuery:
+            period = None
+        if period is None or period.is_moment:
+            self.fail(f"{value!r} is not a date: use 2024, 2024-05 or 2024-05-31.", param, ctx)
+        last = date.fromisoformat(period.end[:10]) - timedelta(days=1)
+        return last.isoformat() if self._is_last else period.start
+
+
 def capture_filter_options(function: F) -> F:
-    """Adds to a command the options `--field`, `--since` and `--until`, which select what a re-extraction reads."""
+    """Adds to a command the options `--field`, `--since` and `--until`, which select what a re-extraction reads, and
+    `--forget-page-objects`. The command receives the dates as bounds in the format in which the archive stores times
+    (UTC), "" for none.
+    """
     field = click.option(
         "--field",
         "fields",
@@ -226,16 +228,36 @@ def capture_filter_options(function: F) -> F:
     since = click.option(
         "--since",
         metavar="DATE",
-        callback=_check_period,
+        default="",
+        callback=_read_bound,
         help="Only captures from this date or later: 2024, 2024-05, 2024-05-31 or a full time.",
     )
     until = click.option(
         "--until",
         metavar="DATE",
-        callback=_check_period,
+        default="",
+        callback=_read_bound,
         help="Only captures up to this date (to the end of the year, month or day).",
     )
-    return field(since(until(function)))
+    forget = click.option(
+        "--forget-page-objects",
+        is_flag=True,
+        help="Replace the values of page objects that no longer read the pages. Without this option they are kept.",
+    )
+    return forget(field(since(until(function))))
+
+
+def _read_bound(context: click.Context, parameter: click.Parameter, value: str) -> str:
+    if not _check_period(context, parameter, value):
+        return ""
+
+    bound = parse_period(value)
+    is_since = parameter.name == "since"
+    if not bound.is_moment:
+        return bound.start if is_since else bound.end
+    at = datetime.fromisoformat(bound.start)
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    return stamp(at if is_since else at + timedelta(microseconds=1))
 
 
 def tag_option(name: str, **how: Any) -> Callable[[F], F]:
@@ -247,8 +269,6 @@ def tag_option(name: str, **how: Any) -> Callable[[F], F]:
 
 
 def _read_tags(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
-    from archiver.sites.site_settings import read_tag
-
     return tuple(map(read_tag, value)) if isinstance(value, tuple) else read_tag(value) if value is not None else None
 
 
@@ -258,7 +278,7 @@ def json_option(function: F) -> F:
 
 
 def list_options(function: F) -> F:
-    """Adds the options `--json`, `--jsonl` and `--csv` to a command that prints a list. The command receives the name
+    """Adds the options `--json` and `--csv` to a command that prints a list. The command receives the name
     of the format as `form`, None for text.
     """
 
@@ -274,15 +294,13 @@ def list_options(function: F) -> F:
     return cast(F, with_form)
 
 
-_LIST_FORMS = {"json": "a JSON array", "jsonl": "one JSON object per line", "csv": "CSV"}
+_LIST_FORMS = {"json": "a JSON array", "csv": "CSV"}
 
 
 def note_other_archive(archive: str, *, is_needed: bool = False, quiet: bool = False) -> None:
     """Prints a notice if a command that makes an archive is about to make a second one in a wrong folder: this archive
     does not exist, but one in a folder above does. Raises ArchiveNotFound instead if the archive `is_needed`.
     """
-    from archiver.storage.database import archive_around
-
     file = Path(archive)
     if file.exists() or not (other := archive_around(file)):
         return
@@ -311,19 +329,8 @@ def is_default(name: str) -> bool:
     return source is click.core.ParameterSource.DEFAULT
 
 
-def log_format_option(function: F) -> F:
-    """Adds to a command the option `--log-format`, which sets the format in which crawls write log/crawl.log. Without
-    the option, the format in archiver.toml is used.
-    """
-    return click.option(
-        "--log-format",
-        type=click.Choice(["text", "json"], case_sensitive=False),
-        help="Write log/crawl.log as lines of text, or as one JSON object per line.",
-    )(function)
-
-
-_QUERY_OPTIONS = (
-    click.argument("query", nargs=-1, metavar="[QUERY]...", shell_complete=complete_query),
+_FILTER_OPTIONS = (
+    click.argument("query", nargs=-1, metavar="[QUERY]..."),
     click.option(
         "--site",
         multiple=True,
@@ -380,6 +387,8 @@ _QUERY_OPTIONS = (
         help="Only articles similar to this one, most similar first.",
         shell_complete=complete("article"),
     ),
+)
+_ORDER_OPTIONS = (
     click.option(
         "--sort",
         metavar="ORDER",
@@ -391,13 +400,20 @@ _QUERY_OPTIONS = (
 )
 
 
-def query_options(function: F) -> F:
+def filter_options(function: F) -> F:
     """Adds the argument QUERY and its filter options to a command, which receives them as the fields of
     `QueryOptions`.
     """
-    for option in reversed(_QUERY_OPTIONS):
+    for option in reversed(_FILTER_OPTIONS):
         function = option(function)
     return function
+
+
+def query_options(function: F) -> F:
+    """Adds what `filter_options` adds, and the options for the order of the results."""
+    for option in reversed(_ORDER_OPTIONS):
+        function = option(function)
+    return filter_options(function)
 
 
 @dataclass(frozen=True, slots=True)
@@ -416,15 +432,14 @@ class QueryOptions:
     within: float | None
     bbox: str | None
     like: str | None
-    sort: str
-    offset: int
+    sort: str = ""
+    offset: int = 0
 
     def as_query(self, *, limit: int | None, duplicates: bool, fold: str) -> Query:
         """Builds the query from these options. `limit`, `duplicates` and `fold` are attributes of the Query that
         each command sets itself. The words of QUERY are joined with spaces. Raises BadQuery for a malformed place.
         """
-        from archiver.search.geo_areas import parse_box, parse_point
-        from archiver.search.query import Query
+        from archiver.search.query import Query  # loads Tantivy, which few commands need
 
         values = {one.name: getattr(self, one.name) for one in fields(self)} | {
             "near": parse_point(self.near) if self.near else None,

@@ -146,19 +146,16 @@ def print_json(value: Any) -> None:
     click.echo(json.dumps(value, ensure_ascii=False, indent=2))
 
 
-def print_values(rows: Sequence[dict[str, Any]], form: str) -> None:
-    """Prints a list of objects as JSON, JSON Lines or CSV; `form` is json, jsonl or csv. The columns of CSV are the
-    keys of all objects.
+def print_values(rows: Sequence[dict[str, Any]], form: str, columns: Sequence[str] = ()) -> None:
+    """Prints a list of objects as JSON or CSV; `form` is json or csv. `columns` are the columns of
+    CSV; () means the keys of all objects.
     """
     if form == "json":
         print_json(rows)
-    elif form == "jsonl":
-        for row in rows:
-            click.echo(json.dumps(row, ensure_ascii=False))
     else:
-        from archiver.search.export_formats import write_csv
+        from archiver.search.export_formats import write_csv  # not for every command that prints
 
-        columns = tuple(dict.fromkeys(name for row in rows for name in row))
+        columns = tuple(columns) or tuple(dict.fromkeys(name for row in rows for name in row))
         write_csv(({name: row.get(name) for name in columns} for row in rows), sys.stdout.buffer, columns)
 
 
@@ -257,9 +254,9 @@ Progress = Callable[[str, int, int], None]
 
 
 @contextmanager
-def show_stage_progress(quiet: bool) -> Iterator[Progress]:
-    """Shows a progress bar on stderr if that is a terminal and `quiet` is False. Yields the function that updates the
-    bar.
+def show_stage_progress(quiet: bool, least: int = 0) -> Iterator[Progress]:
+    """Shows a progress bar on stderr if that is a terminal, `quiet` is False, and more than `least` items are to be
+    done. Yields the function that updates the bar.
     """
     if quiet or not sys.stderr.isatty():
         yield lambda stage, done, total: None
@@ -268,8 +265,10 @@ def show_stage_progress(quiet: bool) -> Iterator[Progress]:
     from rich.progress import Progress as Bar
 
     with Bar(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("database")
-        yield lambda stage, done, total: bar.update(task, description=stage, completed=done, total=total)
+        task = bar.add_task("", visible=not least)
+        yield lambda stage, done, total: bar.update(
+            task, description=stage, completed=done, total=total, visible=total > least
+        )
 
 
 # Signals.

@@ -236,7 +236,6 @@ def delete_old_objects(storage: ShardStorage, manifest: Manifest, before: Manife
     the state `manifest`, those of the state `before`, which another process may still be reading, and those of workers
     with a higher fencing token.
     """
-    from archiver.fleet.shard_storage import shard_folder
 
     needed = manifest.keys | (before.keys if before else set())
     base = shard_folder(manifest.site)
@@ -291,18 +290,6 @@ class CollectedShards:
     """
 
     merged: dict[str, MergeResult] = field(default_factory=dict)
-    known: int = 0
-    unfinished: list[str] = field(default_factory=list)
-    damaged: list[str] = field(default_factory=list)
-
-
-@dataclass
-class FetchedShards:
-    """The result of fetching shards without merging them. `fetched` maps a site to the path of its archive. The other
-    fields have the meanings that they have in `CollectedShards`.
-    """
-
-    fetched: dict[str, str] = field(default_factory=dict)
     known: int = 0
     unfinished: list[str] = field(default_factory=list)
     damaged: list[str] = field(default_factory=list)
@@ -368,34 +355,6 @@ def collect_shards(
                     continue
                 out.merged[state.site] = merge_archive(db, archive, Path(folder) / ARCHIVE)
             notes.add(state)
-    progress("shards", len(states), len(states))
-    return out
-
-
-def fetch_shards(
-    storage: ShardStorage, into: Path, *, unfinished: bool = False, progress: Progress = lambda what, done, of: None
-) -> FetchedShards:
-    """Fetches each shard into its own folder below `into`, without merging the shards. Shards that have not changed
-    since the last call are not fetched again. A site that is being crawled is skipped unless `unfinished` is True, and
-    a damaged shard is only reported in the result. Raises StorageRefused, OSError.
-    """
-    out = FetchedShards()
-    states = list(read_manifests(storage))
-    for number, state in enumerate(states):
-        progress("shards", number, len(states))
-        folder = into / shard_folder(state.site).rpartition("/")[2]
-        if is_clean(folder, state):
-            out.known += 1
-        elif not unfinished and not is_finished(state):
-            out.unfinished.append(state.site)
-        else:
-            try:
-                restore(storage, folder, state)
-            except ShardDamaged as error:
-                out.damaged.append(str(error))
-                continue
-            mark_clean(folder, state)
-            out.fetched[state.site] = str(folder / ARCHIVE)
     progress("shards", len(states), len(states))
     return out
 

@@ -251,7 +251,7 @@ def _check_coverage(known: ArchiveSafety, most: timedelta, now: datetime) -> Ite
         yield HealthFinding(
             "verify",
             "amber",
-            f"{sentence}: run 'archiver verify', or 'archiver verify --part' each night, as 'archiver schedule' does.",
+            f"{sentence}: run 'archiver verify', as 'archiver schedule' does every few days.",
             since=since,
         )
 
@@ -269,7 +269,7 @@ def _check_unfinished(known: ArchiveSafety, now: datetime) -> Iterator[HealthFin
             "verify",
             "amber",
             f"The nightly check that began on {began:%Y-%m-%d %H:%M} UTC has not ended, nor has any since: "
-            "run 'archiver verify --part', which says what prevents it.",
+            "run 'archiver verify', which says what prevents it.",
             "unfinished",
             began,
         )

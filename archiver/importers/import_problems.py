@@ -6,8 +6,10 @@ Records whose problems are all in `KEPT` are imported; records with any other pr
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 
 class ProblemKind(StrEnum):
@@ -112,3 +114,8 @@ class Problem:
     def sentence(self) -> str:
         detail = f" ({self.detail})" if self.detail else ""
         return PHRASES[self.kind] + detail + ("; it was read nevertheless" if self.kept else "")
+
+
+def problems_as_data(problems: Iterable[Problem]) -> list[dict[str, Any]]:
+    """Returns problems as `archiver import --json` prints them."""
+    return [{"kind": p.kind.value, "offset": p.offset, "url": p.url, "what": p.sentence} for p in problems]

@@ -24,7 +24,7 @@ from typing import BinaryIO
 from archiver.articles.article_comparison import content_digest
 from archiver.maintenance.database_damage import DatabaseDamage, find_damage, find_database_damage, stored_tables
 from archiver.maintenance.verify_captures import find_flaws, find_warc_files
-from archiver.maintenance.verify_database import check_schema, counted_noun
+from archiver.maintenance.verify_database import check_schema, list_numbers
 from archiver.model.errors import ArchiverError, BackupDamaged, BackupDiskFull, BackupRefused, DiskFull, NotAnArchive
 from archiver.storage import Database
 from archiver.storage.columns import IS_LIVE
@@ -46,16 +46,6 @@ from archiver.warc.warc_writer import NAME, held_finished, index_of, sync_folder
 
 SIDES = ("-wal", "-shm", "-journal")
 """The suffixes of the files that SQLite keeps next to a database."""
-
-
-def time_of_whole_backup(file: Path, source: Database | None = None) -> datetime | None:
-    """Returns when the backup at `file` was made. Returns None if it cannot be read or is damaged, or if `source` is
-    given and the file is not a backup of this archive.
-    """
-    with suppress(ArchiverError, OSError, sqlite3.Error), opened(file, read_only=True, to_copy=True) as db:
-        if (source is None or archive_id(db) == archive_id(source)) and not find_damage(db):
-            return made_at(db, file)
-    return None
 
 
 def archive_id(db: Database) -> object:
@@ -98,7 +88,8 @@ def check_copy(copy: Database, source: Database, archive: Path, target: Path, *,
         raise BackupDamaged(str(target), what, _advice(copy, source, archive, target))
     if force:
         return
-    if altered := [number for number, body, digest in _texts(copy) if (content_digest(body or "") or None) != digest]:
+    texts = copy.execute("select id, body, content_digest from articles")
+    if altered := [number for number, body, digest in texts if (content_digest(body or "") or None) != digest]:
         raise BackupDamaged(
             str(target),
             f"the text of {_list_articles(altered)} does not match its digest: {archive} is damaged, or another "
@@ -148,10 +139,6 @@ def _find_unreadable_row(db: Database) -> str:
     return ""
 
 
-def _texts(copy: Database) -> Iterator[tuple[int, str, str]]:
-    yield from copy.execute("select id, body, content_digest from articles")
-
-
 def _find_lost_articles(copy: Database, target: Path) -> list[int]:
     """Returns the IDs of articles that are in the earlier backup at `target` but not in the copy, and whose absence has
     no explanation. It is explained if a person removed the article or its site, or if the article was merged into
@@ -187,40 +174,29 @@ def _advice(copy: Database, source: Database, archive: Path, target: Path) -> st
     """Returns sentences for the message that a new backup (`copy`) of `archive` is damaged: whether the last backup at
     `target` is undamaged, and what to do. `source` is the archive's open database.
     """
-    if _is_only_derived_damaged(copy):
+    damages: list[DatabaseDamage] = []
+    with suppress(sqlite3.Error):
+        damages += find_database_damage(copy)
+    if damages and all(one.derived for one in damages):
         return (
             f"The last backup is kept. Only indexes are damaged, which 'archiver verify --repair --archive {archive}' "
             "rebuilds."
         )
-    made = time_of_whole_backup(target, source)
-    if made is None:
-        return (
-            f"There is no undamaged backup there. 'archiver verify --archive {archive}' shows what is damaged, and "
-            f"'sqlite3 {archive} .recover' saves what is readable."
-        )
+    with suppress(ArchiverError, OSError, sqlite3.Error), opened(target, read_only=True, to_copy=True) as last:
+        if archive_id(last) == archive_id(source) and not find_damage(last):
+            return (
+                f"The last good backup, {target} of {made_at(last, target):%Y-%m-%d %H:%M} UTC, is kept. 'archiver "
+                f"verify --archive {archive}' shows what is damaged; 'archiver restore {target} --archive {archive}' "
+                "puts the backup in the archive's place."
+            )
     return (
-        f"The last good backup, {target} of {made:%Y-%m-%d %H:%M} UTC, is kept. 'archiver verify --archive {archive}' "
-        f"shows what is damaged; 'archiver restore {target} --archive {archive}' puts the backup in the archive's "
-        "place."
+        f"There is no undamaged backup there. 'archiver verify --archive {archive}' shows what is damaged, and "
+        f"'sqlite3 {archive} .recover' saves what is readable."
     )
 
 
-def _is_only_derived_damaged(copy: Database) -> bool:
-    damages = _damages(copy)
-    return bool(damages) and all(one.derived for one in damages)
-
-
-def _damages(copy: Database) -> list[DatabaseDamage]:
-    try:
-        return list(find_database_damage(copy))
-    except sqlite3.Error:
-        return []
-
-
 def _list_articles(numbers: list[int]) -> str:
-    shown = ", ".join(map(str, numbers[:_MOST_NAMED]))
-    if len(numbers) > _MOST_NAMED:
-        return f"{counted_noun(len(numbers), 'article')} (the first are {shown})"
+    shown = list_numbers(numbers, _MOST_NAMED)
     return f"article {shown}" if len(numbers) == 1 else f"articles {shown}"
 
 
@@ -267,7 +243,7 @@ def copy_database(archive: Path, target: Path, progress: Progress, *, force: boo
 def _copy(source: Database, part: Path, target: Path, progress: Progress) -> None:
     if source.execute("pragma journal_mode").fetchone()[0] == "wal":
         source.execute("begin")
-    size = source.execute("select page_count * page_size from pragma_page_count, pragma_page_size").fetchone()[0]
+    size = size_of_database(source)
     source.execute("select count(*) from sqlite_master").fetchone()
     if free_bytes(target) < size:
         raise BackupDiskFull(str(target), free_bytes(target), size)
@@ -710,8 +686,10 @@ def make_backup(archive: Path, request: BackupRequest, progress: Progress) -> Ba
             out.articles = copy.execute(f"select count(*) from articles where {IS_LIVE}").fetchone()[0]
             if request.captures:
                 out.copied = copy_warc_files(copy, archive, target, finished, progress)
-            out.lost = None if was_there else _find_recorded(copy, target)
-            made = BackupRecord(str(target.resolve()), at, out.articles, _size(copy), request.captures, at)
+            path = str(target.resolve())
+            if not was_there:
+                out.lost = next((one.made_at for one in _recorded(copy) if one.path == path), None)
+            made = BackupRecord(path, at, out.articles, size_of_database(copy), request.captures, at)
             if has_integrity_records(copy):
                 with writing(copy):
                     record_backup(copy, made)
@@ -730,21 +708,14 @@ def make_backup(archive: Path, request: BackupRequest, progress: Progress) -> Ba
     return out
 
 
-def _find_recorded(db: Database, target: Path) -> datetime | None:
-    """Returns when the last backup at this path was made, according to the archive's record; None if there is no
-    record.
-    """
-    path = str(target.resolve())
-    return next((one.made_at for one in _recorded(db) if one.path == path), None)
-
-
 def _recorded(db: Database) -> list[BackupRecord]:
     return read_backups(db) if has_integrity_records(db) else []
 
 
-def _size(db: Database) -> int:
-    pages, size = (db.execute(f"pragma {name}").fetchone()[0] for name in ("page_count", "page_size"))
-    return int(pages * size)
+def size_of_database(db: Database) -> int:
+    """Returns the size of a database in bytes."""
+    query = "select page_count * page_size from pragma_page_count, pragma_page_size"
+    return int(db.execute(query).fetchone()[0])
 
 
 # WARC files of removed posts.
@@ -789,6 +760,12 @@ def _holds_since(db: Database, made: BackupRecord) -> datetime | None:
         return made.made_at
     is_alone = known.holds_since == known.made_at and not (known.captures or made.captures)
     return made.made_at if is_alone else known.holds_since
+
+
+def backups_with_removed_posts(archive: Path) -> list[BackupRecord]:
+    """Returns the recorded backups of an archive that may still hold posts that were removed from it."""
+    with opened(archive, read_only=True, to_copy=True) as db:
+        return [one for one in _recorded(db) if one.made_at and count_posts_removed_since(db, one.holds_since)]
 
 
 # Recording the result in the archive.

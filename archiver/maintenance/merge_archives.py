@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from archiver.maintenance.capture_reader import make_reader_without_hints
 from archiver.maintenance.merge_rows import (
     CaptureMerge,
     Progress,
@@ -31,14 +32,9 @@ from archiver.maintenance.merge_rows import (
     read_article_batches,
     read_their_article,
 )
-from archiver.maintenance.reextraction_reader import make_reader_without_hints
-from archiver.maintenance.takedown import (
-    enter_tombstone,
-    erase_records,
-    find_urls_of_post,
-    finish_takedowns,
-    read_texts,
-)
+from archiver.maintenance.record_erasure import enter_tombstone, erase_records
+from archiver.maintenance.takedown import finish_takedowns
+from archiver.maintenance.takedown_scope import find_urls_of_post, read_texts
 from archiver.model.errors import MergeRefused
 from archiver.model.urls import urlkey
 from archiver.storage import Database

@@ -1,17 +1,15 @@
 """Extracts stored articles again with today's program, each revision from its own capture. This module only reads the
-archive; `reextraction_run` writes the results. No network is needed.
+archive; `reextraction_run` writes the results.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from archiver.articles.impossible_values import drop_impossible_values
 from archiver.articles.revision_order import (
     differing_fields,
     edits_after_reextraction,
@@ -21,19 +19,13 @@ from archiver.articles.revision_order import (
     source_only_fields,
     with_page_object_values,
 )
-from archiver.extraction.article import extract_page, garbage_collection_paused
-from archiver.extraction.page import Page, parse_page
-from archiver.extraction.page_classifier import Answer
-from archiver.extraction.site_rules import SiteRules
-from archiver.learning.stored_pages import RulesByTime, hint_then_or_latest, read_response, read_verified_response
-from archiver.model.errors import ArticleNotFound, SiteNotFound, UnreadableInput
+from archiver.maintenance.capture_reader import CaptureReader
+from archiver.maintenance.reextraction_request import ReextractionRequest
+from archiver.model.errors import UnreadableInput
 from archiver.model.fields import EVIDENCE, LATEST
 from archiver.model.items import Article, MarkedText, PageKind, SourceHint
-from archiver.model.page_rules import POST_FORM_RULE
 from archiver.model.urls import urlkey
-from archiver.sites.page_objects import load_page_objects
 from archiver.storage import Database
-from archiver.storage.article_records import find_article
 from archiver.storage.articles import (
     StoredPart,
     article_from_revision,
@@ -50,62 +42,6 @@ from archiver.storage.articles import (
     with_body,
 )
 from archiver.storage.field_evidence import Entry, decode_evidence, kept_values, pack_evidence, readers, unpack_evidence
-from archiver.storage.historical_revisions import ExtractWithoutHints
-from archiver.storage.pages import hint_of_capture, moment
-from archiver.storage.sites import SiteLookup, find_site
-from archiver.storage.stored_rules import rules_valid_at
-
-# Reading captured pages.
-
-
-def extract_from_capture(db: Database, folder: Path, row: dict[str, Any], site_id: int) -> list[Article]:
-    """Extracts an article (a row of `articles`) from its capture with each of the site's rules, as
-    `_extract_with_each_rules` does. Returns the results; [] if the capture cannot be read.
-
-    The capture of a post of several parts shows only the first part, so the results have the stored body in this case.
-    """
-    _, found = _extract_with_each_rules(
-        db, folder, row["capture_id"], row["url"], site_id, hint_then_or_latest(db, row)
-    )
-    if not parts_of(db, row["urlkey"]):
-        return found
-    known = article_from_row(row)
-    return [with_body(article, MarkedText(known.body, known.markup)) for article in found]
-
-
-def make_reader_without_hints(db: Database, folder: Path, sites: SiteLookup, now: datetime) -> ExtractWithoutHints:
-    """Returns a function that extracts an article from a capture with each of the site's rules, as
-    `_extract_with_each_rules` does, and always without source hints. That function returns the resulting articles; ()
-    if the capture cannot be read.
-    """
-
-    def read(capture_id: int | None, url: str) -> Sequence[Article]:
-        site = sites.of(url)
-        at, found = _extract_with_each_rules(db, folder, capture_id, url, site.id if site else None, None)
-        return [drop_impossible_values(article, at or now)[0] for article in found]
-
-    return read
-
-
-def _extract_with_each_rules(
-    db: Database, folder: Path, capture_id: int | None, url: str, site_id: int | None, hint: SourceHint | None
-) -> tuple[datetime | None, list[Article]]:
-    """Extracts an article from a capture three times: with the site rules of the capture's time, with today's site
-    rules, and without rules, each with today's page object. Returns the capture's time and the results; (None, []) if
-    the capture cannot be read.
-    """
-    found = read_response(db, folder, capture_id)
-    if found is None:
-        return None, []
-    response, capture = found
-    at = moment(capture["captured_at"])
-    known = [rules_valid_at(db, site_id, at), rules_valid_at(db, site_id)] if site_id is not None else []
-    page_objects, out = load_page_objects(), []
-    for rules in (*{r.version: r for r in known if r is not None}.values(), None):
-        page = parse_page(response.body, url, response.content_type, at)
-        out.append(page_objects.apply(extract_page(page, hint, PageKind.POST, rules=rules), page))
-    return at, out
-
 
 # Results, which the reading processes send to the writing process.
 
@@ -169,94 +105,6 @@ class ReextractedArticle:
         return any(version.differs for version in self.versions)
 
 
-# Requests, which select the articles, fields and capture times to extract again.
-
-
-@dataclass(frozen=True, slots=True)
-class ReextractionRequest:
-    """A request to extract stored articles again.
-
-    - `sites`, `articles`: the sites and articles to extract; all articles if both are empty.
-    - `fields`: the fields to extract; empty means all.
-    - `since` (inclusive), `until` (exclusive): limits for the capture times, ISO 8601 in UTC; "" means no limit.
-    - `forget_page_objects`: True if values of page objects that no longer read the pages are replaced; otherwise they
-      are kept.
-    """
-
-    sites: tuple[str, ...] = ()
-    articles: tuple[int, ...] = ()
-    fields: tuple[str, ...] = ()
-    since: str = ""
-    until: str = ""
-    forget_page_objects: bool = False
-
-    def covers(self, captured_at: str) -> bool:
-        """Returns True if a capture of this time (ISO 8601 in UTC) is within `since` and `until`."""
-        return (not self.since or captured_at >= self.since) and (not self.until or captured_at < self.until)
-
-
-def build_reextraction_request(db: Database, words: tuple[str, ...], **rest: Any) -> ReextractionRequest:
-    """Builds a re-extraction request from command-line arguments, each of which is a site name, an article ID or a URL.
-    `rest` are further attributes of the request. Raises SiteNotFound or ArticleNotFound for an argument that is none of
-    these.
-    """
-    sites: list[str] = []
-    articles: list[int] = []
-    for word in words:
-        try:
-            articles.append(find_article(db, word))
-            continue
-        except ArticleNotFound as no_article:
-            error = no_article
-        try:
-            sites.append(find_site(db, word)["name"])
-        except SiteNotFound as no_site:
-            raise no_site if "/" not in word and not word.isdigit() else error from no_site
-    return ReextractionRequest(tuple(dict.fromkeys(sites)), tuple(dict.fromkeys(articles)), **rest)
-
-
-def request_key(db: Database, request: ReextractionRequest) -> str:
-    """Returns a JSON string by which an interrupted re-extraction with the same request is recognized, so that it can
-    be continued. The string also depends on the stored site rules and the digest of the page objects, because new ones
-    change the results. Raises the errors of `load_page_objects`.
-    """
-    rules = db.execute("select count(*), max(id) from site_rules").fetchone()
-    digest = load_page_objects().digest
-    used = {"rules": list(rules), **({"page_objects": digest} if digest else {})}
-    return json.dumps({**asdict(request), **used}, ensure_ascii=False)
-
-
-def select_articles(db: Database, request: ReextractionRequest, done_by: int | None = None) -> list[int]:
-    """Returns the IDs of the articles that a request selects, in the order of their captures in the WARC files. If
-    `done_by` is the ID of a re-extraction, articles that it has already done are left out; None leaves out none. A
-    million IDs take 8 MB.
-    """
-    where, values = ["1"], []
-    for column, given in (("a.site", request.sites), ("a.id", request.articles)):
-        if given:
-            where.append(f"{column} in (select value from json_each(?))")
-            values.append(json.dumps(given))
-    if len(where) == 3:  # both sites and articles are given, so articles that match either are selected
-        where = [f"({where[1]} or {where[2]})"]
-    if request.since or request.until:
-        where.append(
-            "exists (select 1 from captures k where k.id in (select a.capture_id union all select r.capture_id "
-            "from revisions r where r.article_id = a.id) and k.captured_at >= ? and k.captured_at < ?)"
-        )
-        values += [request.since, request.until or "~"]
-    if done_by is not None:
-        where.append("a.reextraction_id is not ?")
-        values.append(str(done_by))
-    return [
-        row[0]
-        for row in db.execute(
-            f"select a.id from articles a left join captures c on c.id = a.capture_id where {' and '.join(where)} "
-            "order by c.warc_file, c.warc_offset, a.id",
-            values,
-        )
-    ]
-
-
 # Reading.
 
 _FROM_LATER_CAPTURES = frozenset(LATEST) - {"url"}
@@ -285,10 +133,7 @@ class ReextractionReader:
         self.db, self.version, self.at, self.request = db, version, at, request
         self.late = late or {}
         self.fields = frozenset(request.fields or EVIDENCE)
-        self._folder = folder
-        self._rules = RulesByTime(db)
-        self._page_objects = load_page_objects()
-        self._sites = {row["name"]: row["id"] for row in db.query("select id, name from sites")}
+        self.captures = CaptureReader(db, folder, self.late)
 
     def read(self, article_id: int) -> ReextractedArticle:
         """Extracts all selected revisions of an article. Captures that cannot be read are reported in the result;
@@ -296,39 +141,6 @@ class ReextractionReader:
         """
         row = next(iter(self.db.query("select * from articles where id = ?", [article_id])), None)
         return ReextractedArticle(article_id) if row is None else _Article(self, row).outcome()
-
-    def page(self, site: str, capture_id: int, url: str, part_of: str = "") -> Article:
-        """Extracts the article from a capture with the source hint and the site rules of the capture's time, and
-        today's page object. If `part_of` (the URL of a post) is given, the capture is read as a further part of that
-        post. Raises UnreadableInput.
-        """
-        with garbage_collection_paused():  # until the page is freed
-            return self._read_page(site, capture_id, url, part_of)
-
-    def _read_page(self, site: str, capture_id: int, url: str, part_of: str) -> Article:
-        hint = self.late.get(capture_id) or hint_of_capture(self.db, capture_id)
-        response, capture = read_verified_response(self.db, self._folder, capture_id)
-        at = moment(capture["captured_at"])
-        assert at is not None
-        rules = self._rules.at(self._sites[site], at) if site in self._sites else None
-        kind = PageKind.PART if part_of else PageKind.POST
-        decided = None if part_of else self._decided(url)
-
-        def read(rules: SiteRules | None) -> tuple[Article, Page]:
-            page = parse_page(response.body, url, response.content_type, at)
-            return extract_page(page, hint, kind, part_of=part_of, rules=rules, decided=decided), page
-
-        article, page = read(rules)
-        if article.read_by and rules is not None and (article.parts or article.part > 1):
-            article, page = read(rules.by_hand())  # extract all parts of a post in the same way, as in a crawl
-        return drop_impossible_values(self._page_objects.apply(article, page), at)[0]
-
-    def _decided(self, url: str) -> Answer | None:
-        """Returns POST and the rule of this decision, if the page with this URL counts as a post only because of its
-        form. Returns None for other pages.
-        """
-        row = self.db.execute("select rule from pages where urlkey = ?", [urlkey(url)]).fetchone()
-        return (PageKind.POST, POST_FORM_RULE) if row and row[0] == POST_FORM_RULE else None
 
 
 class _Article:
@@ -458,7 +270,7 @@ class _Article:
 
     def _read(self, number: int, capture_id: int, url: str) -> Article | None:
         try:
-            reading = self._reader.page(self._row["site"], capture_id, url)
+            reading = self._reader.captures.page(self._row["site"], capture_id, url)
         except UnreadableInput as error:
             self._unreadable.append(f"article {self._row['id']}, revision {number}: {error}")
             return None
@@ -518,7 +330,7 @@ class _Article:
         if known is None or row is None or row[0] is None:
             return known
         try:
-            reading = self._reader.page(self._row["site"], row[0], part.url, self._row["url"])
+            reading = self._reader.captures.page(self._row["site"], row[0], part.url, self._row["url"])
         except UnreadableInput as error:
             self._unreadable.append(f"article {self._row['id']}, part {part.number}: {error}")
             return known

@@ -18,14 +18,14 @@ from multiprocessing import connection, get_context, parent_process
 from pathlib import Path
 from typing import Any
 
+from archiver import __version__
 from archiver.maintenance.reextraction_reader import (
     ReextractedArticle,
     ReextractedRevision,
     ReextractionReader,
-    ReextractionRequest,
-    request_key,
     seen_values,
 )
+from archiver.maintenance.reextraction_request import ReextractionRequest, request_key, select_articles
 from archiver.storage import Database
 from archiver.storage.articles import overwrite, rewrite_revision, update_part
 from archiver.storage.database import open_archive
@@ -38,6 +38,7 @@ from archiver.storage.transactions import writing
 class ReextractionTally:
     """Counts the results of a re-extraction. `fields` maps each field to the number of revisions in which its value
     differs. `unreadable`, `left` and `kept` collect the messages of all articles (see `ReextractedArticle`).
+    `continued` is the number of articles that an interrupted re-extraction, which was continued, had done.
     """
 
     articles: int = 0
@@ -48,6 +49,7 @@ class ReextractionTally:
     left: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
     fields: dict[str, int] = field(default_factory=dict)
+    continued: int = 0
 
     def add(self, outcome: ReextractedArticle) -> None:
         self.articles += 1
@@ -206,6 +208,38 @@ def reextract(
         todo = again + settle()
     if begun:
         finish_reextraction(db, begun.id, tally, datetime.now(UTC))
+    return tally
+
+
+def reextract_archive(
+    db: Database,
+    archive: Path,
+    request: ReextractionRequest,
+    *,
+    workers: int,
+    dry_run: bool,
+    take: Callable[[ReextractedArticle], None],
+    progress: Callable[[int, int], None],
+) -> ReextractionTally:
+    """Extracts the articles that a request selects again in `workers` processes, and continues a re-extraction with the
+    same request that was interrupted. If `dry_run` is True, writes nothing. `take` is called with the result of each
+    article, and `progress` with the number of articles done and their total.
+    """
+    now = datetime.now(UTC)
+    begun = None if dry_run else begin_reextraction(db, request, __version__, now)
+    ids = select_articles(db, request, begun.id if begun else None)
+    done = 0
+
+    def read(todo: list[int]) -> Iterator[list[ReextractedArticle]]:
+        nonlocal done
+        at = begun.started_at if begun else stamp(now)
+        for outcomes in reextract_all(archive, __version__, at, request, todo, workers):
+            done += len(outcomes)
+            progress(done, len(ids))
+            yield outcomes
+
+    tally = reextract(db, begun, ids, read, take)
+    tally.continued = begun.done if begun else 0
     return tally
 
 

@@ -25,6 +25,7 @@ from archiver.maintenance.backup import (
     made_at,
     read_warc_ends,
     size_of,
+    size_of_database,
 )
 from archiver.maintenance.merge_archives import merge_tombstones
 from archiver.maintenance.takedown import finish_takedowns
@@ -216,7 +217,7 @@ def _without_writers(archive: Path) -> Iterator[None]:
 
 
 def _copy_database(theirs: Database, part: Path, archive: Path, progress: Progress) -> None:
-    size = theirs.execute("select page_count * page_size from pragma_page_count, pragma_page_size").fetchone()[0]
+    size = size_of_database(theirs)
     if free_bytes(archive) < size:
         raise DiskFull(str(archive.parent), free_bytes(archive))
     part.unlink(missing_ok=True)

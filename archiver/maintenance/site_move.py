@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -39,9 +39,6 @@ class SiteMove:
     - `crawl`: False if the site's settings exclude it from crawls.
     - `kept`: pages and articles that keep their address, because another page already has the new one.
     - `tombstones`: removed posts whose tombstones also get the new addresses.
-    - `replaced`: True if another site of the archive had the new address and was removed.
-    - `removed`: articles that were removed with that other site.
-    - `files`: the WARC files with the captures of that other site.
     """
 
     old: str
@@ -56,9 +53,6 @@ class SiteMove:
     tags: int = 0
     settings: int = 0
     crawl: bool = True
-    replaced: bool = False
-    removed: int = 0
-    files: list[str] = field(default_factory=list)
 
     def as_dict(self) -> dict[str, Any]:
         return asdict(self)
@@ -100,21 +94,18 @@ def locked_for_move(archive: Path, site: dict[str, Any], new_url: str) -> Iterat
         yield
 
 
-def move_site(
-    db: Database, name: str, new_url: str, now: datetime, *, merge: bool = False, dry_run: bool = False
-) -> SiteMove:
+def move_site(db: Database, name: str, new_url: str, now: datetime, *, dry_run: bool = False) -> SiteMove:
     """Moves the site with this name to a new start URL, in one transaction. If `dry_run` is True, only counts the
     changes.
 
-    If the archive already contains another site at the new URL, and `merge` is True, that site is removed. Its captures
-    stay, and importing them into the moved site restores the other site's posts and edits. Raises SiteNotFound,
-    BadAddress, and CannotMoveSite with what to do instead.
+    If the archive already contains another site at the new URL that was never crawled, that site is removed. Raises
+    SiteNotFound, BadAddress, and CannotMoveSite with what to do instead.
     """
     site = find_site(db, name)
     url = start_address(new_url)
     with writing(db):
         db.execute("savepoint moving")
-        done = _Moving(db, site, url, now, merge=merge).move()
+        done = _Moving(db, site, url, now).move()
         if dry_run:
             db.execute("rollback to moving")
         db.execute("release moving")
@@ -122,9 +113,8 @@ def move_site(
 
 
 class _Moving:
-    def __init__(self, db: Database, site: dict[str, Any], url: str, now: datetime, *, merge: bool) -> None:
+    def __init__(self, db: Database, site: dict[str, Any], url: str, now: datetime) -> None:
         self._db = db
-        self._merge = merge
         self._site = site
         self._id = site["id"]
         self._now = stamp(now)
@@ -155,26 +145,18 @@ class _Moving:
             raise CannotMoveSite(old, f"{old} cannot move to {new}, because that is the former address of {former[0]}.")
 
     def _remove_other_site(self, other: dict[str, Any]) -> None:
-        """Removes the other site at the new address. Raises CannotMoveSite if that site has articles or runs, unless
-        `merge` is True.
-        """
+        """Removes the other site at the new address. Raises CannotMoveSite if that site has articles or runs."""
         db, old, new = self._db, self._done.old, self._done.new
         (articles,) = db.execute("select count(*) from articles where site = ?", [new]).fetchone()
         has_runs = db.execute("select 1 from runs where site_id = ? limit 1", [other["id"]]).fetchone() is not None
-        if (articles or has_runs) and not self._merge:
+        if articles or has_runs:
             number = f"{articles:,} {'article' if articles == 1 else 'articles'}"
             raise CannotMoveSite(
                 old,
                 f"{old} cannot move to {new}, because {new} is a site of the archive, with {number}. If both are the "
-                f"same site, 'archiver sites move {old} {self._done.start_url} --merge' makes them one.",
+                f"same site, 'archiver sites remove {new} --with-articles' removes it and keeps its WARC files; after "
+                "the move, 'archiver import' of these files brings its posts back.",
             )
-        files = db.execute(
-            "select distinct warc_file from captures where warc_file is not null and "
-            "run_id in (select id from runs where site_id = ?) order by 1",
-            [other["id"]],
-        )
-        self._done.files = [row[0] for row in files]
-        self._done.replaced, self._done.removed = True, articles
         remove_site(db, new, with_articles=True)
 
     def _rename_site(self) -> None:

@@ -40,7 +40,7 @@ from archiver.storage import Database, clusters, pages
 from archiver.storage.articles import article_from_revision, article_from_row, revision_rows, write_facets
 from archiver.storage.database import open_archive, opened
 from archiver.storage.full_text import FTS
-from archiver.storage.transactions import environment_error, read_transaction, writing
+from archiver.storage.transactions import environment_error, path_of, read_transaction, writing
 from archiver.warc.warc_writer import seal
 
 _COMPARE = "Compare it with 'archiver show {0} --revision {1}' and its capture, and restore the original values."
@@ -173,11 +173,6 @@ def _comparable_geotag(tag: Row) -> tuple[Any, ...]:
 
 def ids_of(db: Database) -> list[int]:
     return [row[0] for row in db.execute("select id from articles order by id")]
-
-
-def ids_between(db: Database, first: int, last: int) -> list[int]:
-    """Returns the IDs of the articles from `first` to `last` (inclusive) in ascending order."""
-    return [row[0] for row in db.execute("select id from articles where id between ? and ? order by id", [first, last])]
 
 
 # The checks of the database, in the order in which they run.
@@ -354,10 +349,12 @@ def verify(
     *,
     ids: Sequence[int] | None = None,
     quick: bool = False,
+    is_alone: bool = False,
     progress: Progress = lambda what, done, of: None,
 ) -> VerifyResult:
     """Verifies an archive. If `ids` is given, only these articles and their captures are checked. If `quick` is True,
-    no WARC files are read. `progress` is called with the progress of the checks.
+    no WARC files are read. If `is_alone` is True, no other processes are started. `progress` is called with the
+    progress of the checks.
 
     Raises the errors of `open_archive`.
     """
@@ -367,7 +364,7 @@ def verify(
         size = archive.stat().st_size + sum(
             (archive.parent / name).stat().st_size for name in files if (archive.parent / name).exists()
         )
-        with read_transaction(db), _open_pool(size if ids is None else 0) as pool:
+        with read_transaction(db), _open_pool(0 if is_alone or ids is not None else size) as pool:
             if ids is None:
                 out.findings += _verify_database(db, archive, progress)
                 out.is_cut_short = any(one.kind == verify_database.DAMAGED for one in out.findings)
@@ -475,8 +472,12 @@ def _verify_files(
         out.files += 1
         out.records += one.records
         progress("WARC files", out.files, max(out.files, len(files)) if ids is None else out.files)
-    more = () if ids is None else verify_captures.find_lost_originals(db, ids=ids)
-    return [*verify_captures.make_findings(db, examined), *more]
+    found = list(verify_captures.make_findings(db, examined))
+    if any(one.kind == "file-missing" for one in found):
+        with opened(path_of(db), read_only=True) as now:  # a takedown may have replaced files since they were listed
+            used = {name for (name,) in now.execute("select distinct warc_file from captures")}
+        found = [one for one in found if one.kind != "file-missing" or one.unit in used]
+    return [*found, *(() if ids is None else verify_captures.find_lost_originals(db, ids))]
 
 
 def _map_tasks(pool: Executor | None, work: Callable[[T], R], tasks: Iterable[T]) -> Iterator[R]:

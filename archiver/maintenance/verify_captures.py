@@ -504,22 +504,18 @@ def make_capture_jobs_of_articles(db: Database, folder: Path, ids: Sequence[int]
         yield WARCJob(folder, name, tuple(CaptureRow(*row[1:]) for row in group), whole=False)
 
 
-def find_lost_originals(
-    db: Database, *, names: Sequence[str] | None = None, ids: Sequence[int] | None = None
-) -> Iterator[VerifyFinding]:
+def find_lost_originals(db: Database, ids: Sequence[int] | None = None) -> Iterator[VerifyFinding]:
     """Yields a finding for each page with revisit records whose original is not in the archive, so that they cannot be
-    shown. With `names`, only the revisit records in these WARC files are checked; with `ids`, only those of these
-    articles.
+    shown. With `ids`, only the revisit records of these articles are checked.
     """
     if pending_takedowns(db):
         return  # the original is removed, and the takedown will remove the revisit records too
-    for url, name, first, count in db.execute(
-        "select url, min(warc_file), min(captured_at), count(*) from captures r where record_type = 'revisit' and "
-        "(:names = 'null' or warc_file in (select value from json_each(:names))) and (:ids = 'null' or id in "
-        "(select capture_id from articles where id in (select value from json_each(:ids)) union select capture_id from "
-        "revisions where article_id in (select value from json_each(:ids)))) and not exists "
+    for url, first, count in db.execute(
+        "select url, min(captured_at), count(*) from captures r where record_type = 'revisit' and (:ids = 'null' or id "
+        "in (select capture_id from articles where id in (select value from json_each(:ids)) union select capture_id "
+        "from revisions where article_id in (select value from json_each(:ids)))) and not exists "
         "(select 1 from captures o where o.digest = r.digest and o.record_type = 'response') group by url order by url",
-        {"names": json.dumps(names), "ids": json.dumps(ids)},
+        {"ids": json.dumps(ids)},
     ):
         yield VerifyFinding(
             "original-missing",
@@ -529,7 +525,6 @@ def find_lost_originals(
             "Restore a backup, or import the WARC file with the response ('archiver import FILE --all-captures'). If "
             "'archiver remove' of version 0.3.0 deleted it, 'archiver remove --finish' removes the revisit records, "
             "too.",
-            unit=name if names is not None else "",
         )
 
 

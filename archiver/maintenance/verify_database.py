@@ -338,7 +338,7 @@ CLUSTERS = (
         "where not exists (select 1 from minhash_signatures s where s.article_id = b.article_id)",
         "article {0}",
         "Article {0} is in the near-duplicate index but has no MinHash signature",
-        "Run 'archiver clusters --rebuild': it rebuilds the near-duplicate index.",
+        "Run 'archiver index --clusters': it rebuilds the near-duplicate index.",
     ),
 )
 """Clusters of near-duplicates: a wrong size or source, articles in missing clusters, near-duplicates in different

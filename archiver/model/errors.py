@@ -368,7 +368,7 @@ class ClusterNotFound(ArchiverError):
         if dissolved:
             sentence = f"Cluster {what} no longer has members: they were edited, removed, or found not to be copies."
         elif what.isdigit():
-            sentence = f"The archive has no cluster {what}: 'archiver clusters' lists those that exist."
+            sentence = f"The archive has no cluster {what}: 'archiver search --fold cluster' shows those that exist."
         else:
             sentence = f"{what} is in no cluster: it has no known near-duplicate."
         super().__init__(what, sentence)
@@ -614,7 +614,7 @@ class SavedSearchNotFound(ArchiverError):
         super().__init__(
             name,
             f"There is no saved search {name!r}{question}{'?' if question else ''}"
-            f"{' ' if question else ': '}'archiver searches' lists those that exist.",
+            f"{' ' if question else ': '}'archiver search --saved' lists those that exist.",
         )
 
 
@@ -630,7 +630,7 @@ class SavedSearchUnreadable(ArchiverError):
 
     def __init__(self, name: str, why: str) -> None:
         super().__init__(
-            name, f"The saved search {name!r} cannot be run: {why}. 'archiver searches remove' removes it."
+            name, f"The saved search {name!r} cannot be run: {why}. 'archiver search --forget NAME' removes it."
         )
 
 

@@ -76,7 +76,6 @@ class CommonOptions:
     - `since`: a date, or "" for no limit.
     - `limit`: the maximum number of pages; 0 means no limit.
     - `requisites`: which requisites are stored; "" to use each site's own setting.
-    - `log_format`: "" to use the format in archiver.toml.
     - `scheduled`: True if quotas of groups and blackout hours limit the runs.
     - `only`: "missing" or "set-aside" limits the runs to such pages (see `Only`).
     """
@@ -89,7 +88,6 @@ class CommonOptions:
     requisites: str = ""
     progress: bool = False
     quiet: bool = False
-    log_format: str = ""
     scheduled: bool = False
 
 

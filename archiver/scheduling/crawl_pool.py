@@ -17,7 +17,7 @@ import signal
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerProcess
 from time import monotonic
@@ -149,10 +149,7 @@ class CrawlerGroup:
             },
             priority="cmdline",
         )
-        log = load_config().log
-        install_crawl_log(
-            prepare_log_file(order.archive), replace(log, format=order.log_format) if order.log_format else log
-        )
+        install_crawl_log(prepare_log_file(order.archive), load_config().log)
         self.process = CrawlProcess(settings, GRACE)
         self._settings = settings
         self._order = order

@@ -20,7 +20,7 @@ from time import monotonic
 
 from archiver.frontier.cadence import start_interval
 from archiver.health.health_report import MIN_FREE_BYTES
-from archiver.maintenance.partial_check import is_part_due
+from archiver.maintenance.scheduled_check import is_check_due
 from archiver.model.errors import ArchiveLocked, ArchiverError, BadConfig, UnreadableInput
 from archiver.scheduling.crawl_plans import (
     GRACE,
@@ -32,7 +32,7 @@ from archiver.scheduling.crawl_plans import (
 from archiver.scheduling.fork_server import fork, unblock_end_signals
 from archiver.scheduling.service import ServiceManager
 from archiver.scheduling.site_crawl import CrawlProcessHandle, SiteCrawl, begin_crawl
-from archiver.sites.config import Maintenance, effective_settings, load_config
+from archiver.sites.config import effective_settings, load_config
 from archiver.sites.run_limits import read_group_quotas
 from archiver.storage.database import open_archive, opened
 from archiver.storage.scheduled_sites import DueSites, Scheduled
@@ -58,29 +58,26 @@ def _notify(archive: Path, sites: tuple[str, ...] | None, catching_up: bool) -> 
     notify_after_runs(archive, sites, print_notice, catching_up=catching_up)
 
 
-def begin_partial_check(archive: Path, days: int, seconds: float) -> ForkServerProcess:
-    """Starts a process that checks a part of the archive with low priority: at least 1/`days` of its bytes, and more as
-    long as fewer than `seconds` have passed. Raises OSError if the process cannot be started.
-    """
-    return fork("check", _check_part, archive, days, seconds)
+def begin_check(archive: Path) -> ForkServerProcess:
+    """Starts a process that checks the archive with low priority. Raises OSError if it cannot be started."""
+    return fork("check", _check, archive)
 
 
-def _check_part(archive: Path, days: int, seconds: float) -> None:
+def _check(archive: Path) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     unblock_end_signals()
     os.nice(_NICE)
-    check_part_and_report(archive, days, seconds, print_notice)
+    check_and_report(archive, print_notice)
 
 
-def check_part_and_report(archive: Path, days: int, seconds: float, say: Callable[[str], None]) -> None:
-    """Checks a part of the archive: at least 1/`days` of its bytes, and more as long as fewer than `seconds` have
-    passed. Passes a sentence about each damage to `say`; and a sentence with the reason, if the check could not be
-    completed.
+def check_and_report(archive: Path, say: Callable[[str], None]) -> None:
+    """Checks the archive. Passes a sentence about each damage to `say`; and a sentence with the reason, if the check
+    could not be completed.
     """
-    from archiver.maintenance.partial_check import CheckBudget, check_part
+    from archiver.maintenance.scheduled_check import check_archive
 
     try:
-        for damage in check_part(archive, CheckBudget(days, seconds)).damages:
+        for damage in check_archive(archive):
             say(f"Found by the nightly check: {damage.sentence}. {damage.remedy}")
     except ArchiverError as error:
         say(f"The nightly check of the archive is not complete: {error}")
@@ -155,7 +152,7 @@ class NotificationRunner:
 
 
 class NightlyCheck:
-    """Checks a part of the archive each night, in a separate process, at the time given in archiver.toml."""
+    """Checks the archive every few nights, in a separate process, at the time given in archiver.toml."""
 
     def __init__(self, archive: Path, show: Callable[[str], None]) -> None:
         self._archive = archive
@@ -172,33 +169,31 @@ class NightlyCheck:
             return
         self._next = monotonic() + _LOOK_EVERY
         try:
-            limits = due_partial_check(self._archive, datetime.now(UTC))
-            if limits is not None:
+            if check_is_due(self._archive, datetime.now(UTC)):
                 self._next = monotonic() + _CHECK_AGAIN_AFTER
-                self._process = begin_partial_check(self._archive, limits.check_days, limits.check_minutes * 60)
+                self._process = begin_check(self._archive)
         except ArchiverError:
             return  # `_find_due_sites` reports the error
         except OSError as error:
             self._show(f"The nightly check of the archive cannot be started now ({error.strerror}).")
 
     def close(self) -> None:
-        """Stops a running check. The parts that it has read count as checked."""
+        """Stops a running check. It is due again at once."""
         if self._process is not None:
             self._process.kill()
             self._process.join()
 
 
-def due_partial_check(archive: Path, now: datetime) -> Maintenance | None:
-    """Returns the settings of the nightly check if it is due; otherwise None. Raises BadConfig if archiver.toml is
-    invalid, and the errors of `open_archive`.
+def check_is_due(archive: Path, now: datetime) -> bool:
+    """Returns True if the nightly check is due. Raises BadConfig if archiver.toml is invalid, and the errors of
+    `open_archive`.
     """
     limits = load_config().maintenance
     if not limits.check_at:
-        return None
+        return False
     try:
         with opened(archive, read_only=True) as db:
-            is_due = is_part_due(db, limits.check_at, now, is_running=check_is_running(archive))
-            return limits if is_due else None
+            return is_check_due(db, limits.check_at, limits.check_days, now, is_running=check_is_running(archive))
     except sqlite3.Error as error:
         raise environment_error(error, archive) from error
 

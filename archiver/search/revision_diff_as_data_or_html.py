@@ -1,6 +1,6 @@
-"""Compares two revisions of an article, as data or as HTML for a page.
+"""Compares two revisions of an article, as data or as HTML.
 
-All archived text is escaped. Edits are <ins> and <del> elements (HTML, section 4.7), labelled for screen readers.
+The HTML escapes all archived text. Edits are <ins> and <del> elements (HTML, section 4.7), labelled for screen readers.
 """
 
 from __future__ import annotations

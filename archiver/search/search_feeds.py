@@ -324,7 +324,7 @@ def save_search(db: Database, name: str, query: Query, now: datetime | None = No
     found = list_matches(db, _all_pages(query))
     with writing(db):
         if full_text.saved_search_rows(db, key):
-            raise BadSearchName(shown, f"the name is in use; 'archiver searches remove {shown}' removes that search")
+            raise BadSearchName(shown, f"the name is in use; 'archiver search --forget {shown}' removes that search")
         number = full_text.insert_saved_search(
             db, full_text.NewSearch(shown, key, str(uuid.uuid4()), _query_as_json(query), _moment(now), before)
         )

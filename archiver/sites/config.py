@@ -154,16 +154,14 @@ class Maintenance:
 
     - `backup_days`, `verify_days`: the last backup, and the last check of everything, are reported if they are older
       than this (0: never).
-    - `check_at`: the time of day, in UTC, at which `archiver schedule` checks a part of the archive ("": never).
-    - `check_days`: the number of days in which these checks read everything.
-    - `check_minutes`: reading stops after this time, but never before that day's share is done.
+    - `check_at`: the time of day, in UTC, at which `archiver schedule` checks the archive ("": never).
+    - `check_days`: the number of days from one of these checks to the next.
     """
 
     backup_days: int = 7
     verify_days: int = 60
     check_at: str = "03:00"
-    check_days: int = 30
-    check_minutes: int = 10
+    check_days: int = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -457,12 +455,14 @@ def _mail(value: Any) -> Mail:
     )
 
 
-_LEAST = {"backup_days": 0, "verify_days": 0, "check_days": 1, "check_minutes": 0}
+_LEAST = {"backup_days": 0, "verify_days": 0, "check_days": 1}
 """The keys of [maintenance] that are whole numbers, with the lowest value allowed for each."""
 
 
 def _maintenance(table: dict[str, Any]) -> Maintenance:
     path = ("maintenance",)
+    if "check_minutes" in table:
+        raise _InvalidValue((*path, "check_minutes"), "it is gone: the whole archive is read every check_days days")
     _only(path, table, {*_LEAST, "check_at"})
     numbers = {
         key: _whole_number((*path, key), table.get(key, getattr(Maintenance(), key)), least)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import inspect
-import json
 import logging
 import re
 import reprlib
@@ -20,7 +19,7 @@ import sys
 import traceback
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time
 from enum import Enum
 from functools import cached_property, lru_cache
@@ -35,7 +34,6 @@ from lxml.etree import _Element as Element
 from lxml.html import HTMLParser
 from parsel import Selector, SelectorList
 
-from archiver.extraction.article import extract_page
 from archiver.extraction.body import body_of_html, render_container
 from archiver.extraction.bylines import BylineBlock
 from archiver.extraction.date_candidates import date_of_element
@@ -44,8 +42,8 @@ from archiver.extraction.normalization import clean_text, element_line, fold_tex
 from archiver.extraction.page import Page, language_tag, parse_page
 from archiver.extraction.post_locator import Post
 from archiver.extraction.site_rules import SiteRules, from_toml
-from archiver.markup.text_marks import captions_of, pack_marks
-from archiver.model.errors import BadPageObject, UnreadableInput
+from archiver.markup.text_marks import captions_of
+from archiver.model.errors import BadPageObject
 from archiver.model.fields import ACCESS, BY_NAME, EVIDENCE, PAGE_FIELDS, leading_field
 from archiver.model.items import (
     PAGE_OBJECT,
@@ -54,7 +52,6 @@ from archiver.model.items import (
     Evidence,
     GeoTag,
     PageKind,
-    SourceHint,
     format_degrees,
 )
 from archiver.model.lazy_regex import lazy_regex
@@ -597,11 +594,6 @@ def why_unused(used: LoadedPageObject, article: Article) -> str:
     return f"{used.name} is not used: the page is not a post ({article.kind_rule})"
 
 
-def failures_of(article: Article) -> list[str]:
-    """Returns a sentence for each field for which the page object of an article failed."""
-    return [f"{one.field}: failed: {one.locator}" for one in article.evidence if one.source == PAGE_OBJECT_FAILED]
-
-
 _COLLECTED = ("collected", "places")
 _NONE = PageObjects()
 
@@ -906,129 +898,6 @@ def _refuse_second(one: LoadedPageObject, loaded: Sequence[LoadedPageObject]) ->
             )
 
 
-# Cases: pages with the fields that are expected of them.
-
-PAGE, CASE, EXPECTED, RULES = "page.html", "case.json", "expected.json", "rules.toml"
-"""The files of a case folder: the page as it was served; its URL, time and source hint; the expected fields; and the
-site rules with which the page is read, if there are any."""
-
-
-def find_cases(folder: Path) -> list[Path]:
-    """Returns the case folders among `folder`, its subfolders and their subfolders. A folder with a page is a case even
-    if it has no expected fields.
-    """
-    return sorted(
-        {one.parent for depth in ("", "*/", "*/*/") for name in (PAGE, EXPECTED) for one in folder.glob(depth + name)}
-    )
-
-
 def parse_rules(data: bytes, file: str) -> SiteRules:
     """Parses a file with handwritten site rules. Raises BadRules."""
     return from_toml(data.decode("utf-8", errors="replace"), file, by_hand=True, version=Path(file).name)
-
-
-def read_case(folder: Path, page_objects: PageObjects = _NONE) -> Article:
-    """Extracts the article from the page in a case folder, as it was served at the URL and time in case.json, with the
-    source hint and site rules in the folder. Raises UnreadableInput, and BadRules.
-    """
-    case = _json_file(folder / CASE)
-    if "url" not in case:
-        raise UnreadableInput(str(folder / CASE), 'it has no "url", the address of the page')
-    at = datetime.fromisoformat(case["captured_at"]) if "captured_at" in case else None
-    page = parse_page(_file(folder / PAGE), case["url"], case.get("content_type", ""), at)
-    kind = PageKind(case.get("known_kind", PageKind.UNKNOWN))
-    rules = parse_rules(_file(folder / RULES), str(folder / RULES)) if (folder / RULES).exists() else None
-    return page_objects.apply(extract_page(page, _hint(case.get("hint")), kind, rules=rules), page)
-
-
-def read_expected(folder: Path) -> dict[str, Any]:
-    """Returns the expected fields of a case folder. Raises UnreadableInput."""
-    return _json_file(folder / EXPECTED)
-
-
-def _file(file: Path) -> bytes:
-    try:
-        return file.read_bytes()
-    except OSError as error:
-        raise UnreadableInput(str(file), error.strerror or str(error)) from error
-
-
-def _json_file(file: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(_file(file).decode("utf-8"))
-    except ValueError as error:
-        raise UnreadableInput(str(file), f"it is not JSON: {error}") from error
-    if not isinstance(found, dict):
-        raise UnreadableInput(str(file), "it must be a JSON object")
-    return found
-
-
-def _hint(given: Mapping[str, Any] | None) -> SourceHint | None:
-    if given is None:
-        return None
-    values: Values = {k: tuple(v) if isinstance(v, list) else v for k, v in given.items()}
-    for key in ("published", "modified"):
-        if key in values:
-            values[key] = datetime.fromisoformat(values[key])
-    if "geotags" in values:
-        values["geotags"] = tuple(GeoTag(**g) for g in values["geotags"])
-    return SourceHint(**values)
-
-
-def case_value(article: Article, name: str) -> Any:
-    """Returns the value of an article's field as expected.json contains it."""
-    value = getattr(article, name)
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if name == "geotags":
-        return [{k: v for k, v in asdict(g).items() if v not in ("", None)} for g in value]
-    if name == "markup":
-        return pack_marks(value)
-    return list(value) if isinstance(value, tuple) else value
-
-
-def case_differences(article: Article, expected: Mapping[str, Any]) -> list[str]:
-    """Returns a sentence for each expectation that an article does not meet."""
-    found: list[str] = []
-    lines = article.body.split("\n")
-    for name, want in expected.items():
-        if name == "body_begins":
-            got: Any = article.body[: len(want)]
-        elif name == "body_ends":
-            got = article.body[-len(want) :]
-        elif name == "body_lines":
-            got = [line for line in want if line in lines]
-        elif name == "body_without":
-            got, want = [text for text in want if text in article.body], []
-        elif not hasattr(article, name):
-            found.append(f"{name}: articles have no such field{did_you_mean(name, PAGE_FIELDS)}")
-            continue
-        elif name == "geotags":
-            keys = {k for g in want for k in g}
-            got = [{k: v for k, v in g.items() if k in keys} for g in case_value(article, name)]
-        else:
-            got = case_value(article, name)
-        if got != want:
-            found.append(f"{name}: expected {want!r}, got {got!r}")
-    return found
-
-
-def write_case(
-    folder: Path,
-    html: bytes,
-    url: str,
-    at: datetime,
-    article: Article,
-    names: Iterable[str],
-    rules: bytes = b"",
-) -> None:
-    """Writes a case folder: the page, and what is extracted from it today as the expected fields. `rules` are the site
-    rules (TOML) with which it was extracted. Raises FileExistsError if there is such a folder.
-    """
-    folder.mkdir(parents=True)
-    (folder / PAGE).write_bytes(html)
-    if rules:
-        (folder / RULES).write_bytes(rules)
-    case = {"url": url, "captured_at": at.isoformat(timespec="seconds")}
-    for file, values in ((CASE, case), (EXPECTED, {name: case_value(article, name) for name in names})):
-        (folder / file).write_text(json.dumps(values, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")

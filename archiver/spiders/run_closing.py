@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from archiver import __version__
 from archiver.health.stored_health import record_run_health
 from archiver.learning.rejudging import Rejudging, RejudgingTally, rejudge
-from archiver.maintenance.late_reextraction import LateHintTally, find_late_hints, read_late_hints, refuse_constants
+from archiver.maintenance.constants_refusal import refuse_constants
+from archiver.maintenance.late_reextraction import LateHintTally, find_late_hints, read_late_hints
 from archiver.model.errors import ArchiverError, SiteRemoved
 from archiver.spiders.run_ending import RunEnding, RunResult, internal_error
 from archiver.storage import pages

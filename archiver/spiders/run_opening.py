@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from archiver import __version__
 from archiver.extensions.crawl_log import log_as
-from archiver.maintenance.reextraction_reader import extract_from_capture
+from archiver.maintenance.capture_reader import extract_from_capture
 from archiver.model.errors import SiteMoved
 from archiver.model.items import DiscoveredURL, DiscoverySource
 from archiver.model.urls import Scope, urlkey

@@ -337,17 +337,6 @@ def cluster_of(db: Database, article_id: int) -> Cluster | None:
     return cluster_by_number(db, row[0]) if row and row[0] else None
 
 
-def find_cluster(db: Database, what: str) -> Cluster:
-    """Returns a cluster. `what` is its ID or a URL of any member. Raises ClusterNotFound, ArticleNotFound."""
-    text = what.strip()
-    if text.isascii() and text.isdigit():
-        return cluster_by_number(db, int(text[:18]))
-    found = cluster_of(db, find_article(db, text))
-    if found is None:
-        raise ClusterNotFound(text)
-    return found
-
-
 def clusters(db: Database, site: str | None = None, limit: int | None = None) -> list[Cluster]:
     """Returns the clusters, largest first, without their members: id, source_id, reason, size, since, and the source's
     site, url and title.

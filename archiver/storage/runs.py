@@ -826,11 +826,11 @@ def read_last_check(db: Database, kind: CheckKind, *, finished: bool = True) -> 
 
 
 def read_unfinished_since(db: Database) -> datetime | None:
-    """Returns when the oldest interrupted check of a part of the archive began; None if there is none. Only checks
-    after the last finished check, of a part or of the whole archive, are considered.
+    """Returns when the oldest interrupted check of the archive began; None if there is none. Only checks after the last
+    finished one are considered.
     """
     (text,) = db.execute(
-        "select min(started_at) from integrity_checks where kind = 'part' and finished_at is null and id > "
+        "select min(started_at) from integrity_checks where finished_at is null and id > "
         "(select coalesce(max(id), 0) from integrity_checks where finished_at is not null)"
     ).fetchone()
     return stored_time(text)
@@ -850,13 +850,6 @@ def read_creation_time(db: Database) -> datetime | None:
 
 
 # Units and their damage.
-
-
-def read_checked_units(db: Database) -> dict[str, datetime]:
-    """Returns when a check last read each unit, by the unit's name."""
-    return {
-        unit: at for unit, text in db.execute("select unit, checked_at from checked_units") if (at := stored_time(text))
-    }
 
 
 def record_checked_units(db: Database, units: Iterable[str], found: Sequence[Damage], at: datetime) -> None:
@@ -884,13 +877,6 @@ def record_full_check(db: Database, units: Iterable[str], found: Sequence[Damage
         "insert or ignore into checked_units (unit, checked_at) values (?, ?)", [(unit, stamp(at)) for unit in units]
     )
     _replace_damages(db, None, found, at)
-
-
-def forget_units(db: Database, units: Iterable[str]) -> None:
-    """Deletes the records of units that no longer exist, such as a WARC file that was rewritten."""
-    names = [(unit,) for unit in units]
-    db.conn.executemany("delete from checked_units where unit = ?", names)
-    db.conn.executemany("delete from damages where unit = ?", names)
 
 
 def _replace_damages(db: Database, units: Sequence[str] | None, found: Sequence[Damage], at: datetime) -> None:

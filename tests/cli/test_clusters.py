@@ -1,4 +1,4 @@
-"""`archiver clusters`, and near-duplicates in `show`, `search` and `export`."""
+"""Near-duplicates in `show`, `search` and `export`, and `archiver index --clusters`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from archiver.cli.main import cli
 from archiver.model.items import Article
 from archiver.storage.articles import Observation, store_article
 from archiver.storage.database import open_archive
-from tests.runner import Runner, fault
+from tests.runner import Runner
 
 AT = datetime(2024, 5, 1, 9, tzinfo=UTC)
 COLOURS = ("red", "white", "blue", "green", "yellow", "grey", "black", "brown", "silver", "golden")
@@ -65,37 +65,6 @@ def run(archive: Path, *args: str) -> Result:
     return Runner().invoke(cli, [*args, "--archive", str(archive)])
 
 
-def test_clusters_are_listed_and_shown(archive: Path) -> None:
-    shown = run(archive, "clusters")
-    assert shown.exit_code == 0
-    assert "agency.example" in shown.stdout
-    [row] = json.loads(run(archive, "clusters", "--json").stdout)
-    assert (row["id"], row["size"], row["source_id"], row["site"]) == (1, 2, 1, "agency.example")
-    for what in ("1", "https://daily.example/boats"):
-        found = json.loads(run(archive, "clusters", what, "--json").stdout)
-        assert [member["id"] for member in found["members"]] == [1, 2]
-        assert (found["members"][1]["near"], found["members"][1]["similarity"] > 0.8) == (1, True)
-    text = run(archive, "clusters", "1").stdout
-    assert all(f"https://{name}.example/boats" in text for name in ("agency", "daily"))
-    assert json.loads(run(archive, "clusters", "--site", "other.example", "--json").stdout) == []
-    assert run(archive, "clusters", "--site", "other.example").stdout == ""
-
-
-@pytest.mark.parametrize(
-    ("args", "code", "error"),
-    [
-        (("7",), 1, "ClusterNotFound 7"),
-        (("https://other.example/boats",), 1, "ClusterNotFound https://other.example/boats"),
-        (("https://nowhere.example/",), 1, "ArticleNotFound https://nowhere.example/"),
-        (("1", "--rebuild"), 2, "UsageError --rebuild --site"),
-        (("--site", "unknown.example"), 1, "SiteNotFound unknown.example"),
-    ],
-)
-def test_unknown_clusters_are_errors(archive: Path, args: tuple[str, ...], code: int, error: str) -> None:
-    shown = run(archive, "clusters", *args)
-    assert (shown.exit_code, fault(shown)) == (code, error)
-
-
 def test_show_search_and_export_include_the_cluster(archive: Path) -> None:
     copy, source, lone = (run(archive, "show", number).stdout for number in "213")
     assert copy.count("https://agency.example/boats") == 2, (
@@ -111,16 +80,13 @@ def test_show_search_and_export_include_the_cluster(archive: Path) -> None:
     }
 
 
-def test_articles_without_clustering_are_reported(archive: Path) -> None:
+def test_all_articles_are_compared_again(archive: Path) -> None:
     db = Database(archive)
     for table in ("near_duplicates", "lsh_bands", "minhash_signatures", "clusters"):
         db.execute(f"delete from {table}")
     db.execute("update articles set cluster_id = null")
     db.close()
-    result = run(archive, "clusters")
-    assert result.exit_code == 0
-    assert "3 " in result.stderr
-    assert "archiver clusters --rebuild" in result.stderr
-    shown = run(archive, "clusters", "--rebuild", "--json")
-    assert [row["size"] for row in json.loads(shown.stdout)] == [2]
-    assert shown.stderr == ""
+    assert run(archive, "index", "--clusters", "--json").exit_code == 0
+    found = [json.loads(line)["cluster_id"] for line in run(archive, "export").stdout.splitlines()]
+    assert found[0] == found[1] is not None
+    assert found[2] is None

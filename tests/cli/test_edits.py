@@ -1,21 +1,17 @@
-"""`archiver diff`: output as text and JSON; edits as HTML, and changed titles."""
+"""`archiver diff`: output as text and JSON."""
 
 from __future__ import annotations
 
 import json
-import re
-from html.parser import HTMLParser
 from typing import Any
 
 import pytest
 
-from archiver.articles.word_diff import word_diff
 from archiver.cli.commands.diff import print_edits
 from archiver.cli.commands.extract import print_explanations
 from archiver.extraction.explanations import FieldExplanation
 from archiver.markup.html_writer import text_direction
 from archiver.model.items import UNCONFIRMED, Evidence
-from archiver.search.revision_diff_as_data_or_html import edited_fields_html, pieces_as_html
 from tests.cli.conftest import Run
 
 BASE: dict[str, Any] = {
@@ -39,31 +35,6 @@ BASE: dict[str, Any] = {
 }
 
 
-def edits(**after: Any) -> str:
-    """Returns the edits of a record as HTML: its title, its text, and its other fields."""
-    parts = [pieces_as_html(word_diff(BASE["title"], after.get("title", BASE["title"])))]
-    parts.append(f"<p>{pieces_as_html(word_diff(BASE['body'], after.get('body', BASE['body'])), paragraphs=True)}</p>")
-    return "\n".join([*parts, *(cell for _, cell in edited_fields_html(BASE, {**BASE, **after}))])
-
-
-class Nesting(HTMLParser):
-    """Checks that every element is closed in order, and collects the tags."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.tags: set[str] = set()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.add(tag)
-        assert not any(name.startswith("on") or (name == "src") for name, _ in attrs)
-        if tag != "meta":
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-
 def test_edits_in_a_pipe_are_marked(run: Run) -> None:
     shown = run("diff", "1").stdout
     assert "title: Tide tables{+ for the café quay+}\n" in shown
@@ -79,26 +50,6 @@ def test_operations_add_up_to_the_texts(run: Run) -> None:
     assert "".join(p["text"] for p in title if p["op"] != "insert") == found["changed"]["title"]["before"]
     assert "".join(p["text"] for p in title if p["op"] != "delete") == found["changed"]["title"]["after"]
     assert found["operations"]["tags"] == {"added": ["maths"], "removed": []}
-
-
-def test_edits_as_html_are_well_formed_and_escaped() -> None:
-    evil = 'Two <script>alert(1)</script> "4,600" & <b onclick="x">\n\nThree.\x1b[31m\u202e'
-    html = edits(title="Ferry <saved>", body=f"One.\n\n{evil}", description="<iframe>", tags=["b", "<i>"])
-    nesting = Nesting()
-    nesting.feed(html)
-    assert not nesting.open
-    assert not nesting.tags & {"script", "img", "link", "b", "i", "iframe"}
-    assert "<del>" in html
-    assert "<ins>" in html
-    assert "\x1b" not in html
-    assert "\u202e" not in html
-    assert 'class="visually-hidden" lang="en">' in html, "a screen reader announces insertions"
-
-
-def test_marks_end_with_their_paragraph() -> None:
-    html = edits(body="One.\n\nNew here.\n\nAnd here.\n\nTwo 4,500.\n\nThree.")
-    assert html.count("<p>") >= 5
-    assert not re.search(r"<ins>[^§]*?<p>[^§]*?</ins>", html.replace("</ins>", "§</ins>"))
 
 
 @pytest.mark.parametrize(
@@ -119,20 +70,6 @@ def test_marks_end_with_their_paragraph() -> None:
 )
 def test_text_has_its_direction(language: str | None, text: str, way: str) -> None:
     assert text_direction(language, text) == way
-
-
-def test_changed_headlines_are_printed(run: Run) -> None:
-    shown = run("diff", "--titles", "harbour.example")
-    assert "Tide tables{+ for the café quay+}\n" in shown.stdout
-    [found] = json.loads(run("diff", "--titles", "--json").stdout)
-    assert (found["previous"], found["title"], found["site"]) == (
-        "Tide tables",
-        "Tide tables for the café quay",
-        "harbour.example",
-    )
-    nothing = run("diff", "--titles", "notes.example/blog")
-    assert (nothing.exit_code, nothing.stdout) == (0, "")
-    assert nothing.stderr.count("\n") == 1
 
 
 def test_edits_of_the_body_alone_begin_without_a_blank_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -198,7 +198,7 @@ def test_a_crawl_imports_no_telnet_console_and_no_web_server(tmp_path: Path) -> 
 def test_a_day_that_cannot_be_read_is_refused_in_one_sentence() -> None:
     done = in_process("crawl", "--since", "yesterday", "https://low.example")
     assert done.exit_code == 2
-    assert "'yesterday' is not a date. Use a day such as 2024-05-31." in done.stderr
+    assert "'yesterday' is not a date: use 2024, 2024-05 or 2024-05-31." in done.stderr
 
 
 def suggested_after(archive: Path, **counts: int) -> list[str]:

@@ -370,7 +370,7 @@ def test_a_crontab_and_a_compose_file_run_the_scheduler(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("words", [("schedule",), ("schedule", "--once", "--quiet")])
-def test_a_part_of_the_archive_is_checked_each_night(tmp_path: Path, words: tuple[str, ...]) -> None:
+def test_the_archive_is_checked_at_night(tmp_path: Path, words: tuple[str, ...]) -> None:
     archive = make(tmp_path)
     warc_files(archive)[0].unlink()
     db = open_archive(archive)
@@ -379,7 +379,7 @@ def test_a_part_of_the_archive_is_checked_each_night(tmp_path: Path, words: tupl
         db.execute("update sites set settings = '{\"crawl\": false}' where name = ?", [name])
     db.close()
     daemon_process = Running("archiver", *words, "--archive", str(archive))
-    until(lambda: rows(archive, "select 1 from integrity_checks where kind = 'part' and finished_at is not null"))
+    until(lambda: rows(archive, "select 1 from integrity_checks where kind = 'verify' and finished_at is not null"))
     if "--once" not in words:
         daemon_process.send(signal.SIGTERM)
     done = daemon_process.end()
@@ -396,9 +396,9 @@ def test_the_nightly_check_can_be_switched_off(tmp_path: Path, monkeypatch: pyte
     db.close()
     monkeypatch.setenv("ARCHIVER_CONFIG", str(config))
     config.write_text("")
-    assert scheduler_loop.due_partial_check(archive, datetime.now(UTC))
+    assert scheduler_loop.check_is_due(archive, datetime.now(UTC))
     config.write_text('[maintenance]\ncheck_at = ""\n')
-    assert scheduler_loop.due_partial_check(archive, datetime.now(UTC)) is None
+    assert not scheduler_loop.check_is_due(archive, datetime.now(UTC))
 
 
 def test_once_fails_if_nobody_could_be_notified_because_of_damage(

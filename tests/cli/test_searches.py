@@ -1,4 +1,4 @@
-"""`archiver searches`: saving, new results reported once, feeds and exit codes."""
+"""Saved searches: new results reported once, feeds and exit codes."""
 
 from __future__ import annotations
 
@@ -32,62 +32,32 @@ def entries(feed: bytes) -> list[str]:
     return [entry.findtext(f"{{{ATOM}}}title") or "" for entry in etree.fromstring(feed).findall(f"{{{ATOM}}}entry")]
 
 
-def test_a_search_is_saved_listed_run_and_removed(db: Database, own_archive: Path, run: Run) -> None:
+def test_a_search_is_saved_listed_run_and_forgotten(db: Database, own_archive: Path, run: Run) -> None:
     saved = run("search", "tide", "--site", "harbour.example", "--save", "Tides 2024")
     assert saved.exit_code == 0
-    assert "archiver searches run 'Tides 2024'\n" in saved.stderr
-    nothing = run("searches", "run", "tides 2024")
-    assert (nothing.exit_code, nothing.stdout) == (0, "")
+    assert "archiver search --new 'Tides 2024'\n" in saved.stderr
+    nothing = run("search", "--new", "tides 2024")
+    assert (nothing.exit_code, nothing.stdout) == (1, "")
     write(db, 7, "Spring tide", "High.")
     edit(db, 2, title="Fog and tide")
     edit(db, 3, title="Low tide at the light")
-    listed = json.loads(run("searches", "--json").stdout)
+    listed = json.loads(run("search", "--saved", "--json").stdout)
     assert [(one["name"], one["total"], one["new"], one["query"]) for one in listed] == [
         ("Tides 2024", 4, 2, "tide --site harbour.example")
     ]
-    assert json.loads(run("searches", "list", "--json").stdout) == listed
-    text = run("searches").stdout.splitlines()
+    text = run("search", "--saved").stdout.splitlines()
     assert len(text) == 2
     assert "tide --site" in text[1]
-    peeked = run("searches", "run", "tides 2024", "--peek", "--json")
-    assert peeked.exit_code == 1
-    reported = run("searches", "run", "tides 2024")
-    assert reported.exit_code == 1
-    assert all(title in reported.stdout for title in ("Spring tide", "Low tide at the light"))
-    assert [(one["id"], one["reason"]) for one in json.loads(peeked.stdout)["new"]] == [(7, "new"), (3, "edited")]
-    assert run("searches", "run", "tides 2024").exit_code == 0
-    again = run("searches", "run", "tides 2024", "--again", "--json")
-    assert again.exit_code == 1
-    assert {one["id"] for one in json.loads(again.stdout)["new"]} == {3, 7}
     copy = own_archive.with_name("copy.db")
     assert run("backup", str(copy), "--force").exit_code == 0  # the digests of this archive are made up
-    assert json.loads(run("searches", "--archive", str(copy), "--json").stdout)[0]["name"] == "Tides 2024"
-    shown = run("searches", "show", "tides 2024").stdout
-    assert "tide --site harbour.example" in shown
-    assert run("searches", "remove", "tides 2024").exit_code == 0
-    assert json.loads(run("searches", "--json").stdout) == []
-
-
-def test_the_feed_includes_results_of_earlier_runs(db: Database, run: Run, tmp_path: Path) -> None:
-    run("search", "tide", "--save", "tides")
-    file = tmp_path / "feed.xml"
-    assert run("searches", "run", "tides", "--atom", str(file)).exit_code == 0
-    assert entries(file.read_bytes()) == []
-    write(db, 7, "Spring tide", "High.")
-    assert run("searches", "run", "tides", "--atom", str(file)).exit_code == 1
-    write(db, 8, "Neap tide", "Low.")
-    peeked = run("searches", "run", "tides", "--peek", "--atom", "-")
-    assert entries(peeked.stdout_bytes) == ["Neap tide", "Spring tide"]
-    assert entries(file.read_bytes()) == ["Spring tide"]
-    reported = run("searches", "run", "tides", "--atom", "-")
-    assert entries(reported.stdout_bytes) == ["Neap tide", "Spring tide"]
-    assert reported.exit_code == 1
-    assert run("searches", "run", "tides", "--atom", str(file)).exit_code == 0
-    assert entries(file.read_bytes()) == ["Neap tide", "Spring tide"]
-    write(db, 9, "Ebb tide", "Low.")
-    refused = run("searches", "run", "tides", "--atom", str(tmp_path / "none" / "feed.xml"))
-    assert (refused.exit_code, fault(refused)) == (1, f"OutputNotWritable {tmp_path / 'none' / 'feed.xml'}")
-    assert [one["id"] for one in json.loads(run("searches", "run", "tides", "--json").stdout)["new"]] == [9]
+    reported = run("search", "--new", "tides 2024")
+    assert reported.exit_code == 0
+    assert all(title in reported.stdout for title in ("Spring tide", "Low tide at the light"))
+    assert run("search", "--new", "tides 2024").exit_code == 1
+    found = json.loads(run("search", "--new", "tides 2024", "--archive", str(copy), "--json").stdout)
+    assert [(one["id"], one["reason"]) for one in found] == [(7, "new"), (3, "edited")]
+    assert run("search", "--forget", "tides 2024").exit_code == 0
+    assert json.loads(run("search", "--saved", "--json").stdout) == []
 
 
 def test_folded_near_duplicates_are_listed_with_the_hit(db: Database, run: Run) -> None:
@@ -136,16 +106,24 @@ def test_citations_of_several_articles_and_of_a_revision(db: Database, run: Run)
 # -- feeds of any query ------------------------------------------------------------------------
 
 
-def test_a_feed_is_written_to_a_file(run: Run, tmp_path: Path) -> None:
-    assert run("feed", "tide", "-o", str(tmp_path / "tides.xml"), "--title", "Tides").exit_code == 0
-    assert b"<title>Tides</title>" in (tmp_path / "tides.xml").read_bytes()
-    assert entries((tmp_path / "tides.xml").read_bytes()) == entries(run("feed", "tide").stdout_bytes)
-    assert entries(run("feed", "--limit", "2").stdout_bytes) == entries(run("feed").stdout_bytes)[:2]
+def test_a_feed_has_the_format_of_its_file(run: Run, tmp_path: Path) -> None:
+    assert run("export", "tide", "-o", str(tmp_path / "tides.xml")).exit_code == 0
+    assert (
+        run("export", "tide", "-f", "jsonfeed", "-o", str(tmp_path / "tides.json"), "--title", "Tides").exit_code == 0
+    )
+    whole = json.loads((tmp_path / "tides.json").read_bytes())
+    assert whole["title"] == "Tides"
+    assert [item["title"] for item in whole["items"]] == entries((tmp_path / "tides.xml").read_bytes())
+    assert (
+        entries(run("export", "-f", "atom", "--limit", "2").stdout_bytes)
+        == (entries(run("export", "-f", "atom").stdout_bytes)[:2])
+    )
 
 
 def test_a_feed_with_a_mistake_writes_nothing(run: Run, tmp_path: Path) -> None:
     assert (
-        fault(run("feed", "--site", "nowhere.example", "-o", str(tmp_path / "a.xml"))) == "SiteNotFound nowhere.example"
+        fault(run("export", "--site", "nowhere.example", "-o", str(tmp_path / "a.xml")))
+        == "SiteNotFound nowhere.example"
     )
-    assert run("feed", "-o", str(tmp_path / "a.json")).exit_code == 2
+    assert run("export", "-f", "atom", "-o", str(tmp_path / "a.json")).exit_code == 2
     assert list(tmp_path.iterdir()) == []

@@ -215,7 +215,7 @@ def test_extract_from_file_and_pipe(run: Run, tmp_path: Path) -> None:
         "chosen": "Ada Berg",
         "candidates": [{"value": "Ada Berg", "source": "meta", "locator": "author", "confidence": 0.62, "won": True}],
     }
-    text = run("extract", "-", "--url", "https://quay.example/rope", "--text", stdin=PAGE).stdout
+    text = run("extract", "-", "--url", "https://quay.example/rope", "-f", "text", stdin=PAGE).stdout
     assert text.startswith("Rope and chain\n2024-05-01 10:00+00:00 · Ada Berg\n\nA rope is kinder")
 
 
@@ -245,7 +245,7 @@ def test_a_page_in_utf_16_is_read(run: Run, tmp_path: Path) -> None:
 
 def test_extract_prints_the_candidates_of_each_field(run: Run) -> None:
     command = ("extract", "-", "--url", "https://quay.example/rope", "--evidence")
-    text = run(*command, "--text", stdin=PAGE).stdout
+    text = run(*command, "-f", "text", stdin=PAGE).stdout
     why = json.loads(run(*command, stdin=PAGE).stdout)["evidence"]["title"]["why"]
     title = text.index(f"\ntitle  Rope and chain\n  {why}\n")
     assert re.search(r"\n\*  Rope and chain  heading  article h1 +0\.85\n   Rope and chain  head ", text[title:])
@@ -316,7 +316,7 @@ def test_extract_reports_errors_in_rules(run: Run, tmp_path: Path, rules: str | 
         (["-", "--url", "nonsense"], PAGE, 2, "BadAddress nonsense"),
         (["-", "--url", "https://a.example/"], " \n", 1, "UnreadableInput The standard input"),
         (["/nowhere/page.html", "--url", "https://a.example/"], None, 1, "UnreadableInput /nowhere/page.html"),
-        (["/", "--url", "https://a.example/"], None, 2, "UsageError"),
+        (["/", "--url", "https://a.example/"], None, 1, "UnreadableInput /"),
     ],
 )
 def test_wrong_input_of_extract_is_an_error(

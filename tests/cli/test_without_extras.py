@@ -82,9 +82,8 @@ def test_a_first_search_and_what_follows(crawled: Path, tmp_path: Path) -> None:
             ["cite", "1", *own],
             ["status", *own],
             ["verify", *own],
-            ["feed", "tides", "-o", str(tmp_path / "feed.xml"), *own],
+            ["export", "tides", "-o", str(tmp_path / "feed.xml"), *own],
             ["export", "-o", str(tmp_path / "all.jsonl"), *own],
-            ["doctor", *own],
         ]
     )
     assert said.count("tells of tides") >= 3

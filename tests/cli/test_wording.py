@@ -24,7 +24,7 @@ from tests.cli.conftest import Run
         (("search", "tide", "--offset", "9"), "none after the first 9"),
         (("diff", "2"), "only one revision"),
         (("sites", "rules", "harbour.example"), "25 posts"),
-        (("searches",), "no saved searches"),
+        (("search", "--saved"), "no saved searches"),
     ],
 )
 def test_an_empty_result_is_explained(run: Run, words: tuple[str, ...], says: str) -> None:

@@ -194,7 +194,6 @@ def test_partition_is_no_longer_an_option(archive: Path, tmp_path: Path) -> None
     done = publish(archive, str(tmp_path / "d"), "--version", "1.0.0", "--partition", "year")
     assert done.exit_code == 2
     assert "one file for each split" in done.output
-    assert publish(archive, str(tmp_path / "d"), "--version", "1.0.0", "--partition", "none").exit_code == 0
 
 
 def test_check_reports_all_changes(archive: Path, built: Path, tmp_path: Path) -> None:

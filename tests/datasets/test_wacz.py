@@ -53,7 +53,7 @@ def test_package_is_valid_and_reproducible(archive: Path, tmp_path: Path) -> Non
     pytest.importorskip("wacz")
     for name in ("one.wacz", "again/one.wacz"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
-        assert export(archive, "--wacz", tmp_path / name).exit_code == 0
+        assert export(archive, "-f", "wacz", "-o", tmp_path / name).exit_code == 0
     assert (tmp_path / "one.wacz").read_bytes() == (tmp_path / "again" / "one.wacz").read_bytes()
     done = run("wacz", "validate", "-f", str(tmp_path / "one.wacz"))
     assert (done.returncode, "is valid" in done.stdout) == (0, True), done.stdout + done.stderr
@@ -73,13 +73,13 @@ def test_package_of_a_query_has_only_its_captures(archive: Path, tmp_path: Path)
 
 def test_package_includes_the_original_of_a_revisit(archive: Path, tmp_path: Path) -> None:
     package = tmp_path / "five.wacz"
-    assert export(archive, 'title:"Day 5"', "--wacz", package).exit_code == 0
+    assert export(archive, 'title:"Day 5"', "-f", "wacz", "-o", package).exit_code == 0
     assert [kind for kind, _ in urls(package) if kind in ("response", "revisit")] == ["response", "revisit"]
 
 
 def test_warcio_finds_no_wrong_digest(archive: Path, tmp_path: Path) -> None:
     package = tmp_path / "all.wacz"
-    export(archive, "--wacz", package)
+    export(archive, "-f", "wacz", "-o", package)
     with zipfile.ZipFile(package) as opened:
         opened.extractall(tmp_path / "x")
     for folder in (archive.parent / "warc", tmp_path / "x" / "archive"):
@@ -93,7 +93,7 @@ def test_unreadable_records_are_left_out_and_counted(archive: Path, tmp_path: Pa
 
     copy = shutil.copytree(archive.parent, tmp_path / "copy") / archive.name
     next(copy.parent.glob("warc/hill-example-20240503*.warc.gz")).unlink()
-    done = export(copy, "--wacz", tmp_path / "left.wacz")
+    done = export(copy, "-f", "wacz", "-o", tmp_path / "left.wacz")
     assert done.exit_code == 1
     assert re.search(r"\b1 capture", done.output)
     assert (tmp_path / "left.wacz").exists()
@@ -106,7 +106,7 @@ def test_a_package_is_not_written_to_the_screen(archive: Path) -> None:
 @pytest.mark.needs("chromium")
 def test_a_page_of_a_package_replays_in_a_browser(archive: Path, tmp_path: Path) -> None:
     package = tmp_path / "all.wacz"
-    export(archive, "--wacz", package)
+    export(archive, "-f", "wacz", "-o", package)
     with zipfile.ZipFile(package) as opened:
         opened.extractall(tmp_path / "x")
     (tmp_path / "web").mkdir()

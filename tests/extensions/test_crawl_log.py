@@ -133,12 +133,13 @@ def test_crawls_that_share_a_process_keep_apart(tmp_path: Path) -> None:
 
 def test_a_crawl_without_errors_logs_one_line_for_each_run(tmp_path: Path) -> None:
     archive = tmp_path / "archive.db"
+    (tmp_path / "archiver.toml").write_text('[log]\nformat = "json"\n')
     with (
         serving({"/": home("/one/"), "/one/": page("The first")}) as one,
         serving({"/": home("/two/"), "/two/": page("The second")}) as two,
     ):
         for _ in range(2):
-            done = run("archiver", "crawl", "--log-format", "json", "--archive", str(archive), one.url, two.url)
+            done = run("archiver", "crawl", "--archive", str(archive), one.url, two.url, folder=tmp_path)
             assert done.returncode == 0, done.stderr
     lines = [json.loads(line) for line in (tmp_path / "log" / "crawl.log").read_text().splitlines()]
     with sqlite3.connect(archive) as db:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from archiver.sites.page_objects import case_differences, find_cases, read_case, read_expected
+from tests.page_cases import case_differences, find_cases, read_case, read_expected
 
 CASES = Path(__file__).parent.parent / "cases" / "extraction"
 FOLDERS = find_cases(CASES)

@@ -119,9 +119,9 @@ def test_removed_posts_in_backups() -> None:
 
 
 def test_the_settings_are_read_and_mistakes_are_named() -> None:
-    text = '[maintenance]\nbackup_days = 2\nverify_days = 0\ncheck_at = "4:30"\ncheck_days = 10\ncheck_minutes = 5\n'
-    assert parse_config(text, "a.toml").maintenance == Maintenance(2, 0, "4:30", 10, 5)
+    text = '[maintenance]\nbackup_days = 2\nverify_days = 0\ncheck_at = "4:30"\ncheck_days = 10\n'
+    assert parse_config(text, "a.toml").maintenance == Maintenance(2, 0, "4:30", 10)
     assert parse_config("", "a.toml").maintenance == Maintenance()
-    for line in ("backup_days = -1", 'check_at = "25:00"', "check_days = 0", "check_minutes = true", "other = 1"):
+    for line in ("backup_days = -1", 'check_at = "25:00"', "check_days = 0", "check_minutes = 5", "other = 1"):
         with pytest.raises(BadConfig, match="line 2, column 1"):
             parse_config(f"[maintenance]\n{line}\n", "a.toml")

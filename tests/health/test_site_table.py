@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -153,11 +152,7 @@ def test_a_health_of_another_version_is_judged_again(tmp_path: Path) -> None:
     [
         ([], ["site-0.example", "site-1.example", "site-2.example"]),
         (["--tag", "News"], ["site-0.example", "site-2.example"]),
-        (["--only", "red,amber"], ["site-0.example"]),
-        (["--only", "green", "--sort", "coverage"], ["site-1.example", "site-2.example"]),
-        (["--sort", "name"], ["site-0.example", "site-1.example", "site-2.example"]),
         (["--tag", "blogs", "--long"], ["site-1.example"]),
-        (["--only", "red", "--missing"], ["site-0.example"]),
     ],
 )
 def test_sites_are_selected_and_sorted(tmp_path: Path, words: list[str], names: list[str]) -> None:
@@ -225,14 +220,7 @@ def test_the_orders_put_the_worst_most_or_soonest_first() -> None:
 
 
 @pytest.mark.parametrize("words", [("--long",), ("--missing",), ()], ids=["long", "missing", "table"])
-def test_that_no_site_has_the_chosen_health_is_not_that_the_archive_has_no_site(
-    words: tuple[str, ...], tmp_path: Path
-) -> None:
-    archive = tmp_path / "a.db"
-    with closing(open_archive(archive, create=True)) as db:
-        empty = Runner().invoke(cli, ["status", *words, "--only", "red", "--archive", str(archive)])
-        add_site(db, "https://low.example", NOW)
-    chosen = Runner().invoke(cli, ["status", *words, "--only", "red", "--archive", str(archive)])
-    assert "No site is red." in chosen.stderr
-    assert "has no sites yet" not in chosen.stderr
+def test_an_archive_without_sites_says_so(words: tuple[str, ...], tmp_path: Path) -> None:
+    open_archive(tmp_path / "a.db", create=True).close()
+    empty = Runner().invoke(cli, ["status", *words, "--archive", str(tmp_path / "a.db")])
     assert "has no sites yet" in empty.stderr

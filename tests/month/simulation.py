@@ -38,10 +38,10 @@ cadence = "12h"
 command = ["/bin/sh", "-c", "{command}"]
 webhook = "{webhook}"
 """
-# The nightly check reads all of so small an archive, which takes as long as two crawls.
-_CHECK_LITTLE = """
+# A check reads all of the archive, which takes as long as two crawls.
+_CHECK_RARELY = """
 [maintenance]
-check_minutes = {minutes}
+check_days = {days}
 """
 _NOT_NOW = """
 [groups.{name}]
@@ -131,7 +131,7 @@ class Branch:
 
     def _configure(self, command: str) -> None:
         text = _CONFIG.format(command=command, webhook=self.world.inbox_url)
-        text += _CHECK_LITTLE.format(minutes=10 if self.checks_all else 0)
+        text += _CHECK_RARELY.format(days=1 if self.checks_all else 300)
         text += "".join(_NOT_NOW.format(name=name) for name in self._tags() if name not in self.blogs)
         (self.folder / "archiver.toml").write_text(text)
 

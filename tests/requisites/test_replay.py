@@ -46,7 +46,7 @@ def test_a_replayed_post_looks_like_the_original(tmp_path: Path) -> None:
         assert crawled.code == 0, crawled.err
         assert pictures.requests == ["/robots.txt", *far]
         assert {"referer", "cookie", "authorization"}.isdisjoint(pictures.asked[-1])
-    done = world.run(tmp_path, "export", "--wacz", str(tmp_path / "blog.wacz"))
+    done = world.run(tmp_path, "export", "-f", "wacz", "-o", str(tmp_path / "blog.wacz"))
     assert done.code == 0, done.err
     with zipfile.ZipFile(tmp_path / "blog.wacz") as package:
         package.extractall(tmp_path / "x")

@@ -233,7 +233,7 @@ def test_names_are_unique_regardless_of_case(db: Database, name: str) -> None:
     with pytest.raises(BadSearchName):
         search_feeds.save_search(db, name.swapcase(), Query("fog"))
     search_feeds.remove_saved_search(db, name)
-    with pytest.raises(SavedSearchNotFound, match="'archiver searches'"):
+    with pytest.raises(SavedSearchNotFound, match="'archiver search --saved'"):
         search_feeds.find_saved_search(db, name)
     assert search_feeds.saved_search_states(db) == []
     assert not db.execute("select count(*) from saved_search_hits").fetchone()[0]

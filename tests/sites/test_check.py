@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pytest
-
-from archiver.cli.site_commands import _print_reports
+from archiver.cli.commands.site_check import format_report
 from tests.processes import run
 from tests.spiders.crawling import text
 from tests.spiders.site_server import Pages, home, page, serving
@@ -28,9 +26,7 @@ def blog(posts: int) -> Pages:
     }
 
 
-def test_check_reports_an_open_a_forbidden_an_absent_and_a_broken_site(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_check_reports_an_open_a_forbidden_an_absent_and_a_broken_site(tmp_path: Path) -> None:
     with (
         serving(blog(200)) as open_,
         serving({"/robots.txt": text("User-agent: *\nDisallow: /\n")}) as closed,
@@ -76,8 +72,7 @@ def test_check_reports_an_open_a_forbidden_an_absent_and_a_broken_site(
         assert "robots.txt" in later["reason"]
         assert not later["posts"]
         for one, more in ((none, ""), (later, ""), (shut, "(Disallow: /)")):
-            _print_reports(one, first=True)
-            lines = capsys.readouterr().out.splitlines()
+            lines = [line.plain for line in format_report(one)]
             assert lines[1] == f"  {one['outcome']}: {one['reason']}"
             assert "".join(lines[2:]).endswith(more)
             assert len(lines[2:]) == bool(more)

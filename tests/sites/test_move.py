@@ -159,10 +159,11 @@ def test_a_site_that_was_crawled_at_both_addresses_becomes_one(
     words = ["sites", "move", name_of(old), new.url, "--yes", "--json"]
     refused = archiver(*words, archive=archive)
     assert refused.returncode == 1
-    assert f"archiver sites move {name_of(old)} {new.url} --merge" in refused.stderr
-    done = json.loads(archiver(*words, "--merge", archive=archive).stdout)
-    assert (done["articles"], done["removed"], len(done["files"])) == (POSTS, POSTS + 1, 1)
-    archiver("import", *(str(tmp_path / file) for file in done["files"]), archive=archive)
+    assert f"archiver sites remove {name_of(new)} --with-articles" in refused.stderr
+    files = rows(archive, f"select distinct warc_file from captures where url like '{new.url}%'")
+    archiver("sites", "remove", name_of(new), "--with-articles", "--yes", archive=archive)
+    assert json.loads(archiver(*words, archive=archive).stdout)["articles"] == POSTS
+    archiver("import", *(str(tmp_path / file) for (file,) in files), archive=archive)
     articles = dict(rows(archive, "select url, revision from articles where site = (select name from sites)"))
     assert articles == {f"{new.url}2024/post-{n}/": 2 if n == 3 else 1 for n in (*range(POSTS), 99)}
     assert archiver("verify", archive=archive).returncode == 0
@@ -269,7 +270,7 @@ def test_an_empty_site_at_the_new_address_is_replaced(archive: Path) -> None:
     with opened(archive) as db:
         add_site(db, "https://quay.example", NOW)
         done = move_site(db, "harbour.example", "https://quay.example", NOW)
-        assert done.replaced
+        assert done.articles
         move_site(db, "notes.example/blog", "https://notes.example/journal/", NOW)
         with pytest.raises(CannotMoveSite, match="former address of notes"):
             move_site(db, "quay.example", "https://notes.example/blog/", NOW)

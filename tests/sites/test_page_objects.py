@@ -25,14 +25,11 @@ from archiver.sites.page_objects import (
     PageObjects,
     URLPattern,
     _load,
-    case_differences,
-    find_cases,
     installed_page_objects,
     load_page_objects,
-    read_case,
-    read_expected,
 )
 from archiver.storage.articles import entries
+from tests.page_cases import case_differences, find_cases, read_case, read_expected
 from tests.runner import in_process
 
 CASES = Path(__file__).parents[1] / "cases" / "page_objects"
@@ -612,80 +609,8 @@ def test_extract_refuses_a_broken_file(use: Use, tmp_path: Path) -> None:
     assert result.stderr.startswith("Error: The page objects in mine/quay.py, line 7, cannot be used: ")
 
 
-def test_a_case_is_saved_and_run_and_differs_once_the_page_object_changes(use: Use, tmp_path: Path) -> None:
-    use(quay=GOOD)
-    (tmp_path / "page.html").write_text(HTML, encoding="utf-8")
-    saved = in_process("extract", "page.html", "--url", URL, "--save-case", "mine/cases/one")
-    assert saved.exit_code == 0
-    assert json.loads((tmp_path / "mine/cases/one/expected.json").read_text()) == {"title": "x"}
-    assert in_process("extract", "mine").stdout == "one (Notice): as expected\n"
-    use(quay=GOOD.replace("'x'", "'other'"))
-    result = in_process("extract", "mine/cases")
-    assert result.exit_code == 1
-    assert result.stdout == "one (Notice): differs\n  title: expected 'x', got 'other'\n"
-
-
-def test_a_case_fails_if_its_page_object_fails(use: Use, tmp_path: Path) -> None:
-    use(quay=GOOD)
-    (tmp_path / "page.html").write_text(HTML, encoding="utf-8")
-    in_process("extract", "page.html", "--url", URL, "--save-case", "case")
-    use(quay=GOOD + method("tags", "1 / 0"))
-    result = in_process("extract", "case", "--json")
-    assert result.exit_code == 1
-    assert json.loads(result.stdout)[0]["differences"] == [
-        "tags: failed: Notice, quay.py:12: ZeroDivisionError: division by zero"
-    ]
-
-
 PLAIN = "<html><head><title>Quay</title></head><body class='leaf'><p>The quay is closed.</p></body></html>"
 """A page that only rules of the site make a post."""
-
-
-def test_a_case_whose_page_object_is_not_used_is_not_saved(use: Use, tmp_path: Path) -> None:
-    use(quay=GOOD)
-    (tmp_path / "page.html").write_text(PLAIN, encoding="utf-8")
-    result = in_process("extract", "page.html", "--url", URL, "--save-case", "case")
-    assert (result.exit_code, result.stdout) == (2, "")
-    assert "No case was saved, because Notice is not used: the page is not a post (undated). If it is" in result.stderr
-    assert "'archiver sites rules SITE --set FILE'" in result.stderr
-    assert not (tmp_path / "case").exists()
-
-
-def test_a_case_fails_if_its_page_object_is_not_used(use: Use, tmp_path: Path) -> None:
-    use(quay=GOOD)
-    (tmp_path / "page.html").write_text(HTML, encoding="utf-8")
-    in_process("extract", "page.html", "--url", URL, "--save-case", "case")
-    (tmp_path / "case" / "page.html").write_text(PLAIN, encoding="utf-8")
-    (tmp_path / "case" / "expected.json").write_text('{"title": "Quay"}', encoding="utf-8")
-    result = in_process("extract", "case")
-    assert result.exit_code == 1
-    assert result.stdout == ("case (Notice): differs\n  Notice is not used: the page is not a post (undated)\n")
-
-
-def test_a_case_that_is_saved_with_rules_is_read_by_them(use: Use, tmp_path: Path) -> None:
-    use(quay=GOOD)
-    (tmp_path / "page.html").write_text(PLAIN, encoding="utf-8")
-    (tmp_path / "mine.toml").write_text("[site]\npost = ['body.leaf']\n", encoding="utf-8")
-    saved = in_process("extract", "page.html", "--url", URL, "--rules", "mine.toml", "--save-case", "case")
-    assert saved.exit_code == 0
-    assert (tmp_path / "case" / "rules.toml").read_bytes() == (tmp_path / "mine.toml").read_bytes()
-    result = in_process("extract", "case")
-    assert (result.exit_code, result.stdout) == (0, "case (Notice): as expected\n")
-    refused = in_process("extract", "case", "--rules", "mine.toml")
-    assert "read by the rules in its folder, rules.toml" in refused.stderr
-
-
-def test_a_page_without_expected_fields_is_a_failure(use: Use, tmp_path: Path) -> None:
-    use(quay=GOOD)
-    (tmp_path / "page.html").write_text(HTML, encoding="utf-8")
-    for name in ("one", "two"):
-        in_process("extract", "page.html", "--url", URL, "--save-case", f"cases/{name}")
-    (tmp_path / "cases" / "two" / "expected.json").unlink()
-    result = in_process("extract", "cases")
-    assert result.exit_code == 1
-    assert result.stdout.startswith(
-        "one (Notice): as expected\ntwo (no page object): differs\n  there is no expected.json, so nothing is tested"
-    )
 
 
 def test_a_page_object_that_is_not_used_names_a_way_out(use: Use, tmp_path: Path) -> None:
@@ -699,7 +624,7 @@ def test_a_page_object_that_is_not_used_names_a_way_out(use: Use, tmp_path: Path
 @pytest.mark.parametrize(
     ("file", "code", "said"),
     [
-        ("mine/nowhere", 1, "mine/nowhere cannot be read: there is no such file or folder."),
+        ("mine/nowhere", 1, "mine/nowhere cannot be read: there is no such file."),
         ("page.html", 2, "Missing option '--url'"),
     ],
 )
@@ -716,26 +641,6 @@ def test_an_address_is_not_a_file_even_if_its_url_is_given(use: Use) -> None:
     result = in_process("extract", URL, "--url", URL)
     assert (result.exit_code, result.stdout) == (2, "")
     assert "--url" in result.stderr
-
-
-@pytest.mark.parametrize(
-    ("words", "code"),
-    [
-        (["mine", "--url", URL], 2),
-        (["mine"], 2),
-        (["page.html", "--url", URL, "--save-case", "mine"], 2),
-        (["broken"], 1),
-    ],
-)
-def test_wrong_cases_are_refused(use: Use, tmp_path: Path, words: list[str], code: int) -> None:
-    use(quay=GOOD)
-    (tmp_path / "page.html").write_text(HTML, encoding="utf-8")
-    (tmp_path / "broken").mkdir()
-    (tmp_path / "broken" / "expected.json").write_text("{", encoding="utf-8")
-    result = in_process("extract", *words)
-    assert result.exit_code == code
-    assert result.stdout == ""
-    assert result.stderr
 
 
 def test_all_errors_of_page_objects_are_of_the_program() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
-from archiver.maintenance.reextraction_reader import ReextractionRequest, request_key
+from archiver.maintenance.reextraction_request import ReextractionRequest, request_key
 from archiver.storage.database import opened
 from tests.processes import run, without_proxies
 from tests.spiders.crawling import archiver, crawl, rows

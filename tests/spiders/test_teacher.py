@@ -16,7 +16,7 @@ import pytest
 
 from archiver import __version__
 from archiver.learning.checkpoint import ENOUGH
-from archiver.maintenance.reextraction_reader import extract_from_capture
+from archiver.maintenance.capture_reader import extract_from_capture
 from archiver.storage.database import open_archive
 from archiver.storage.stored_rules import rules_valid_at
 from tests.processes import Running

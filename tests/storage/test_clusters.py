@@ -22,7 +22,7 @@ from sqlite_utils import Database
 from archiver.model.errors import ClusterNotFound
 from archiver.model.items import Article
 from archiver.storage import clusters
-from archiver.storage.article_records import cluster_by_number, cluster_of, find_cluster
+from archiver.storage.article_records import cluster_by_number, cluster_of
 from archiver.storage.article_records import clusters as listed
 from archiver.storage.articles import Observation, store_article
 from archiver.storage.clusters import rebuild
@@ -96,7 +96,6 @@ def test_a_copy_elsewhere_joins_and_the_earlier_one_is_the_source(db: Database) 
     assert 0.6 < second["similarity"] < 1
     assert second["how"].startswith("shares ")
     assert cluster_of(db, lone) is None
-    assert find_cluster(db, "https://site3.example/3") == found
     c = add(db, 4, edited(text, 4), days=1)
     assert state(db) == {1: [a, b, c]}
     assert cluster_by_number(db, 1)["source_id"] == c

@@ -14,7 +14,8 @@ from sqlite_utils import Database
 
 from archiver.articles.article_comparison import fold_words
 from archiver.articles.guard import LOOK_EVERY
-from archiver.maintenance.run_undoing import release_held, undo_run
+from archiver.maintenance.held_page_release import release_held
+from archiver.maintenance.run_undoing import undo_run
 from archiver.model.due_reasons import DueFor
 from archiver.model.errors import RunNotFound
 from archiver.model.items import (

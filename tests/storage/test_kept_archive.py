@@ -31,8 +31,7 @@ READ = (
     ("why", "{start_url}"),
     ("search", "soup"),
     ("show", "1"),
-    ("clusters",),
-    ("searches", "list"),
+    ("search", "--saved"),
 )
 
 

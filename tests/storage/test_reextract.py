@@ -392,7 +392,8 @@ def test_the_rules_valid_at_the_capture_are_used(archive: Path) -> None:
 
 def test_articles_written_by_a_concurrent_crawl_are_read_again(archive: Path) -> None:
     from archiver.maintenance import reextraction_run
-    from archiver.maintenance.reextraction_reader import ReextractionReader, ReextractionRequest
+    from archiver.maintenance.reextraction_reader import ReextractionReader
+    from archiver.maintenance.reextraction_request import ReextractionRequest
     from archiver.storage.database import open_archive
 
     spoil(archive)

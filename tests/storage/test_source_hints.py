@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from archiver.extraction.article import extract_page
 from archiver.extraction.page import parse_page
-from archiver.maintenance.reextraction_reader import ReextractedArticle, ReextractionReader, ReextractionRequest
+from archiver.maintenance.reextraction_reader import ReextractedArticle, ReextractionReader
+from archiver.maintenance.reextraction_request import ReextractionRequest
 from archiver.maintenance.takedown import archive_without_writers, remove_articles
 from archiver.maintenance.verification import verify
 from archiver.model.items import (

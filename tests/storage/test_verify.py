@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from archiver.maintenance.partial_check import CheckBudget, check_part
+from archiver.maintenance.scheduled_check import check_archive
 from archiver.maintenance.verification import repair, verify
 from archiver.maintenance.verify_captures import CaptureRow, WARCJob, examine_warc
 from archiver.maintenance.verify_database import VerifyFinding
@@ -327,7 +327,7 @@ def test_a_revisit_without_its_original_is_reported(archive: Path) -> None:
         out = [one for one in verify(archive, **options).findings if one.kind == "original-missing"]
         assert [one.subject for one in out] == [f"{HILL}ten"]
         assert "2 captures of" in out[0].sentence or options.get("ids")
-    damages = [one.kind for one in check_part(archive, CheckBudget()).damages]
+    damages = [one.kind for one in check_archive(archive)]
     assert "original-missing" in damages
 
 

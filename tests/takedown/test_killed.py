@@ -15,11 +15,11 @@ from tests.takedown.removing import command, holds, remove, rows
 
 MOMENTS = [
     KilledCall("takedown", "erase_records", 1, False),
-    KilledCall("takedown", "rewrite_warc", 1, True),
-    KilledCall("takedown", "_move_rows", 1, True),
+    KilledCall("record_erasure", "rewrite_warc", 1, True),
+    KilledCall("record_erasure", "_move_rows", 1, True),
     KilledCall("takedown", "delete_unfinished_rewrites", 1, False),
-    KilledCall("takedown", "delete_warc", 1, True),
-    KilledCall("takedown", "rewrite_warc", 2, True),
+    KilledCall("record_erasure", "delete_warc", 1, True),
+    KilledCall("record_erasure", "rewrite_warc", 2, True),
     KilledCall("takedown", "purge_article", 1, True),
     KilledCall("takedown", "overwrite_free_pages", 1, False),
 ]
@@ -44,7 +44,7 @@ def test_the_next_crawl_finishes_a_killed_takedown(demo: Demo, tmp_path: Path) -
     assert crawl(demo.url, archive=archive).returncode == 0
     body = rows(archive, "select body from articles where id = 1")[0][0]
     sentence = max(body.split("\n"), key=len)[:60]
-    assert_killed(KilledCall("takedown", "_move_rows", 1, True), remove, archive, "1")
+    assert_killed(KilledCall("record_erasure", "_move_rows", 1, True), remove, archive, "1")
     assert holds(archive, sentence)
     assert archiver("crawl", demo.url, archive=archive).returncode == 0
     assert not holds(archive, sentence)

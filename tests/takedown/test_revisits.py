@@ -89,7 +89,7 @@ def test_the_preview_names_the_pages_that_lose_captures(archive: Path) -> None:
 @pytest.mark.parametrize("call", ["_rewrite", "_move_rows", "delete_warc"])
 @pytest.mark.parametrize("number", [1, 2, 3])
 def test_a_killed_takedown_leaves_no_revisit_without_its_original(archive: Path, call: str, number: int) -> None:
-    assert_killed(KilledCall("takedown", call, number, True), remove, archive, "6")
+    assert_killed(KilledCall("record_erasure", call, number, True), remove, archive, "6")
     assert {url for url, _ in orphans(archive)} <= {f"{QUAY}6"}  # the post itself is removed by '--finish'
     assert command(archive, "remove", "--finish").exit_code == 0
     assert not orphans(archive)

@@ -12,7 +12,7 @@ import click
 # Scrapy inspects the whole stack when it imports this. That takes a tenth of a second more from a deeper import.
 import scrapy.core.downloader.contextfactory  # noqa: F401
 
-from archiver.cli.commands.search import update_search_index
+from archiver.cli.index_update import update_search_index
 from archiver.cli.shared_options import (
     archive_option,
     json_option,

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -18,10 +17,15 @@ from archiver.cli.terminal_output import (
     print_json,
     show_stage_progress,
 )
-
-if TYPE_CHECKING:
-    from archiver.maintenance.backup import BackupResult
-    from archiver.maintenance.restore_backup import RestorePlan, RestoreResult
+from archiver.maintenance.backup import BackupRequest, BackupResult, make_backup
+from archiver.maintenance.restore_backup import (
+    RestorePlan,
+    RestoreResult,
+    plan_restore,
+    restore_archive,
+    restore_captures,
+)
+from archiver.model.errors import ArchiverError
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,9 +88,6 @@ def backup(options: BackupOptions) -> None:
 
     Exit code: 0 done; 1 no backup was made, or a WARC file is missing or damaged; 2 wrong usage.
     """
-    from archiver.maintenance.backup import BackupRequest, make_backup
-    from archiver.model.errors import ArchiverError
-
     if options.purge:  # the files that replaced the deleted ones are needed, if the backup has WARC files
         options = replace(options, with_captures=options.with_captures or (options.file.parent / "warc").is_dir())
     request = BackupRequest(options.file, options.with_captures, options.force, options.purge)
@@ -208,15 +209,14 @@ def restore(options: RestoreOptions) -> None:
 
     Exit code: 0 done; 1 not confirmed, the backup is damaged, or a WARC file could not be put back; 2 wrong usage.
     """
-    from archiver.maintenance.restore_backup import plan_restore, restore_archive, restore_captures
-
     file, archive = options.file, Path(options.archive)
     plan = None if options.captures or options.warc else plan_restore(file, archive)
     if plan is not None and not options.as_json:
         for sentence in _describe_plan(plan, is_decided=options.yes):
             click.echo(sentence)
     if not options.yes:
-        _confirm(f"Put {file} in the place of {archive}?" if plan else f"Put back WARC files from {file.parent}?")
+        question = f"Put {file} in the place of {archive}?" if plan else f"Put back WARC files from {file.parent}?"
+        confirm(question, f"Restoring {file}")
     with exit_on_sigterm(), show_stage_progress(options.as_json) as progress:
         done = restore_archive(plan, progress) if plan else restore_captures(file, archive, options.warc, progress)
     if options.as_json:
@@ -225,14 +225,6 @@ def restore(options: RestoreOptions) -> None:
         _print_restored(options, done, whole=plan is not None)
     if done.failed:
         click.get_current_context().exit(1)
-
-
-def _confirm(question: str) -> None:
-    if not sys.stdin.isatty():
-        raise click.UsageError(
-            "Cannot ask for confirmation without a terminal. Use --yes to restore without confirmation."
-        )
-    confirm(question)
 
 
 def _describe_plan(plan: RestorePlan, *, is_decided: bool) -> list[str]:

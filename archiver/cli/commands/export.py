@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from archiver import __version__
+from archiver.cli.commands.search import note_repairs, open_searched
+from archiver.cli.search_output import print_advice
 from archiver.cli.shared_options import (
     QueryCommand,
     QueryOptions,
@@ -19,13 +22,20 @@ from archiver.cli.shared_options import (
     refuse_unknown_options,
 )
 from archiver.cli.terminal_output import count_noun, open_output
+from archiver.datasets.wacz_package import pack_wacz
+from archiver.search.document_files import FILE_FORMATS, write_folder
 from archiver.search.export_formats import EXPORT_FORMATS
+from archiver.search.search_feeds import changes_feed, write_atom
+from archiver.search.search_hits import matching_ids
+from archiver.storage.article_records import records
+from archiver.storage.database import opened
 
 if TYPE_CHECKING:
     from archiver.search.query import Query
     from archiver.storage import Database
 
 FOLDER_FORMATS = ("markdown", "html", "tei")
+_IN_FEED = 100
 EXTENSIONS = {
     ".jsonl": ("jsonl",),
     ".ndjson": ("jsonl",),
@@ -33,6 +43,8 @@ EXTENSIONS = {
     ".csv": ("csv",),
     ".geojson": ("geojson",),
     ".parquet": ("parquet",),
+    ".xml": ("atom",),
+    ".atom": ("atom",),
     ".wacz": ("wacz",),
 }
 """Maps the extension of a file to the formats that it can have, the usual one first."""
@@ -49,12 +61,11 @@ class ExportOptions:
     fold: str
     form: str | None
     output: str
-    wacz: str | None
     archive: str
 
 
 @click.command(
-    short_help="Export articles as JSON Lines, CSV, GeoJSON or Parquet, or captures as WACZ.",
+    short_help="Export articles, captures (WACZ) or a feed for other programs.",
     context_settings=_WORDS,
     cls=QueryCommand,
 )
@@ -74,9 +85,10 @@ class ExportOptions:
     "-f",
     "--format",
     "form",
-    type=click.Choice((*EXPORT_FORMATS, *FOLDER_FORMATS, "wacz"), case_sensitive=False),
+    type=click.Choice((*EXPORT_FORMATS, *FOLDER_FORMATS, "wacz", "atom"), case_sensitive=False),
     help="; ".join(f"{f.name}: {f.doc}" for f in EXPORT_FORMATS.values())
-    + "; markdown, html, tei: a folder with a file for each article; wacz: the captures of the articles"
+    + "; markdown, html, tei: a folder with a file for each article; wacz: the captures of the articles; "
+    f"atom: a feed of the {_IN_FEED} articles that were added, edited or found to be gone last"
     "  [default: as the extension of FILE says, or jsonl]",
 )
 @click.option(
@@ -87,7 +99,6 @@ class ExportOptions:
     default="-",
     help="Write to FILE (for markdown, html and tei: a folder) instead of standard output.",
 )
-@click.option("--wacz", metavar="FILE", type=click.Path(), help="Same as -f wacz -o FILE.")
 @archive_option
 @pass_options_as(ExportOptions, query=QueryOptions)
 def export(options: ExportOptions) -> None:
@@ -104,19 +115,15 @@ def export(options: ExportOptions) -> None:
       archiver export "flood OR storm" -f csv | head
       archiver export has:geo -o map.geojson
       archiver export --site blog.example.org -f markdown -o blog/
-      archiver export --site blog.example.org --wacz blog.wacz
+      archiver export --site blog.example.org -o blog.wacz
+      archiver export "flood OR storm" -o floods.xml
 
     Exit code: 0 done; 1 nothing found, so that no file is written, or some captures cannot be read; 2 wrong usage.
     """
-    from archiver.search.search_hits import matching_ids
-    from archiver.storage.database import opened
-
     query = options.query
     refuse_unknown_options(query.query)
-    if options.wacz and options.output != "-":
-        raise click.UsageError("--wacz FILE is the same as -f wacz -o FILE. Use only one of --wacz and -o.")
-    output = options.wacz or options.output
-    form = format_of_file(output, "wacz" if options.wacz else options.form, EXTENSIONS, "jsonl")
+    output = options.output
+    form = format_of_file(output, options.form, EXTENSIONS, "jsonl")
     if form not in FOLDER_FORMATS and output.endswith("/"):
         raise click.UsageError(f"{output} is a folder, which needs one of the formats {', '.join(FOLDER_FORMATS)}.")
     if output == "-" and form in ("wacz", *FOLDER_FORMATS):
@@ -124,6 +131,9 @@ def export(options: ExportOptions) -> None:
         raise click.UsageError(f"The format {form} must be written to {what}")
     if output == "-" and form == "parquet" and sys.stdout.isatty():
         raise click.UsageError("Parquet is not for a terminal. Name a file with -o FILE.")
+    if form == "atom":
+        _write_feed(options)
+        return
     selected = replace(query, sort=query.sort or "added").as_query(
         limit=options.limit, duplicates=False, fold=options.fold
     )
@@ -146,8 +156,6 @@ def export(options: ExportOptions) -> None:
 
 def _end_without_articles(db: Database, query: Query, archive: str) -> None:
     """Prints that nothing was found, with advice on the query, and exits with code 1. No file is written."""
-    from archiver.cli.search_output import print_advice
-
     click.echo("Nothing found.", err=True)
     print_advice(db, query, archive)
     click.get_current_context().exit(1)
@@ -157,22 +165,28 @@ def _write_records(db: Database, ids: list[int], form: str, output: str) -> int:
     """Writes the articles to the file `output` in one of the formats with one record per article (`form`), and returns
     their number.
     """
-    from archiver.search.document_files import FILE_FORMATS, write_folder
-    from archiver.storage.article_records import records
-
     if form in FOLDER_FORMATS:
         return write_folder(records(db, ids), Path(output), FILE_FORMATS[form])
     with open_output(output) as out:
         return EXPORT_FORMATS[form].write(records(db, ids), out)
 
 
+def _write_feed(options: ExportOptions) -> None:
+    """Writes a feed of the articles that match the query and changed last, newest first."""
+    query = options.query.as_query(limit=None, duplicates=False, fold="")
+    note_repairs(query.text)
+    with open_searched(options.archive, query) as db:
+        found = changes_feed(db, query, options.limit or _IN_FEED, own_url="", title="")
+    with open_output(options.output) as out:
+        out.write(write_atom(found))
+    if options.output != "-":
+        click.echo(f"{count_noun(len(found.entries), 'article')} written to {options.output}", err=True)
+
+
 def _write_wacz(db: Database, folder: Path, ids: list[int], output: str) -> None:
     """Writes the captures of the articles to the WACZ file `output`. `folder` is the archive's folder. Exits with code
     1 if some captures cannot be read; the file then contains the other captures.
     """
-    from archiver import __version__
-    from archiver.datasets.wacz_package import pack_wacz
-
     with open_output(output) as out:
         done = pack_wacz(db, folder, ids, out, software=f"archiver/{__version__}", title=Path(output).stem)
     click.echo(

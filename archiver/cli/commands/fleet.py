@@ -10,18 +10,30 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 
 from archiver.cli.shared_options import archive_option, json_option
-from archiver.cli.terminal_output import count_noun, format_time, print_details, print_json, print_table
-
-if TYPE_CHECKING:
-    from archiver.fleet.postgres import QueueDatabase
-    from archiver.fleet.shard_storage import ShardStorage
+from archiver.cli.terminal_output import (
+    count_noun,
+    format_time,
+    print_details,
+    print_json,
+    print_table,
+    show_stage_progress,
+)
+from archiver.fleet.enrolment import enter_sites, make_sites_of_urls, read_fleet_status, read_sites_of_archive
+from archiver.fleet.postgres import QueueDatabase
+from archiver.fleet.shard_storage import ShardStorage, check_storage, mark_storage, probe_storage, storage_owner
+from archiver.fleet.shard_transfer import collect_shards, lock_work_folder
+from archiver.fleet.worker_job import WorkerContext
+from archiver.maintenance.takedown import archive_without_writers
+from archiver.scheduling.crawl_plans import count_cores
+from archiver.storage.database import open_archive
 
 # Options that the commands share.
 
@@ -65,8 +77,6 @@ def storage_option(text: str, *, required: bool = False) -> Callable[[F], F]:
 
 
 def open_queue(jobs: str, size: int = 4) -> QueueDatabase:
-    from archiver.fleet.postgres import QueueDatabase
-
     return QueueDatabase(jobs, size)
 
 
@@ -130,16 +140,13 @@ def init(
       archiver fleet init --jobs postgresql://db.example/archiver --storage /mnt/shards https://blog.example.org
       archiver fleet init --archive output/archive.db
     """
-    from archiver.fleet.enrolment import enter_sites, make_sites_of_urls, read_sites_of_archive
-    from archiver.fleet.shard_storage import mark_storage, probe_storage
-
     entries = make_sites_of_urls(sites) + (read_sites_of_archive(archive) if archive else [])
     queue = open_queue(jobs)
+    from archiver.fleet.job_queue import create_queue_tables  # `open_queue` says if the extra that it needs is missing
+
     try:
         if storage is None and not queue.exists():
             raise click.UsageError("A new fleet needs --storage URL, the place for its shards.")
-        from archiver.fleet.job_queue import create_queue_tables
-        from archiver.fleet.shard_storage import ShardStorage
 
         place = ShardStorage(storage) if storage else None
         if place:
@@ -205,11 +212,6 @@ def worker(
 
     Exit code: 0 the fleet was drained; 1 the queue or storage is not usable; 130 or 143 stopped by Ctrl-C or SIGTERM.
     """
-    from archiver.fleet.job_queue import Worker
-    from archiver.fleet.shard_transfer import lock_work_folder
-    from archiver.fleet.worker_job import WorkerContext
-    from archiver.scheduling.crawl_plans import count_cores
-
     slots = slots or count_cores()
     logging.basicConfig(
         level=logging.ERROR if quiet else logging.WARNING, format="%(asctime)s %(levelname)s %(message)s"
@@ -218,6 +220,8 @@ def worker(
     logging.getLogger("procrastinate").setLevel(logging.CRITICAL)
     logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
     queue = open_queue(jobs, slots + 4)
+    from archiver.fleet.job_queue import Worker  # `open_queue` says if the extra that it needs is missing
+
     try:
         place = _open_checked_storage(queue, storage)
         name = name or f"{platform.node()}:{os.getpid()}"
@@ -249,8 +253,6 @@ def status(jobs: str, as_json: bool) -> None:
 
     Exit code: 0 all is well; 1 sites are late or failed, or sites are due and no worker is alive.
     """
-    from archiver.fleet.enrolment import read_fleet_status
-
     queue = open_queue(jobs)
     try:
         found = read_fleet_status(queue)
@@ -310,52 +312,26 @@ def status(jobs: str, as_json: bool) -> None:
 
 @fleet.command()
 @storage_option("Where the shards are kept.", required=True)
-@click.option(
-    "--apart",
-    metavar="DIR",
-    type=click.Path(path_type=Path),
-    help="Do not merge; download each shard into its own folder below DIR, for example to publish each.",
-)
 @click.option("--unfinished", is_flag=True, help="Include shards whose site is being crawled, or whose worker died.")
 @click.option("--quiet", is_flag=True, help="Print only errors, no progress or summary.")
 @json_option
 @archive_option
-def collect(storage: str, apart: Path | None, unfinished: bool, quiet: bool, as_json: bool, archive: str) -> None:
+def collect(storage: str, unfinished: bool, quiet: bool, as_json: bool, archive: str) -> None:
     """Merge all shards into one archive, as 'archiver merge' does. Run it again to fetch what has changed since.
 
     \b
     Example:
       archiver fleet collect --storage s3://news-shards --archive all.db
-      archiver fleet collect --storage s3://news-shards --apart /mnt/shards
 
     Exit code: 0 done; 1 a shard is damaged or lacks WARC files, or the storage cannot be read.
     """
-    from dataclasses import asdict
-
-    from archiver.cli.terminal_output import show_stage_progress
-    from archiver.fleet.shard_storage import ShardStorage, storage_owner
-    from archiver.fleet.shard_transfer import CollectedShards, FetchedShards, collect_shards, fetch_shards
-    from archiver.maintenance.takedown import archive_without_writers
-    from archiver.storage.database import open_archive
-
     place = ShardStorage(storage)
     storage_owner(place)  # check the owner first, so that no archive is created if the storage has no shards
-    out: CollectedShards | FetchedShards
-    if apart:
-        with show_stage_progress(quiet or as_json) as progress:
-            out = fetch_shards(place, apart, unfinished=unfinished, progress=progress)
-    else:
-        open_archive(archive, create=True).close()
-        with archive_without_writers(Path(archive)) as db, show_stage_progress(quiet or as_json) as progress:
-            out = collect_shards(db, Path(archive), place, unfinished=unfinished, progress=progress)
+    open_archive(archive, create=True).close()
+    with archive_without_writers(Path(archive)) as db, show_stage_progress(quiet or as_json) as progress:
+        out = collect_shards(db, Path(archive), place, unfinished=unfinished, progress=progress)
     if as_json:
         print_json(asdict(out))
-    elif isinstance(out, FetchedShards):
-        if not quiet:
-            click.echo(
-                f"{count_noun(len(out.fetched), 'shard')} downloaded to {apart}, {out.known:,} unchanged, "
-                f"{len(out.unfinished):,} being crawled"
-            )
     elif not quiet:
         new, captures = (sum(getattr(one, name) for one in out.merged.values()) for name in ("articles", "captures"))
         click.echo(
@@ -364,7 +340,7 @@ def collect(storage: str, apart: Path | None, unfinished: bool, quiet: bool, as_
         )
     for text in out.damaged:
         click.echo(f"Error: {text}", err=True)
-    if out.damaged or (isinstance(out, CollectedShards) and any(one.lost for one in out.merged.values())):
+    if out.damaged or any(one.lost for one in out.merged.values()):
         sys.exit(1)
 
 
@@ -411,8 +387,6 @@ def _open_checked_storage(queue: QueueDatabase, storage: str | None) -> ShardSto
     """Opens the shard storage for a worker, after checking the fleet, this machine's clock and the storage. `storage`
     is the URL from the command line; if it is None, the storage in the fleet's settings is opened.
     """
-    from archiver.fleet.shard_storage import ShardStorage, check_storage
-
     made = queue.fleet()
     queue.check_clock(datetime.now(UTC))
     place = ShardStorage(storage or made.storage)

@@ -5,16 +5,17 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from archiver.cli.shared_options import archive_option, json_option
 from archiver.cli.terminal_output import confirm, count_noun, print_json, show_stage_progress, strip_control_characters
+from archiver.maintenance.merge_archives import LeftOutPost, MergeResult, list_left_out, refuse_itself
+from archiver.maintenance.merge_archives import merge_archive as merge_archive
+from archiver.maintenance.takedown import archive_without_writers
 from archiver.model.errors import UnreadableInput
-
-if TYPE_CHECKING:
-    from archiver.maintenance.merge_archives import LeftOutPost, MergeResult
+from archiver.storage.database import open_archive
+from archiver.storage.transactions import lock_archive_shared
 
 _SHOWN = 5
 
@@ -44,12 +45,6 @@ def merge(others: tuple[str, ...], dry_run: bool, yes: bool, quiet: bool, as_jso
 
     Exit code: 0 done; 1 an archive cannot be merged, or lacks WARC files; 2 wrong usage.
     """
-    from archiver.maintenance.merge_archives import list_left_out, refuse_itself
-    from archiver.maintenance.merge_archives import merge_archive as merge_archive
-    from archiver.maintenance.takedown import archive_without_writers
-    from archiver.storage.database import open_archive
-    from archiver.storage.transactions import lock_archive_shared
-
     if missing := next((other for other in others if not Path(other).exists()), None):
         raise UnreadableInput(missing, "there is no such file")
     for other in others:  # check this before locking, because the command would otherwise wait for its own lock

@@ -1,40 +1,51 @@
-"""`archiver publish` builds and checks datasets. `archiver withdraw` removes posts from the archive and from
-datasets.
-"""
+"""`archiver publish`: builds and checks datasets."""
 
 from __future__ import annotations
 
 import os
-import re
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 from click.core import ParameterSource
 
-from archiver.cli.commands.remove_posts import Takedown, remove_posts
+from archiver import __version__
 from archiver.cli.shared_options import (
     DEFAULT_ARCHIVE,
-    QueryCommand,
     QueryOptions,
-    archive_option,
+    filter_options,
     json_option,
     pass_options_as,
-    query_options,
     refuse_unknown_options,
 )
-from archiver.cli.shell_completion import complete
 from archiver.cli.terminal_output import count_noun, exit_on_sigterm, print_json
-
-if TYPE_CHECKING:
-    from archiver.datasets.publication_rules import PublicationRules
-    from archiver.datasets.snapshot_builder import BuiltSnapshot
-    from archiver.datasets.snapshot_request import SnapshotRequest, SnapshotStatistics
-    from archiver.storage import Database
+from archiver.datasets.personal_data_removal import SHORTEST_KEY, key_fingerprint
+from archiver.datasets.publication_rules import (
+    DISAGREEMENT,
+    DOCS,
+    PublicationRules,
+    licence_url,
+    parse_publication_rules,
+)
+from archiver.datasets.snapshot_builder import BuildOptions, BuiltSnapshot, build_snapshot, check_snapshot, read_rebuild
+from archiver.datasets.snapshot_changes import compare_snapshots, differences_text, hiding_difference
+from archiver.datasets.snapshot_request import (
+    VERSION,
+    SnapshotRequest,
+    SnapshotStatistics,
+    explain_decision,
+    parse_cutoff,
+    parse_split_dates,
+    parse_splits,
+    query_values,
+)
+from archiver.model.errors import BadPublishRules, BadQuery
+from archiver.search.export_formats import DATASET_FORMATS
+from archiver.storage.article_records import find_article
+from archiver.storage.database import opened
 
 _COMPATIBLE = {
     "explain": (
@@ -95,21 +106,12 @@ class DatasetBasis:
     sites: list[str]
 
 
-def _refuse_partition(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
-    """Refuses an option of earlier versions, unless its value is what happens anyway."""
-    if value not in (None, "auto", "none"):
-        raise click.UsageError(
-            "--partition is no longer an option: the articles are in one file for each split, and in a further one "
-            "every 500 MB. Select years or sites by the columns published and site."
-        )
-
-
 @click.command(
     short_help="Publish a versioned dataset that can be cited, checked and rebuilt.",
     context_settings={"ignore_unknown_options": True},
 )
 @click.argument("folder", metavar="DIR", type=click.Path(), required=False)
-@query_options
+@filter_options
 @click.option("--version", "version", metavar="X.Y.Z", help="Version of the dataset (Semantic Versioning).")
 @click.option(
     "--cutoff",
@@ -131,7 +133,6 @@ def _refuse_partition(context: click.Context, parameter: click.Parameter, value:
     show_default=True,
     help="Formats in addition to Parquet: csv, jsonl, geojson.",
 )
-@click.option("--partition", hidden=True, expose_value=False, callback=_refuse_partition, help="No longer an option.")
 @click.option(
     "--splits",
     metavar="LIST",
@@ -249,9 +250,6 @@ def publish(options: PublishOptions) -> None:
 
 
 def _read_rules(file: str | None) -> PublicationRules:
-    from archiver.datasets.publication_rules import PublicationRules, parse_publication_rules
-    from archiver.model.errors import BadPublishRules
-
     if file is None:
         return PublicationRules()
     try:
@@ -262,8 +260,6 @@ def _read_rules(file: str | None) -> PublicationRules:
 
 
 def _read_pseudonym_key(variable: str | None) -> bytes | None:
-    from archiver.datasets.personal_data_removal import SHORTEST_KEY
-
     if variable is None:
         return None
     key = os.environb.get(os.fsencode(variable), b"")
@@ -276,15 +272,6 @@ def _build_request(options: PublishOptions, rules: str, key: bytes | None) -> Sn
     """Builds the request for a dataset from the options; `rules` is the text of the publication rules, and `key` the
     key for pseudonyms, None if names are not replaced. Raises UsageError, BadQuery and BadSplits.
     """
-    from archiver.datasets.personal_data_removal import key_fingerprint
-    from archiver.datasets.snapshot_request import (
-        VERSION,
-        SnapshotRequest,
-        parse_split_dates,
-        parse_splits,
-        query_values,
-    )
-
     if not options.version:
         raise click.UsageError("Give the version of the dataset with --version, such as 1.0.0.")
     if not VERSION.fullmatch(options.version):
@@ -292,8 +279,6 @@ def _build_request(options: PublishOptions, rules: str, key: bytes | None) -> Sn
             f"Invalid value for --version: {options.version!r}. Use three numbers, such as 2.0.0 (Semantic Versioning)."
         )
     formats = _parse_formats(options.formats)
-    if options.query.offset:
-        raise click.UsageError("--offset is not supported: a dataset contains all results.")
     query = options.query.as_query(limit=None, duplicates=True, fold=options.fold)
     return SnapshotRequest(
         options.version,
@@ -319,9 +304,6 @@ def _parse_past_cutoff(text: str) -> str:
 
 
 def _parse_given_cutoff(text: str) -> str:
-    from archiver.datasets.snapshot_request import parse_cutoff
-    from archiver.model.errors import BadQuery
-
     try:
         return parse_cutoff(text)
     except BadQuery as error:
@@ -332,8 +314,6 @@ def _parse_formats(names: str) -> tuple[str, ...]:
     """Parses a comma-separated list of dataset formats; Parquet is always included and comes first. Raises UsageError
     for an unknown format.
     """
-    from archiver.search.export_formats import DATASET_FORMATS
-
     formats = tuple(dict.fromkeys(("parquet", *(name.strip() for name in names.split(",") if name.strip()))))
     if unknown := [name for name in formats if name not in DATASET_FORMATS]:
         raise click.UsageError(f"Unknown format {unknown[0]!r}. Formats are {', '.join(DATASET_FORMATS)}.")
@@ -364,8 +344,6 @@ def _reject_combinations(context: click.Context) -> None:
 
 
 def _read_dataset_basis(folder: Path) -> DatasetBasis:
-    from archiver.datasets.snapshot_builder import read_rebuild
-
     version = read_rebuild(folder)
     return DatasetBasis(version["request"], version["since"], version["sites"])
 
@@ -373,9 +351,6 @@ def _read_dataset_basis(folder: Path) -> DatasetBasis:
 def _build_dataset(
     options: PublishOptions, archive: Path, folder: Path, basis: DatasetBasis, key: bytes | None
 ) -> BuiltSnapshot:
-    from archiver import __version__
-    from archiver.datasets.snapshot_builder import BuildOptions, build_snapshot
-
     terminal = sys.stderr.isatty()
 
     def report(stage: str, number: int) -> None:
@@ -401,8 +376,6 @@ def _build_dataset(
 
 def _warnings(facts: SnapshotStatistics) -> Iterator[str]:
     """Yields a sentence about each property of a written dataset that its user may not expect."""
-    from archiver.datasets.publication_rules import DISAGREEMENT, licence_url
-
     for what in facts.unmatched:
         yield f"{what} fits no article of this dataset."
     for name in facts.empty_splits:
@@ -450,9 +423,6 @@ def _print_summary(built: BuiltSnapshot, as_json: bool) -> None:
 
 
 def _print_differences(old: Path, new: Path, *, as_json: bool) -> None:
-    from archiver.datasets.snapshot_builder import read_rebuild
-    from archiver.datasets.snapshot_changes import compare_snapshots, differences_text, hiding_difference
-
     before, now = (read_rebuild(folder)["request"] for folder in (old, new))
     changes = compare_snapshots(new, old, hiding=hiding_difference(before, now))
     if as_json:
@@ -468,8 +438,6 @@ def _is_given(name: str) -> bool:
 
 
 def _check_dataset(folder: Path, archive: Path | None, as_json: bool) -> None:
-    from archiver.datasets.snapshot_builder import check_snapshot, read_rebuild
-
     found = check_snapshot(folder, archive)
     version = read_rebuild(folder)
     if as_json:
@@ -491,11 +459,6 @@ def _check_dataset(folder: Path, archive: Path | None, as_json: bool) -> None:
 
 
 def _explain_decision(archive: Path, what: str, rules: PublicationRules, cutoff: str, as_json: bool) -> None:
-    from archiver.datasets.publication_rules import DOCS
-    from archiver.datasets.snapshot_request import explain_decision
-    from archiver.storage.article_records import find_article
-    from archiver.storage.database import opened
-
     with opened(archive, read_only=True) as db:
         number = find_article(db, what)
         decision = explain_decision(db, number, rules, _parse_given_cutoff(cutoff) if cutoff else "")
@@ -521,76 +484,3 @@ def _explain_decision(archive: Path, what: str, rules: PublicationRules, cutoff:
         click.echo(f"   does not count: {licence}")
     if not decision.geo:
         click.echo("   its places are not published")
-
-
-# `archiver withdraw`.
-
-
-@click.command(
-    short_help="Remove posts from the archive and from all future dataset builds.",
-    context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]},
-    cls=QueryCommand,
-)
-@click.argument("what", nargs=-1, required=True, metavar="ID|URL|QUERY...", shell_complete=complete("article"))
-@click.option("--reason", metavar="TEXT", required=True, help="The reason; datasets list only this and the identifier.")
-@click.option("--by", "requested_by", default="", metavar="TEXT", help="Who requested it; kept in the archive.")
-@click.option("--dry-run", is_flag=True, help="Show what would be removed, but change nothing.")
-@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
-@json_option
-@archive_option
-def withdraw(
-    what: tuple[str, ...], reason: str, requested_by: str, dry_run: bool, yes: bool, as_json: bool, archive: str
-) -> None:
-    """Withdraw posts: remove them from database, search index and captures, like 'archiver remove', and so from every
-    dataset that is built afterwards, whatever its version.
-
-    Posts are given as IDs, URLs or dataset identifiers; anything else is a search query, and all its results are
-    withdrawn. To update a published dataset, run 'archiver publish DIR --rebuild'; the dataset then lists only the
-    identifier of each withdrawn post and the reason.
-
-    \b
-    Examples:
-      archiver withdraw 12 --reason "its author asked for it"
-      archiver withdraw site:blog.example.org author:"Ada Berg" --reason "right to erasure" --dry-run
-      archiver publish datasets/harbour-1.0.0 --rebuild
-
-    Exit code: 0 done; 1 refused, not confirmed, or nothing found; 2 wrong usage.
-    """
-    text = " ".join(reason.split())
-    if not text:
-        raise click.UsageError("Give a reason with --reason; it is kept in place of the post.")
-    refuse_unknown_options(what)
-    remove_posts(
-        Path(archive), Takedown(_resolve_posts(Path(archive), what), text, requested_by, dry_run, yes, as_json)
-    )
-
-
-def _resolve_posts(archive: Path, what: tuple[str, ...]) -> tuple[str, ...]:
-    """Returns the IDs or URLs of the posts to withdraw. The arguments are IDs, URLs or dataset identifiers; anything
-    else is a search query that selects all its results. Raises ArticleNotFound and BadQuery.
-    """
-    from archiver.model.errors import ArticleNotFound, NothingFound
-    from archiver.search.query import Query
-    from archiver.search.search_hits import matching_ids
-    from archiver.storage.database import opened
-
-    if all((word.isascii() and word.isdigit() and len(word) < 19) or "://" in word for word in what):
-        return what
-    with opened(archive, read_only=True) as db:
-        if all(re.fullmatch(r"[0-9a-f]{20}", word) for word in what):
-            found = dict(_find_by_record_id(db, frozenset(what)))
-            if unknown := next((word for word in what if word not in found), None):
-                raise ArticleNotFound(unknown)
-            return tuple(str(found[word]) for word in what)
-        ids = sorted(matching_ids(db, Query(" ".join(what), limit=None, duplicates=True)))
-    if not ids:
-        raise NothingFound(" ".join(what))
-    return tuple(map(str, ids))
-
-
-def _find_by_record_id(db: Database, names: frozenset[str]) -> Iterator[tuple[str, int]]:
-    from archiver.storage.article_records import FIRST_ADDRESS, record_id_of_first
-
-    for number, first in db.execute(f"select a.id, {FIRST_ADDRESS} from articles a"):
-        if (name := record_id_of_first(first)) in names:
-            yield name, number

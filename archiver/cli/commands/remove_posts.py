@@ -1,16 +1,16 @@
-"""`archiver remove`: removes posts with their captures, and leaves a tombstone for each."""
+"""`archiver remove` and `archiver withdraw`: remove posts with their captures, and leave a tombstone for each."""
 
 from __future__ import annotations
 
-import sys
+import re
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from archiver.cli.shared_options import archive_option, json_option, pass_options_as
+from archiver.cli.shared_options import QueryCommand, archive_option, json_option, refuse_unknown_options
 from archiver.cli.shell_completion import complete
 from archiver.cli.terminal_output import (
     confirm,
@@ -22,38 +22,21 @@ from archiver.cli.terminal_output import (
     show_stage_progress,
     styled_line,
 )
+from archiver.maintenance.backup import backups_with_removed_posts
+from archiver.maintenance.record_erasure import Erasure, preview_erasure, remove_orphans
+from archiver.maintenance.takedown import allow_posts, archive_without_writers, finish_takedowns, remove_articles
+from archiver.maintenance.takedown_scope import TakedownScope, takedown_scope
+from archiver.model.errors import ArticleNotFound, ArticleRemoved, NothingFound
+from archiver.search.query import Query
+from archiver.search.search_hits import matching_ids
+from archiver.storage.article_records import FIRST_ADDRESS, find_article, record_id_of_first
+from archiver.storage.captures import pending_takedowns, tombstones
+from archiver.storage.database import opened
 
 if TYPE_CHECKING:
-    from archiver.maintenance.takedown import Erasure, TakedownScope
+    from archiver.storage import Database
 
 _SHOWN = 10
-
-
-@dataclass(frozen=True, slots=True)
-class RemoveOptions:
-    """The options of `archiver remove`."""
-
-    articles: tuple[str, ...]
-    reason: str | None
-    requested_by: str
-    dry_run: bool
-    yes: bool
-    allow: bool
-    listing: bool
-    go_on: bool
-    as_json: bool
-    archive: str
-
-    @property
-    def takedown(self) -> Takedown:
-        return Takedown(
-            self.articles,
-            " ".join((self.reason or "").split()),
-            self.requested_by,
-            self.dry_run,
-            self.yes,
-            self.as_json,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +67,9 @@ class Takedown:
 )
 @json_option
 @archive_option
-@pass_options_as(RemoveOptions)
-def remove(options: RemoveOptions) -> None:
+def remove(
+    articles: tuple[str, ...], reason: str | None, allow: bool, listing: bool, go_on: bool, archive: str, **how: Any
+) -> None:
     """Remove posts from the archive, for example at the request of their author or a court.
 
     All revisions of a post are deleted with everything derived from them. Its captures are deleted from the WARC files,
@@ -105,29 +89,21 @@ def remove(options: RemoveOptions) -> None:
 
     Exit code: 0 done; 1 failed, or not confirmed; 2 wrong usage.
     """
-    _reject_combinations(options)
-    archive = Path(options.archive)
-    if options.listing:
-        _list_tombstones(archive, options.as_json)
-    elif options.allow:
-        _allow_posts(archive, options.articles, options.as_json)
-    elif options.go_on:
-        _finish_takedowns(archive, options.as_json)
-    else:
-        remove_posts(archive, options.takedown)
-
-
-def _reject_combinations(options: RemoveOptions) -> None:
-    """Raises UsageError for options of `archiver remove` that cannot be combined, and for a missing reason or post."""
-    if sum((options.allow, options.listing, options.go_on)) > 1:
+    if sum((allow, listing, go_on)) > 1:
         raise click.UsageError("Use only one of --allow, --list or --finish.")
-    if bool(options.articles) == (options.listing or options.go_on):
-        raise click.UsageError(
-            "--list and --finish take no posts." if options.articles else "Name the posts to remove."
-        )
-    removes = bool(options.articles) and not (options.allow or options.dry_run)
-    if removes and not options.takedown.reason:
+    if bool(articles) == (listing or go_on):
+        raise click.UsageError("--list and --finish take no posts." if articles else "Name the posts to remove.")
+    why, path = " ".join((reason or "").split()), Path(archive)
+    if listing:
+        _list_tombstones(path, how["as_json"])
+    elif allow:
+        _allow_posts(path, articles, how["as_json"])
+    elif go_on:
+        _finish_takedowns(path, how["as_json"])
+    elif not (why or how["dry_run"]):
         raise click.UsageError("Give a reason with --reason; it is kept in place of the post.")
+    else:
+        remove_posts(path, Takedown(articles, why, **how))
 
 
 def remove_posts(archive: Path, takedown: Takedown) -> None:
@@ -143,7 +119,8 @@ def remove_posts(archive: Path, takedown: Takedown) -> None:
             _print_scope(one)
     selected = [] if takedown.dry_run else [one.article_id for one in plans]
     if selected and not takedown.yes:
-        _confirm(len(selected))
+        number = count_noun(len(selected), "post")
+        confirm(f"Remove {number} permanently?", f"Removing {number}")
     erased = (
         _preview_erasure(archive, [one.article_id for one in plans])
         if takedown.dry_run
@@ -188,33 +165,14 @@ def _backups_with_removed_posts(archive: Path) -> dict[str, str]:
     """Returns the paths of the recorded backups that may still hold removed posts, and for each the command that
     replaces the backup by one without them.
     """
-    from archiver.storage.database import opened
-    from archiver.storage.runs import count_posts_removed_since, has_integrity_records, read_backups
-
-    with opened(archive, read_only=True, to_copy=True) as db:
-        holding = [
-            one
-            for one in (read_backups(db) if has_integrity_records(db) else ())
-            if one.made_at and count_posts_removed_since(db, one.holds_since)
-        ]
     return {
         one.path: f"archiver backup {one.path}{'' if one.captures else ' --no-captures'} --purge --archive {archive}"
-        for one in holding
+        for one in backups_with_removed_posts(archive)
     }
-
-
-def _confirm(number: int) -> None:
-    if not sys.stdin.isatty():
-        raise click.UsageError(
-            "Cannot ask for confirmation without a terminal. Use --yes to remove without confirmation."
-        )
-    confirm(f"Remove {count_noun(number, 'post')} permanently?")
 
 
 def _remove_articles(archive: Path, numbers: list[int], takedown: Takedown) -> Erasure:
     """Removes the articles with these IDs and their captures. Returns what was removed from WARC files."""
-    from archiver.maintenance.takedown import Erasure, archive_without_writers, remove_articles
-
     if not numbers:
         return Erasure()
     with archive_without_writers(archive) as db, show_stage_progress(takedown.as_json) as progress:
@@ -222,9 +180,6 @@ def _remove_articles(archive: Path, numbers: list[int], takedown: Takedown) -> E
 
 
 def _preview_erasure(archive: Path, numbers: list[int]) -> Erasure:
-    from archiver.maintenance.takedown import preview_erasure
-    from archiver.storage.database import opened
-
     with opened(archive, read_only=True) as db:
         return preview_erasure(db, archive.parent, numbers)
 
@@ -233,11 +188,6 @@ def _plan_takedowns(archive: Path, posts: tuple[str, ...]) -> tuple[list[Takedow
     """Returns what the removal of each post would delete, and a sentence for each post that was already removed.
     Posts are given as IDs or URLs. Raises ArticleNotFound.
     """
-    from archiver.maintenance.takedown import takedown_scope
-    from archiver.model.errors import ArticleRemoved
-    from archiver.storage.article_records import find_article
-    from archiver.storage.database import opened
-
     numbers: dict[int, None] = {}
     before = []
     with opened(archive, read_only=True) as db:
@@ -271,9 +221,6 @@ def _print_scope(plan: TakedownScope) -> None:
 
 
 def _finish_takedowns(archive: Path, as_json: bool) -> None:
-    from archiver.maintenance.takedown import archive_without_writers, finish_takedowns, remove_orphans
-    from archiver.storage.captures import pending_takedowns
-
     with archive_without_writers(archive) as db, show_stage_progress(as_json) as progress:
         waiting = pending_takedowns(db)
         records = finish_takedowns(db, archive, progress).records
@@ -289,23 +236,7 @@ def _finish_takedowns(archive: Path, as_json: bool) -> None:
 
 
 def _allow_posts(archive: Path, posts: tuple[str, ...], as_json: bool) -> None:
-    from archiver.maintenance.takedown import archive_without_writers, finish_takedowns
-    from archiver.model.errors import ArticleNotRemoved
-    from archiver.storage.captures import allow_again, tombstone_named
-    from archiver.storage.pages import EPOCH, stamp
-    from archiver.storage.transactions import writing
-
-    with archive_without_writers(archive) as db:
-        found = []
-        for post in posts:
-            removal = tombstone_named(db, post)
-            if removal is None:
-                raise ArticleNotRemoved(post)
-            found.append(removal)
-        finish_takedowns(db, archive)
-        with writing(db):
-            for removal in found:
-                allow_again(db, removal, stamp(datetime.now(UTC)), EPOCH)
+    found = allow_posts(archive, posts)
     if as_json:
         print_json([{"article_id": one.article_id, "url": one.url, "site": one.site} for one in found])
     else:
@@ -314,9 +245,6 @@ def _allow_posts(archive: Path, posts: tuple[str, ...], as_json: bool) -> None:
 
 
 def _list_tombstones(archive: Path, as_json: bool) -> None:
-    from archiver.storage.captures import tombstones
-    from archiver.storage.database import opened
-
     with opened(archive, read_only=True) as db:
         found = tombstones(db)
     if as_json:
@@ -339,3 +267,69 @@ def _list_tombstones(archive: Path, as_json: bool) -> None:
             ],
             numbers=(0,),
         )
+
+
+# `archiver withdraw`.
+
+
+@click.command(
+    short_help="Remove posts from the archive and from all future dataset builds.",
+    context_settings={"ignore_unknown_options": True, "help_option_names": ["--help"]},
+    cls=QueryCommand,
+)
+@click.argument("what", nargs=-1, required=True, metavar="ID|URL|QUERY...", shell_complete=complete("article"))
+@click.option("--reason", metavar="TEXT", required=True, help="The reason; datasets list only this and the identifier.")
+@click.option("--by", "requested_by", default="", metavar="TEXT", help="Who requested it; kept in the archive.")
+@click.option("--dry-run", is_flag=True, help="Show what would be removed, but change nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@json_option
+@archive_option
+def withdraw(
+    what: tuple[str, ...], reason: str, requested_by: str, dry_run: bool, yes: bool, as_json: bool, archive: str
+) -> None:
+    """Withdraw posts: remove them from database, search index and captures, like 'archiver remove', and so from every
+    dataset that is built afterwards, whatever its version.
+
+    Posts are given as IDs, URLs or dataset identifiers; anything else is a search query, and all its results are
+    withdrawn. To update a published dataset, run 'archiver publish DIR --rebuild'; the dataset then lists only the
+    identifier of each withdrawn post and the reason.
+
+    \b
+    Examples:
+      archiver withdraw 12 --reason "its author asked for it"
+      archiver withdraw site:blog.example.org author:"Ada Berg" --reason "right to erasure" --dry-run
+      archiver publish datasets/harbour-1.0.0 --rebuild
+
+    Exit code: 0 done; 1 refused, not confirmed, or nothing found; 2 wrong usage.
+    """
+    text = " ".join(reason.split())
+    if not text:
+        raise click.UsageError("Give a reason with --reason; it is kept in place of the post.")
+    refuse_unknown_options(what)
+    remove_posts(
+        Path(archive), Takedown(_resolve_posts(Path(archive), what), text, requested_by, dry_run, yes, as_json)
+    )
+
+
+def _resolve_posts(archive: Path, what: tuple[str, ...]) -> tuple[str, ...]:
+    """Returns the IDs or URLs of the posts to withdraw. The arguments are IDs, URLs or dataset identifiers; anything
+    else is a search query that selects all its results. Raises ArticleNotFound and BadQuery.
+    """
+    if all((word.isascii() and word.isdigit() and len(word) < 19) or "://" in word for word in what):
+        return what
+    with opened(archive, read_only=True) as db:
+        if all(re.fullmatch(r"[0-9a-f]{20}", word) for word in what):
+            found = dict(_find_by_record_id(db, frozenset(what)))
+            if unknown := next((word for word in what if word not in found), None):
+                raise ArticleNotFound(unknown)
+            return tuple(str(found[word]) for word in what)
+        ids = sorted(matching_ids(db, Query(" ".join(what), limit=None, duplicates=True)))
+    if not ids:
+        raise NothingFound(" ".join(what))
+    return tuple(map(str, ids))
+
+
+def _find_by_record_id(db: Database, names: frozenset[str]) -> Iterator[tuple[str, int]]:
+    for number, first in db.execute(f"select a.id, {FIRST_ADDRESS} from articles a"):
+        if (name := record_id_of_first(first)) in names:
+            yield name, number

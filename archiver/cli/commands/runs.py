@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -18,9 +18,9 @@ from archiver.cli.terminal_output import (
     print_values,
     strip_control_characters,
 )
-
-if TYPE_CHECKING:
-    from archiver.maintenance.run_undoing import UndoneRun
+from archiver.maintenance.run_undoing import UndoneRun, list_run_changes, list_runs, undo_run
+from archiver.storage.database import opened
+from archiver.storage.sites import find_site
 
 
 @click.group(short_help="List the runs of crawls, show or undo one.", invoke_without_command=True)
@@ -72,9 +72,6 @@ def show(run: int, form: str | None, archive: str) -> None:
 
     Exit code: 0 done; 1 there is no such run.
     """
-    from archiver.maintenance.run_undoing import list_run_changes, list_runs
-    from archiver.storage.database import opened
-
     with opened(archive, read_only=True) as db:
         changes = list_run_changes(db, run)
         found = list_runs(db, number=run)
@@ -116,9 +113,6 @@ def undo(run: int, dry_run: bool, yes: bool, as_json: bool, archive: str) -> Non
 
     Exit code: 0 done; 1 there is no such run, or it was undone before; 2 without a terminal, --yes is needed.
     """
-    from archiver.maintenance.run_undoing import undo_run
-    from archiver.storage.database import opened
-
     with opened(archive) as db:
         planned = undo_run(db, run, datetime.now(UTC), dry_run=True)
     if not (dry_run or yes):
@@ -155,10 +149,6 @@ def _echo_changes(done: UndoneRun, most: int, *, err: bool = False) -> None:
 
 
 def _print_list(site: str | None, form: str | None, archive: str) -> None:
-    from archiver.maintenance.run_undoing import list_runs
-    from archiver.storage.database import opened
-    from archiver.storage.sites import find_site
-
     with opened(archive, read_only=True) as db:
         found = list_runs(db, find_site(db, site)["id"] if site else None)
     if form:

@@ -8,23 +8,28 @@ import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from archiver.cli.shared_options import (
     archive_option,
     list_options,
-    log_format_option,
     pass_options_as,
     politeness_options,
     workers_option,
 )
 from archiver.cli.terminal_output import count_noun, format_time, print_table, print_values
-
-if TYPE_CHECKING:
-    from archiver.scheduling.crawl_plans import CrawlOutcome
-    from archiver.storage.scheduled_sites import Scheduled
+from archiver.health.notification_channels import notify_after_runs
+from archiver.model.errors import ArchiverError, SchedulerAlreadyRunning
+from archiver.scheduling.crawl_plans import CommonOptions, CrawlOutcome, print_notice
+from archiver.scheduling.scheduler_loop import Daemon, DaemonOptions, check_and_report, check_is_due
+from archiver.scheduling.service import service_file
+from archiver.sites.config import effective_settings, load_config
+from archiver.sites.run_limits import read_group_quotas
+from archiver.storage.database import open_archive, opened, warn_of_clock
+from archiver.storage.scheduled_sites import Scheduled, scheduled_sites
+from archiver.storage.transactions import lock_schedule
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +45,6 @@ class ScheduleOptions:
     delay: float | None
     contact: str | None
     quiet: bool
-    log_format: str | None
     kind: str | None
     form: str | None
 
@@ -56,7 +60,6 @@ class ScheduleOptions:
 @workers_option("How many sites to crawl at the same time (one per host), each in its own process.")
 @politeness_options
 @click.option("--quiet", is_flag=True, help="Print only errors.")
-@log_format_option
 @click.option(
     "--print",
     "kind",
@@ -69,8 +72,8 @@ def schedule(options: ScheduleOptions) -> None:
     """Crawl each site when it is due, until Ctrl-C or SIGTERM.
 
     A site's setting 'cadence' says how often it is crawled: a period (6h), a cron expression in UTC, or adaptive (the
-    default), which depends on how often the site publishes. Only one scheduler can run per archive. Each night it
-    checks a part of the archive for damage, as 'archiver verify --part' does. See docs/operate.md.
+    default), which depends on how often the site publishes. Only one scheduler can run per archive. Every
+    week it checks the archive for damage, as 'archiver verify' does. See docs/operate.md.
 
     \b
     Examples:
@@ -84,20 +87,16 @@ def schedule(options: ScheduleOptions) -> None:
     site failed, a site asked to wait, or nobody could be notified because the archive cannot be read; 2 wrong usage;
     130 or 143 stopped by Ctrl-C or SIGTERM.
     """
-    if options.form in ("jsonl", "csv") and not options.dry_run:
+    if options.form == "csv" and not options.dry_run:
         raise click.UsageError(f"--{options.form} needs --list. Crawls print JSON Lines with --json.")
     if options.once + options.dry_run + (options.kind is not None) > 1:
         raise click.UsageError("Use only one of --once, --list or --print.")
     if options.kind:
-        from archiver.scheduling.service import service_file
-
         click.echo(service_file(options.kind, options.archive), nl=False)
         return
     if options.dry_run:
         _print_due_times(_read_schedule(options.archive), options.form)
         return
-    from archiver.sites.config import load_config
-    from archiver.storage.database import open_archive
 
     load_config()  # reports mistakes in the file at once
     open_archive(options.archive).close()  # migrates the archive before the first crawl
@@ -106,13 +105,6 @@ def schedule(options: ScheduleOptions) -> None:
 
 def _run_scheduler(options: ScheduleOptions) -> int:
     """Crawls sites when they are due or, with --once, only those that are due now. Returns the exit code."""
-    from archiver.health.notification_channels import notify_after_runs
-    from archiver.model.errors import SchedulerAlreadyRunning
-    from archiver.scheduling.crawl_plans import CommonOptions, print_notice
-    from archiver.scheduling.scheduler_loop import Daemon, DaemonOptions
-    from archiver.storage.database import opened, warn_of_clock
-    from archiver.storage.transactions import lock_schedule
-
     path, once, quiet = Path(options.archive), options.once, options.quiet
     try:
         lock = lock_schedule(path)
@@ -134,7 +126,7 @@ def _run_scheduler(options: ScheduleOptions) -> int:
             click.echo(f"Crawling the sites of {options.archive} when they are due. Stop with Ctrl-C.", err=True)
         daemon = Daemon(
             DaemonOptions(
-                CommonOptions(path, quiet=True, scheduled=True, log_format=options.log_format or ""),
+                CommonOptions(path, quiet=True, scheduled=True),
                 options.workers,
                 once,
                 options.delay,
@@ -152,7 +144,7 @@ def _run_scheduler(options: ScheduleOptions) -> int:
     if once:
         if not reported and not quiet and not options.as_json:
             _note_next_due_time(options.archive)
-        _check_part_if_due(path)
+        _check_if_due(path)
     return 0 if is_judged and not daemon.unclean and not is_behind else 1
 
 
@@ -161,11 +153,6 @@ _NO_SITES = "The archive has no sites to crawl automatically. Add one with 'arch
 
 def _read_schedule(archive: str) -> list[Scheduled]:
     """Returns when each site is due."""
-    from archiver.sites.config import effective_settings, load_config
-    from archiver.sites.run_limits import read_group_quotas
-    from archiver.storage.database import opened
-    from archiver.storage.scheduled_sites import scheduled_sites
-
     with opened(archive, read_only=True) as db:
         config, now = load_config(), datetime.now(UTC)
         quotas = read_group_quotas(db, config, now)
@@ -181,29 +168,19 @@ def _note_next_due_time(archive: str) -> None:
         click.echo(f"Nothing is due. Next: {first.site['name']}, {format_time(first.turn.at.isoformat())}.", err=True)
 
 
-def _check_part_if_due(archive: Path) -> None:
-    """Checks a part of the archive if such a check is due. Runs after the crawls, when the scheduler's lock has been
-    released.
-    """
-    from archiver.model.errors import ArchiverError
-    from archiver.scheduling.crawl_plans import print_notice
-    from archiver.scheduling.scheduler_loop import check_part_and_report, due_partial_check
-
+def _check_if_due(archive: Path) -> None:
+    """Checks the archive if that is due. Runs after the crawls, when the scheduler's lock has been released."""
     try:
-        limits = due_partial_check(archive, datetime.now(UTC))
+        if check_is_due(archive, datetime.now(UTC)):
+            check_and_report(archive, print_notice)
     except ArchiverError as error:
         print_notice(f"The archive was not checked: {error}")
-        return
-    if limits is not None:
-        check_part_and_report(archive, limits.check_days, limits.check_minutes * 60, print_notice)
 
 
 def _print_result(site: str, result: CrawlOutcome, quiet: bool, as_json: bool) -> None:
     """Prints the result of a scheduled crawl as a line of text, or of JSON if `as_json` is True. If `quiet` is True,
     prints text only about a crawl that failed or has to wait.
     """
-    from archiver.model.errors import ArchiverError
-
     now = datetime.now(UTC)
     failed = isinstance(result, ArchiverError) or result.outcome in ("failed", "waiting")
     if as_json:

@@ -1,6 +1,5 @@
-"""`archiver search` finds articles, or counts them by facet or time. `archiver searches` lists and runs
-saved searches, and shows their new results. `archiver feed` writes a feed. `archiver index` updates the search
-index next to the archive.
+"""`archiver search` finds articles, counts them by facet or time, and keeps saved searches. `archiver index` updates
+the search index next to the archive.
 """
 
 from __future__ import annotations
@@ -8,18 +7,17 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import click
 
-from archiver.cli.former_spellings import FORMER
+from archiver.cli.index_update import BAR_FROM, update_search_index
+from archiver.cli.search_output import RENDERERS, format_hit, print_advice
 from archiver.cli.shared_options import (
-    OptionalValue,
-    OptionalValueCommand,
     QueryCommand,
     QueryOptions,
     archive_option,
@@ -33,19 +31,32 @@ from archiver.cli.shell_completion import complete
 from archiver.cli.terminal_output import (
     count_noun,
     format_time,
-    open_output,
-    print_details,
     print_json,
     print_lines,
     print_table,
     print_values,
+    show_stage_progress,
     styled_line,
 )
+from archiver.search import search_index
+from archiver.search.query import Query, list_repairs, query_as_options
+from archiver.search.search_feeds import (
+    NEW_RESULT_REASONS,
+    NewHits,
+    checked_name,
+    remove_saved_search,
+    run_saved_search,
+    save_search,
+    saved_search_states,
+)
+from archiver.search.search_hits import hit_as_dict, plan_query
+from archiver.search.search_index import damage_sentence, refresh_archive
+from archiver.storage.clusters import rebuild
+from archiver.storage.database import is_writable, opened
+from archiver.storage.full_text import make_fts
+from archiver.storage.transactions import writing
 
 if TYPE_CHECKING:
-    from archiver.search.query import Query
-    from archiver.search.search_feeds import NewHit, NewHits, SavedSearch
-    from archiver.search.search_index import Progress
     from archiver.storage import Database
 
 
@@ -53,32 +64,17 @@ FOLDS = ("text", "cluster", "none")
 MODES = ("facets", "histogram")
 """Options of which at most one can be given. Each prints something other than a list of hits."""
 _UNITS = ("year", "month", "day")
-_OTHER_UNITS = frozenset({"hour", "week", "quarter", "decade", "hours", "days", "weeks", "months", "quarters", "years"})
+_SAVED = ("saved", "new", "forget")
+"""Options of which at most one can be given. Each is about saved searches and takes no query."""
 
 
-class _Search(OptionalValueCommand):
+class _Search(QueryCommand):
     meant: ClassVar[dict[str, str]] = {
         **QueryCommand.meant,
         "-o": "'archiver export QUERY -o FILE'",
         "-O": "'archiver export QUERY -o FILE'",
-        "-f": "--json, --jsonl or --csv",
+        "-f": "--json or --csv",
     }
-    optional: ClassVar[dict[str, OptionalValue]] = {
-        "--histogram": (lambda value: value in _UNITS, "auto"),
-    }
-
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if sum(arg == "--archive" or arg.startswith("--archive=") for arg in args) > 1:
-            raise click.UsageError(f"A search reads one archive. {FORMER['search --shards']}", ctx)
-        for option, value in pairwise(args):
-            if option == "--histogram" and value in _OTHER_UNITS:
-                raise click.BadParameter(
-                    f"{value!r} is not one of {', '.join(map(repr, _UNITS))}. To search for the word, write it before "
-                    "the option.",
-                    ctx,
-                    param_hint="'--histogram'",
-                )
-        return super().parse_args(ctx, args)
 
 
 # QUERY may contain words that begin with "-", also like an option ("-house").
@@ -87,7 +83,7 @@ _WORDS = {"ignore_unknown_options": True, "help_option_names": ["--help"]}
 
 @dataclass(frozen=True, slots=True)
 class SearchOptions:
-    """The options of `archiver search`. `form` is the output format: json, jsonl or csv, or None for text."""
+    """The options of `archiver search`. `form` is the output format: json or csv, or None for text."""
 
     query: QueryOptions
     limit: int
@@ -96,6 +92,9 @@ class SearchOptions:
     facets: bool
     histogram: str | None
     save: str | None
+    saved: bool
+    new: str | None
+    forget: str | None
     form: str | None
     archive: str
 
@@ -104,7 +103,7 @@ class SearchOptions:
         """Returns the requested kind of result, by the name of its option (such as "facets"); "hits" by default. Raises
         UsageError if several are requested.
         """
-        given = [name for name in MODES if getattr(self, name)]
+        given = [name for name in (*MODES, *_SAVED) if getattr(self, name)]
         if len(given) > 1:
             raise click.UsageError(f"--{given[0]} and --{given[1]} cannot be combined.")
         return given[0] if given else "hits"
@@ -116,18 +115,6 @@ class SearchOptions:
         query = self.query.as_query(limit=self.limit, duplicates=self.duplicates, fold=self.fold or "")
         refuse_unknown_options(self.query.query)
         return query
-
-
-@dataclass(frozen=True, slots=True)
-class FeedOptions:
-    """The options of `archiver feed`."""
-
-    query: QueryOptions
-    limit: int
-    output: str
-    title: str
-    url: str
-    archive: str
 
 
 @click.command(short_help="Search the archive.", context_settings=_WORDS, cls=_Search)
@@ -146,11 +133,18 @@ class FeedOptions:
 @click.option(
     "--histogram",
     "histogram",
-    type=click.Choice((*_UNITS, "auto"), case_sensitive=False),
-    metavar="[year|month|day]",
+    type=click.Choice(_UNITS, case_sensitive=False),
     help="Count results by time, and show periods without archived articles.",
 )
-@click.option("--save", metavar="NAME", help="Save the search; 'archiver searches' shows its new results.")
+@click.option("--save", metavar="NAME", help="Save the search; --new NAME shows its new results.")
+@click.option("--saved", is_flag=True, help="List the saved searches, and how many of their results are new.")
+@click.option(
+    "--new",
+    metavar="NAME",
+    help="Show what a saved search finds that it did not find before, each result once.",
+    shell_complete=complete("saved search"),
+)
+@click.option("--forget", metavar="NAME", help="Delete a saved search.", shell_complete=complete("saved search"))
 @list_options
 @archive_option
 @pass_options_as(SearchOptions, query=QueryOptions)
@@ -173,15 +167,22 @@ def search(options: SearchOptions) -> None:
       archiver search flood --histogram month --site blog.example.org
       archiver search --like 12 --since 2024
       archiver search "flood OR storm" --fold cluster --save floods
+      archiver search --new floods
+
+    A result of --new is new for one of three reasons. The article was archived after the last run ("new"). It was
+    edited and matches now ("edited"). Or something else has changed ("changed"): the post is gone, has near-duplicates,
+    or was extracted again.
 
     To leave out a word, write NOT word, or put -word after --. Exit code: 0 something found; 1 nothing found; 2 wrong
     usage.
     """
     query, mode = options.as_query(), options.mode
-    from archiver.cli.search_output import RENDERERS, print_advice
-    from archiver.search.search_hits import plan_query
+    if mode in _SAVED:
+        if query.text or options.save:
+            raise click.UsageError(f"--{mode} takes no query and no --save.")
+        sys.exit(_use_saved_search(options))
 
-    with _open_archive(options.archive, query, options.save) as db:
+    with open_searched(options.archive, query, options.save) as db:
         note_repairs(query.text)
         RENDERERS[mode](db, query, options)
         if not plan_query(db, query).total:
@@ -191,21 +192,15 @@ def search(options: SearchOptions) -> None:
 
 def note_repairs(text: str) -> None:
     """Says on stderr how the mistakes in a query are read that are not errors."""
-    from archiver.search.query import list_repairs
-
     for one in list_repairs(text):
         click.echo(one.reading, err=True)
 
 
 @contextmanager
-def _open_archive(archive: str, query: Query, save: str | None) -> Iterator[Database]:
+def open_searched(archive: str, query: Query, save: str | None = None) -> Iterator[Database]:
     """Opens the archive for the query. First updates its search index, if the index is writable. If `save` is given,
     stores the query as a saved search with that name.
     """
-    from archiver.search import search_index
-    from archiver.search.search_feeds import checked_name, save_search
-    from archiver.storage.database import is_writable, opened
-
     if save is not None:
         checked_name(save)
     with opened(archive, read_only=save is None) as db:
@@ -214,303 +209,78 @@ def _open_archive(archive: str, query: Query, save: str | None) -> Iterator[Data
         if save is not None:
             saved = save_search(db, save, query)
             click.echo(
-                f"Saved as {saved.name}. Show new results with: archiver searches run {shlex.quote(saved.name)}",
+                f"Saved as {saved.name}. Show new results with: archiver search --new {shlex.quote(saved.name)}",
                 err=True,
             )
         yield db
 
 
-_IN_FEED = 100
+def _use_saved_search(options: SearchOptions) -> int:
+    """Lists the saved searches, shows the new results of one, or deletes one. Returns the exit code of the command."""
+    if options.saved:
+        return _list_saved_searches(options)
+    if options.new is not None:
+        with opened(options.archive) as db:
+            update_search_index(options.archive, quiet=True)
+            found = run_saved_search(db, options.new)
+        _print_new_hits(found, options.form)
+        return 0 if found.new else 1
+    with opened(options.archive) as db:
+        remove_saved_search(db, options.forget or "")
+    click.echo(f"Saved search {options.forget} deleted.", err=True)
+    return 0
 
 
-@click.group(short_help="List saved searches and show their new results.", invoke_without_command=True)
-@list_options
-@archive_option
-@click.pass_context
-def searches(context: click.Context, form: str | None, archive: str) -> None:
-    """List saved searches, each with its number of results and how many are new since its last run.
-
-    Save a search with 'archiver search ... --save NAME'. Results stay new until 'archiver searches run NAME' shows
-    them.
-
-    \b
-    Examples:
-      archiver search "flood OR storm" --since 2023 --save floods
-      archiver searches
-      archiver searches run floods
-      archiver searches run floods --atom floods.xml
-    """
-    if context.invoked_subcommand is None:
-        _print_list(form, archive)
-
-
-@searches.command("list")
-@list_options
-@archive_option
-def list_(form: str | None, archive: str) -> None:
-    """List saved searches; the same as 'archiver searches'.
-
-    \b
-    Example:
-      archiver searches list --json
-    """
-    _print_list(form, archive)
-
-
-@searches.command()
-@click.argument("name", shell_complete=complete("saved search"))
-@click.option("--peek", is_flag=True, help="Show new results, but keep them as new.")
-@click.option("--again", is_flag=True, help="Show the results of the last run that found something again.")
-@click.option(
-    "--atom",
-    metavar="FILE",
-    type=click.Path(),
-    help=f"Write the last {_IN_FEED} reported articles as an Atom feed (RFC 4287); - for standard output.",
-)
-@json_option
-@archive_option
-def run(name: str, peek: bool, again: bool, atom: str | None, as_json: bool, archive: str) -> None:
-    """Show what a saved search finds that it did not find before.
-
-    Each result is new for one of three reasons. The article was archived after the last run ("new"). It was edited and
-    matches now ("edited"). Or something else has changed ("changed"): the post is gone, has near-duplicates, or was
-    extracted again. Each article is reported once. If the search folds copies, a copy of a reported article is not
-    reported. The Atom feed also contains the results of earlier runs.
-
-    \b
-    Examples:
-      archiver searches run floods
-      archiver searches run floods --atom floods.xml && echo nothing new
-      archiver searches run floods --peek --json
-
-    Exit code: 0 nothing new; 1 there are new results, or no such search; 2 wrong usage.
-    """
-    from archiver.search.search_feeds import atom_feed, find_saved_search, last_reported
-    from archiver.storage.database import opened
-
-    if peek and again:
-        raise click.UsageError("--peek and --again cannot be combined.")
-    if as_json and atom == "-":
-        raise click.UsageError("JSON and the feed cannot both go to standard output. Give --atom a file.")
-    with opened(archive, read_only=peek or again) as db:
-        if not (peek or again):
-            update_search_index(archive, quiet=True)
-        saved = find_saved_search(db, name)
-        # If the feed cannot be written, the results stay new.
-        with open_output(atom) if atom else nullcontext() as out:
-            news = None if again else _find_new_hits(db, name, peek=peek)
-            reported = _hits_of_last_run(last_reported(db, name)) if news is None else news.new
-            if out:
-                earlier = last_reported(db, name, _IN_FEED)
-                out.write(atom_feed(saved, ((*reported, *earlier) if peek else earlier)[:_IN_FEED]))
-    if as_json:
-        print_json(_new_hits_as_json(saved, news, reported))
-    elif atom != "-":
-        _print_new_hits(news, reported)
-    sys.exit(1 if reported else 0)
-
-
-def _find_new_hits(db: Database, name: str, *, peek: bool) -> NewHits:
-    from archiver.search.search_feeds import peek_saved_search, run_saved_search
-
-    return peek_saved_search(db, name) if peek else run_saved_search(db, name)
-
-
-@searches.command()
-@click.argument("name", shell_complete=complete("saved search"))
-@json_option
-@archive_option
-def show(name: str, as_json: bool, archive: str) -> None:
-    """Show the query and the last run of a saved search.
-
-    \b
-    Example:
-      archiver searches show floods
-    """
-    from archiver.search.search_feeds import find_saved_search
-    from archiver.storage.database import opened
-
-    with opened(archive, read_only=True) as db:
-        saved = find_saved_search(db, name)
-    if as_json:
-        print_json(_saved_as_json(saved))
-        return
-    print_details(
-        [
-            ("name", saved.name),
-            ("query", _format_query(saved)),
-            ("saved", format_time(saved.saved_at)),
-            ("last run", _format_last_run(saved)),
-            ("feed id", f"urn:uuid:{saved.uuid}"),
-        ]
-    )
-
-
-@searches.command()
-@click.argument("name", shell_complete=complete("saved search"))
-@archive_option
-def remove(name: str, archive: str) -> None:
-    """Delete a saved search. Articles are not affected.
-
-    \b
-    Example:
-      archiver searches remove floods
-    """
-    from archiver.search.search_feeds import remove_saved_search
-    from archiver.storage.database import opened
-
-    with opened(archive) as db:
-        remove_saved_search(db, name)
-    click.echo(f"Saved search {name} deleted.")
-
-
-def _print_list(form: str | None, archive: str) -> None:
-    from archiver.search.search_feeds import saved_search_states
-    from archiver.storage.database import opened
-
-    with opened(archive, read_only=True) as db:
+def _list_saved_searches(options: SearchOptions) -> int:
+    with opened(options.archive, read_only=True) as db:
         found = saved_search_states(db)
-    if form:
-        rows = [{**_saved_as_json(one.saved), "total": one.total, "new": one.new, "error": one.error} for one in found]
-        print_values(rows, form)
-    elif not found:
+    rows: list[dict[str, Any]] = []
+    for one in found:
+        ran_at = one.saved.ran_at if one.saved.ran_at != one.saved.saved_at else None
+        about = {"saved_at": one.saved.saved_at, "ran_at": ran_at, "total": one.total, "new": one.new}
+        rows.append({"name": one.saved.name, "query": query_as_options(one.saved.query), **about, "error": one.error})
+    if options.form:
+        print_values(rows, options.form)
+    elif not rows:
         click.echo("There are no saved searches. Save one with 'archiver search QUERY --save NAME'.", err=True)
     else:
         print_table(
             ("search", "articles", "new", "last run", "query"),
-            [
-                (one.saved.name, one.total, one.new, _format_last_run(one.saved), one.error or _format_query(one.saved))
-                for one in found
-            ],
+            [(r["name"], r["total"], r["new"], format_time(r["ran_at"]), r["error"] or r["query"]) for r in rows],
             numbers=(1, 2),
         )
+    return 0
 
 
-def _hits_of_last_run(reported: tuple[NewHit, ...]) -> tuple[NewHit, ...]:
-    return tuple(one for one in reported if one.found_at == reported[0].found_at)
-
-
-def _print_new_hits(news: NewHits | None, reported: tuple[NewHit, ...]) -> None:
-    from archiver.cli.search_output import format_hit
-    from archiver.search.search_feeds import NEW_RESULT_REASONS
-
-    if news is not None and not reported:
-        click.echo(
-            f"No new results since {format_time(news.since)} ({count_noun(news.total, 'article')} in total).", err=True
-        )
-    elif not reported:
-        click.echo("No run has found anything new yet.", err=True)
+def _print_new_hits(found: NewHits, form: str | None) -> None:
+    since = format_time(found.since)
+    if form:
+        print_values([{**hit_as_dict(one.hit), "reason": one.why, "found_at": one.found_at} for one in found.new], form)
+    elif not found.new:
+        click.echo(f"No new results since {since} ({count_noun(found.total, 'article')} in total).", err=True)
     else:
-        since = f" since {format_time(news.since)}" if news else f", reported {format_time(reported[0].found_at)}"
-        print_lines(
-            styled_line(
-                (
-                    f"{count_noun(len(reported), 'new article' if news else 'article')}{since}",
-                    "dim",
-                )
-            )
-        )
-        for one in reported:
-            why = (
-                []
-                if one.why == "new"
-                else [styled_line((f"{one.why}: {NEW_RESULT_REASONS[one.why]}", "dim"), indent=7)]
-            )
-            print_lines("", *format_hit(one.hit), *why)
-
-
-def _new_hits_as_json(saved: SavedSearch, news: NewHits | None, reported: tuple[NewHit, ...]) -> dict[str, Any]:
-    from archiver.search.search_hits import hit_as_dict
-
-    return {
-        **_saved_as_json(saved),
-        "since": news.since if news else None,
-        "total": news.total if news else None,
-        "new": [{**hit_as_dict(one.hit), "reason": one.why, "found_at": one.found_at} for one in reported],
-    }
-
-
-def _saved_as_json(saved: SavedSearch) -> dict[str, Any]:
-    ran_at = saved.ran_at if saved.ran_at != saved.saved_at else None
-    return {"name": saved.name, "query": _format_query(saved), "saved_at": saved.saved_at, "ran_at": ran_at}
-
-
-def _format_query(saved: SavedSearch) -> str:
-    from archiver.search.query import query_as_options
-
-    return query_as_options(saved.query)
-
-
-def _format_last_run(saved: SavedSearch) -> str:
-    return format_time(saved.ran_at) if saved.ran_at != saved.saved_at else "never"
-
-
-# `archiver feed`.
-
-
-@click.command(short_help="Write a feed of new and changed articles.", context_settings=_WORDS, cls=QueryCommand)
-@query_options
-@click.option(
-    "--limit",
-    type=click.IntRange(1, 1_000),
-    default=_IN_FEED,
-    show_default=True,
-    metavar="N",
-    help="At most N entries.",
-)
-@click.option(
-    "-o", "--output", metavar="FILE", type=click.Path(), default="-", help="Write to FILE instead of standard output."
-)
-@click.option("--title", metavar="TEXT", default="", help="Title of the feed  [default: QUERY]")
-@click.option("--url", metavar="URL", default="", help="The URL at which the feed will be published.")
-@archive_option
-@pass_options_as(FeedOptions, query=QueryOptions)
-def feed(options: FeedOptions) -> None:
-    """Write a feed of the articles that were added, edited or found to be gone last, newest first, for feed readers: in
-    Atom (RFC 4287).
-
-    QUERY and its options are the same as for search; without any, the feed is of the whole archive. An entry keeps its
-    ID when its article is edited. FILE appears only when it is complete. 'archiver serve' has the same feeds at
-    /search/feed.
-
-    \b
-    Examples:
-      archiver feed -o /srv/www/archive.xml
-      archiver feed "flood OR storm" --site blog.example.org -o floods.xml
-      archiver feed is:gone --limit 20
-    """
-    from archiver.search.search_feeds import changes_feed, write_atom
-
-    refuse_unknown_options(options.query.query)
-    if options.output.lower().endswith(".json"):
-        raise click.UsageError(f"A feed is written as Atom, which is XML. Use {options.output[:-5]}.xml.")
-    query = options.query.as_query(limit=None, duplicates=False, fold="")
-    note_repairs(query.text)
-    with _open_archive(options.archive, query, None) as db:
-        found = changes_feed(db, query, options.limit, own_url=options.url, title=options.title)
-    with open_output(options.output) as out:
-        out.write(write_atom(found))
-    if options.output != "-":
-        click.echo(f"{count_noun(len(found.entries), 'article')} written to {options.output}", err=True)
+        print_lines(styled_line((f"{count_noun(len(found.new), 'new article')} since {since}", "dim")))
+        for one in found.new:
+            why = f"{one.why}: {NEW_RESULT_REASONS[one.why]}"
+            print_lines("", *format_hit(one.hit), *([styled_line((why, "dim"), indent=7)] if one.why != "new" else []))
 
 
 # `archiver index`.
-
-_BAR_FROM = 2_000
-"""A progress bar is shown if at least this many articles are to be indexed; fewer take about a second."""
 
 
 @click.command(short_help="Update or rebuild the search index.")
 @click.option("--rebuild", is_flag=True, help="Rebuild the index from scratch.")
 @click.option("--fts", is_flag=True, help="Also make the FTS5 table articles_fts, for SQL in other programs.")
+@click.option("--clusters", is_flag=True, help="Also compare all articles again to find near-duplicates.")
 @json_option
 @archive_option
-def index(archive: str, rebuild: bool, fts: bool, as_json: bool) -> None:
+def index(archive: str, rebuild: bool, fts: bool, clusters: bool, as_json: bool) -> None:
     """Update or rebuild the search index.
 
     The index is in the folder ARCHIVE-search next to the archive. It can be deleted at any time, because it is built
     from the archive. Crawls, imports and searches update it automatically; use this command to do it at another time.
-    The table articles_fts has the articles of the moment at which it was made, and nothing updates it.
+    The table articles_fts has the articles of the moment at which it was made, and nothing updates it. Crawls also keep
+    the clusters of near-duplicates up to date, which keep their IDs when all articles are compared again.
 
     \b
     Examples:
@@ -518,10 +288,10 @@ def index(archive: str, rebuild: bool, fts: bool, as_json: bool) -> None:
       archiver index --rebuild --archive news.db
       archiver index --fts
     """
-    from archiver.search.search_index import damage_sentence, refresh_archive
-
-    with _show_progress(as_json) as progress:
-        done = refresh_archive(Path(archive), rebuild=rebuild, progress=progress)
+    if clusters:
+        _rebuild_clusters(archive, quiet=as_json)
+    with show_stage_progress(as_json, BAR_FROM) as progress:
+        done = refresh_archive(Path(archive), rebuild=rebuild, progress=partial(progress, "search index"))
     if sentence := damage_sentence(done):
         click.echo(sentence, err=True)
     in_table = _make_fts(archive) if fts else None
@@ -537,35 +307,12 @@ def index(archive: str, rebuild: bool, fts: bool, as_json: bool) -> None:
         click.echo(f"Table articles_fts made: {count_noun(in_table or 0, 'article')}.")
 
 
-def _make_fts(archive: str) -> int:
-    from archiver.storage.database import opened
-    from archiver.storage.full_text import make_fts
-    from archiver.storage.transactions import writing
+def _rebuild_clusters(archive: str, *, quiet: bool) -> None:
+    with opened(archive) as db, show_stage_progress(quiet, BAR_FROM) as progress:
+        total = db.execute("select count(*) from articles").fetchone()[0]
+        rebuild(db, lambda done: progress("comparing", done, total))
 
+
+def _make_fts(archive: str) -> int:
     with opened(archive) as db, writing(db):
         return make_fts(db)
-
-
-def update_search_index(archive: str, *, quiet: bool = False) -> None:
-    """Updates the search index of an archive after a crawl or an import. On a terminal, a progress bar is shown if it
-    takes long, unless `quiet` is True.
-    """
-    from archiver.search.search_index import refresh_after_writing
-
-    with _show_progress(quiet) as progress:
-        sentence = refresh_after_writing(Path(archive), progress)
-    if sentence:
-        click.echo(sentence, err=True)
-
-
-@contextmanager
-def _show_progress(quiet: bool) -> Iterator[Progress | None]:
-    if quiet or not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import Progress as Bar
-
-    with Bar(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("search index", visible=False)
-        yield lambda done, total: bar.update(task, completed=done, total=total, visible=total > _BAR_FROM)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
+from archiver.archive import Archive
+from archiver.cli.commands.extract import print_explanations
+from archiver.cli.search_output import print_advice
 from archiver.cli.shared_options import archive_option, json_option, pass_options_as
 from archiver.cli.shell_completion import complete
 from archiver.cli.terminal_output import (
@@ -17,16 +20,19 @@ from archiver.cli.terminal_output import (
     print_details,
     print_json,
     print_lines,
-    print_values,
     styled_line,
 )
+from archiver.extraction.explanations import explanations_as_data
 from archiver.model.items import format_degrees, format_published
+from archiver.search.citations import CITATION_STYLES, build_citation
+from archiver.search.document_files import FILE_FORMATS
+from archiver.search.query import Query
+from archiver.storage.article_records import cluster_of, find_article
+from archiver.storage.articles import withdrawal_of
+from archiver.storage.requisites import captured_lead_image
 
 _MAX_NAMED = 8
 _RULE = 60
-
-if TYPE_CHECKING:
-    from archiver.archive import Archive
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +44,6 @@ class ShowOptions:
     evidence: bool
     markdown: bool
     html: bool
-    jsonl: bool
     as_json: bool
     archive: str
 
@@ -49,9 +54,9 @@ class ShowOptions:
 
     def check(self) -> None:
         """Raises UsageError for options that cannot be combined."""
-        if self.markdown + self.html + self.as_json + self.jsonl > 1 or (self.form and self.evidence):
+        if self.markdown + self.html + self.as_json > 1 or (self.form and self.evidence):
             raise click.UsageError(
-                "Use only one of --markdown, --html, --json or --jsonl, and --evidence only with JSON or alone."
+                "Use only one of --markdown, --html or --json, and --evidence only with --json or alone."
             )
         if self.revision and len(self.articles) > 1:
             raise click.UsageError("--revision needs exactly one article.")
@@ -63,7 +68,6 @@ class ShowOptions:
 @click.option("--evidence", is_flag=True, help="Show all candidates of each field, and why one of them was chosen.")
 @click.option("--markdown", is_flag=True, help="Print it as Markdown with front matter.")
 @click.option("--html", is_flag=True, help="Print it as HTML.")
-@click.option("--jsonl", is_flag=True, help="Print one JSON object per line.")
 @json_option
 @archive_option
 @pass_options_as(ShowOptions)
@@ -73,29 +77,22 @@ def show(options: ShowOptions) -> None:
     \b
     Examples:
       archiver show 12
-      archiver show 12 15 --jsonl
+      archiver show 12 15 --json
       archiver show https://blog.example.org/?p=7 --json
       archiver show 12 --revision 1
       archiver show 12 --markdown
       archiver show 12 --evidence
       archiver show 12 --revision 1 --evidence
     """
-    from archiver.archive import Archive
-
     options.check()
     with Archive(options.archive) as opened:
         found = [opened.article(one, options.revision) for one in options.articles]
         if options.form:
-            from archiver.search.document_files import FILE_FORMATS
-
             click.echo("".join(FILE_FORMATS[options.form].write(one) for one in found), nl=False)
             return
-        if options.as_json or options.jsonl:
+        if options.as_json:
             values = [_as_json(opened, one, options) for one in found]
-            if options.jsonl:
-                print_values(values, "jsonl")
-            else:
-                print_json(values if len(values) > 1 else values[0])
+            print_json(values if len(values) > 1 else values[0])
             return
         for number, one in enumerate(found):
             if number:
@@ -105,10 +102,6 @@ def show(options: ShowOptions) -> None:
 
 def _as_json(opened: Archive, record: dict[str, Any], options: ShowOptions) -> dict[str, Any]:
     """Returns a record as `show --json` prints it: with the reason for a withdrawal, and the evidence of its fields."""
-    from archiver.extraction.explanations import explanations_as_data
-    from archiver.storage.articles import withdrawal_of
-    from archiver.storage.requisites import captured_lead_image
-
     withdrawn = withdrawal_of(opened.db, record["id"])
     if withdrawn is not None:
         record = record | {"withdrawn": asdict(withdrawn)}
@@ -117,15 +110,12 @@ def _as_json(opened: Archive, record: dict[str, Any], options: ShowOptions) -> d
     why = explanations_as_data(opened.explain(record["id"], options.revision))
     readers = opened.readers(record["id"], options.revision)
     image = captured_lead_image(opened.db, record["id"])
-    return record | {"image_capture": image, "evidence": _add_readers(why, readers)}
+    evidence = {name: {**one, **readers.get(name, {})} for name, one in why.items()}
+    return record | {"image_capture": image, "evidence": evidence}
 
 
 def _print_whole(opened: Archive, record: dict[str, Any], options: ShowOptions) -> None:
     """Prints an article as text: whether it was withdrawn, its text and fields, and the evidence if it is asked for."""
-    from archiver.storage.article_records import cluster_of
-    from archiver.storage.articles import withdrawal_of
-    from archiver.storage.requisites import captured_lead_image
-
     withdrawn = withdrawal_of(opened.db, record["id"])
     if withdrawn is not None:
         print_lines(
@@ -136,18 +126,12 @@ def _print_whole(opened: Archive, record: dict[str, Any], options: ShowOptions) 
     image = captured_lead_image(opened.db, record["id"])
     _print_article(record, opened.revisions(record["id"]), cluster_of(opened.db, record["id"]), image)
     if options.evidence:
-        from archiver.cli.commands.extract import print_explanations
-
         readers = opened.readers(record["id"], options.revision)
         print_lines("")
         print_explanations(
             opened.explain(record["id"], options.revision),
             {name: _describe_reader(one) for name, one in readers.items()},
         )
-
-
-def _add_readers(evidence: dict[str, Any], readers: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    return {name: {**one, **readers.get(name, {})} for name, one in evidence.items()}
 
 
 def _describe_reader(one: dict[str, Any]) -> str:
@@ -162,56 +146,40 @@ def _print_article(
     cluster: dict[str, Any] | None,
     image: dict[str, Any] | None,
 ) -> None:
-    print_lines(styled_line((record["title"] or "(without title)", "bold")))
-    about = [
-        format_published(record["published"], record["published_precision"]),
-        ", ".join(record["authors"]),
-        record["site"],
-    ]
+    published = format_published(record["published"], record["published_precision"])
+    about = [published, ", ".join(record["authors"]), record["site"]]
     print_lines(
-        styled_line((" · ".join(part for part in about if part), "dim")), styled_line((record["url"], "blue")), ""
+        styled_line((record["title"] or "(without title)", "bold")),
+        styled_line((" · ".join(part for part in about if part), "dim")),
+        styled_line((record["url"], "blue")),
+        "",
     )
     if record["body"]:
         print_lines(*(styled_line(text) for text in record["body"].split("\n")), "")
+    capture, edits = record["capture"], [_describe_revision(one) for one in revisions]
+    number = f"{record['revision']} of {len(revisions)}"
+    undone = next((one["undone_at"] for one in revisions if one["revision"] == record["revision"]), None)
+    place = f"{capture['warc_file']} at {capture['warc_offset']}" if capture else ""
     print_details(
         [
-            *_format_fields(record, revisions),
+            ("ID", str(record["id"])),
+            ("categories", ", ".join(record["categories"])),
+            ("tags", ", ".join(record["tags"])),
+            ("places", "; ".join(map(_describe_place, record["geotags"]))),
+            ("language", record["language"]),
+            ("credits", ", ".join(record["credits"])),
+            ("modified", record["modified"]),
+            ("aliases", " ".join(record["aliases"])),
+            ("revision", number + (f" (taken back on {undone[:10]})" if undone else "")),
+            ("revisions", "; ".join(edits) if len(edits) > 1 else ""),
+            ("seen", " to ".join(dict.fromkeys(format_time(record[name]) for name in ("first_seen", "last_seen")))),
+            ("gone", f"since {format_time(record['gone_at'])}" if record["gone_at"] else ""),
+            ("same text as", str(record["duplicate_of"] or "")),
+            ("capture", f"{place} ({capture['warc_length']} bytes, {capture['digest']})" if capture else ""),
             ("lead image", _describe_image(image, record["image"])),
             *_describe_copies(record, cluster),
         ]
     )
-
-
-def _format_fields(record: dict[str, Any], revisions: list[dict[str, Any]]) -> list[tuple[str, str]]:
-    capture = record["capture"]
-    places = [_describe_place(tag) for tag in record["geotags"]]
-    edits = [_describe_revision(one) for one in revisions]
-    return [
-        ("ID", str(record["id"])),
-        ("categories", ", ".join(record["categories"])),
-        ("tags", ", ".join(record["tags"])),
-        ("places", "; ".join(places)),
-        ("language", record["language"]),
-        ("credits", ", ".join(record["credits"])),
-        ("modified", record["modified"]),
-        ("aliases", " ".join(record["aliases"])),
-        ("revision", _describe_number(record["revision"], revisions)),
-        ("revisions", "; ".join(edits) if len(edits) > 1 else ""),
-        ("seen", " to ".join(dict.fromkeys(format_time(record[name]) for name in ("first_seen", "last_seen")))),
-        ("gone", f"since {format_time(record['gone_at'])}" if record["gone_at"] else ""),
-        ("same text as", str(record["duplicate_of"] or "")),
-        (
-            "capture",
-            f"{capture['warc_file']} at {capture['warc_offset']} ({capture['warc_length']} bytes, {capture['digest']})"
-            if capture
-            else "",
-        ),
-    ]
-
-
-def _describe_number(number: int, revisions: list[dict[str, Any]]) -> str:
-    at = next((one["undone_at"] for one in revisions if one["revision"] == number), None)
-    return f"{number} of {len(revisions)}{f' (taken back on {at[:10]})' if at else ''}"
 
 
 def _describe_revision(revision: dict[str, Any]) -> str:
@@ -287,13 +255,6 @@ _STYLES = ("bibtex", "ris", "csl-json", "apa", "chicago", "mla")
     metavar="N",
     help="Cite revision N of an article  [default: the current one]",
 )
-@click.option(
-    "--json",
-    "style",
-    type=click.Choice(_STYLES, case_sensitive=False),
-    flag_value="csl-json",
-    help="The same as --style csl-json.",
-)
 @archive_option
 def cite(articles: tuple[str, ...], query: str | None, style: str, revision: int | None, archive: str) -> None:
     """Print citations of articles for a reference manager, LaTeX or a list of references.
@@ -309,10 +270,6 @@ def cite(articles: tuple[str, ...], query: str | None, style: str, revision: int
       archiver cite 12 15 --style ris > references.ris
       archiver cite --query 'flood site:blog.example.org date:2024' --style csl-json > references.json
     """
-    from archiver.archive import Archive
-    from archiver.search.citations import CITATION_STYLES, build_citation
-    from archiver.storage.article_records import find_article
-
     if not articles and query is None:
         raise click.UsageError("Give IDs or URLs of articles, or --query.")
     if revision and (len(articles) != 1 or query is not None):
@@ -325,9 +282,6 @@ def cite(articles: tuple[str, ...], query: str | None, style: str, revision: int
             for number in dict.fromkeys((*ids, *found))
         ]
         if not references and query is not None:
-            from archiver.cli.search_output import print_advice
-            from archiver.search.query import Query
-
             click.echo("Nothing found.", err=True)
             print_advice(opened.db, Query(query), archive)
     sys.stdout.buffer.write(CITATION_STYLES[style](references).encode())

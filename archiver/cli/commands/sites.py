@@ -1,25 +1,18 @@
-"""`archiver sites`: lists and changes the sites of the archive, their settings and their extraction rules."""
+"""`archiver sites`: lists and changes the sites of the archive, and their settings."""
 
 from __future__ import annotations
 
+import re
+import shlex
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 import click
 
-from archiver import __version__
-from archiver.cli.shared_options import (
-    archive_option,
-    json_option,
-    list_options,
-    read_bytes,
-    refuse_file,
-    tag_option,
-)
+from archiver.cli.lazy_commands import CommandEntry, LazyCommands
+from archiver.cli.shared_options import archive_option, json_option, list_options, refuse_file, tag_option
 from archiver.cli.shell_completion import complete
-from archiver.cli.site_commands import check, describe_rules_without_match, export, import_, mute, set_, tag
 from archiver.cli.terminal_output import (
     confirm,
     count_noun,
@@ -30,18 +23,44 @@ from archiver.cli.terminal_output import (
     print_values,
     styled_line,
 )
-from archiver.model.due_reasons import DueFor
-from archiver.model.errors import LooksLikePost, NothingLearned
+from archiver.discovery.url_patterns import looks_like_post
+from archiver.model.errors import LooksLikePost
+from archiver.model.urls import start_address
+from archiver.sites.config import effective_settings, load_config
+from archiver.sites.site_settings import SITE_SETTINGS, read_setting, read_tag
+from archiver.storage.database import opened
+from archiver.storage.sites import (
+    Mute,
+    add_site,
+    add_tags,
+    find_site,
+    list_sites,
+    mute_sites,
+    read_mute,
+    remove_site,
+    remove_tags,
+    set_settings,
+    site_ids_with_tag,
+    tags_of_sites,
+)
+from archiver.storage.stored_rules import rule_versions
 from archiver.storage.transactions import writing
 
-if TYPE_CHECKING:
-    from archiver.maintenance.site_move import SiteMove
 
-_LEARNING_PAGES = 50
-_SHOWN = 50
+class _Sites(LazyCommands):
+    """The subcommands, of which those that need more of the program have files of their own."""
+
+    entries = (
+        CommandEntry("check", module="commands.site_check"),
+        CommandEntry("export", module="commands.site_lists"),
+        CommandEntry("import", module="commands.site_lists"),
+        CommandEntry("move", module="commands.site_move"),
+        CommandEntry("release", module="commands.site_release"),
+        CommandEntry("rules", module="commands.site_rules"),
+    )
 
 
-@click.group(short_help="List and change the sites of the archive.", invoke_without_command=True)
+@click.group(cls=_Sites, short_help="List and change the sites of the archive.", invoke_without_command=True)
 @list_options
 @archive_option
 @click.pass_context
@@ -59,10 +78,6 @@ def sites(context: click.Context, form: str | None, archive: str) -> None:
         _print_list(None, form, archive)
 
 
-for command in (check, import_, export, set_, tag, mute):
-    sites.add_command(command)
-
-
 @sites.command()
 @click.argument("url")
 @click.option("--as-site", is_flag=True, help="Add the site that begins at URL, even if URL looks like one post.")
@@ -78,11 +93,6 @@ def add(url: str, as_site: bool, as_json: bool, archive: str) -> None:
     Example:
       archiver sites add https://blog.example.org
     """
-    from archiver.discovery.url_patterns import looks_like_post
-    from archiver.model.urls import start_address
-    from archiver.storage.database import opened
-    from archiver.storage.sites import add_site
-
     start = start_address(refuse_file(url))  # fails for a bad URL before the archive is created
     if not as_site and looks_like_post(start):
         raise LooksLikePost(start, f"{start.partition('://')[0]}://{urlsplit(start).netloc}/")
@@ -112,9 +122,6 @@ def list_(label: str | None, form: str | None, archive: str) -> None:
 
 
 def _print_list(label: str | None, form: str | None, archive: str) -> None:
-    from archiver.storage.database import opened
-    from archiver.storage.sites import list_sites, site_ids_with_tag, tags_of_sites
-
     with opened(archive, read_only=True) as db:
         tags = tags_of_sites(db)
         chosen = site_ids_with_tag(db, label) if label else None
@@ -155,12 +162,6 @@ def show(site: str, as_json: bool, archive: str) -> None:
     Example:
       archiver sites show blog.example.org
     """
-    from archiver.sites.config import effective_settings, load_config
-    from archiver.sites.site_settings import SITE_SETTINGS
-    from archiver.storage.database import opened
-    from archiver.storage.sites import find_site, read_mute, tags_of_sites
-    from archiver.storage.stored_rules import rule_versions
-
     with opened(archive, read_only=True) as db:
         row = find_site(db, site)
         history = rule_versions(db, row["id"])
@@ -230,86 +231,6 @@ def _describe_rules(history: list[dict[str, Any]], name: str) -> list[str]:
     return out or ["template not learned yet"]
 
 
-@sites.command(short_help="Show or change the extraction rules of a site.")
-@click.argument("site", shell_complete=complete("site"))
-@click.option(
-    "--set",
-    "file",
-    metavar="FILE|-",
-    type=click.Path(),
-    help="Use these rules (TOML) in preference to the learned ones.",
-)
-@click.option("--forget", is_flag=True, help="Delete the hand-written rules.")
-@click.option("--learn", "learn", is_flag=True, help="Learn the template again from stored captures.")
-@json_option
-@archive_option
-def rules(site: str, file: str | None, forget: bool, learn: bool, as_json: bool, archive: str) -> None:
-    """Show or change the extraction rules of a site: where its posts have title, body, authors, dates, categories and
-    tags.
-
-    Without options, the rules in use are printed as TOML; edit them and store them with --set. A hand-written rule
-    takes precedence over the learned rule for the same field.
-
-    \b
-    Examples:
-      archiver sites rules blog.example.org
-      archiver sites rules blog.example.org > rules.toml; archiver sites rules blog.example.org --set rules.toml
-      archiver sites rules blog.example.org --learn
-    """
-    from archiver.extraction.site_rules import to_toml
-    from archiver.storage.database import opened
-    from archiver.storage.held_pages import make_held_due
-    from archiver.storage.sites import find_site
-    from archiver.storage.stored_rules import (
-        forget_rules,
-        rule_versions,
-        rules_valid_at,
-        rules_without_match,
-        store_handwritten_rules,
-        store_relearned_rules,
-    )
-
-    if sum((file is not None, forget, learn)) > 1:
-        raise click.UsageError("Use only one of --set, --forget or --learn.")
-    text = read_bytes(file).decode("utf-8", errors="replace") if file is not None else ""
-    now = datetime.now(UTC)
-    with opened(archive, read_only=not (file or forget or learn)) as db:
-        row = find_site(db, site)
-        if file is not None:
-            store_handwritten_rules(
-                db, row["id"], text, row["name"] if file == "-" else f"{row['name']} in {file}", now
-            )
-        elif forget:
-            with writing(db):
-                forget_rules(db, row["id"], by_hand=True)
-        elif learn:
-            from archiver.learning.relearning import relearn_site_rules
-
-            found = relearn_site_rules(db, Path(archive).parent, row, _LEARNING_PAGES)
-            if found is None:
-                raise NothingLearned(row["name"])
-            with writing(db):
-                store_relearned_rules(db, row["id"], found.rules, now, found.since)
-        if file is not None or learn:
-            with writing(db):
-                make_held_due(db, row["id"], DueFor.NEW_RULES)
-        used = rules_valid_at(db, row["id"])
-        history = rule_versions(db, row["id"])
-        unmatched = rules_without_match(db, row["name"]) if used and used.by_hand() else []
-    if as_json:
-        rules_in_use = to_toml(used) if used else None
-        print_json({"site": row["name"], "rules": rules_in_use, "versions": history, "rules_without_match": unmatched})
-    elif used is None:
-        click.echo(
-            f"No rules for {row['name']} yet: a crawl learns them from 25 posts, or at its end from at least 8.",
-            err=True,
-        )
-    else:
-        click.echo(to_toml(used), nl=False)
-        for line in describe_rules_without_match(unmatched):
-            click.echo(f"The {line}.", err=True)
-
-
 @sites.command()
 @click.argument("site", shell_complete=complete("site"))
 @click.option("--with-articles", is_flag=True, help="Also remove its articles. WARC files are kept.")
@@ -327,174 +248,150 @@ def remove(site: str, with_articles: bool, yes: bool, archive: str) -> None:
 
     Exit code: 0 removed; 1 it has articles, or not confirmed; 2 wrong usage.
     """
-    from archiver.storage.database import opened
-    from archiver.storage.sites import find_site, remove_site
-
     with opened(archive) as db:
         row = find_site(db, site)
         if with_articles and row["articles"] and not yes:
-            _confirm_removal(row["name"], row["articles"])
+            number = count_noun(row["articles"], "article")
+            question = f"Remove {row['name']} with {number}? The WARC files are kept."
+            confirm(question, f"Removing {row['name']} with {number}")
         articles = remove_site(db, site, with_articles=with_articles)
     click.echo(f"{site} removed" + (f" with {count_noun(articles, 'article')}" if articles else ""))
 
 
-def _confirm_removal(site: str, articles: int) -> None:
-    """Asks whether to remove a site with its articles. Aborts if the answer is no, or if nobody can be asked."""
-    number = count_noun(articles, "article")
-    confirm(f"Remove {site} with {number}? The WARC files are kept.", f"Removing {site} with {number}")
-
-
-@sites.command()
-@click.argument("site", shell_complete=complete("site"))
-@click.argument("url", required=False, default="")
-@click.option("--accept", is_flag=True, help="Store what the pages show, from their captures, without fetching.")
-@click.option("--reject", is_flag=True, help="Keep what is stored, as long as the pages show what they show now.")
-@json_option
+@sites.command(short_help="Add a tag to sites, or remove it.")
+@click.argument("tag", shell_complete=complete("site tag"))
+@click.argument("names", metavar="SITE...", nargs=-1, required=True, shell_complete=complete("site"))
+@click.option("--remove", is_flag=True, help="Remove the tag.")
 @archive_option
-def release(site: str, url: str, accept: bool, reject: bool, as_json: bool, archive: str) -> None:
-    """Release the held pages of a site, or the one at URL.
+def tag(tag: str, names: tuple[str, ...], remove: bool, archive: str) -> None:
+    """Add a tag to sites, or remove it.
 
-    A page is held if what it shows must not replace the stored post: a maintenance page, a teaser, a text that other
-    posts show too, a 404 that no second fetch has confirmed, or the edits of a run in which an unusual share of the
-    posts changed. 'archiver status SITE' lists the held pages. With --accept, what they show is stored now: a page that
-    shows nothing of its post marks the post as gone. With --reject, the stored posts stay as they are and the pages are
-    not reported again until they show something else. Without either, the next crawl fetches them again, and judges
-    them as if none had been held.
+    Sites with the same tag are a group: archiver.toml can contain settings for the group in [groups.TAG], and 'crawl
+    --tag TAG' crawls it.
 
     \b
     Examples:
-      archiver sites release blog.example.org
-      archiver sites release blog.example.org --accept
-      archiver sites release blog.example.org https://blog.example.org/2024/05/a-post/ --reject
-
-    Exit code: 0 done; 1 a page stays held, because its capture cannot be read, or URL is not held.
+      archiver sites tag news example.org other.example
+      archiver sites tag news example.org --remove
     """
-    from archiver.maintenance.run_undoing import accept_held, reject_held, release_held
-    from archiver.storage.database import opened
-    from archiver.storage.sites import find_site
-
-    if accept and reject:
-        raise click.UsageError("Use only one of --accept and --reject.")
+    name = read_tag(tag)
     with opened(archive) as db:
-        row = find_site(db, site)
-        if accept:
-            done = accept_held(db, Path(archive).parent, row, __version__, datetime.now(UTC), url)
-        else:
-            done = (reject_held if reject else release_held)(db, row, url)
-    if as_json:
-        print_json(done.as_dict())
-    elif not (done.revised or done.gone or done.due or done.not_posts or done.unchanged or done.rejected or done.left):
-        click.echo(f"{row['name']} has no held pages.")
-    elif reject:
-        is_one = done.rejected == 1
-        kept = (
-            "1 page keeps its article until it shows"
-            if is_one
-            else f"{done.rejected:,} pages keep their articles until they show"
-        )
-        click.echo(f"{row['name']}: {kept} something else")
-    elif accept:
-        others = ((done.unchanged, "unchanged"), (done.not_posts, "kept because their pages show no post"))
-        more = "".join(f", {number:,} {what}" for number, what in others if number)
-        click.echo(f"{row['name']}: {count_noun(done.revised, 'article')} revised, {done.gone:,} gone{more}")
-        for run in done.runs:
-            click.echo(f"'archiver runs undo {run}' takes back what run {run} showed.")
-    else:
-        click.echo(f"{row['name']}: the next crawl fetches {count_noun(done.due, 'page')} again")
-    for line in done.left:
-        click.echo(f"Still held: {line}", err=True)
-    if done.left:
-        click.get_current_context().exit(1)
+        known = {row["name"] for row in db.query("select * from sites")}
+        if tag in known and not known & set(names):
+            raise click.UsageError(f"The tag comes first: 'archiver sites tag {shlex.quote(names[0])} {tag}'.")
+        sites = [find_site(db, site) for site in names]
+        with writing(db):
+            changed = sum((remove_tags if remove else add_tags)(db, site["id"], [name]) for site in sites)
+    click.echo(
+        f"{name}: {'removed from' if remove else 'added to'} {count_noun(changed, 'site')}"
+        + ("" if changed == len(sites) else f", {len(sites) - changed:,} unchanged")
+    )
 
 
-@sites.command()
-@click.argument("old", metavar="OLD", shell_complete=complete("site"))
-@click.argument("new", metavar="NEW")
-@click.option(
-    "--merge",
-    is_flag=True,
-    help="If NEW is a site of the archive, too, remove it with its articles; its captures can then be imported.",
-)
-@click.option("--dry-run", is_flag=True, help="Only count what would be moved; change nothing.")
-@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@sites.command(short_help="Send no notifications about sites until a date.")
+@click.argument("names", metavar="[SITE]...", nargs=-1, shell_complete=complete("site"))
+@tag_option("tag", help="The sites with this tag.")
+@click.option("--until", metavar="DATE", help="When the mute ends: 2026-12-24, or 2026-12-24T18:00 (UTC).")
+@click.option("--why", metavar="TEXT", help="The reason, which 'archiver status' shows.")
+@click.option("--off", is_flag=True, help="End the mute now.")
 @json_option
 @archive_option
-def move(old: str, new: str, merge: bool, dry_run: bool, yes: bool, as_json: bool, archive: str) -> None:
-    """Give a site that has moved its new address. OLD is the name of the site, NEW is its new start URL.
+def mute(
+    names: tuple[str, ...],
+    tag: str | None,
+    until: str | None,
+    why: str | None,
+    off: bool,
+    as_json: bool,
+    archive: str,
+) -> None:
+    """Send no notifications about sites until a date.
 
-    The site keeps its settings, tags, rules, runs and captures. Its posts get addresses below NEW, and keep their
-    former addresses as aliases. 'show', 'why', citations and links find them by both addresses, and the next crawl
-    recognises them at the new address. A post that is not there under the same path is identified by a redirect from
-    its former address, or by its text.
-
-    If the archive already contains NEW as another site, --merge merges the two sites: the articles and runs of NEW
-    are removed. Its WARC files stay, so an import of these files brings its posts and edits back.
-
-    The move is one transaction: if it is stopped, nothing has changed. It is refused while a crawl of OLD or NEW is
-    running.
+    The sites are crawled, and 'archiver status' shows their findings, as before. When the mute ends, findings that
+    still exist are sent. A new mute replaces the earlier one.
 
     \b
     Examples:
-      archiver sites move blog.example.org https://example.net --dry-run
-      archiver sites move blog.example.org https://example.net/blog/
-
-    Exit code: 0 moved; 1 not moved; 2 wrong usage.
+      archiver sites mute blog.example.org --until 2026-12-24 --why "the owner moves the server"
+      archiver sites mute --tag news --until 2026-12-24T18:00 --why maintenance
+      archiver sites mute blog.example.org --off
     """
-    from archiver.maintenance.site_move import locked_for_move, move_site
-    from archiver.search.search_index import refresh_after_writing
-    from archiver.storage.database import opened
-    from archiver.storage.sites import find_site
-
-    now = datetime.now(UTC)
-    with opened(archive) as db, locked_for_move(Path(archive), find_site(db, old), new):
-        planned = move_site(db, old, new, now, merge=merge, dry_run=True)
-        if not dry_run:
-            if not yes:
-                _confirm_move(planned)
-            move_site(db, old, new, now, merge=merge)
+    if not names and tag is None:
+        raise click.UsageError("Name a SITE, or use --tag.")
+    reason = " ".join((why or "").split())
+    if (until is not None or why is not None) if off else (until is None or not reason):
+        raise click.UsageError("Use either --until and --why together, or --off without them.")
+    chosen = None if until is None else Mute(_read_end_of_mute(until, datetime.now(UTC)), reason)
+    with opened(archive) as db:
+        tags = tags_of_sites(db)
+        selected = {row["id"]: row["name"] for row in (find_site(db, name) for name in names)}
+        selected |= {
+            row["id"]: row["name"] for row in (list_sites(db) if tag else ()) if tag in tags.get(row["id"], ())
+        }
+        if not selected:
+            raise click.UsageError(f"No site has the tag {tag!r}.")
+        with writing(db):
+            mute_sites(db, selected, chosen)
     if as_json:
-        print_json({**planned.as_dict(), "dry_run": dry_run})
-    else:
-        click.echo(_describe_move(planned, dry_run=dry_run))
-        if not dry_run and not planned.crawl:
-            click.echo(f"It has crawl=no: 'archiver sites set {planned.new} crawl=' makes it crawled again.")
-        elif not dry_run:
-            click.echo(f"'archiver crawl {planned.new}' fetches it at its new address.")
-        if planned.files:
-            _print_files_to_import(Path(archive), planned)
-    if not dry_run and (sentence := refresh_after_writing(Path(archive))):
-        click.echo(sentence, err=True)
+        print_json([{"site": name, "muted": chosen.as_json() if chosen else None} for name in selected.values()])
+        return
+    for name in selected.values():
+        click.echo(f"{name}: {chosen or 'not muted'}")
 
 
-def _print_files_to_import(archive: Path, done: SiteMove) -> None:
-    """After a move that has removed another site, prints the command that imports the captures of that site into the
-    moved site.
+def _read_end_of_mute(text: str, now: datetime) -> datetime:
+    """Parses the time in --until, which must be later than `now`. A time without a zone is taken as UTC."""
+    try:
+        at = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise click.BadParameter(
+            f"{text!r} is not a date. Use 2026-12-24, or 2026-12-24T18:00 with a time in UTC.", param_hint="--until"
+        ) from None
+    at = at if at.tzinfo else at.replace(tzinfo=UTC)
+    if at <= now:
+        raise click.BadParameter(f"{text!r} is in the past: a mute must end in the future.", param_hint="--until")
+    return at
+
+
+_SETTING = re.compile(r"[a-z_]+ *=", re.IGNORECASE)
+"""Matches the start of a word of the form KEY=VALUE. A URL with a query (`?key=value`) does not match."""
+
+
+@sites.command("set")
+@click.argument("words", metavar="[SITE]... KEY=VALUE...", nargs=-1, required=True, shell_complete=complete("site"))
+@tag_option("tag", help="Also the sites with this tag.")
+@json_option
+@archive_option
+def set_(words: tuple[str, ...], tag: str | None, as_json: bool, archive: str) -> None:
+    """Change settings of sites; an empty VALUE restores the default. 'archiver sites show SITE' lists the settings.
+
+    Several sites are changed together or, if one of them is not in the archive, not at all.
+
+    \b
+    Examples:
+      archiver sites set blog.example.org delay=2 revisit_days=14
+      archiver sites set blog.example.org other.example delay=
+      archiver sites set --tag news 'blackout=mon-fri 08:00-18:00 Europe/Berlin'
     """
-    click.echo(
-        f"'archiver import FILE...' of {count_noun(len(done.files), 'WARC file')} brings back the posts and edits "
-        f"of the {count_noun(done.removed, 'article')} that {done.new} had:"
-    )
-    for file in done.files[:_SHOWN]:
-        click.echo(f"  {archive.parent / file}")
-    if len(done.files) > _SHOWN:
-        click.echo(f"  and {len(done.files) - _SHOWN:,} more ('--json' lists them)")
-
-
-def _confirm_move(planned: SiteMove) -> None:
-    """Asks whether to move the site. Aborts if the answer is no, or if there is no terminal on which to ask."""
-    click.echo(_describe_move(planned, dry_run=True), err=True)
-    confirm(f"Move {planned.old} to {planned.start_url}?", f"Moving {planned.old}")
-
-
-def _describe_move(done: SiteMove, *, dry_run: bool) -> str:
-    parts = [
-        count_noun(done.articles, "article"),
-        count_noun(done.aliases, "former address", "former addresses") + " as aliases",
-        count_noun(done.pages, "page"),
-        count_noun(done.runs, "run"),
-        count_noun(done.tags, "tag"),
-        count_noun(done.settings, "setting"),
-        *([f"in place of {count_noun(done.removed, 'article')} of {done.new}"] if done.removed else []),
-    ]
-    kept = f"; {done.kept:,} without a new address, because another page has it" if done.kept else ""
-    return f"{done.old} {'would move' if dry_run else 'moved'} to {done.new}: {', '.join(parts)}{kept}"
+    known = {one.name for one in SITE_SETTINGS}
+    settings = [word for word in words if _SETTING.match(word) or word in known]
+    changes = dict(map(read_setting, settings))
+    names = [word for word in words if word not in settings]
+    if not changes:
+        raise click.UsageError("Give the settings to change as KEY=VALUE.")
+    if not names and not tag:
+        raise click.UsageError("Name the sites to change, or select them with --tag.")
+    with opened(archive) as db:
+        chosen = {site["name"]: site for site in (find_site(db, name) for name in names)}
+        if tag:
+            tagged = site_ids_with_tag(db, tag)
+            chosen |= {row["name"]: row for row in db.query("select * from sites order by name") if row["id"] in tagged}
+        rows = set_settings(db, chosen, changes)
+    if as_json:
+        print_json(rows[0] if len(names) == 1 and not tag else rows)
+    elif len(rows) == 1:
+        shown = ", ".join(f"{name}={value}" for name, value in rows[0]["settings"].items())
+        click.echo(f"{rows[0]['name']}: {shown or 'all settings have their defaults'}")
+    else:
+        shown = ", ".join(f"{name}={'the default' if value is None else value}" for name, value in changes.items())
+        click.echo(f"{count_noun(len(rows), 'site')}: {shown}")

@@ -13,6 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from archiver.cli.crawl_output import (
+    STYLES,
+    accept_findings,
+    find_damage,
+    format_findings,
+    show_deliveries,
+    show_health,
+    write_metrics,
+)
 from archiver.cli.shared_options import archive_option, list_options, pass_options_as, tag_option
 from archiver.cli.shell_completion import complete
 from archiver.cli.terminal_output import (
@@ -25,11 +34,27 @@ from archiver.cli.terminal_output import (
     print_values,
     styled_line,
 )
+from archiver.health.health_report import (
+    SiteRow,
+    describe_next_run,
+    fold_common_causes,
+    health_as_json,
+    judge_groups,
+    read_next_run,
+    read_site_table,
+    sort_rows,
+)
+from archiver.health.health_rules import Health, HealthFinding, Level, judge_common_causes, read_common_causes
+from archiver.health.stored_health import find_unsafe, read_health
+from archiver.model.errors import ArchiveDamaged
 from archiver.model.items import SOURCE_NAMES
+from archiver.sites.config import load_config
+from archiver.storage.completeness import describe_archived, missing_pages, site_completeness
+from archiver.storage.database import opened
+from archiver.storage.page_forms import untaken_pages
+from archiver.storage.sites import find_site, list_sites, read_mute, site_ids_with_tag
 
 if TYPE_CHECKING:
-    from archiver.health.health_report import SiteRow
-    from archiver.health.health_rules import Health, HealthFinding, Level
     from archiver.storage import Database
 
 _RUN_COUNTS = ("new", "revised", "unchanged", "aliased", "gone", "held", "refused", "failed")
@@ -62,8 +87,6 @@ class StatusOptions:
 
     site: str | None
     tag: str | None
-    only: tuple[str, ...]
-    sort: str
     long: bool
     missing: bool
     health_only: bool
@@ -79,41 +102,36 @@ class StatusOptions:
         return self.form == "json"
 
     @property
-    def is_table(self) -> bool:
-        """Returns True for the table of sites, False for anything else that the command prints."""
-        special = (self.prometheus is not None, self.notify, self.try_notify, self.health_only, self.missing)
-        return not (any(special) or self.accept or self.site or self.long)
-
-
-SORTS = ("health", "name", "articles", "new", "last", "next", "coverage")
-
-
-def _read_levels(context: click.Context, parameter: click.Parameter, value: str) -> tuple[str, ...]:
-    levels = tuple(filter(None, (one.strip().lower() for one in value.split(","))))
-    known = ("red", "amber", "green", "unknown")
-    for one in levels:
-        if one not in known:
-            raise click.BadParameter(f"{one!r} is not a level: use {', '.join(known)}, with commas between them.")
-    return levels
+    def mode(self) -> str:
+        """Returns what the command does, by the name of its option; "sites" for one site or --long, "table" for the
+        table of sites. Raises UsageError for options that cannot be combined.
+        """
+        modes = {
+            "--missing": self.missing,
+            "--health": self.health_only,
+            "--accept": self.accept,
+            "--prometheus": self.prometheus is not None,
+            "--notify": self.notify,
+            "--try-notify": self.try_notify,
+        }
+        given = [name for name, is_given in modes.items() if is_given]
+        if len(given) > 1:
+            raise click.UsageError(f"Use only one of {', '.join(modes)}.")
+        mode = given[0] if given else "sites" if self.site or self.long else "table"
+        if self.form == "csv" and mode != "table":
+            raise click.UsageError("--csv is only for the table of sites. Use --json.")
+        if self.site and self.tag:
+            raise click.UsageError("--tag selects several sites: leave out SITE.")
+        if mode not in ("table", "sites", "--missing") and self.tag:
+            raise click.UsageError("--tag is for the table, --long and --missing.")
+        if self.accept and not self.site:
+            raise click.UsageError("--accept needs a SITE.")
+        return mode
 
 
 @click.command(short_help="Show what was found and archived, and what is missing.")
 @click.argument("site", required=False, shell_complete=complete("site"))
 @tag_option("tag", help="Only the sites with this tag.")
-@click.option(
-    "--only",
-    metavar="LEVEL,...",
-    default="",
-    callback=_read_levels,
-    help="Only the sites whose health is one of these: red, amber, green, unknown (never crawled).",
-)
-@click.option(
-    "--sort",
-    type=click.Choice(SORTS, case_sensitive=False),
-    default="health",
-    show_default=True,
-    help="Order of the table: the worst, most, latest or soonest first.",
-)
 @click.option("--long", is_flag=True, help="Show all details of each site.")
 @click.option("--missing", is_flag=True, help="List everything that is missing, and nothing else.")
 @click.option("--health", "health_only", is_flag=True, help="Show only problems, with exit codes for monitoring.")
@@ -152,7 +170,7 @@ def status(options: StatusOptions) -> None:
     \b
     Examples:
       archiver status
-      archiver status --tag news --only red,amber --sort last
+      archiver status --tag news
       archiver status --health
       archiver status --prometheus /var/lib/node_exporter/archiver.prom
       archiver status blog.example.org --json
@@ -161,43 +179,28 @@ def status(options: StatusOptions) -> None:
     Exit code: 0 complete; 1 posts are missing, a site's last run was interrupted or failed, or the database is damaged;
     2 wrong usage. With --health: 0 green; 1 amber; 2 red, or the archive cannot be read.
     """
-    _reject_combinations(options)
+    mode = options.mode
     if options.prometheus is not None:
-        from archiver.cli.crawl_output import write_metrics
-
         write_metrics(options.archive, options.prometheus)
     elif options.notify or options.try_notify:
-        from archiver.cli.crawl_output import show_deliveries
-
         sys.exit(show_deliveries(options.archive, trial=options.try_notify))
     elif options.health_only:
-        from archiver.cli.crawl_output import show_health
-
         sys.exit(show_health(options.archive, options.site, options.as_json))
     else:
-        _print_with_damage(options)
+        printers = {"--missing": _print_all_missing, "--accept": _accept_findings, "sites": _print_sites}
+        _print_with_damage(options, printers.get(mode, _print_table))
 
 
-def _print_with_damage(options: StatusOptions) -> None:
-    """Prints what was asked for, as far as a damaged database can be read, and the damage. Exits with code 1 if there
-    is any.
+def _print_with_damage(options: StatusOptions, print_rest: Callable[[StatusOptions], None]) -> None:
+    """Prints the damage of the database and what was asked for, as far as it can be read. Exits with code 1 if there is
+    damage.
     """
-    from archiver.cli.crawl_output import STYLES, find_damage
-    from archiver.model.errors import ArchiveDamaged
-
     damage = find_damage(options.archive)
     if damage:
         line = styled_line((damage.level, STYLES[damage.level]), f": {damage.sentence}")
         click.echo(line.plain, err=True) if options.form else print_lines(line, "")
     try:
-        if options.missing:
-            _print_all_missing(options)
-        elif options.accept:
-            _accept_findings(options)
-        elif options.site or options.long:
-            _print_sites(options)
-        else:
-            _print_table(options)
+        print_rest(options)
     except (sqlite3.Error, ArchiveDamaged):
         if damage is None:
             raise
@@ -210,56 +213,20 @@ def _leave_out_damage(findings: Sequence[HealthFinding]) -> list[HealthFinding]:
     return [one for one in findings if (one.code, one.level) != ("damage", "red")]
 
 
-def _reject_combinations(options: StatusOptions) -> None:
-    if options.form in ("jsonl", "csv") and not options.is_table:
-        raise click.UsageError(f"--{options.form} is only for the table of sites. Use --json.")
-    if options.site and (options.tag or options.only):
-        raise click.UsageError("--tag and --only select several sites: leave out SITE.")
-    if (
-        sum(
-            (
-                options.missing,
-                options.health_only,
-                options.accept,
-                options.prometheus is not None,
-                options.notify,
-                options.try_notify,
-            )
-        )
-        > 1
-    ):
-        raise click.UsageError("Use only one of --missing, --health, --prometheus, --notify, --try-notify or --accept.")
-    health_options = options.health_only or options.prometheus is not None or options.notify or options.try_notify
-    if health_options and (options.tag or options.only):
-        raise click.UsageError("--tag and --only are for the table, --long and --missing.")
-    if options.accept and not options.site:
-        raise click.UsageError("--accept needs a SITE.")
-
-
 @contextmanager
 def _open_sites(options: StatusOptions) -> Iterator[tuple[Database, list[dict[str, Any]]]]:
     """Opens the archive read-only for the duration of the `with` block. Yields the archive and the rows of the selected
     sites.
     """
-    from archiver.health.stored_health import read_healths
-    from archiver.storage.database import opened
-    from archiver.storage.sites import find_site, list_sites, site_ids_with_tag
-
     with opened(options.archive, read_only=True) as db:
         sites = [find_site(db, options.site)] if options.site else list_sites(db)
         if options.tag:
             tagged = site_ids_with_tag(db, options.tag)
             sites = [row for row in sites if row["id"] in tagged]
-        if options.only:
-            healths = read_healths(db, sites, datetime.now(UTC))
-            sites = [row for row in sites if healths[row["id"]].state in options.only]
         yield db, sites
 
 
 def _accept_findings(options: StatusOptions) -> None:
-    from archiver.cli.crawl_output import accept_findings
-    from archiver.health.stored_health import read_health
-
     with _open_sites(options) as (db, (site,)):
         health = read_health(db, site, datetime.now(UTC))
     accept_findings(options.archive, site["name"], health, datetime.now(UTC))
@@ -267,14 +234,6 @@ def _accept_findings(options: StatusOptions) -> None:
 
 def _print_table(options: StatusOptions) -> None:
     """Prints the table of the selected sites. Exits with code 1 if a crawled site is not complete."""
-    from archiver.cli.crawl_output import STYLES, format_findings
-    from archiver.health.health_report import fold_common_causes, judge_groups, read_site_table, sort_rows
-    from archiver.health.health_rules import Health, judge_common_causes, read_common_causes
-    from archiver.health.stored_health import find_unsafe
-    from archiver.sites.config import load_config
-    from archiver.storage.database import opened
-    from archiver.storage.sites import site_ids_with_tag
-
     config, now = load_config(), datetime.now(UTC)
     with opened(options.archive, read_only=True) as db:
         if options.tag:
@@ -283,13 +242,11 @@ def _print_table(options: StatusOptions) -> None:
         causes = read_common_causes(db, now)
         unsafe = _leave_out_damage(find_unsafe(db, config.maintenance, now))
         findings = (*judge_common_causes(causes), *unsafe, *judge_groups(db, config))
-    known = bool(rows)
-    rows = [row for row in rows if not options.tag or options.tag in row.tags]
-    rows = sort_rows([row for row in rows if not options.only or row.health.state in options.only], options.sort)
+    rows = sort_rows([row for row in rows if not options.tag or options.tag in row.tags], "health")
     if options.form:
         print_values([row.as_json() for row in rows], options.form)
     elif not rows:
-        click.echo(_describe_no_sites(options, has_sites=known), err=True)
+        click.echo(_NO_SITES, err=True)
     else:
         print_lines(_summarize_rows(rows), "")
         print_table(
@@ -298,7 +255,7 @@ def _print_table(options: StatusOptions) -> None:
             numbers=(2, 3, 6),
             styles={str(level): style for level, style in STYLES.items()},
         )
-    if findings and known and not options.form:
+    if findings and rows and not options.form:
         print_lines("", styled_line(("the archive", "bold")), *format_findings(Health("amber", findings)))
     if any(row.last_run and not row.complete for row in rows):
         sys.exit(1)
@@ -348,29 +305,13 @@ def _summarize_rows(rows: Sequence[SiteRow]) -> str:
     return f"{count_noun(len(rows), 'site')} ({counts}), {count_noun(articles, 'article')}, {new:,} new this week"
 
 
-def _describe_no_sites(options: StatusOptions, *, has_sites: bool) -> str:
-    """Returns why no site is shown: the archive has no sites (`has_sites` is False), or no site has the health that
-    --only selects.
-    """
-    if not has_sites:
-        return "The archive has no sites yet. Run 'archiver crawl URL'."
-    tagged = f" with the tag {options.tag!r}" if options.tag else ""
-    return f"No site{tagged} is {' or '.join(options.only)}."
+_NO_SITES = "The archive has no sites yet. Run 'archiver crawl URL'."
 
 
 def _print_sites(options: StatusOptions) -> None:
     """Prints the completeness and health of each selected site. Exits with code 1 if a crawled site is not complete."""
-    from archiver.cli.crawl_output import format_findings
-    from archiver.health.health_report import describe_next_run, health_as_json, read_next_run
-    from archiver.health.health_rules import Health
-    from archiver.health.stored_health import find_unsafe, read_health
-    from archiver.sites.config import load_config
-    from archiver.storage.completeness import site_completeness
-    from archiver.storage.sites import read_mute
-
     config, now = load_config(), datetime.now(UTC)
     with _open_sites(options) as (db, sites):
-        has_sites = db.execute("select 1 from sites limit 1").fetchone() is not None
         healths = [read_health(db, row, now) for row in sites]
         states = [
             {
@@ -384,7 +325,7 @@ def _print_sites(options: StatusOptions) -> None:
     if options.as_json:
         print_json(states)
     elif not states:
-        click.echo(_describe_no_sites(options, has_sites=has_sites), err=True)
+        click.echo(_NO_SITES, err=True)
     for index, state in enumerate([] if options.as_json else states):
         if index:
             print_lines("")
@@ -396,8 +337,6 @@ def _print_sites(options: StatusOptions) -> None:
 
 
 def _print_site(state: dict[str, Any], health: Health) -> None:
-    from archiver.cli.crawl_output import format_findings
-
     platform = f" ({state['platform']})" if state["platform"] else ""
     next_run = f"next: {_describe_next(state['next_run'])}"
     print_lines(styled_line((state["site"], "bold"), platform, "  ", (state["start_url"], "blue")))
@@ -418,12 +357,55 @@ def _print_site(state: dict[str, Any], health: Health) -> None:
         *_format_judged(state),
         styled_line(next_run, indent=2),
     )
-    for section, key in _SECTIONS:
-        if state[key]:
-            section(state)
+    if state["sources"]:
+        print_lines("", styled_line(("URLs by source and outcome", "bold"), " (of posts and of all other pages)"))
+        _print_source_table(state)
+        if guesses := state["wrong_guesses"]:
+            words = f"{count_noun(guesses, 'guessed URL')} of feeds and sitemaps not found, not counted"
+            print_lines(styled_line(words, indent=2))
+    if state["traps"]:
+        print_lines("", styled_line(("skipped: crawler traps or set aside", "bold")))
+        rows = [
+            (
+                row["rule"],
+                f"{row['pages']:,}" + (f" + {row['unrecorded']:,} more links" if row["unrecorded"] else ""),
+                "yes" if row["asked"] else "no",
+                "" if row["sampled"] is None else f"{row['sampled']:,} read, {row['hits']:,} led to an unknown post",
+                row["example"],
+            )
+            for row in state["traps"]
+        ]
+        print_table(("rule", "URLs", "fetched", "sample", "example"), rows, numbers=(1,))
+    for heading, about, lines in _list_sections(state):
+        print_lines("", styled_line((heading, "bold"), about), *(styled_line(line, indent=2) for line in lines))
     print_lines(
         "", styled_line(("runs", "bold")), *(styled_line(_describe_run(run), indent=2) for run in state["runs"])
     )
+
+
+def _list_sections(state: dict[str, Any]) -> Iterator[tuple[str, str, list[str]]]:
+    """Yields the sections about a site that are lists, as (heading, words after it, lines)."""
+    if missing := state["missing"]:
+        more = "" if state["missing_total"] <= len(missing) else f", the first {len(missing)}"
+        advice = f"'archiver crawl {state['site']} --missing' fetches them"
+        lines = [f"{row['url']}  {row['reason'] or 'not fetched yet'}" for row in missing]
+        yield "missing", f" ({count_noun(state['missing_total'], 'URL')}{more}; {advice})", lines
+    if failures := state["failures"]:
+        lines = [f"{count_noun(r['pages'], 'page')}: {r['reason']}, for example {r['example']}" for r in failures]
+        yield "failures", "", lines
+    requisites = state["requisites"]
+    if requisites["outcomes"]:
+        captured = ", ".join(count_noun(number, kind) for kind, number in requisites["captured"].items()) or "nothing"
+        due = requisites["outcomes"].get("due", 0)
+        about = f" (requisites={requisites['mode']}): {captured} captured{f', {due:,} to fetch' if due else ''}"
+        lines = [
+            f"{row['number']:,} {row['outcome']}: {row['reason']}, for example {row['example']}"
+            for row in requisites["lacking"]
+        ]
+        yield "images and other files", about, lines
+    if untrusted := state["untrusted"]:
+        lines = [f"{claim}: since {format_time(since)}" for claim, since in untrusted.items()]
+        yield "ignored, because they proved wrong", " (see docs/crawl.md)", lines
 
 
 def _describe_next(turn: dict[str, Any] | None) -> str:
@@ -438,115 +420,10 @@ def _describe_next(turn: dict[str, Any] | None) -> str:
     return f"{'due now' if due else format_time(turn['at'])} ({turn['why']})"
 
 
-def _print_sources(state: dict[str, Any]) -> None:
-    print_lines("", styled_line(("URLs by source and outcome", "bold"), " (of posts and of all other pages)"))
-    _print_source_table(state)
-    if guesses := state["wrong_guesses"]:
-        print_lines(
-            styled_line(f"{count_noun(guesses, 'guessed URL')} of feeds and sitemaps not found, not counted", indent=2)
-        )
-
-
-def _print_traps(state: dict[str, Any]) -> None:
-    print_lines("", styled_line(("skipped: crawler traps or set aside", "bold")))
-    print_table(
-        ("rule", "URLs", "fetched", "sample", "example"),
-        [
-            (row["rule"], row["pages"], "yes" if row["asked"] else "no", _describe_sample(row), row["example"])
-            for row in state["traps"]
-        ],
-        numbers=(1,),
-    )
-    print_lines(
-        *(
-            styled_line(f"{row['rule']}: {count_noun(row['unrecorded'], 'more link')} counted, not recorded", indent=2)
-            for row in state["traps"]
-            if row["unrecorded"]
-        )
-    )
-
-
-def _describe_sample(row: dict[str, Any]) -> str:
-    """Describes the sample of the pages that a rule for crawl traps excluded: "10 read, 0 led to an unknown post"; ""
-    if no sample was taken.
-    """
-    if row["sampled"] is None:
-        return ""
-    return f"{row['sampled']:,} read, {row['hits']:,} led to an unknown post"
-
-
-def _print_missing(state: dict[str, Any]) -> None:
-    more = "" if state["missing_total"] <= len(state["missing"]) else f", the first {len(state['missing'])}"
-    print_lines(
-        "",
-        styled_line(
-            ("missing", "bold red"),
-            f" ({count_noun(state['missing_total'], 'URL')}{more}; "
-            f"'archiver crawl {state['site']} --missing' fetches them)",
-        ),
-    )
-    print_lines(
-        *(styled_line(f"{row['url']}  {row['reason'] or 'not fetched yet'}", indent=2) for row in state["missing"])
-    )
-
-
-def _print_failures(state: dict[str, Any]) -> None:
-    print_lines("", styled_line(("failures", "bold red")))
-    print_lines(
-        *(
-            styled_line(f"{count_noun(row['pages'], 'page')}: {row['reason']}, for example {row['example']}", indent=2)
-            for row in state["failures"]
-        )
-    )
-
-
-def _print_distrusted(state: dict[str, Any]) -> None:
-    print_lines("", styled_line(("ignored, because they proved wrong", "bold"), " (see docs/crawl.md)"))
-    print_lines(
-        *(styled_line(f"{claim}: since {format_time(since)}", indent=2) for claim, since in state["untrusted"].items())
-    )
-
-
-def _print_requisites(state: dict[str, Any]) -> None:
-    """Prints how many images, stylesheets and fonts of a site are captured, and why the rest are not."""
-    requisites = state["requisites"]
-    if not requisites["outcomes"]:
-        return
-    captured = ", ".join(count_noun(number, kind) for kind, number in requisites["captured"].items()) or "nothing"
-    due = requisites["outcomes"].get("due", 0)
-    print_lines(
-        "",
-        styled_line(
-            ("images and other files", "bold"),
-            f" (requisites={requisites['mode']}): {captured} captured{f', {due:,} to fetch' if due else ''}",
-        ),
-    )
-    print_lines(
-        *(
-            styled_line(f"{row['number']:,} {row['outcome']}: {row['reason']}, for example {row['example']}", indent=2)
-            for row in requisites["lacking"]
-        )
-    )
-
-
-_SECTIONS: tuple[tuple[Callable[[dict[str, Any]], None], str], ...] = (
-    (_print_sources, "sources"),
-    (_print_traps, "traps"),
-    (_print_missing, "missing"),
-    (_print_failures, "failures"),
-    (_print_requisites, "requisites"),
-    (_print_distrusted, "untrusted"),
-)
-"""The sections that are printed for a site, in order, as (function, key) pairs. The function prints the section, unless
-the value under the key in the site's state is empty."""
-
-
 def _summarize_completeness(state: dict[str, Any]) -> str:
     """Summarizes the completeness of a site in one line: "posts: 691 found, 690 archived (2 of them held), 1 gone, 0
     missing".
     """
-    from archiver.storage.completeness import describe_archived
-
     posts, notes = state["posts"], {"archived": describe_archived(state)}
     unread = f"; {count_noun(state['unread'], 'URL')} not read may be posts" if state["unread"] else ""
     shown = [name for name in ("found", "archived", "gone", "refused", "missing") if posts[name] or name == "missing"]
@@ -572,11 +449,7 @@ def _print_all_missing(options: StatusOptions) -> None:
 
     Pages that look like posts but were not stored are named, too. They are not missing, since they were fetched.
     """
-    from archiver.storage.completeness import missing_pages
-    from archiver.storage.page_forms import untaken_pages
-
     with _open_sites(options) as (db, sites):
-        has_sites = db.execute("select 1 from sites limit 1").fetchone() is not None
         lists = [
             {
                 "site": row["name"],
@@ -588,7 +461,7 @@ def _print_all_missing(options: StatusOptions) -> None:
     if options.as_json:
         print_json(lists)
     elif not lists:
-        click.echo(_describe_no_sites(options, has_sites=has_sites), err=True)
+        click.echo(_NO_SITES, err=True)
     for one in [] if options.as_json else lists:
         print_lines(styled_line((one["site"], "bold"), f": {count_noun(len(one['missing']), 'URL')} missing"))
         print_lines(
