@@ -49,7 +49,6 @@ from archiver.storage import Database
 from archiver.storage.articles import count_articles
 from archiver.storage.columns import settings_of, stored_time
 from archiver.storage.completeness import PostCounts, count_posts_of_sites
-from archiver.storage.pages import moment
 from archiver.storage.runs import last_ended_runs, last_run, run_as_shown
 from archiver.storage.scheduled_sites import Scheduled, Settings, scheduled_site, scheduled_sites
 from archiver.storage.sites import Mute, read_mute, tags_in_use, tags_of_sites
@@ -311,7 +310,7 @@ def _time_overdue(one: Scheduled, now: datetime) -> timedelta | None:
     if one.last:
         behind = now - one.turn.at
         return behind if behind > max(one.turn.period / 2, _LATE) else None
-    added = moment(one.site.get("added_at"))
+    added = stored_time(one.site.get("added_at"))
     return now - added if added and now - added > _NEW else None
 
 
@@ -554,6 +553,6 @@ def _measure(db: Database, found: OverallHealth, version: str) -> Iterator[tuple
         yield "archiver_site_new_articles", labels, articles[site["name"]].new
         if run := last_run(db, site["id"]):
             yield "archiver_site_run_failed", labels, run["failed"] or 0
-            if ended := moment(run["finished_at"]):
+            if ended := stored_time(run["finished_at"]):
                 outcome = {**labels, "outcome": run["outcome"]}
                 yield "archiver_site_run_timestamp_seconds", outcome, ended.timestamp()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,6 @@ from archiver.storage.articles import article_from_row, parts_of, with_body
 from archiver.storage.historical_revisions import ExtractWithoutHints
 from archiver.storage.pages import hint_of_capture, moment
 from archiver.storage.sites import SiteLookup
-from archiver.storage.stored_rules import rules_valid_at
 
 
 class CaptureReader:
@@ -126,7 +125,9 @@ def _extract_with_each_rules(
         return None, []
     response, capture = found
     at = moment(capture["captured_at"])
-    known = [rules_valid_at(db, site_id, at), rules_valid_at(db, site_id)] if site_id is not None else []
+    by_time = RulesByTime(db)
+    times = (at, datetime.now(UTC)) if at is not None else (datetime.now(UTC),)
+    known = [by_time.at(site_id, time) for time in times] if site_id is not None else []
     page_objects, out = load_page_objects(), []
     for rules in (*{r.version: r for r in known if r is not None}.values(), None):
         page = parse_page(response.body, url, response.content_type, at)
