@@ -77,7 +77,7 @@ COMMANDS: tuple[CommandEntry, ...] = (
     CommandEntry("runs", "More", "List the runs of crawls, show or undo one."),
     CommandEntry("why", "More", "Explain what happened to a URL."),
     CommandEntry("diff", "More", "Compare two revisions of an article."),
-    CommandEntry("import", "More", "Import captures from WARC, ARC and WACZ files or from a web archive."),
+    CommandEntry("import", "More", "Import captures from WARC and WACZ files or from a web archive."),
     CommandEntry("extract", "More", "Extract an article from one page, without an archive."),
     CommandEntry("reextract", "More", "Extract stored captures again with the current extraction."),
     CommandEntry("verify", "More", "Check every article against its capture, and the archive for damage."),

@@ -54,15 +54,6 @@ from archiver.model.page_rules import BY_HAND, DATED_BY_HAND
 from archiver.platforms import by_name
 from archiver.platforms.selector_index import is_below
 
-# The words in links between the pages of one post, in the languages into which publishing programs are translated.
-
-
-# The addresses of further pages, and what they add to the post's own address.
-
-
-# The pages of a post.
-
-
 _MAX_META_LENGTH = 300
 _MAX_BYLINE_LENGTH = 120
 _SENTENCE_END = tuple(".!?…。！？")

@@ -36,8 +36,8 @@ _log = logging.getLogger(__name__)
 
 
 class Learning:
-    """What one run learns of its site. `model` is what is known now; only `checkpoint` and `finish` change it, and both
-    expect that all results are written.
+    """What one run learns of its site. `model` is what is known now. All that changes it expects that all results
+    are written: checkpoints, the end of the run, and what the home page shows at its start.
     """
 
     def __init__(

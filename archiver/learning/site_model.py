@@ -1,5 +1,6 @@
 """The site model: what is known of a site while its pages are read. It is frozen: a page is read by the model that the
-run has at that moment, and only a checkpoint (`archiver.learning.checkpoint`) makes another one.
+run has at that moment. A checkpoint (`archiver.learning.checkpoint`) makes another one between pages, and so does the
+home page (`archiver.spiders.home_page`), which says at the start of a run what the site answers for missing addresses.
 """
 
 from __future__ import annotations

@@ -14,6 +14,7 @@ from archiver.articles.article_comparison import is_other_page, no_longer_shows
 from archiver.articles.decision import REMOVED
 from archiver.articles.guard import GONE_RULES, REASONS, HoldRule
 from archiver.maintenance.capture_reader import CaptureReader
+from archiver.model.due_reasons import DueFor
 from archiver.model.errors import PageNotHeld
 from archiver.model.items import Outcome, PageKind, PageResult
 from archiver.model.urls import urlkey
@@ -21,7 +22,7 @@ from archiver.storage import Database
 from archiver.storage.articles import article_from_row, parts_of
 from archiver.storage.held_pages import release_page, remember_accepted_gains
 from archiver.storage.page_writer import Storing, StoringRun, store_again
-from archiver.storage.pages import EPOCH, moment
+from archiver.storage.pages import make_due_again, moment
 from archiver.storage.runs import Counts, forget_run_health
 from archiver.storage.transactions import writing
 
@@ -63,7 +64,7 @@ def release_held(db: Database, site: dict[str, Any], url: str = "") -> ReleasedP
     held = _held_rows(db, site["id"], url)
     with writing(db):
         for row in held:
-            db.execute("update pages set due_at = ?, reason = ? where urlkey = ?", [EPOCH, _RELEASED, row["urlkey"]])
+            make_due_again(db, row["urlkey"], DueFor.RELEASED)
             release_page(db, row["urlkey"])
         forget_run_health(db, site["id"])
     return ReleasedPages(site["name"], due=len(held))

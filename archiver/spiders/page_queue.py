@@ -27,7 +27,6 @@ from archiver.spiders.page_request import (
     page_request,
 )
 from archiver.storage import articles, completeness, sources
-from archiver.storage import pages as crawl_exclusions
 from archiver.storage import pages as page_table
 from archiver.storage.held_pages import last_run_before_hold
 from archiver.storage.pages import REDIRECTING, redirected_from
@@ -165,7 +164,7 @@ class PageQueue:
                     if verdict.decision == "exclude":
                         if not excluded:  # one transaction for all exclusions, if there are any
                             transaction.enter_context(run.writing())
-                        crawl_exclusions.exclude_page(run.db, row["id"], verdict.rule, verdict.reason, verdict.remarks)
+                        page_table.exclude_page(run.db, row["id"], verdict.rule, verdict.reason, verdict.remarks)
                         excluded += 1
                     elif verdict.decision == "fetch":
                         pages.append(self._hand_out(row))
@@ -284,7 +283,7 @@ class PageQueue:
             for page in pages:
                 self._in_progress.pop(page.urlkey, None)
                 self._run.traps.mark_not_fetched(page.urlkey)
-                crawl_exclusions.postpone_page(self._run.db, page.page_id, until)
+                page_table.postpone_page(self._run.db, page.page_id, until)
 
     def search_vanished(self, page: PageRequest) -> None:
         """If the post at `page` is gone, its content may be at another address now. Makes due the pages that can show

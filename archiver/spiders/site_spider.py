@@ -7,7 +7,8 @@
 - fetch: Scrapy's downloader, with the handler and the middlewares of this project, gets the response; it is in the WARC
   file before anything reads it.
 - read: `SiteSpider.parse` below has `parse_page` read the response by what is known of the site, the frozen `SiteModel`
-  of that moment. The result is one `PageResult`. Reading asks the archive nothing and writes nothing.
+  of that moment. The result is one `PageResult`. `parse_page` asks the archive nothing and writes nothing; what it
+  must know comes with the request, is asked before it by `_read`, or is in the model.
 - decide and store: the spider yields the result to the pipelines, and `storage.page_writer.store` takes one after the
   other, a batch in one transaction: what is stored of the post, what becomes of it (`articles.decision.decide`, a pure
   function with an outcome of `model.items.Outcome`), and its rows.

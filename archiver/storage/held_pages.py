@@ -323,7 +323,7 @@ class FetchedPost:
     - `known`: what was stored of the page before.
     - `row`: the row of the article that the page shows; None if it is new. `new` is the article as it was just read.
     - `tombstone`: the one that forbids storing the post.
-    - `is_unknown`: nothing in the archive can belong to the article (`article_urls_and_identification.is_unknown`).
+    - `is_unknown`: nothing in the archive can belong to the article (`storage.articles.is_unknown`).
     """
 
     db: Database

@@ -127,10 +127,6 @@ def replace_page_references(db: Database, pages: str, values: dict[str, object])
     )
 
 
-# -- the table page_counts: the numbers of a site's pages by kind and outcome, in total and per discovery source.
-# Triggers keep it up to date, so that a site with 100,000 pages is shown as fast as a site with ten pages.
-
-
 # -- recording discovered URLs
 
 
@@ -370,9 +366,6 @@ def _more_certain_kind(known: KnownPage, target: DiscoveredURL) -> PageKind:
     return target.kind if surer else known.kind
 
 
-# -- claims of a server that are not trusted
-
-
 _UNSET = "settings"
 
 
@@ -475,7 +468,7 @@ class Trust:
     their other details (but not title and text), and its validators (ETag, Last-Modified).
 
     Reads and writes the site's column `untrusted`, which holds the claims that proved false (see
-    `discovery.source_hints_and_trust`), each with the time when it did. Claims are tested while the results of a run
+    `discovery.source_hints`), each with the time when it did. Claims are tested while the results of a run
     are written.
     """
 

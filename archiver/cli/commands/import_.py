@@ -102,7 +102,7 @@ class ImportOptions:
         return self.quiet or self.as_json
 
 
-@click.command(name="import", short_help="Import captures from WARC, ARC and WACZ files or from a web archive.")
+@click.command(name="import", short_help="Import captures from WARC and WACZ files or from a web archive.")
 @click.argument("files", nargs=-1, metavar="[FILE]...")
 @wayback_options
 @click.option("--only", multiple=True, metavar="SITE|HOST", help="Only URLs of this site or host; may be repeated.")
@@ -141,7 +141,7 @@ class ImportOptions:
 @archive_option
 @pass_options_as(ImportOptions, wayback_only=WaybackOptions)
 def import_(options: ImportOptions) -> None:
-    """Import captures that were made by others: WARC (also .gz and .zst), ARC (also .gz) and WACZ files of any size, a
+    """Import captures that were made by others: WARC (also .gz and .zst) and WACZ files of any size, a
     folder or pattern of them, or - for standard input.
 
     Posts become articles as of the time of their capture; an older capture of a known post becomes an earlier revision.
