@@ -33,11 +33,6 @@ def test_a_histogram_is_the_same_in_every_format(run: Run) -> None:
     assert plain[2].split() == ["2024-01", "0", "0", "unarchived"]
 
 
-def test_newer_articles_are_ranked_higher(run: Run) -> None:
-    ranked = [json.loads(run("search", "--json", "--recent", days, "tide").stdout)[0]["id"] for days in ("365", "5")]
-    assert ranked == [1, 2]
-
-
 @pytest.mark.parametrize(
     "args",
     [

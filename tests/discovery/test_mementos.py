@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from archiver.discovery.cdx import CdxEntry, captures_url
 from archiver.importers.capture_list import CaptureAction, CaptureListEntry, choose_captures, is_relevant
-from archiver.importers.memento_service import original_url, parse_archive_service, parse_timemap
+from archiver.importers.memento_service import original_url, parse_archive_service
 
 AT = datetime(2009, 5, 2, 10, 0, 0, tzinfo=UTC)
 
@@ -25,14 +25,11 @@ AT = datetime(2009, 5, 2, 10, 0, 0, tzinfo=UTC)
         ("https://archive.example/coll/cdx", "https://archive.example/coll/"),
         ("https://archive.example/coll/index", "https://archive.example/coll/"),
         ("https://archive.example/coll-cdx", "https://archive.example/coll/"),
-        ("https://archive.example/coll/timemap/link/", "https://archive.example/coll/"),
-        ("https://web.archive.org/web/timemap/link/", "https://web.archive.org/web/"),
     ],
 )
 def test_the_replay_prefix_follows_from_the_list(text: str, replay: str) -> None:
     service = parse_archive_service(text)
     assert service.replay == replay
-    assert service.is_timemap is ("timemap" in text)
     assert service.memento(AT, "http://blog.example/a/?b=1") == f"{replay}20090502100000id_/http://blog.example/a/?b=1"
 
 
@@ -70,33 +67,6 @@ def test_the_capture_at_a_location(location: str, url: str | None) -> None:
     found = parse_archive_service("internet-archive").captured(location, base)
     assert (found[1] if found else "") == (url if url is not None else "http://blog.example/a/")
     assert found is None or found[0].year == 2010
-
-
-def test_a_timemap_is_read_whole_or_in_parts() -> None:
-    body = b"""<http://a.example/>;rel="original",
- <https://t.example/timemap/link/http://a.example/> ; rel="self";type="application/link-format",
- <https://t.example/timemap/2/http://a.example/>; rel="timemap"; from="Sat, 02 May 2015 10:00:00 GMT",
- <https://t.example/20090502/http://a.example/?x=1,2>; rel="first memento"; datetime="Sat, 02 May 2009 10:00:00 GMT",
- <https://t.example/2010/http://a.example/>;rel=memento;datetime="Sun, 02 May 2010 10:00:00 GMT",
- <https://t.example/bad/http://a.example/>; rel="memento"; datetime="some day" """
-    page, more = parse_timemap(body, "http://a.example/")
-    assert [(e.timestamp.year, e.url, e.digest, e.status) for e in page.entries] == [
-        (2009, "http://a.example/", "", None),
-        (2010, "http://a.example/", "", None),
-    ]
-    assert more == ("https://t.example/timemap/2/http://a.example/",)
-    assert not page.error
-    assert "Sorry" in parse_timemap(b"<html><p>Sorry</p>", "http://a.example/")[0].error
-    assert not parse_timemap(b"", "http://a.example/")[0].error
-    assert (
-        original_url('<http://a.example/>; rel="original", <http://b.example/>; rel="timegate"') == "http://a.example/"
-    )
-    assert original_url('</x>; rel="next"') == ""
-
-
-@given(st.binary(max_size=300))
-def test_parsing_a_timemap_never_raises(body: bytes) -> None:
-    parse_timemap(body, "http://a.example/")
 
 
 def test_captures_url_for_each_kind_of_server() -> None:
@@ -195,3 +165,9 @@ def test_every_payload_is_reported_with_its_first_and_last_time(words: list[tupl
     assert [k for n, k in enumerate(kept) if not n or kept[n - 1] != k] == [
         k for n, k in enumerate(runs) if not n or runs[n - 1] != k
     ]
+
+
+def test_the_original_of_a_memento_is_in_its_link_header() -> None:
+    link = '<http://a.example/>; rel="original", <http://b.example/>; rel="timegate"'
+    assert original_url(link) == "http://a.example/"
+    assert original_url('</x>; rel="next"') == ""

@@ -104,7 +104,7 @@ def test_a_crawl_after_a_move_finds_the_known_posts(
     (site,) = json.loads(archiver("sites", "list", "--json", archive=archive).stdout)
     assert (site["settings"], site["tags"]) == ({"revisit_days": 9}, ["news"])
     (state,) = json.loads(archiver("status", name_of(new), "--json", archive=archive).stdout)
-    assert (state["complete"], len(state["history"]), state["health"]["state"]) == (True, 3, "green")
+    assert (state["complete"], state["health"]["state"]) == (True, "green")
     why = json.loads(archiver("why", f"{old.url}2024/post-3/", "--json", archive=archive).stdout)
     assert (why["article"]["url"], why["article"]["address_kind"]) == (f"{new.url}2024/post-3/", "moved")
     home = json.loads(archiver("why", old.url, "--json", archive=archive).stdout)

@@ -114,30 +114,6 @@ def test_copies_unfold_and_pages_turn(served: Served) -> None:
     assert sorted(numbers) == ["1", "2", "3", "5", "6"]
 
 
-def test_viewing_saved_searches_does_not_run_them(served: Served) -> None:
-    listed = served.get("/news/searches.json").json
-    assert listed == json.loads(output_of(served.archive, "search", "--saved", "--json"))
-    assert listed[0]["name"] == "tides"
-    link = tree(served, "/searches").xpath("//td[@class='n']/a/@href")[0]
-    assert served.get(f"{link}&_format=json").json["total"] == listed[0]["total"] == 2
-    one = served.get("/news/searches/tides.json").json
-    assert (one["total"], one["new"]) == (2, [])
-    assert served.get("/news/searches/none").status == 404
-    feed = served.get("/news/searches/tides/feed")
-    assert feed.headers["content-type"].startswith("application/atom+xml")
-    assert b"https://archive.example.org/news/searches/tides/feed" in feed.body
-    assert listed == served.get("/news/searches.json").json
-
-
-def test_a_saved_search_name_may_end_in_json(served: Served) -> None:
-    names = [
-        tree(served, link.removeprefix("/news")).xpath("string(//h1)")
-        for link in tree(served, "/searches").xpath("//th[@scope='row']/a/@href")
-    ]
-    assert names == ["tides", "tides.json"]
-    assert [served.get(f"/news/searches/{name}.json").json["name"] for name in names] == names
-
-
 def test_a_collection_is_a_url(served: Served) -> None:
     address = "/news/collection?name=Quay&id=2&id=https://harbour.example/%3Fp%3D7&id=2&id=99"
     whole = served.get(f"{address}&_format=json").json
