@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from archiver.cli.commands.diff import print_edits
-from archiver.cli.commands.extract import print_explanations
+from archiver.cli.explanation_output import print_explanations
 from archiver.extraction.explanations import FieldExplanation
 from archiver.markup.html_writer import text_direction
 from archiver.model.items import UNCONFIRMED, Evidence

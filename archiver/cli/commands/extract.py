@@ -4,34 +4,31 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import click
 
+from archiver.cli.explanation_output import print_explanations
 from archiver.cli.shared_options import pass_options_as, politeness_options, read_bytes
 from archiver.cli.terminal_output import (
-    format_time,
     print_json,
     print_lines,
-    print_table,
     styled_line,
 )
 from archiver.extraction.article import extract_page
-from archiver.extraction.explanations import FieldExplanation, explain, explanations_as_data
+from archiver.extraction.explanations import explain, explanations_as_data
 from archiver.extraction.page import Page, parse_page, unpack_undeclared
 from archiver.markup.text_marks import pack_marks
 from archiver.model.errors import UnreadableInput
 from archiver.model.fields import FIELDS
-from archiver.model.items import PAGE_OBJECT, PAGE_OBJECT_FAILED, UNCONFIRMED, Article, PageKind, format_published
+from archiver.model.items import PAGE_OBJECT, PAGE_OBJECT_FAILED, Article, PageKind, format_published
 from archiver.model.page_rules import BY_HAND
 from archiver.model.urls import start_address
-from archiver.scheduling.single_pages import fetch_page
 from archiver.search.document_files import FILE_FORMATS, article_record
 from archiver.sites.page_objects import LoadedPageObject, load_page_objects, parse_rules, why_unused
 from archiver.warc.payload import is_binary
@@ -170,6 +167,7 @@ def _fetch(options: ExtractOptions) -> _Source:
     """Fetches the page that `file` names. Raises UsageError if a `url` is given, too."""
     if options.url:
         raise click.UsageError("--url is the URL of a page in a file. Leave it out for a page that is fetched.")
+    from archiver.scheduling.single_pages import fetch_page  # loads Scrapy, which a page in a file does not need
 
     found = fetch_page(options.file, delay=options.delay, contact=options.contact)
     return _Source(found.url, found.url, found.body, found.content_type, found.at)
@@ -231,45 +229,3 @@ def _print(article: dict[str, Any]) -> None:
     when = format_published(_to_plain_data(article["published"]), article["published_precision"])
     print_lines(styled_line((" · ".join(part for part in (when, ", ".join(article["authors"])) if part), "dim")), "")
     print_lines(*(styled_line(text) for text in article["body"].split("\n")))
-
-
-_WIDTH = 72
-
-
-def print_explanations(
-    explained: Iterable[FieldExplanation], readers: Mapping[str, str] = MappingProxyType({})
-) -> None:
-    """Prints for each field a table of its candidates, with the chosen one marked and the reason for the choice.
-    `readers` maps a field to a description of the extractor that extracted it. Fields without any candidate are listed
-    at the end.
-    """
-    empty = []
-    for one in explained:
-        if not one.chosen and not one.candidates:
-            empty.append(one.field)
-            continue
-        lacking = next((c.value for c in one.candidates if c.source == UNCONFIRMED), "")
-        missing = f"the page has not shown it since {format_time(lacking)}" if lacking else ""
-        why = "; ".join(filter(None, (one.why, missing, readers.get(one.field))))
-        print_lines(
-            styled_line((one.field, "bold"), "  ", _shorten(one.chosen) or "(none)"),
-            styled_line((why, "dim"), indent=2),
-        )
-        if one.candidates:
-            print_table(
-                ("", "candidate", "source", "location", "confidence"),
-                [
-                    ("*" if won else "", _shorten(c.value) or "(none)", c.source, c.locator, f"{c.confidence:.2f}")
-                    for c, won in zip(one.candidates, one.won, strict=True)
-                    if c.source != UNCONFIRMED
-                ],
-                numbers=(4,),
-            )
-        print_lines("")
-    if empty:
-        print_lines(styled_line(("not found: ", "dim"), ", ".join(empty)))
-
-
-def _shorten(value: str) -> str:
-    text = " ".join(value.split())
-    return text if len(text) <= _WIDTH else text[: _WIDTH - 1] + "…"

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from archiver.archive import Archive
-from archiver.cli.commands.extract import print_explanations
+from archiver.cli.explanation_output import print_explanations
 from archiver.cli.search_output import print_advice
 from archiver.cli.shared_options import archive_option, json_option, pass_options_as
 from archiver.cli.shell_completion import complete
