@@ -29,8 +29,8 @@ demo: $(VENV)/.installed ## serve the demonstration blog on loopback, to look at
 	@$(BIN)/python -m archiver.demo
 
 test: override ARGS := -m "not slow" $(ARGS)
-test: check ## run the checks for every change: ruff, mypy, pytest without its slow tests (ARGS go to pytest)
-	@echo "Left out: the slow tests (tests/conftest.py lists them). 'make test-all' runs them too, as CI does."
+test: check ## run the checks for every change: ruff, mypy, pytest for the core (ARGS go to pytest)
+	@echo "Left out: the packages and the slow tests of the whole program (tests/conftest.py lists them). 'make test-all' runs them too, as CI does."
 
 test-all: check ## run every check: ruff, mypy, pytest (ARGS go to pytest)
 
