@@ -1406,7 +1406,7 @@ def is_whole_byline(text: str, language: str) -> bool:
     pieces = pieces_around_dates(text, language)
     if len(pieces) == 1:
         return False
-    authors = [bool(BY.match(piece) and split_names(piece)) for piece in pieces]
+    authors = [bool((m := BY.match(piece)) and split_names(piece[m.end() :])) for piece in pieces]
     return any(authors) and all(
         is_author or len(piece) <= _MAX_TERM_LENGTH for is_author, piece in zip(authors, pieces, strict=True)
     )
@@ -1577,7 +1577,7 @@ def _names_in(one: Line, language: str, dated: bool, known: bool = False) -> lis
         return [x for x in split_names(m[1]) if may_sign(x)]
     pieces = pieces_around_dates(one.text, language) if dated else [one.text]
     for piece in pieces:
-        if (m := BY.match(piece)) and m.end() > 0:
+        if (m := BY.match(piece)) and 0 < m.end() < len(piece):
             return [x for x in split_names(piece) if may_sign(x)] if dated or len(piece) <= 160 else []
     for piece in pieces:
         if found := _names_after_by(piece, dated):

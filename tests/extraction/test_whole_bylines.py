@@ -44,6 +44,11 @@ def test_a_byline_is_read_in_the_language_of_its_page(line: str, authors: tuple[
     assert (found.authors, str(found.published)[:10]) == (authors, "2012-03-03")
 
 
+def test_a_byline_without_a_name_names_nobody() -> None:
+    page = f"<html><body><article><h1>A story</h1><p>3. März 2012 von</p>{TEXT}</article></body></html>"
+    assert archiver.extract(page.encode(), "https://a.example/a-story/").authors == ()
+
+
 def test_the_words_that_lead_to_a_date_are_no_part_of_a_name() -> None:
     assert pieces_around_dates("Posted by Jane Doe at January 31, 2008 10:29 AM", "") == ["Posted by Jane Doe", ""]
     assert pieces_around_dates("no date", "") == ["no date"]
