@@ -82,7 +82,7 @@ COMMANDS: tuple[CommandEntry, ...] = (
     CommandEntry("reextract", "More", "Extract stored captures again with the current extraction."),
     CommandEntry("verify", "More", "Check every article against its capture, and the archive for damage."),
     CommandEntry("publish", "More", "Publish a versioned dataset that can be cited, checked and rebuilt."),
-    CommandEntry("fleet", "", "Crawl, import and re-extract on many machines."),
+    CommandEntry("fleet", "", "Crawl on many machines."),
     CommandEntry("index", "", "Update or rebuild the search index.", "commands.search"),
     CommandEntry("merge", "", "Merge other archives into this one."),
     CommandEntry("remove", "", "Remove posts and their captures permanently.", "commands.remove_posts"),
