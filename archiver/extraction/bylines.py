@@ -296,11 +296,11 @@ class _Spot:
         return any(len(x.text) < 60 and _has_date(x.text) for x in beside) and len(self.line.text) < 90
 
 
-def read_bylines(lines: list[MarkedLine], place: str) -> list[Sign]:
+def read_bylines(lines: list[MarkedLine], place: str, language: str) -> list[Sign]:
     """Returns the bylines in some lines of a page, in reading order. `place` is where the lines are: "above" or "below"
-    (the heading) or "after" (the text).
+    (the heading) or "after" (the text). `language` is the language of the page's dates.
     """
-    return _BylineReader(lines, place).read()
+    return _BylineReader(lines, place, language).read()
 
 
 _RIGHTS = lazy_regex(
@@ -326,8 +326,8 @@ class _BylineReader:
     translate the post; "" if no names are expected.
     """
 
-    def __init__(self, lines: list[MarkedLine], place: str) -> None:
-        self.lines, self.place = lines, place
+    def __init__(self, lines: list[MarkedLine], place: str, language: str) -> None:
+        self.lines, self.place, self.language = lines, place, language
         self.signs: list[Sign] = []
         self.state = ""
         self.names: list[str] = []
@@ -341,7 +341,8 @@ class _BylineReader:
         for number, one in enumerate(self.lines):
             self.paragraphs += len(one.text) >= LONG
             self.pictures.update(fold_text(p) for p in one.pictures)
-            if len(one.text) > (_SHORT if self.paragraphs > 1 else MIDDLE) or _is_counted_author(one):
+            is_long = len(one.text) > (_SHORT if self.paragraphs > 1 else MIDDLE)
+            if is_long or _is_counted_author(one) or reads_on(one.text, self.language):
                 self._stop()
                 continue
             for index, chunk in enumerate(one.chunks):
@@ -614,9 +615,9 @@ def _bylines_around_heading(page: Page, top: Element) -> tuple[list[Sign], int]:
     above = [x for x in LineReader(700).lines(nodes_before(top)) if len(x.text) < LONG][:6]
     below = list(_lines_until_text(LineReader(3500).lines(nodes_after(top))))
     end = page.index.order.get(below[-1].chunks[-1].el, -1) if below and below[-1].chunks else -1
-    out = read_bylines(below, "below")
+    out = read_bylines(below, "below", page.date_language)
     # A plain name next to a date right above a heading is as often a topic as a person.
-    return out + [s for s in read_bylines(above, "above") if s.kind != "date"], end
+    return out + [s for s in read_bylines(above, "above", page.date_language) if s.kind != "date"], end
 
 
 def _bylines_at_start(page: Page) -> list[Sign]:
@@ -625,7 +626,7 @@ def _bylines_at_start(page: Page) -> list[Sign]:
     """
     body = page.index.tag("body")[:1]
     lines = list(_lines_until_text(LineReader(3500).lines((child, False) for b in body for child in b)))
-    return [s for s in read_bylines(lines, "below") if s.kind in SURE]
+    return [s for s in read_bylines(lines, "below", page.date_language) if s.kind in SURE]
 
 
 def _bylines_after(page: Page, post: Post, end: int, top: Element | None) -> list[Sign]:
@@ -635,7 +636,9 @@ def _bylines_after(page: Page, post: Post, end: int, top: Element | None) -> lis
     out: list[Sign] = []
     if post.body is not None:
         rest = [x for _, x in zip(range(10), LineReader(900).lines(nodes_after(post.body)), strict=False)]
-        out += [s for s in read_bylines(list(_lines_until_heading(rest)), "after") if s.kind in SURE]
+        out += [
+            s for s in read_bylines(list(_lines_until_heading(rest)), "after", page.date_language) if s.kind in SURE
+        ]
     out += [Sign((who,), "box", "after", raw) for who, raw in author_boxes(page, end, top, CommentSection(page, post))]
     return out + _labelled_names(page) + _names_at_right(page, post)
 
@@ -709,7 +712,7 @@ def signatures_in_text(text: str) -> list[Sign]:
     out = _reporters_of_dateline(text[:200])
     for paragraph in text[-1500:].split("\n\n")[-_LAST:]:
         one = clean_text(paragraph)
-        if len(one) >= MIDDLE or OTHER_PART.match(one):
+        if len(one) >= MIDDLE or OTHER_PART.match(one) or reads_on(one, ""):
             continue
         bracketed = _IN_BRACKETS.fullmatch(one)
         line = bracketed[1] if bracketed else one
@@ -1303,6 +1306,10 @@ _HEADING_LABEL_LENGTH = 40  # a line with fewer characters may be a label for th
 _DATELINE_WORDS = 2  # at most this many words precede the date in a dateline: "NEW YORK, May 3, 2020 - ..."
 _LINES, _MAX_LENGTH, _MAX_DATED_LENGTH = 8, 240, 200
 _MAX_WHOLE_LENGTH, _MAX_TERM_LENGTH = 160, 40
+_WORDS_OF_SENTENCE, _SENTENCE = 4, 24
+_OF_SECTION = lazy_regex(
+    r"[@(\[#]|(?:(?:filed|posted|published)\s)?(?:in|under|from|dans|en|em|unter)\s", re.IGNORECASE
+)
 _DATED_ELEMENTS = 3
 # A line without a date or name is the start of the text if it is further below the heading, or longer, than this.
 _FAR, _MAX_OTHER_LENGTH = 3, 120
@@ -1399,6 +1406,16 @@ def lines_at_ends_of_text(post: Post) -> list[Line]:
     return found
 
 
+def reads_on(text: str, language: str) -> bool:
+    """Returns True if a line is a sentence that only begins like a byline: "Published by Faber on 4 May 2001, the novel
+    sold out." It goes on after its date, and ends as a sentence does.
+    """
+    if not _SENTENCE_END.search(text):
+        return False
+    after = [piece for piece in pieces_around_dates(text, language)[1:] if not _OF_SECTION.match(piece)]
+    return any(len(piece.split()) >= _WORDS_OF_SENTENCE or len(fold_text(piece)) >= _SENTENCE for piece in after)
+
+
 def is_whole_byline(text: str, language: str) -> bool:
     """Returns True if a line is a byline from its beginning to its end, wherever it stands: a date, an author after a
     word such as "by", and nothing else but labels and short terms.
@@ -1407,8 +1424,10 @@ def is_whole_byline(text: str, language: str) -> bool:
     if len(pieces) == 1:
         return False
     authors = [bool((m := BY.match(piece)) and split_names(piece[m.end() :])) for piece in pieces]
-    return any(authors) and all(
-        is_author or len(piece) <= _MAX_TERM_LENGTH for is_author, piece in zip(authors, pieces, strict=True)
+    return (
+        any(authors)
+        and not reads_on(text, language)
+        and all(is_author or len(piece) <= _MAX_TERM_LENGTH for is_author, piece in zip(authors, pieces, strict=True))
     )
 
 
@@ -1467,6 +1486,8 @@ class _MetaLines:
 
     def read(self, one: Line) -> bool:
         """Reads a line below the heading. Returns True if the line contains a date or a name."""
+        if reads_on(one.text, self.language):
+            return False
         published, modified = self._dates(one, self._label)
         dated = bool(published or modified)
         self._label = one.text if not dated and len(one.text) < _HEADING_LABEL_LENGTH else ""
@@ -1578,11 +1599,21 @@ def _names_in(one: Line, language: str, dated: bool, known: bool = False) -> lis
     pieces = pieces_around_dates(one.text, language) if dated else [one.text]
     for piece in pieces:
         if (m := BY.match(piece)) and 0 < m.end() < len(piece):
-            return [x for x in split_names(piece) if may_sign(x)] if dated or len(piece) <= 160 else []
+            return [x for x in split_names(_without_term(piece)) if may_sign(x)] if dated or len(piece) <= 160 else []
     for piece in pieces:
         if found := _names_after_by(piece, dated):
             return found
     return _names_beside_date(one, language, known) if dated else []
+
+
+def _without_term(piece: str) -> str:
+    """Returns a byline without a section after the author's name: "By Jane Doe" for "By Jane Doe in Boats". In some
+    languages the word also joins two people (Dutch "en").
+    """
+    for m in _IN_TERM.finditer(piece):
+        if not is_full_name(m[1]):
+            return piece[: m.start()]
+    return piece
 
 
 def _names_after_by(rest: str, dated: bool) -> list[str]:
@@ -2361,11 +2392,17 @@ def _names_beside_dates(page: Page, post: Post) -> Iterator[list[str]]:
     byline.
     """
     for el in post.dated_elements[:_DATED_ELEMENTS]:
-        block = next((one for one in (el, *el.iterancestors()) if one.tag in _BLOCK), None)
-        if block is not None and page.index.text_length(block) <= _MAX_WHOLE_LENGTH:
-            text = element_line(block)
-            if is_whole_byline(text, page.date_language):
-                yield _names_in(Line(text, [text], [block]), page.date_language, dated=True)
+        if text := whole_byline_around(page, el):
+            yield _names_in(Line(text, [text], [el]), page.date_language, dated=True)
+
+
+def whole_byline_around(page: Page, el: Element) -> str:
+    """Returns the line of an element with a date if it is a byline from its beginning to its end; otherwise ""."""
+    block = next((one for one in (el, *el.iterancestors()) if one.tag in _BLOCK), None)
+    if block is None or page.index.text_length(block) > _MAX_WHOLE_LENGTH:
+        return ""
+    text = element_line(block)
+    return text if is_whole_byline(text, page.date_language) else ""
 
 
 def _names_in_nextra(page: Page, post: Post) -> list[str]:

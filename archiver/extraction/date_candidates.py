@@ -12,7 +12,7 @@ from urllib.parse import unquote
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction.bylines import CHANGED_BESIDE_HEADING, BylineBlock
+from archiver.extraction.bylines import CHANGED_BESIDE_HEADING, BylineBlock, whole_byline_around
 from archiver.extraction.date_parser import (
     MODIFIED,
     AddressDate,
@@ -288,13 +288,19 @@ def _add_shown(page: Page, post: Post, out: _DateCandidates, language: str) -> l
             continue  # in a link to another post
         if one.meaning == "published":
             post.dated_elements.append(one.element)
-            out.add(one.moment, "shown", f"{one.where} {_element_name(one.element)}", one.confidence, True)
+            confidence = _confidence(page, one)
+            out.add(one.moment, "shown", f"{one.where} {_element_name(one.element)}", confidence, True)
         else:
             changed.append(one)
     return changed
 
 
-_SURE, _LEAST = 0.8, 0.15
+_SURE, _LEAST, _IN_BYLINE = 0.8, 0.15, 0.75
+
+
+def _confidence(page: Page, one: VisibleDate) -> float:
+    """Returns the confidence of a visible date, which is high in any line that is a whole byline."""
+    return max(one.confidence, _IN_BYLINE) if whole_byline_around(page, one.element) else one.confidence
 
 
 def _is_day_settled(found: list[When]) -> bool:
@@ -351,7 +357,7 @@ def _add_from_second_look(page: Page, post: Post, out: _DateCandidates) -> None:
         published = one.meaning == "published"
         post.dated_elements.append(one.element)
         where = f"second look, {_element_name(one.element)}"
-        confidence = one.confidence if published else _CHANGED_AT_SECOND_LOOK
+        confidence = _confidence(page, one) if published else _CHANGED_AT_SECOND_LOOK
         out.add(one.moment, "shown", where if published else f"changed, {where}", confidence, True)
     address = url_date(page.path)
     if address is not None and address.day is None:

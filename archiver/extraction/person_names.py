@@ -39,7 +39,7 @@ _PHRASES = (
     r"(?:pubblicato|scritto|inserito|postato|redatto)\s+da|autor[ei]\s*:|testo\s*:|intervista\s*:|"
     r"(?:a\s+cura|articolo)\s+di",
     r"(?:publicado|postado|escrito|enviado)\s+por|texto\s+de",
-    r"(?:veröffentlicht|geschrieben|verfasst|erstellt|gepostet|eingestellt)\s+(?:am\s.{4,30}\s)?von|autor(?:en|"
+    r"(?:veröffentlicht|geschrieben|verfasst|erstellt|gepostet|eingestellt)\s+(?:am\s.{4,30}?\s)?von|autor(?:en|"
     r"in)?\s*:|"
     r"verfasser(?:in)?\s*:|(?:ein\s+)?(?:text|beitrag|artikel|gastbeitrag|kommentar|bericht)\s+von",
     r"(?:geplaatst|geschreven|gepubliceerd|gepost)\s+door|tekst\s*:|auteurs?\s*:",

@@ -65,3 +65,41 @@ def test_the_words_that_lead_to_a_date_are_no_part_of_a_name() -> None:
 )
 def test_a_sentence_or_half_a_byline_is_no_whole_byline(line: str) -> None:
     assert not is_whole_byline(line, "")
+
+
+SENTENCES = (
+    "By Harbour Road on 5 May 2015 the police found a car.",
+    "Written by Martin Greer on 3 June 2010 and lost for years, the letter was found.",
+    "On 12 May 2011 Margaret Hollis opened the old bridge.",
+    "Margaret Hollis, March 4, 2019, said in court that it was over.",
+    "Von Montag, 4. Mai 2015, an ist die Brücke gesperrt.",
+    "Publié par Martin Greer le 3 juin 2010, le livre fut épuisé.",
+)
+
+
+@pytest.mark.parametrize("sentence", SENTENCES)
+def test_a_sentence_that_begins_like_a_byline_is_text(sentence: str) -> None:
+    byline = "<div>Priya Raman, January 7, 2024</div>"
+    page = f"<html><body><h1>A story</h1>{byline}<div><p>{sentence}</p>{TEXT}</div></body></html>"
+    found = archiver.extract(page.encode(), "https://a.example/a-story/")
+    assert found.authors == ("Priya Raman",)
+    assert str(found.published)[:10] == "2024-01-07"
+    assert sentence in found.body
+
+
+@pytest.mark.parametrize("place", ["{0}<div>{1}</div>", "<div>{1}{0}</div>", "<div>{1}</div>{0}"])
+@pytest.mark.parametrize(
+    ("line", "authors"),
+    [
+        ("Veröffentlicht am 3. Februar 2024 von Käthe von der Heide", ("Käthe von der Heide",)),
+        ("3 de febrero de 2024 por Lucía Ferrer en Cultura", ("Lucía Ferrer",)),
+        ("Publié le 3 février 2024 par Camille Moreau dans Société", ("Camille Moreau",)),
+        ("Door Jan de Vries en Piet Bakker, 3 februari 2024", ("Jan de Vries", "Piet Bakker")),
+        ("By Eleanor Voss at February 3, 2024 9:10 in Culture", ("Eleanor Voss",)),
+        ("Posted by Eleanor Voss on 2024-02-03 in culture. Tags: culture, boats, harbour.", ("Eleanor Voss",)),
+    ],
+)
+def test_a_post_is_one_wherever_its_byline_stands(place: str, line: str, authors: tuple[str, ...]) -> None:
+    page = f"<html><body><h1>A story</h1>{place.format(f'<p>{line}</p>', TEXT)}</body></html>"
+    found = archiver.extract(page.encode(), "https://a.example/a-story/")
+    assert (found.kind, found.authors, str(found.published)[:10]) == ("post", authors, "2024-02-03")
