@@ -291,6 +291,7 @@ def test_why_says_when_a_post_is_due_next_and_for_what_reason(tmp_path: Path) ->
                 "where url like '%/entry-3/'"
             )
         assert due_for(site.url + "entry-3/", archive) == "feed has another text for it"
+        assert "due now: feed has another text for it" in archiver("why", site.url + "entry-3/", archive=archive).stdout
 
 
 def due_for(url: str, archive: Path) -> str:

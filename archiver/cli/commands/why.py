@@ -14,7 +14,7 @@ from archiver.cli.shell_completion import complete
 from archiver.cli.terminal_output import count_noun, format_time, print_details, print_json, print_lines, styled_line
 from archiver.storage.article_records import find_article, record
 from archiver.storage.database import opened
-from archiver.storage.pages import LEARNED_RULES
+from archiver.storage.pages import EPOCH, LEARNED_RULES
 from archiver.storage.url_history import url_history
 
 _OUTCOMES = {
@@ -129,7 +129,8 @@ def _format_fetching(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
     if found["outcome"] == "trap" and (found["rule"] or "").startswith(LEARNED_RULES):
         yield "fetch anyway", f"archiver crawl {found['site']} --set-aside"
     if found["due_at"] and found["outcome"] != "out-of-scope":
-        yield "next fetch", f"due {format_time(found['due_at'])}: {found['due_for']}"
+        when = "now" if found["due_at"] == EPOCH else format_time(found["due_at"])
+        yield "next fetch", f"due {when}: {found['due_for']}"
 
 
 def _format_article(found: dict[str, Any]) -> Iterator[tuple[str, str]]:
