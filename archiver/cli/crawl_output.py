@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import sqlite3
 from collections.abc import Iterable
@@ -340,5 +341,9 @@ def suggest_commands(archive: str, site: str, counts: Counts) -> list[str]:
             "join sites s on s.id = r.site_id where s.name = ?",
             [site],
         ).fetchone()
-        return ["Try:", f"  archiver runs show {last}{options}" if has_earlier else f"  archiver search WORDS{options}"]
+        if has_earlier:
+            return ["Try:", f"  archiver runs show {last}{options}"]
+        newest = db.execute("select title from articles where site = ? order by id desc limit 1", [site]).fetchone()
+        word = max(re.findall(r"\w+", (newest and newest[0]) or ""), key=len, default="WORD")
+        return ["Try:", f"  archiver search {word}{options}"]
     return []

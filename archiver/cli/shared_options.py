@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 _ONE_LETTER = re.compile("-[A-Za-z0-9]")
 
 
+_TWICE = {"--archive": " 'archiver merge' makes one archive of several."}
+
+
 class QueryCommand(click.Command):
     """A click command whose arguments are a search query. Words of the query may begin with "-", which leaves out the
     articles that contain the word.
@@ -46,7 +49,7 @@ class QueryCommand(click.Command):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         own = {name: one for one in self.params if isinstance(one, click.Option) for name in one.opts}
-        takes_value = False
+        takes_value, given = False, set[str]()
         for place, arg in enumerate(args):
             if arg == "--":
                 break
@@ -57,6 +60,10 @@ class QueryCommand(click.Command):
                 raise self._no_such_option(arg)
             option = None if takes_value else own.get(arg)
             takes_value = option is not None and not option.is_flag
+            if option is not None and takes_value and not option.multiple:
+                if arg in given:
+                    raise click.UsageError(f"{arg} is given twice, but takes one value.{_TWICE.get(arg, '')}")
+                given.add(arg)
         return super().parse_args(ctx, args)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -63,3 +63,15 @@ def test_an_option_that_no_longer_exists_names_the_new_way(run: Run, args: tuple
     result = run("search", *args)
     assert result.exit_code == 2
     assert says in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("tide", "--limit", "1", "--limit", "2"), "--limit is given twice, but takes one value."),
+        (("tide", "--archive", "a.db", "--archive", "b.db"), "'archiver merge' makes one archive of several."),
+    ],
+)
+def test_an_option_with_one_value_is_not_given_twice(run: Run, words: tuple[str, ...], says: str) -> None:
+    done = run("search", *words)
+    assert (done.exit_code, says in done.stderr) == (2, True)

@@ -211,7 +211,7 @@ def publish(options: PublishOptions) -> None:
 
     Exit code: 0 done; 1 the check found problems, or the build failed; 2 wrong usage.
     """
-    refuse_unknown_options(options.query.query)
+    refuse_unknown_options((*([options.folder] if options.folder else []), *options.query.query))
     _reject_combinations(click.get_current_context())
     if len(options.archives) > 1:
         raise click.UsageError(
