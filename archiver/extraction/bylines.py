@@ -1380,30 +1380,7 @@ def byline_beside_heading(page: Page, post: Post) -> BylineBlock:
         if meta.moment or meta.names or meta.modified:
             break
         meta.read_above(one)
-    for one in lines_at_ends_of_text(post):
-        if meta.names and (meta.moment or meta.modified):
-            break
-        if is_whole_byline(one.text, page.date_language):
-            meta.read(one)
     return meta.result()
-
-
-_END_LINES = 2  # at most this many lines at the beginning of the text, at its end and after it may be a byline
-
-
-def lines_at_ends_of_text(post: Post) -> list[Line]:
-    """Returns the first and last lines of the text of a post, and the lines after it. Some themes put the byline into
-    the text, or below it.
-    """
-    if post.body is None:
-        return []
-    blocks = [el for el in post.body if isinstance(el.tag, str)]
-    found: list[Line] = []
-    for el in (*blocks[:_END_LINES], *blocks[-_END_LINES:], *islice(post.body.itersiblings("*"), _END_LINES)):
-        text = element_line(el)
-        if text and len(text) <= _MAX_WHOLE_LENGTH and not any(el in one.elements for one in found):
-            found.append(Line(text, [text], [el]))
-    return found
 
 
 def reads_on(text: str, language: str) -> bool:
