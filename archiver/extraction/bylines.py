@@ -1306,10 +1306,13 @@ _HEADING_LABEL_LENGTH = 40  # a line with fewer characters may be a label for th
 _DATELINE_WORDS = 2  # at most this many words precede the date in a dateline: "NEW YORK, May 3, 2020 - ..."
 _LINES, _MAX_LENGTH, _MAX_DATED_LENGTH = 8, 240, 200
 _MAX_WHOLE_LENGTH, _MAX_TERM_LENGTH = 160, 40
+"""A line that is a byline wherever it stands has at most so many characters; a term in it, such as a section, fewer."""
 _WORDS_OF_SENTENCE, _SENTENCE = 4, 24
+"""A line is a sentence if at least so many words follow its date, or so many characters in scripts without spaces."""
 _OF_SECTION = lazy_regex(
     r"[@(\[#]|(?:(?:filed|posted|published)\s)?(?:in|under|from|dans|en|em|unter)\s", re.IGNORECASE
 )
+"""Matches what follows a date in a byline and names the section: "in Boats", "filed under Boats"."""
 _DATED_ELEMENTS = 3
 # A line without a date or name is the start of the text if it is further below the heading, or longer, than this.
 _FAR, _MAX_OTHER_LENGTH = 3, 120
@@ -2357,14 +2360,14 @@ def author_candidates(
             continue
         add(list(sign.names), "signed", f"{sign.kind} {sign.place} the text: {sign.raw}", sign.confidence, True)
     out += declared
-    for names in _names_beside_dates(page, post):
+    for names in _names_in_dated_lines(page, post):
         add(names, "byline", "beside the date", 0.84, visible=True)
     if beside.names and not many and (beside.sure or not _is_in_menu(page, beside.names)):
         add(list(beside.names), "byline", "beside the heading", 0.84 if beside.sure else 0.6, visible=True)
     return downgrade_doubtful_authors(out, page, site, text)
 
 
-def _names_beside_dates(page: Page, post: Post) -> Iterator[list[str]]:
+def _names_in_dated_lines(page: Page, post: Post) -> Iterator[list[str]]:
     """Yields the names in the lines with the dates that readers see, wherever they stand, if a whole line is a
     byline.
     """
