@@ -16,9 +16,10 @@ from urllib.parse import urlsplit
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction import bylines, candidates, categories
+from archiver.extraction import candidates, categories, credits
 from archiver.extraction import date_candidates as _dates
 from archiver.extraction import titles as _title
+from archiver.extraction.authors import author_candidates, organization_evidence
 from archiver.extraction.body import NO_TEXT, RenderedText, below_title_line, hint_body, render_container
 from archiver.extraction.body import extract_body as read_body
 from archiver.extraction.bylines import BylineBlock
@@ -70,7 +71,7 @@ class _Text:
 
     rendered: RenderedText
     full: str
-    tail: bylines.BodyTail
+    tail: credits.BodyTail
     plain: str
 
 
@@ -142,13 +143,13 @@ def _names_site(reader: SiteReader, title: str) -> bool:
 def _read_text(reader: SiteReader, title: str) -> _Text:
     assert reader.top is not None
     rendered, whole_text = _read_body(reader, reader.top, title)
-    tail = bylines.read_tail(whole_text)
+    tail = credits.read_tail(whole_text)
     paragraphs = whole_text.split("\n\n")
     plain = "\n\n".join(paragraphs[: -tail.paragraphs]) if tail.paragraphs else whole_text
     return _Text(rendered, whole_text, tail, "" if reader.page.constants.refuses_body(plain) else plain)
 
 
-def _authors_of(reader: SiteReader, tail: bylines.BodyTail, text: str) -> tuple[str, ...]:
+def _authors_of(reader: SiteReader, tail: credits.BodyTail, text: str) -> tuple[str, ...]:
     """Returns the authors that a hand-written rule finds. Without such a rule, returns the names in the signature at
     the end of the text (`text`), or else the authors found elsewhere on the page.
     """
@@ -156,7 +157,7 @@ def _authors_of(reader: SiteReader, tail: bylines.BodyTail, text: str) -> tuple[
     authors = signed or read_authors(reader, text) or tail.authors
     if tail.authors and authors == tail.authors:
         reader.evidence.append(Evidence("authors", ", ".join(authors)[:300], "signed", "the end of the text", 0.85))
-    reader.evidence += bylines.organization_evidence(reader.page, authors)
+    reader.evidence += organization_evidence(reader.page, authors)
     return authors
 
 
@@ -178,9 +179,9 @@ def _with_rest(article: Article, reader: SiteReader, text: _Text) -> Article:
     assert top is not None
     pages = find_parts(page)
     post = Post(page, body=top, holder=top)
-    named = bylines.credits_of_post(page, post, text.full, text.tail)
+    named = credits.credits_of_post(page, post, text.full, text.tail)
     places = with_publisher_role(
-        geotags(page, post, hint, bylines.dateline_place(text.full)),
+        geotags(page, post, hint, credits.dateline_place(text.full)),
         frozenset(parse_place_key(p) for p in reader.rules.places),
     )
     others = [Evidence("credits", one, "text", "", 0.7) for one in named]
@@ -447,7 +448,7 @@ def _extract_generally(
         evidence.append(Evidence("title", "", CONSTANT, "", 0.0))
 
     text = read_body(page, post, headline, beside, hint)
-    tail = bylines.read_tail(text.text)
+    tail = credits.read_tail(text.text)
     plain = text.text
     if post.title_rule in LINE_RULES:
         plain = below_title_line(plain, headline, beside.lines)
@@ -461,10 +462,10 @@ def _extract_generally(
 
     changed = _dates.modified_candidates(page, post, hint, beside)
     times = _dates.published_candidates(page, post, hint, beside)
-    people = bylines.author_candidates(page, post, hint, site, beside, tail.authors, text.text)
+    people = author_candidates(page, post, hint, site, beside, tail.authors, text.text)
     author = candidates.resolve_authors(people)
     evidence += [c.evidence("authors") for c in people]
-    evidence += bylines.organization_evidence(page, author.value if author else ())
+    evidence += organization_evidence(page, author.value if author else ())
 
     when = candidates.resolve_published(times, changed, url_date(page.path), page.captured_at)
     change = candidates.best_candidate(changed)
@@ -476,9 +477,9 @@ def _extract_generally(
     category, tag = categories.choose_terms(cats, tags)
     evidence += [c.evidence("categories") for c in cats] + [c.evidence("tags") for c in tags]
 
-    named = bylines.credits_of_post(page, post, text.text, tail, beside.lines)
+    named = credits.credits_of_post(page, post, text.text, tail, beside.lines)
     evidence += [Evidence("credits", one, "text", "", 0.7) for one in named]
-    places = geotags(page, post, hint, bylines.dateline_place(text.text))
+    places = geotags(page, post, hint, credits.dateline_place(text.text))
     evidence += geotag_evidence(page, post, places)
     markup = public_markup(post, markup)
     element = post.body if post.title is None else post.title

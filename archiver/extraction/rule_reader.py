@@ -12,15 +12,8 @@ from urllib.parse import urlsplit
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction.bylines import (
-    BylineBlock,
-    author_candidates,
-    byline_beside_heading,
-    names_of_element,
-    names_of_line,
-    people_beside_heading,
-    person_beside_date,
-)
+from archiver.extraction.authors import author_candidates, names_of_element, people_beside_heading, person_beside_date
+from archiver.extraction.bylines import BylineBlock, byline_beside_heading, names_of_line
 from archiver.extraction.candidates import (
     best_candidate,
     is_in_future,

@@ -15,9 +15,10 @@ from functools import cached_property, lru_cache
 
 from lxml.etree import _Element as Element
 
+from archiver.extraction.authors import people_beside_heading, person_beside_date
 from archiver.extraction.blocks import text_width
 from archiver.extraction.body import render_container
-from archiver.extraction.bylines import BylineBlock, byline_beside_heading, people_beside_heading, person_beside_date
+from archiver.extraction.bylines import BylineBlock, byline_beside_heading
 from archiver.extraction.date_parser import Moment
 from archiver.extraction.geotags import format_place_key, publisher_places
 from archiver.extraction.normalization import element_line, fold_text

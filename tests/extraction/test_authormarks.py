@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 from lxml import html
 
-from archiver.extraction.bylines import author_mark, name_in_picture, names_of_element
+from archiver.extraction.authors import names_of_element
 from archiver.extraction.categories import leads_to_person, leads_to_term
+from archiver.extraction.marked_lines import author_mark, name_in_picture
 
 
 @pytest.mark.parametrize(

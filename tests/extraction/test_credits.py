@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from archiver.extraction.article import extract_page
-from archiver.extraction.bylines import (
+from archiver.extraction.credits import (
     ROWS,
     BodyTail,
     collect_credits,

@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 import archiver
-from archiver.extraction import bylines
-from archiver.extraction.bylines import find_signatures, signatures_in_text
+from archiver.extraction.authors import find_signatures, signatures_in_text
 from archiver.extraction.page import parse_page
 from archiver.extraction.post_locator import locate_post
 from tests.waiting import bounded_work
@@ -71,12 +68,6 @@ AT_RIGHT = {
 }
 
 
-@pytest.mark.parametrize(("form", "signed"), AT_RIGHT.values(), ids=AT_RIGHT)
-def test_a_name_at_the_right_margin_below_the_text_is_the_author(form: str, signed: bool) -> None:
-    html = f"<title>Паром</title><article><h1>Паром</h1><div>{form.format(TEXT, 'Анна Белова')}</div></article>"
-    assert archiver.extract(html, "https://quay.example/ferry").authors == (("Анна Белова",) if signed else ())
-
-
 BOX = "<div class='author-box'><b class='author-name'>Ida Moe</b> keeps the shop.</div>"
 DECLARED = "<meta name='author' content='Jane Doe'>"
 
@@ -96,8 +87,3 @@ def test_dates_after_the_text_are_read_until_two_sources_agree(declared: str, by
     post = f"<article><h1>Bees</h1>{byline}<div class='entry-content'>{text}</div>{BOX}</article>"
     evidence = archiver.extract(f"<head>{declared}</head>{post}", "https://bees.example/far").evidence
     assert read == any(e.source == "signed" and "Ida Moe" in e.value for e in evidence)
-
-
-@given(st.text("0129٣年月-./ minuteday", max_size=12))
-def test_a_text_without_a_digit_has_no_date(text: str) -> None:
-    assert bylines._has_date(text) == (bylines._DATE.search(text) is not None)
