@@ -172,7 +172,7 @@ def is_counted_author(one: MarkedLine) -> bool:
 
 def _without_dates(one: MarkedLine, language: str) -> MarkedLine:
     """Returns a line whose pieces of text are cut at dates, separators, labels and handles, without dates and handles.
-    A handle marks the name before it as an author's. What follows "on behalf of" is left out.
+    A handle marks the names before it as authors'. What follows "on behalf of" is left out.
     """
     chunks: list[MarkedText] = []
     is_dated = one.is_dated
@@ -190,8 +190,8 @@ def _without_dates(one: MarkedLine, language: str) -> MarkedLine:
             continue
         for part in parts:
             for n, bare in enumerate(_HANDLE.split(part) if "@" in part else [part]):
-                if n and chunks and _are_full_names(chunks[-1].text):
-                    chunks[-1] = chunks[-1]._replace(mark=AUTHOR)
+                if n:
+                    chunks = [c._replace(mark=AUTHOR) if _are_full_names(c.text) else c for c in chunks]
                 if bare := bare.strip(_BETWEEN):
                     chunks.append(chunk._replace(text=bare))
         if behalf:
