@@ -52,7 +52,6 @@ from archiver.markup.text_marks import captions_of
 from archiver.model.fields import WEIGHED
 from archiver.model.items import CONSTANT, UNDATED, Article, Evidence, PageKind, SourceHint
 from archiver.model.page_rules import BY_HAND, DATED_BY_HAND
-from archiver.platforms import by_name
 from archiver.platforms.selector_index import is_below
 
 _MAX_META_LENGTH = 300
@@ -89,7 +88,7 @@ def read_by_rules(
     if rules.rule("title") is None or rules.rule("body") is None:
         return None
     if rules.platform:
-        page.assume(by_name(rules.platform))
+        page.assume(rules.platform)
     kind = decided[1] if decided is not None else _post_rule(reader, known)
     title = _read_title(reader) if kind is not None else ""
     if kind is None or not title or reader.top is None or (decided is None and asks_for_password(reader.top)):

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Protocol
 from urllib.parse import urlsplit
@@ -24,6 +24,7 @@ from archiver.extraction.bylines import (
     is_counted_author,
     name_beside_date,
     names_in_dated_lines,
+    names_of_line,
     read_bylines,
     reads_on,
 )
@@ -69,7 +70,7 @@ from archiver.platforms import by_name
 
 _HEADINGS = ("h2", "h3", "h4", "h5", "h6")
 _MAX_COUNT = 2  # the boxes of one post are about at most this many people
-_BOXES, _LINKS, _TITLE_LENGTH = 60, 13, 22
+_BOXES = 60
 _NO_BOX = frozenset({"html", "body", "main", "link", "meta"})
 _ABOUT = lazy_regex(
     r"^(?:about|meet|über|à propos de|sobre|об авторе:?|hi,? i['’]?m)\s+(?!the\b|me\b|us\b)", re.IGNORECASE
@@ -99,7 +100,7 @@ def author_boxes(page: Page, start: int, end: float) -> list[tuple[str, str]]:
         if (
             not start < page.index.order[el] < end
             or el.tag in _NO_BOX
-            or _is_inside(el, last)
+            or (last is not None and _is_within(el, last))
             or any(map(is_foreign, (el, *ancestors_of(el))))
         ):
             continue
@@ -129,10 +130,6 @@ def _names_in_box_line(one: MarkedLine) -> Iterator[str]:
             yield found[0]
 
 
-def _is_inside(el: Element, top: Element | None) -> bool:
-    return top is not None and any(a is top for a in ancestors_of(el))
-
-
 def _first_texts(el: Element) -> str:
     """Returns the first 20 text nodes of an element as one line. This is enough to distinguish a label from a title."""
     return clean_text(" ".join(islice(map(str, el.itertext()), 20)))
@@ -140,7 +137,7 @@ def _first_texts(el: Element) -> str:
 
 _MANY = 3  # if there are more bylines than this, they belong to several posts
 _TOP = 2  # the post's own byline is in the first two lines below the heading, even if many others follow
-_NAMES_ROOM, _LABEL_LENGTH, _LABEL_WORDS = 300, 30, 4
+_NAMES_ROOM, _LABEL_LENGTH = 300, 30
 _LAST = 4  # only this many paragraphs at the end of a body are searched for a byline
 # The reporters in the dateline of Chinese and Korean newspapers: 本报讯（记者 张三）, [신안=남도신문] 홍길동 기자 =.
 _OPENING = lazy_regex(
@@ -305,7 +302,6 @@ def _find_heading(page: Page, post: Post) -> Element | None:
 
 Names = tuple[str, ...]
 _MAX_AUTHORS, _MAX_LABEL = 12, 60
-_ADDRESS = lazy_regex(r"(?:https?://)?www\.([\w.-]+)|https?://([\w.-]+)")
 _MAX_AUTHOR_LINKS = 400  # at most this many links are compared with a name
 _ENDS_WITH_SEPARATOR = lazy_regex(r"\w\s*[·•⋅|/–—]$")
 _WRITTEN_BY = lazy_regex(
@@ -584,7 +580,7 @@ def _has_other_part(el: Element) -> bool:
 
 
 def _is_within(el: Element, top: Element) -> bool:
-    return any(a is top for a in el.iterancestors()) or el is top
+    return el is top or any(a is top for a in ancestors_of(el))
 
 
 def names_of_element(el: Element) -> list[str]:
@@ -600,6 +596,29 @@ def names_of_element(el: Element) -> list[str]:
         or _names_before_separator(el)
         or split_names(element_line(el))
     )
+
+
+def names_of_found(found: Sequence[Element | str]) -> tuple[str, ...]:
+    """Returns the names in the elements and texts that a rule for authors found on a page. A line with a date or
+    handles is the whole byline.
+    """
+    out: dict[str, str] = {}
+    for one in found:
+        if isinstance(one, str):
+            names = split_names(one)
+        elif len(text := element_line(one)) > MIDDLE:
+            if out:
+                break  # the selector of the byline also matches in the text of the post
+            continue
+        elif any(c.isdigit() or c == "@" for c in text):
+            if whole := names_of_line(one):
+                return tuple(dict.fromkeys(whole))
+            continue
+        else:
+            names = names_of_element(one)
+        for name in names:
+            out.setdefault(name.casefold(), name)
+    return tuple(out.values())
 
 
 def _names_before_separator(el: Element) -> list[str]:

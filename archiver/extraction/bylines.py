@@ -61,7 +61,6 @@ CONFIDENCE = {
     "role": 0.7,
     "date": 0.62,
     "box": 0.72,
-    "right": 0.8,
 }
 """The confidence of a byline near the heading, by the kind of sign that shows it."""
 SURE = ("by", "mark", "link")
@@ -146,7 +145,7 @@ class _Spot:
             return False
         beside = [self.line, *self.lines[max(self.number - 1, 0) : self.number]]
         beside += self.lines[self.number + 1 : self.number + 2]
-        return self.line.is_dated or any(len(x.text) < 60 and _has_date(x.text) for x in beside)
+        return self.line.is_dated or any(len(x.text) < _MAX_NAMES_LENGTH and _has_date(x.text) for x in beside)
 
 
 def read_bylines(lines: list[MarkedLine], place: str, language: str) -> list[Sign]:
@@ -442,7 +441,6 @@ def _has_required_form(name: str, kind: str) -> bool:
 
 # The byline beside the heading of a post, and whole bylines elsewhere.
 
-# ---- beside
 _SENTENCE_END = lazy_regex(r"[.!?…।。][\"'”’»)]*\s*$")
 _IN_TERM = lazy_regex(r"\s(?:(?:filed|posted|published) )?(?:in|under|to|on|dans|en|em|unter)(?:\s+(?=(\S.*))|$)")
 _HEADING_LABEL_LENGTH = 40  # a line with fewer characters may be a label for the next one: "Last updated:"
@@ -468,15 +466,15 @@ _HAN_NAME = lazy_regex(r"[\u4e00-\u9fff]{2,4}|[\u3040-\u30ff\u4e00-\u9fff]{2,8}"
 _CJK_LABEL = lazy_regex(
     r"[于於在日期时時更新发發布表类類签標阅閱读讀分钟鐘前后後评評论論次数數字首页頁档檔]|カテゴリ|タグ|投稿|公開|更新|コメント"
 )
-# Scripts without letter case. Georgian is among them, since its capitals are not used in names. Han, kana and Hangul
-# are left out, because their names are recognized by family names and length.
-_MAX_DATES = 3
+_MAX_DATES = 3  # at most this many dates of a line are cut out
 _TO_DATE = lazy_regex(
     r"(?:^|[\s,(])(?:on|at|the|am|um|vom|den|le|à|el|il|alle|em|às|op|om|på|kl|dnia|dne|dia|del|de|tanggal|ngày|lúc|"
     r"в|от|o|στις)\.?$",
     re.IGNORECASE,
 )
 """Matches the small words that lead to a date or a time of day, at the end of the text before it."""
+# Scripts without letter case. Georgian is among them, since its capitals are not used in names. Han, kana and Hangul
+# are left out, because their names are recognized by family names and length.
 _CASELESS = lazy_regex(
     r"(?!.*[؟।॥።])[\u0590-\u109f\u10d0-\u10ff\u1200-\u139f\u1680-\u1c7f\u1cd0-\u1cff\u200c\u200d\u2d80-\u2ddf\ua800-\uabff"
     r"\ufb1d-\ufdff\ufe70-\ufeff\s.'’\-]+"
@@ -485,13 +483,6 @@ _LEAST_LETTERS, _MOST_LETTERS, _MOST_WORDS = 3, 40, 4
 _SEPARATORS = " \t|·•–—-/"
 _BETWEEN = _SEPARATORS + ",،၊፣;؛"  # what may stand between a date and a name
 _COMMAS = frozenset(",،၊፣;؛")
-_DATE_PARTS = lazy_regex(
-    r"(?:\w{2,12}\.?,?\s+)?(?:\d{1,2}(?:st|nd|rd|th|\.)?\s+(?:de\s+)?\w{3,12}\.?,?\s+(?:de\s+)?\d{4}|"
-    r"\w{3,12}\.?\s+\d{1,2}(?:st|nd|rd|th)?,?\s+\d{4}|"
-    r"\d{4}[-/.年]\s?\d{1,2}[-/.月]\s?\d{1,2}日?|"
-    r"\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4})(?:[T,]?\s*(?:at\s+)?\d{1,2}:\d{2}(?::\d{2})?(?:\s*[ap]\.?m\.?)?(?:\s*[A-Z]{2,4}\b|Z|[+-]\d\d:?\d\d)?)?",
-    re.IGNORECASE,
-)
 CHANGED_BESIDE_HEADING = "changed, beside the heading"
 """The locator of evidence for a date of the last change in the byline that is used as the date of publication."""
 
@@ -514,9 +505,10 @@ class BylineBlock:
     elements: tuple[Element, ...] = ()
 
 
-_ROOM = 900
-"""At most this many characters are read after the heading."""
-_INNER_TIMES, _LINES_ABOVE = 12, 3
+_ROOM = 900  # at most this many characters are read after the heading
+_INNER_TIMES, _LINES_ABOVE, _DATED_ELEMENTS = 12, 3, 3
+_ONLY_THIS_LINE = 1.3
+"""An element belongs to the byline if its text is at most this many times as long as the line in it."""
 
 
 def byline_beside_heading(page: Page, post: Post) -> BylineBlock:
@@ -550,7 +542,7 @@ def _byline_in(page: Page, post: Post, lines: list[MarkedLine], place: str) -> B
         if post.body is None and out.moment and published and published.day != out.moment.day:
             return BylineBlock()  # the entries of a list
         if published or modified or number in best:
-            alone = tuple(el for el in elements if page.index.text_length(el) <= 1.3 * len(one.text))
+            alone = tuple(el for el in elements if page.index.text_length(el) <= _ONLY_THIS_LINE * len(one.text))
             out = _with_line(out, one.text, alone, best.get(number), published, modified)
         elif number > _FAR or len(one.text) > _MAX_OTHER_LENGTH:
             break
@@ -594,7 +586,7 @@ def _dates_of_line(
     label such as "Updated:". Of a time such as "3 hours ago", an attribute of an element may give the exact date.
     """
     language = page.date_language
-    if len(text) >= _MAX_DATED_LENGTH or _is_sentence(text) or reads_on(text, language):
+    if len(text) >= _MAX_DATED_LENGTH or _is_sentence(text, language) or reads_on(text, language):
         return None, None
     published, modified = read_dates(text, language, label)
     if published or modified or page.captured_at is None:
@@ -632,45 +624,43 @@ def is_whole_byline(text: str, language: str) -> bool:
     )
 
 
-def whole_byline_around(page: Page, el: Element) -> str:
-    """Returns the line of an element with a date if it is a byline from its beginning to its end; otherwise ""."""
-    block = _block_around(page, el)
-    text = element_line(block) if block is not None else ""
-    return text if is_whole_byline(text, page.date_language) else ""
+def whole_byline_around(page: Page, el: Element) -> Element | None:
+    """Returns the block-level element around an element with a date if its text is a byline from its beginning to its
+    end; otherwise None.
+    """
+    block = next((one for one in (el, *el.iterancestors()) if one.tag in LINE_BLOCKS), None)
+    if block is None or page.index.text_length(block) > _MAX_WHOLE_LENGTH:
+        return None
+    return block if is_whole_byline(element_line(block), page.date_language) else None
 
 
 def names_in_dated_lines(page: Page, post: Post) -> Iterator[tuple[str, ...]]:
     """Yields the names in the lines with the dates that readers see, wherever they stand, if a whole line is a
     byline.
     """
-    for el in post.dated_elements[:3]:
-        if (block := _block_around(page, el)) is not None and whole_byline_around(page, el):
+    for el in post.dated_elements[:_DATED_ELEMENTS]:
+        if (block := whole_byline_around(page, el)) is not None:
             lines = list(LineReader(_MAX_WHOLE_LENGTH).lines([(block, False)]))
             yield from (sign.names for sign in read_bylines(lines, "below", page.date_language)[:1])
 
 
-def _block_around(page: Page, el: Element) -> Element | None:
-    """Returns the nearest block-level element around an element if its text is as short as a byline."""
-    block = next((one for one in (el, *el.iterancestors()) if one.tag in LINE_BLOCKS), None)
-    return None if block is None or page.index.text_length(block) > _MAX_WHOLE_LENGTH else block
-
-
-def _is_sentence(text: str) -> bool:
+def _is_sentence(text: str, language: str) -> bool:
     """Returns True if a line is a sentence with a date, such as "We opened the shop on 3 May 2010.", and not a
     byline.
     """
     if not _SENTENCE_END.search(text) or BY.match(text) or _LABEL.match(text):
         return False
-    date = _DATE_PARTS.search(text)
-    return date is not None and len(text[: date.start()].split()) > _DATELINE_WORDS
+    before, *after = pieces_around_dates(text, language)
+    return bool(after) and len(before.split()) > _DATELINE_WORDS
 
 
 def names_of_line(el: Element) -> list[str]:
     """Returns the names in an element that is known to be a byline, without its date and handles."""
-    lines = [_without_dates(one, "") for one in LineReader(_MAX_LENGTH).lines([(el, False)])]
-    if signs := read_bylines([replace(one, is_dated=True) for one in lines], "below", ""):
+    lines = [replace(one, is_dated=True) for one in LineReader(_MAX_LENGTH).lines([(el, False)])]
+    if signs := read_bylines(lines, "below", ""):
         return list(signs[0].names)
-    found = [split_names(chunk.text) for one in lines for chunk in one.chunks if not OTHER_PART.match(chunk.text)]
+    texts = [chunk.text for one in lines for chunk in _without_dates(one, "").chunks]
+    found = [split_names(text) for text in texts if not OTHER_PART.match(text)]
     return [name for names in found if all(map(_looks_like_full_name, names)) for name in names]
 
 

@@ -300,7 +300,7 @@ _SURE, _LEAST, _IN_BYLINE = 0.8, 0.15, 0.75
 
 def _confidence(page: Page, one: VisibleDate) -> float:
     """Returns the confidence of a visible date, which is high in any line that is a whole byline."""
-    return max(one.confidence, _IN_BYLINE) if whole_byline_around(page, one.element) else one.confidence
+    return max(one.confidence, _IN_BYLINE) if whole_byline_around(page, one.element) is not None else one.confidence
 
 
 def _is_day_settled(found: list[When]) -> bool:

@@ -185,14 +185,6 @@ def _plain_text(text: str | None, language: str = "") -> str:
     return re.sub(r"\s+", " ", text).strip()
 
 
-def parse_degrees(text: str | None) -> float | None:
-    """Parses one coordinate, such as "10.5", "10,5", "10° 30' 0'' S", "-10.5" or "西经 10.5". Returns it in degrees, or
-    None if the text is not a coordinate.
-    """
-    found = parse_degrees_with_precision(text)
-    return found[0] if found else None
-
-
 def parse_degrees_with_precision(text: str | None) -> tuple[float, float] | None:
     """Parses one coordinate. Returns it and the precision with which it is written, both in degrees; None if the text
     is not a coordinate.
@@ -268,16 +260,6 @@ def centre_of_bounds(text: str | None, turned: bool = False) -> Position | None:
         return None
     lats, lons = (numbers[1::2], numbers[0::2]) if turned else (numbers[0::2], numbers[1::2])
     return Position(round((min(lats) + max(lats)) / 2, 7), round((min(lons) + max(lons)) / 2, 7))
-
-
-def as_dms(degrees: float, axis: str = "NS") -> str:
-    """Returns a coordinate in degrees, minutes and seconds with two decimals, such as 10°30'0.00"N. `axis` is "NS" for
-    a latitude, "EW" for a longitude.
-    """
-    hundredths = round(abs(degrees) * 360_000)
-    whole, rest = divmod(hundredths, 360_000)
-    minutes, rest = divmod(rest, 6_000)
-    return f"{whole}°{minutes}'{rest / 100:.2f}\"{axis[0] if degrees >= 0 else axis[1]}"
 
 
 # Positions in the addresses of links and frames of map services: a table with one row per service.

@@ -437,11 +437,6 @@ def choose_language(declared: Sequence[Declared], text: str) -> Declared:
     return (own, "text", "script and words") if own else ("", "", "")
 
 
-def language_of_text(text: str) -> str:
-    """Returns the language of a text by its script and its frequent words; "" if these do not decide it."""
-    return _language_of(_Text(text[:SAMPLE]))
-
-
 def _is_contradicted(tag: str, sample: _Text) -> bool:
     """Returns True if a text cannot be in the language of the BCP 47 tag `tag`. A tag with a script ("sr-Latn") is
     always believed.

@@ -22,21 +22,18 @@ NAME, AUTHOR, BOX, NOT = "name", "author", "box", "not"
 BOX: it is a box about the author. NOT: it accompanies an author's name (a picture, a job title)."""
 _AUTHOR_WORDS = word_set(
     "author authors authored byline bylines writer writers contributor contributors autor autores autoren auteur "
-    "auteurs autore "
-    "autori verfasser redakteur redacteur journalist reporter columnist yazar yazarlar penulis tacgia writtenby "
-    "postedby "
-    "byauthor forfatter skribent avtor"
+    "auteurs autore autori verfasser redakteur redacteur journalist reporter columnist yazar yazarlar penulis tacgia "
+    "writtenby postedby byauthor forfatter skribent avtor"
 )
 _NAME_WORDS = word_set("name names fn fullname username displayname link")
 _BOX_WORDS = word_set("bio biography about box card info profile description desc details content block panel")
 _NOT_WORDS = word_set(
     "social share follow comment comments commenter commentator related image images img photo avatar picture thumb "
-    "thumbnail icon email mail twitter title job role position occupation date time datetime category categories "
-    "cat tag "
-    "tags section topic topics count quote testimonial cite tooltip popover popup modal reviewer reviewers editor fact "
-    "checker newsletter sidebar cta sep separator divider label prefix designation company org organization location "
-    "read reading views website stats credentials headline tagline subtitle excerpt posts archive filter search hidden "
-    "designer translator photographer product rating date published updated text-by"
+    "thumbnail icon email mail twitter title job role position occupation date time datetime category categories cat "
+    "tag tags section topic topics count quote testimonial cite tooltip popover popup modal reviewer reviewers editor "
+    "fact checker newsletter sidebar cta sep separator divider label prefix designation company org organization "
+    "location read reading views website stats credentials headline tagline subtitle excerpt posts archive filter "
+    "search hidden designer translator photographer product rating date published updated text-by"
 )
 _PAIRS = lazy_regex(
     r"(?:^|[\s_-])(?:(?:posted|written|published|article|post|story)[_-]+by|by[_-]line|tac[_-]gia)(?=$|[\s_-])"
@@ -166,16 +163,13 @@ def name_in_picture(el: Element) -> str:
 
 LINE_BLOCKS = word_set(
     "p div ul ol li h1 h2 h3 h4 h5 h6 pre table tr td blockquote section header figure article footer aside nav hr "
-    "main dl "
-    "dt dd address br"
+    "main dl dt dd address br"
 )
 _UNREAD_MARKS = word_set(
     "script style noscript template svg iframe select textarea object video audio canvas head button input"
 )
 _MOST_CHARACTERS = 4000  # at most this many characters of a text are read, since no byline is longer
 _PICTURES = 8  # at most this many pictures of one line are read, since a gallery does not show the author
-
-
 _BLANK_LINE = lazy_regex(r"\n\s*\n")
 
 

@@ -29,7 +29,7 @@ from archiver.model.errors import BadRules
 from archiver.model.items import Evidence
 from archiver.model.lazy_regex import lazy_regex
 from archiver.model.urls import IN_FOLDER, folder_of, folder_path, normalize
-from archiver.platforms import Platform, detect_platform
+from archiver.platforms import Platform, by_name, detect_platform
 from archiver.platforms.selector_index import Found, Index
 
 # Limits. If a page is badly broken, or was built to be slow to parse, only its beginning is parsed.
@@ -297,11 +297,11 @@ class Page:
         page.__dict__.pop("platform", None)
         return page
 
-    def assume(self, platform: Platform) -> None:
+    def assume(self, platform: str) -> None:
         """Sets the page's platform to the one that the site's rules name, unless a platform has already been
         detected.
         """
-        self.__dict__.setdefault("platform", platform)
+        self.__dict__.setdefault("platform", by_name(platform))
 
     @cached_property
     def body_classes(self) -> tuple[str, ...]:

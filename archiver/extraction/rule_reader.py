@@ -6,14 +6,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction.authors import author_candidates, names_of_element, people_beside_heading, person_beside_date
-from archiver.extraction.bylines import BylineBlock, byline_beside_heading, names_of_line
+from archiver.extraction.authors import author_candidates, names_of_found, people_beside_heading, person_beside_date
+from archiver.extraction.bylines import BylineBlock, byline_beside_heading
 from archiver.extraction.candidates import (
     best_candidate,
     is_in_future,
@@ -35,7 +35,6 @@ from archiver.extraction.date_parser import Moment, machine_date, url_date, visi
 from archiver.extraction.normalization import clean_text, element_line, fold_text, has_text
 from archiver.extraction.page import Page
 from archiver.extraction.page_classifier import Answer, PostLocator
-from archiver.extraction.person_names import split_names
 from archiver.extraction.post_locator import Post, post_with_title
 from archiver.extraction.site_rules import BYLINE, JSON_LD, NAME_BESIDE_DATE, Rule, SiteRules
 from archiver.extraction.titles import heading_text, site_names, without_site
@@ -54,7 +53,6 @@ Memory = dict[tuple[Reader, tuple[Found, ...]], Value]
 selector had found."""
 _MAX_FOUND = 40
 _MIN_BODY_LENGTH = 25
-_MAX_BYLINE_LENGTH = 240
 
 
 def select_by_parsel(page: Page, selector: str) -> list[Found]:
@@ -132,29 +130,8 @@ def _title(page: Page, found: Sequence[Found]) -> str:
     return ""
 
 
-def _authors_by_rule(page: Page, found: Sequence[Found]) -> tuple[str, ...]:
-    out: dict[str, str] = {}
-    for one in found:
-        if not isinstance(one, str) and len(text := element_line(one)) > _MAX_BYLINE_LENGTH:
-            if out:
-                break  # the selector of the byline also matches in the text of the post
-            continue
-        if isinstance(one, str):
-            names: Sequence[str] = _names(one)
-        elif any(c.isdigit() or c == "@" for c in text):
-            if whole := names_of_line(one):
-                return tuple(dict.fromkeys(whole))  # a line with a date or handles is the whole byline
-            continue
-        else:
-            names = names_of_element(one)
-        for name in names:
-            out.setdefault(name.casefold(), name)
-    return tuple(out.values())
-
-
-@lru_cache(maxsize=4_096)
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(split_names(text))
+def _authors_by_rule(_: Page, found: Sequence[Found]) -> tuple[str, ...]:
+    return names_of_found(found)
 
 
 def _moment(page: Page, found: Sequence[Found]) -> Moment | None:

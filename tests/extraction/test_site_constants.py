@@ -12,7 +12,6 @@ from archiver.extraction.site_rules import ReadPost, SiteConstants, SiteRules, f
 from archiver.learning.rule_induction import Sample, learn_rules
 from archiver.learning.site_constants import learn_with_constants, read_without_constants
 from archiver.model.items import OTHER_HEADING, Article, Evidence, PageKind
-from archiver.platforms import by_name
 
 TITLES = ("Hemp", "Tar and pitch", "Nine knots", "The long splice", "Rigging a yawl", "Blocks", "Marline", "Oakum",
           "A bosun's chair", "Ratlines", "Whipping ends", "Catgut")  # fmt: skip
@@ -284,6 +283,6 @@ def test_a_page_without_rules_is_read_as_if_it_were_parsed_again() -> None:
     constants = SiteConstants(images=(CARD,), titles=("The Ropewalk",), names=("Ropes",))
     rules = SiteRules(platform="wordpress", constants=constants)
     ruled = extract_page(one, rules=rules)
-    one.assume(by_name("wordpress"))
+    one.assume("wordpress")
     assert (extract_page(one.without_rules()), extract_page(one.without_rules(), rules=rules)) == (read(html), ruled)
     assert one.constants is constants

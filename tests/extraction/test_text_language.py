@@ -14,7 +14,6 @@ from archiver.extraction.language import (
     LanguageRow,
     choose_language,
     frequent_words,
-    language_of_text,
 )
 from archiver.extraction.page import language_tag
 
@@ -44,7 +43,7 @@ def chosen(text: str, *tags: str) -> str:
 
 @pytest.mark.parametrize("language", sorted(TEXTS))
 def test_a_text_is_named_by_script_and_words(language: str) -> None:
-    assert language_of_text(TEXTS[language]) == language
+    assert chosen(TEXTS[language]) == language
 
 
 @pytest.mark.parametrize("language", sorted(set(TEXTS) - {"en"}))
