@@ -472,9 +472,8 @@ def _extract_generally(
     evidence += [c.evidence("modified") for c in changed]
     evidence += _dates.refused_dates(post) if when is None else []
 
-    cats, tags = categories.term_candidates(page, post, hint)
-    category, tag = categories.choose_terms(cats, tags)
-    evidence += [c.evidence("categories") for c in cats] + [c.evidence("tags") for c in tags]
+    terms = categories.terms_of_post(page, post, hint)
+    evidence += [c.evidence(name) for name, (_, found) in terms.items() for c in found]
 
     named = credits.credits_of_post(page, post, text.text, tail, beside.lines)
     evidence += [Evidence("credits", one, "text", "", 0.7) for one in named]
@@ -495,8 +494,8 @@ def _extract_generally(
         published=when.value.at if when else None,
         published_precision=when.value.precision if when else None,
         modified=change.value.at if change else None,
-        categories=category,
-        tags=tag,
+        categories=terms["categories"][0],
+        tags=terms["tags"][0],
         geotags=places,
         credits=named,
         captions=captions_of(markup),

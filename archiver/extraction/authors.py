@@ -28,7 +28,7 @@ from archiver.extraction.bylines import (
     read_bylines,
     reads_on,
 )
-from archiver.extraction.categories import leads_to_person, leads_to_term, text_before
+from archiver.extraction.listing_addresses import leads_to_person, leads_to_term
 from archiver.extraction.marked_lines import (
     AUTHOR,
     BOX,
@@ -63,6 +63,7 @@ from archiver.extraction.person_names import (
     split_names,
 )
 from archiver.extraction.post_locator import Post, declared_titles, unshown_article
+from archiver.extraction.term_links import text_before
 from archiver.extraction.titles import site_names
 from archiver.model.items import ORGANIZATIONS, Candidate, Evidence, SourceHint, is_from_api
 from archiver.model.lazy_regex import lazy_regex
@@ -575,7 +576,7 @@ def _has_other_part(el: Element) -> bool:
     """Returns True if the words before an element, such as "Fact checked by", say that the person named in it is not
     the author.
     """
-    before = text_before(el, None)
+    before = text_before(el)
     return isinstance(before, str) and 0 < len(before) <= _MAX_LABEL and OTHER_PART.match(before) is not None
 
 

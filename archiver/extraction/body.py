@@ -41,8 +41,8 @@ from archiver.extraction.blocks import (
 )
 from archiver.extraction.body_markup import find_markup
 from archiver.extraction.bylines import BylineBlock
-from archiver.extraction.categories import kind_of_address
 from archiver.extraction.date_parser import text_around_date
+from archiver.extraction.listing_addresses import kind_of_address
 from archiver.extraction.metadata import article_html
 from archiver.extraction.normalization import clean_text, element_line, fold_text, has_text, tidy_body
 from archiver.extraction.page import Page, parse_page

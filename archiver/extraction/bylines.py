@@ -11,8 +11,8 @@ from itertools import islice
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction.categories import has_count, leads_to_person, leads_to_term
 from archiver.extraction.date_parser import Moment, text_around_date
+from archiver.extraction.listing_addresses import leads_to_person, leads_to_term
 from archiver.extraction.marked_lines import (
     AUTHOR,
     BOX,
@@ -44,6 +44,7 @@ from archiver.extraction.person_names import (
     split_names,
 )
 from archiver.extraction.post_locator import Post, declared_titles
+from archiver.extraction.term_names import has_count
 from archiver.extraction.visible_dates import (
     date_of_attributes,
     is_other_time_name,

@@ -249,37 +249,7 @@ def post_id(page: Page, hint: SourceHint | None) -> str:
     return hint.post_id if hint is not None else ""
 
 
-# Categories and tags.
-
-
-def resolve_terms(found: list[Candidate[Names]]) -> Candidate[Names] | None:
-    """Chooses the categories, or the tags, from their candidates: the one with the highest confidence. Returns None if
-    there are no candidates.
-
-    If the chosen terms are links that a platform's selector found, they are replaced only by the terms in `article:tag`
-    meta elements, if these include all of them and more.
-
-    If the links were recognized in a less certain way, the terms declared in JSON-LD or meta elements replace them in
-    two cases:
-
-    - The declared terms include all of the links and more: the theme shows only some of the post's terms.
-    - There are at least two declared terms, and the links include all of them and more: the other links belong to other
-      posts.
-    """
-    first = best_candidate(found)
-    if first is None or first.source not in ("platform", "class", "link", "label") or not first.visible:
-        return first
-    shown = {fold_text(n) for n in first.value}
-    for c in sorted((c for c in found if c.source in ("json-ld", "meta")), key=lambda c: -c.confidence):
-        declared = {fold_text(n) for n in c.value}
-        if first.source == "platform" and not (shown < declared and c.locator == "article:tag"):
-            continue
-        if c.confidence >= 0.6 and (shown < declared or (len(declared) > 1 and declared < shown)):
-            return c
-    return first
-
-
-# Authors.
+# Authors, categories and tags.
 
 # Families of sources that repeat one another. All declarations of a page come from the same field in the editor.
 _FAMILY = {
@@ -289,54 +259,65 @@ _FAMILY = {
     "microdata": "declared",
     "rdfa": "declared",
     "class": "platform",
+    "link": "platform",
+    "label": "platform",
+    "unlinked": "platform",
 }
-_AGREED = 0.05  # added to a candidate's confidence for each other family of sources that names one of its people
+_AGREED = 0.05  # added to a candidate's confidence for each other family of sources that gives one of its names
 _COMPLETES = ("json-ld", "meta", "microdata", "rdfa", "signed", "api", "feed")
 
 
-def resolve_authors(found: list[Candidate[Names]]) -> Candidate[Names] | None:
-    """Chooses the authors: the candidate with the most support. This is its confidence, increased for each other family
-    of sources that names one of its people. (Sources of one family repeat one another.) Returns None if there are no
-    candidates.
-
-    If the chosen candidate is a generic account ("admin"), a candidate with a person's name replaces it. A candidate
-    that contains the same people and more also replaces the chosen one, unless the chosen one is nearly certain.
+def resolve_terms(found: list[Candidate[Names]]) -> Candidate[Names] | None:
+    """Chooses the categories, or the tags: the candidate with the most support. If readers see it, a declared one that
+    contains the same terms and more replaces it. Returns None if there are no candidates.
     """
-    usable = [(c, _folded_names(c)) for c in found if c.confidence > 0.35]
-    if not usable:
+    first = _best_supported(found)
+    return _completed(first, found) if first is not None and first.visible else first
+
+
+def resolve_authors(found: list[Candidate[Names]]) -> Candidate[Names] | None:
+    """Chooses the authors: the candidate with the most support, or one that contains the same people and more. If the
+    chosen candidate is a generic account ("admin"), a candidate with a person's name replaces it. Returns None if there
+    are no candidates.
+    """
+    usable = [c for c in found if c.confidence > 0.35]
+    first = _best_supported(usable)
+    if first is None:
         return None
-
-    def support(pair: tuple[Candidate[Names], set[str]]) -> float:
-        one, people = pair
-        families = {_family(c) for c, others in usable if people & others} - {_family(one)}
-        return one.confidence + _AGREED * len(families)
-
-    first, _ = max(usable, key=support)
     if all(WEAK_ACCOUNTS.match(n) for n in first.value):
         persons = [c for c in found if c.confidence >= 0.5 and not any(WEAK_ACCOUNTS.match(n) for n in c.value)]
         first = best_candidate(persons) or first
     elif all(map(is_organization, first.value)):
         persons = [c for c in found if c.confidence >= 0.5 and all(is_person(n) for n in c.value)]
         first = best_candidate(persons) or first
-    if first.confidence >= 0.95:
-        return first
+    return _completed(first, usable)
+
+
+def _best_supported(found: list[Candidate[Names]]) -> Candidate[Names] | None:
+    """Returns the candidate with the most support: its confidence, increased for each other family of sources that
+    gives one of its names. (Sources of one family repeat one another.)
+    """
+    named = [(c, _folded_names(c), _FAMILY.get(c.source, c.source)) for c in found]
+
+    def support(one: tuple[Candidate[Names], set[str], str]) -> float:
+        candidate, names, family = one
+        families = {other for _, others, other in named if names & others} - {family}
+        return candidate.confidence + _AGREED * len(families)
+
+    return max(named, key=support)[0] if named else None
+
+
+def _completed(first: Candidate[Names], found: list[Candidate[Names]]) -> Candidate[Names]:
+    """Returns the first candidate that contains the names of `first` and more, if its source lists all names of a post,
+    and they are too few for a list of the staff; otherwise `first`. Nothing is added to a nearly certain candidate.
+    """
     have = _folded_names(first)
-    return next((c for c, more in usable if have < more and _can_complete(c, more)), first)
+    full = (c for c in found if c.source in _COMPLETES and c.confidence >= 0.6 and have < _folded_names(c))
+    return first if first.confidence >= 0.95 else next((c for c in full if len(_folded_names(c)) <= 12), first)
 
 
 def _folded_names(one: Candidate[Names]) -> set[str]:
     return {fold_text(n) for n in one.value}
-
-
-def _can_complete(one: Candidate[Names], people: set[str]) -> bool:
-    """Returns True if a candidate with the names `people` may add names to the authors: its source lists all authors of
-    a post, and there are too few names for a list of the staff.
-    """
-    return one.source in _COMPLETES and one.confidence >= 0.6 and len(people) <= 12
-
-
-def _family(one: Candidate[Names]) -> str:
-    return _FAMILY.get(one.source, one.source)
 
 
 # Publication date.

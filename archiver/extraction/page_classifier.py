@@ -22,8 +22,8 @@ from lxml.etree import _Element as Element
 
 from archiver.extraction.blocks import UNREAD
 from archiver.extraction.bylines import CHANGED_BESIDE_HEADING, BylineBlock, byline_beside_heading
-from archiver.extraction.categories import kind_of_address
 from archiver.extraction.date_parser import Moment, is_zero_date, url_date, visible_date
+from archiver.extraction.listing_addresses import kind_of_address
 from archiver.extraction.metadata import ARTICLE_TYPES, types
 from archiver.extraction.normalization import element_line, fold_text
 from archiver.extraction.page import Page

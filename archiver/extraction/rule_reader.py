@@ -21,22 +21,16 @@ from archiver.extraction.candidates import (
     resolve_authors,
     resolve_published,
 )
-from archiver.extraction.categories import (
-    Kind,
-    kind_of_address,
-    listed_categories,
-    terms_in_lists,
-    terms_of_kind,
-    texts_of_links,
-    unique_terms,
-)
+from archiver.extraction.categories import listed_categories, terms_of_post
 from archiver.extraction.date_candidates import date_of_element, listed_date, modified_candidates, published_candidates
 from archiver.extraction.date_parser import Moment, machine_date, url_date, visible_date
+from archiver.extraction.listing_addresses import Kind, kind_of_address
 from archiver.extraction.normalization import clean_text, element_line, fold_text, has_text
 from archiver.extraction.page import Page
 from archiver.extraction.page_classifier import Answer, PostLocator
 from archiver.extraction.post_locator import Post, post_with_title
 from archiver.extraction.site_rules import BYLINE, JSON_LD, NAME_BESIDE_DATE, Rule, SiteRules
+from archiver.extraction.term_names import Terms, terms_in_lists, texts_of_links, unique_terms
 from archiver.extraction.titles import heading_text, site_names, without_site
 from archiver.model.items import Candidate, Evidence, SourceHint, is_from_api
 from archiver.model.page_rules import BY_HAND
@@ -95,8 +89,8 @@ def read_field(
 
 def _first_value(page: Page, name: str, rule: Rule, select: Select, memory: Memory) -> Value:
     read, empty = READERS[name]
-    if rule.by_hand and read in (_categories_by_rule, _tags_by_rule):
-        read = _terms_by_rule  # the person who wrote the rule knows which terms are categories and which are tags
+    if rule.by_hand and name in ("categories", "tags"):
+        read = _read_any_terms  # the person who wrote the rule knows which terms are categories and which are tags
     for selector in rule.select:
         found = tuple(_found(page, selector, rule.attribute, select))
         if not found:
@@ -167,37 +161,34 @@ def body_container(page: Page, rule: Rule, select: Select = select_by_parsel) ->
     return None
 
 
-def _terms_by_rule(page: Page, found: Sequence[Found]) -> tuple[str, ...]:
-    return unique_terms(
-        [t for one in found for t in (terms_in_lists([one]) if isinstance(one, str) else texts_of_links(one))]
-    )
-
-
-def _categories_by_rule(page: Page, found: Sequence[Found]) -> tuple[str, ...]:
-    return _terms_by_rule(page, _without_kind(page, found, "tag"))
-
-
-def _tags_by_rule(page: Page, found: Sequence[Found]) -> tuple[str, ...]:
-    return _terms_by_rule(page, _without_kind(page, found, "category"))
-
-
-def _without_kind(page: Page, found: Sequence[Found], kind: Kind) -> Sequence[Found]:
-    """Returns what a selector found, without links to listings of this kind: a selector such as `a[rel~=tag]` that was
-    learned from posts with tags only may find categories on other posts. On a platform with only one kind of terms,
-    nothing is left out.
+def _terms_by_rule(other: Kind | None) -> Reader:
+    """Returns a function that reads terms of one kind from what a selector found. It leaves out links to listings of
+    the `other` kind (None if there is none): a selector such as `a[rel~=tag]` that was learned from posts with tags
+    only may find categories on other posts. On a platform with only one kind of terms, nothing is left out.
     """
-    if bool(page.platform.categories) != bool(page.platform.tags):
-        return found
-    return [one for one in found if isinstance(one, str) or kind_of_address(one.get("href") or "") != kind]
 
+    def read(page: Page, found: Sequence[Found]) -> Terms:
+        has_both = other is not None and bool(page.platform.categories) == bool(page.platform.tags)
+        texts: list[str] = []
+        for one in found:
+            if isinstance(one, str):
+                texts += terms_in_lists([one])
+            elif not has_both or kind_of_address(one.get("href") or "") != other:
+                texts += texts_of_links(one)
+        return unique_terms(texts)
+
+    return read
+
+
+_read_any_terms = _terms_by_rule(None)
 
 READERS: dict[str, tuple[Reader, Value]] = {
     "title": (_title, ""),
     "authors": (_authors_by_rule, ()),
     "published": (_moment, None),
     "modified": (_moment, None),
-    "categories": (_categories_by_rule, ()),
-    "tags": (_tags_by_rule, ()),
+    "categories": (_terms_by_rule("tag"), ()),
+    "tags": (_terms_by_rule("category"), ()),
 }
 """For each field, the function that reads its value from what a selector found, and its empty value."""
 
@@ -410,28 +401,27 @@ def read_times(reader: SiteReader) -> Times:
     return Times(published, modified)
 
 
-_KINDS_OF_TERMS: dict[str, Kind] = {"categories": "category", "tags": "tag"}
-
-
-def read_terms(reader: SiteReader) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def read_terms(reader: SiteReader) -> tuple[Terms, Terms]:
     """Returns the categories and the tags of a post: those that hand-written rules find, or else those from the API, or
     else those that learned rules find, or else those found without rules.
     """
-    out: list[tuple[str, ...]] = []
-    unruled = tuple(kind for name, kind in _KINDS_OF_TERMS.items() if reader.rules.rule(name) is None)
-    for name, kind in _KINDS_OF_TERMS.items():
-        from_api = getattr(reader.api, name) if reader.api is not None else ()
-        value = reader.by_rule(name) if reader.has_hand_rule(name) or not from_api else None
-        if from_api and not value:
-            value = from_api
-            reader.note_api(name, from_api)
-        if not value and not reader.may_be_empty(name):
-            found, value = terms_of_kind(reader.page, reader.post, reader.hint, kind, unruled)
-            if not value and reader.wider is not None:
-                found, value = terms_of_kind(reader.page, reader.wider, reader.hint, kind, unruled)
-            reader.note_candidates(name, found)
-        elif not value and kind == "category" and (found := listed_categories(reader.hint)):
-            value = found[0].value
-            reader.note_candidates(name, found)
-        out.append(value if isinstance(value, tuple) else ())
-    return out[0], out[1]
+    return _read_terms(reader, "categories"), _read_terms(reader, "tags")
+
+
+def _read_terms(reader: SiteReader, name: str) -> Terms:
+    from_api: Terms = getattr(reader.api, name) if reader.api is not None else ()
+    value = reader.by_rule(name) if reader.has_hand_rule(name) or not from_api else None
+    if isinstance(value, tuple) and value:
+        return value
+    if from_api:
+        reader.note_api(name, from_api)
+        return from_api
+    if reader.may_be_empty(name):
+        found = listed_categories(reader.hint) if name == "categories" else []
+        terms = found[0].value if found else ()
+    else:
+        terms, found = terms_of_post(reader.page, reader.post, reader.hint)[name]
+        if not terms and reader.wider is not None:
+            terms, found = terms_of_post(reader.page, reader.wider, reader.hint)[name]
+    reader.note_candidates(name, found)
+    return terms

@@ -14,7 +14,6 @@ from itertools import islice, pairwise
 from lxml.etree import _Element as Element
 
 from archiver.extraction.blocks import is_footer_name
-from archiver.extraction.categories import Entries, is_beside_list, owners_of_elements
 from archiver.extraction.date_parser import (
     FIRST,
     FOUNDED_AFTER,
@@ -32,6 +31,7 @@ from archiver.extraction.date_parser import (
     text_around_date,
     visible_date,
 )
+from archiver.extraction.listing_entries import Entries, is_beside_list, owners_of_elements
 from archiver.extraction.normalization import clean_text, element_line, line_up_to
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post

@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from archiver.extraction.article import extract_page
-from archiver.extraction.categories import FOLDER_WORDS
 from archiver.extraction.normalization import element_line, fold_text
 from archiver.extraction.page import Page
 from archiver.extraction.site_rules import ReadPost, SiteConstants, SiteRules, find_constants
+from archiver.extraction.term_names import FOLDER_WORDS
 from archiver.extraction.titles import site_names
 from archiver.learning.rule_induction import _MAX_LINKS, Sample, learn_rules
 from archiver.model.items import PageKind, SourceHint

@@ -12,7 +12,7 @@ from urllib.parse import urljoin, urlsplit
 from lxml.etree import _Element as Element
 
 from archiver.discovery import cdx, feeds, page_links, sitemaps, soft_404, url_patterns, wordpress_api
-from archiver.extraction.categories import (
+from archiver.extraction.listing_entries import (
     categories_of_entries,
     category_of_listing,
     entries_of_listing,

@@ -6,7 +6,7 @@ import pytest
 from lxml import html
 
 from archiver.extraction.authors import names_of_element
-from archiver.extraction.categories import leads_to_person, leads_to_term
+from archiver.extraction.listing_addresses import leads_to_person, leads_to_term
 from archiver.extraction.marked_lines import author_mark, name_in_picture
 
 

@@ -7,27 +7,23 @@ from datetime import UTC, datetime
 import pytest
 from lxml.html import fromstring
 
-from archiver.extraction import categories
 from archiver.extraction.article import extract_page
-from archiver.extraction.categories import (
-    BOTH_KINDS,
+from archiver.extraction.listing_addresses import kind_of_address
+from archiver.extraction.listing_entries import (
     categories_of_entries,
     category_of_listing,
-    choose_terms,
-    clean_term,
     entries_of_listing,
     is_beside_list,
+)
+from archiver.extraction.page import parse_page
+from archiver.extraction.term_names import (
+    clean_term,
     is_term,
-    kind_of_address,
     kind_of_label,
-    term_candidates,
     terms_in_lists,
-    terms_of_kind,
     texts_of_links,
     unique_terms,
 )
-from archiver.extraction.page import parse_page
-from archiver.extraction.post_locator import Post, locate_post
 from archiver.model.items import SourceHint
 
 TEXT = "<p>The ferry was late again, and the bakery at the quay had sold every roll by eight.</p>" * 3
@@ -432,6 +428,9 @@ UNLINKED = {
     "only a kind of page": (above('<span class="category">Article</span>'), [], []),
     "tags below": (page(after='<ul class="tags"><li>late</li><li>rolls</li></ul>'), [], ["late", "rolls"]),
     "tags with a label": (page(after='<p class="post-tags">Tags: late, rolls</p>'), [], ["late", "rolls"]),
+    "a labelled line": (page(after="<p>Tags: News, Brigade, and Gov2.0</p>"), [], ["News", "Brigade", "Gov2.0"]),
+    "a label in bold": (page(after="<p><b>Tags</b>: late, rolls</p>"), [], ["late", "rolls"]),
+    "a record": (page(after="<p>Label: Quay Records, Harbour</p>"), [], []),
     "another label": (page(after='<p class="post-tags">Contributors: Ann Lee</p>'), [], []),
     "away from date and title": (page(after='<footer><div><div class="rubrik">Lokales</div></div></footer>'), [], []),
 }  # fmt: skip
@@ -491,8 +490,6 @@ ROWS_ABOVE = {
     "arrows after the home page": ('<p><a href="/">Start here</a> &gt; <a href="/pier">Pier</a> &gt; Text</p>',
                                    ["Pier"]),
     "arrows after the word home": ('<p>Начало » <a href="/pier">Pier</a></p>', ["Pier"]),
-    "without links": ("<p>Úvod &gt; Town</p>", ["Town"]),
-    "without links, not in the menu": ("<p>Úvod &gt; Pier</p>", []),
     "home and a section of the menu": ('<font><a href="/">Главная</a> / <a href="/sea">Sea</a></font>', ["Sea"]),
     "another link": ('<div><a href="/pier">Pier</a></div>', []),
     "a small menu": ('<div><a href="/">Home</a> <a href="/town">Town</a> <a href="/sea">Sea</a></div>', []),
@@ -580,39 +577,6 @@ def test_a_link_named_for_breadcrumbs_is_not_the_row_of_them(head: str) -> None:
         ' <a class="step" href="/categories/Harbour/">Harbour</a></div>',
     )
     assert extract_page(parse_page(html, "https://e.example/b/late-ferry/")).categories == ("Harbour",)
-
-
-def located(html: str) -> Post:
-    return locate_post(parse_page(html, "https://example.org/late-ferry/"))
-
-
-@pytest.mark.parametrize(
-    "hint",
-    [
-        None,
-        SourceHint("feed", categories=("Harbour", "late")),
-        SourceHint("wordpress-api", categories=("Harbour",), tags=("late",)),
-    ],
-    ids=["no hint", "feed", "api"],
-)
-@pytest.mark.parametrize("html", ROWS.values(), ids=ROWS)
-def test_terms_of_one_kind_are_the_same_as_if_both_were_searched(html: str, hint: SourceHint | None) -> None:
-    post = located(html)
-    found = term_candidates(post.page, post, hint)
-    expected = list(zip(found, choose_terms(*found), strict=True))
-    for kinds in ((), BOTH_KINDS):
-        post = located(html)
-        assert [terms_of_kind(post.page, post, hint, kind, kinds) for kind in BOTH_KINDS] == expected
-
-
-def test_categories_are_not_searched_for_the_sake_of_tags(monkeypatch: pytest.MonkeyPatch) -> None:
-    searched: list[Post] = []
-    monkeypatch.setattr(categories, "_from_breadcrumbs", lambda page, post: [searched.append(post)][:0])
-    post = located(page())
-    terms_of_kind(post.page, post, None, "tag", ())
-    assert not searched
-    terms_of_kind(post.page, post, None, "category", ())
-    assert searched == [post]
 
 
 def listing(markup: str, path: str = "/") -> tuple[object, list[tuple[object, str]]]:
