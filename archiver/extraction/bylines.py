@@ -142,11 +142,13 @@ class _Spot:
 
     def is_beside_date(self) -> bool:
         """Returns True if this line, or a short line directly before or after it, contains a date."""
+        if self.line.is_dated:
+            return len(self.line.text) <= _MAX_CHUNK_LENGTH
         if len(self.line.text) >= _MAX_DATED_LINE:
             return False
         beside = [self.line, *self.lines[max(self.number - 1, 0) : self.number]]
         beside += self.lines[self.number + 1 : self.number + 2]
-        return self.line.is_dated or any(len(x.text) < _MAX_NAMES_LENGTH and _has_date(x.text) for x in beside)
+        return any(len(x.text) < _MAX_NAMES_LENGTH and _has_date(x.text) for x in beside)
 
 
 def read_bylines(lines: list[MarkedLine], place: str, language: str) -> list[Sign]:
@@ -172,10 +174,11 @@ def is_counted_author(one: MarkedLine) -> bool:
 
 def _without_dates(one: MarkedLine, language: str) -> MarkedLine:
     """Returns a line whose pieces of text are cut at dates, separators, labels and handles, without dates and handles.
-    A handle marks the names before it as authors'. What follows "on behalf of" is left out.
+    A handle marks the full names in its line as authors' and, in a line with a date, what stands right before it. What
+    follows "on behalf of" is left out.
     """
     chunks: list[MarkedText] = []
-    is_dated = one.is_dated
+    is_dated, has_handle = one.is_dated, False
     for chunk in one.chunks:
         if len(chunk.text) > _MAX_CHUNK_LENGTH:
             chunks.append(chunk)
@@ -191,11 +194,15 @@ def _without_dates(one: MarkedLine, language: str) -> MarkedLine:
         for part in parts:
             for n, bare in enumerate(_HANDLE.split(part) if "@" in part else [part]):
                 if n:
-                    chunks = [c._replace(mark=AUTHOR) if _are_full_names(c.text) else c for c in chunks]
+                    has_handle = True
+                    if is_dated and chunks:
+                        chunks[-1] = chunks[-1]._replace(mark=AUTHOR)
                 if bare := bare.strip(_BETWEEN):
                     chunks.append(chunk._replace(text=bare))
         if behalf:
             break
+    if has_handle:
+        chunks = [c._replace(mark=AUTHOR) if _are_full_names(c.text) else c for c in chunks]
     return replace(one, chunks=chunks, is_dated=is_dated)
 
 
@@ -344,8 +351,6 @@ class _BylineReader:
         text = at.chunk.text
         if _has_degrees(text) or names_korean_reporters(text):
             return "role"
-        if len(text) > _MAX_NAMES_LENGTH:
-            return ""
         kind = "mark" if at.chunk.mark == BOX else self._kind_by_surroundings(at)
         return kind if kind and _are_full_names(text) else ""
 
