@@ -5,6 +5,7 @@ words that were searched, and reads areas of a map. For the web pages; datasets 
 from __future__ import annotations
 
 from archiver.search.advice import Advice, advise
+from archiver.search.frequent_words import FREQUENT_ANYWHERE
 from archiver.search.geo_areas import DEFAULT_RADIUS_KM, Box, circle_bounds, distance_km, parse_box, parse_point
 from archiver.search.histogram import PERIOD_STATES, Histogram, Period, histogram
 from archiver.search.index_documents import fold_name
@@ -30,6 +31,7 @@ __all__ = [
     "DEFAULT_RADIUS_KM",
     "FACETS",
     "FOLDS",
+    "FREQUENT_ANYWHERE",
     "PERIOD_STATES",
     "Advice",
     "Box",

@@ -21,8 +21,7 @@ from archiver.api.captures import tombstones
 from archiver.api.database import Database
 from archiver.api.exports import import_arrow, moment_of
 from archiver.api.records import FIRST_ADDRESS, FROM_ENTRIES, entry_column, record_id, record_id_of_first
-from archiver.api.texts import carry_marks, is_organization, links_of, to_markdown, unpack_marks
-from archiver.datasets.language_recognition import Recognized, recognize_languages
+from archiver.api.texts import carry_marks, is_organization, links_of, recognize_language, to_markdown, unpack_marks
 from archiver.datasets.personal_data_removal import count_replacements, is_contact
 from archiver.datasets.publication_rules import Tier
 from archiver.datasets.snapshot_request import NEWEST
@@ -150,8 +149,8 @@ ARTICLES = DatasetTable(
             "integer",
             "1 if the dataset has an equal text or near-duplicate of it that was seen before it, otherwise 0",
         ),
-        Column("language_detected", "text", "language recognized from the text (ISO 639-1), by py3langid"),
-        Column("language_score", "number", "probability of that language, from 0 to 1"),
+        Column("language_detected", "text", "language recognized from the text (ISO 639), by CLD2"),
+        Column("language_score", "number", "share of the text in that language, from 0 to 1"),
         Column("words", "integer", "number of words in the body (of characters in scripts without spaces)"),
         Column("word_unit", "text", "what `words` counts for the most part: words or characters"),
         Column("characters", "integer", "number of characters in the body (Unicode code points)"),
@@ -488,9 +487,11 @@ def article_rows(
 
 
 class _TextFacts(NamedTuple):
-    """The language of the body of an article, and its numbers of words and of ends of sentences."""
+    """The language of the body of an article ("" if unknown) and its share of the text, and the body's numbers of words
+    and of ends of sentences.
+    """
 
-    language: Recognized
+    language: tuple[str, float]
     words: int
     sentences: int
 
@@ -498,12 +499,12 @@ class _TextFacts(NamedTuple):
 def _text_facts(records: Sequence[Row]) -> Iterator[_TextFacts]:
     """Yields what is found out about the bodies of many articles at a time, because that is faster."""
     bodies = [record["body"] or "" for record in records]
-    for language, counts in zip(recognize_languages(bodies), count_words_and_sentences(bodies), strict=True):
-        yield _TextFacts(language, *counts)
+    for body, counts in zip(bodies, count_words_and_sentences(bodies), strict=True):
+        yield _TextFacts(recognize_language(body), *counts)
 
 
 _CHUNK_ROWS, _AVERAGE = 1_000, 4_000
-"""The languages of this many articles are recognized at a time; of fewer if their bodies have more than so many
+"""The words of this many articles are counted at a time; of fewer if their bodies have more than so many
 characters on average."""
 
 
@@ -660,7 +661,8 @@ def _fill_in_text_columns(record: Row, body: str, facts: _TextFacts) -> None:
     """Fills in the columns of a record that are derived from its body, such as its digest and number of words."""
     record["content_digest"] = hashlib.sha256(f"{record['title']}\n\n{body}".encode("utf-8", "replace")).hexdigest()
     record["words"], record["sentences"] = facts.words, facts.sentences
-    record["language_detected"], record["language_score"] = facts.language
+    language, share = facts.language
+    record["language_detected"], record["language_score"] = language or None, share or None
     unit = word_unit(body, record["words"])
     record["word_unit"], record["characters"] = unit, len(body)
     is_short = record["words"] < _SHORT[unit]

@@ -17,7 +17,7 @@ from lxml.etree import _Element as Element
 
 from archiver.extraction.body_markup import image_url
 from archiver.extraction.date_parser import AddressDate, Moment
-from archiver.extraction.language import choose_language
+from archiver.extraction.language import Language, choose_language
 from archiver.extraction.normalization import clean_text, fold_text
 from archiver.extraction.page import Page, language_tag
 from archiver.extraction.person_names import WEAK_ACCOUNTS, is_organization, is_person
@@ -105,14 +105,21 @@ def declared_fields(page: Page, body: Element | None, hint: SourceHint | None, t
     `body` is the element of the body, None if unknown. `hint` is what a feed or an API says about the post, None if
     nothing.
     """
-    found = {"language": _language(page, hint, text)}
+    language = _language(page, hint, text)
+    found: dict[str, _Found] = {"language": language[:3]}
     found |= {name: read(page, body, hint) for name, read in _READERS.items()}
     if text.picture and found["image"][1] in ("", "text"):
         found["image"] = (text.picture, "text", "img")
     return DeclaredFields(
         {name: value or ("" if BY_NAME[name].prose else None) for name, (value, _, _) in found.items()},
         tuple(
-            Evidence(name, str(value)[:MAX_SHOWN], source, locator, _TRUST.get(source, 0.8))
+            Evidence(
+                name,
+                str(value)[:MAX_SHOWN],
+                source,
+                locator,
+                language.confidence if name == "language" else _TRUST.get(source, 0.8),
+            )
             for name, (value, source, locator) in found.items()
             if value
         ),
@@ -123,7 +130,7 @@ def _from_hint(value: str, hint: SourceHint | None, name: str) -> _Found:
     return value, "api" if is_from_api(hint) else "feed", name
 
 
-def _language(page: Page, hint: SourceHint | None, text: PostText) -> _Found:
+def _language(page: Page, hint: SourceHint | None, text: PostText) -> Language:
     """Returns the language declared by the post's own element, by the page, or by a feed or API (`hint`, None if there
     is no hint). A declaration is ignored if the text is in a different language.
     """

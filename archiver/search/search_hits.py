@@ -8,7 +8,6 @@ import unicodedata
 from collections import Counter
 from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
 from math import inf
 from typing import Any
 
@@ -18,6 +17,7 @@ from archiver.model.errors import ArticleNotFound, BadQuery
 from archiver.model.fields import BY_NAME, HIT_FIELDS
 from archiver.model.fields import FACETS as FACETED
 from archiver.model.words import did_you_mean
+from archiver.search.frequent_words import frequent_words
 from archiver.search.geo_areas import distance_km
 from archiver.search.index_documents import (
     FOLDED_NAMES,
@@ -116,7 +116,7 @@ def distinctive_words(searcher: Searcher, title: str, body: str, language: str |
     """Returns the words that distinguish a text from the other articles (by tf-idf), best first. The weight of a word
     grows with its frequency in the text. Frequent words of the language are left out.
     """
-    common = _folded_frequent_words(language)
+    common = frequent_words(language)
     counts = Counter(word for word in _content_words(body) if word not in common)
     for word in set(_content_words(title)) - common:
         counts[word] += _TITLE_BOOST
@@ -130,14 +130,6 @@ def distinctive_words(searcher: Searcher, title: str, body: str, language: str |
             rated.append((weight * math.log(1 + total / articles), weight, word))
     rated.sort(key=lambda one: (-one[0], one[2]))
     return tuple(Form(word, weight) for _, weight, word in rated[:MAX_WORDS])
-
-
-@lru_cache(maxsize=64)
-def _folded_frequent_words(language: str | None) -> frozenset[str]:
-    # Imported here because it loads the extraction code, which other searches do not need.
-    from archiver.extraction.language import frequent_words
-
-    return frozenset(split_into_words(" ".join(frequent_words(language))))
 
 
 def _content_words(text: str) -> Iterator[str]:

@@ -26,9 +26,10 @@ from archiver.api.citations import (
     reference_html,
     schema_org,
 )
-from archiver.api.pages import LANGUAGES, FieldExplanation, explain, explanations_as_data
+from archiver.api.pages import FieldExplanation, explain, explanations_as_data
 from archiver.api.revisions import previous_revision
 from archiver.api.search import (
+    FREQUENT_ANYWHERE,
     Hit,
     Query,
     SearchTerm,
@@ -37,7 +38,6 @@ from archiver.api.search import (
     matching_ids,
     plan_query,
     run_query,
-    split_into_words,
 )
 from archiver.api.texts import text_direction
 from archiver.model.errors import (
@@ -185,14 +185,11 @@ def _find_trail(request: ArchiveRequest, number: int) -> dict[str, Any]:
     return trail
 
 
-_STOP_WORDS = frozenset(word for row in LANGUAGES for word in split_into_words(row.words))
-
-
 def _telling(rows: Sequence[SearchTerm]) -> tuple[SearchTerm, ...]:
     """Returns the search terms to mark: all except the words that nearly every text contains, or all terms if there are
     no other words.
     """
-    telling = tuple(row for row in rows if len(row[0]) > 1 or row[1] or row[0][0] not in _STOP_WORDS)
+    telling = tuple(row for row in rows if len(row[0]) > 1 or row[1] or row[0][0] not in FREQUENT_ANYWHERE)
     return telling or tuple(rows)
 
 

@@ -11,10 +11,10 @@ from math import cos, radians
 from typing import Any, TypeVar
 
 from archiver.api.database import Database
-from archiver.api.pages import LANGUAGES
 from archiver.api.search import (
     DEFAULT_RADIUS_KM,
     FACETS,
+    FREQUENT_ANYWHERE,
     Advice,
     Box,
     Key,
@@ -431,7 +431,6 @@ def give_advice(request: ArchiveRequest, query: Query, total: int, known: Sequen
 _EXAMPLES, _MOST_TRIED = 3, 20
 _FEW, _MAX_SHARE = 10, 0.25
 """A search is no example if it finds more articles than `_FEW`, and more than this share of the archive."""
-_STOP_WORDS = frozenset(word for row in LANGUAGES for word in split_into_words(row.words))
 
 
 def example_terms(db: Database) -> tuple[str, ...]:
@@ -455,7 +454,7 @@ def _examples(db: Database) -> Iterator[str]:
     for name in names:
         # Other signs, and words in capital letters, may be operators of the query language. Marks are vowels in Hindi.
         is_word = {unicodedata.category(sign)[0] for sign in name} <= {"L", "M", "N"}
-        if not is_word or name.isupper() or _STOP_WORDS.issuperset(split_into_words(name)):
+        if not is_word or name.isupper() or FREQUENT_ANYWHERE.issuperset(split_into_words(name)):
             continue
         try:
             hits = run_query(db, Query(name, limit=1)).total
