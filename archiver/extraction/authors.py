@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction.blocks import opens_comments
+from archiver.extraction.boilerplate import opens_comments
 from archiver.extraction.bylines import (
     LONG,
     MIDDLE,

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction.blocks import boilerplate_word
+from archiver.extraction.boilerplate import boilerplate_word
 from archiver.extraction.listing_addresses import (
     first_page,
     is_ambiguous,

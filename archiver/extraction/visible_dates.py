@@ -13,7 +13,7 @@ from itertools import islice, pairwise
 
 from lxml.etree import _Element as Element
 
-from archiver.extraction.blocks import is_footer_name
+from archiver.extraction.boilerplate import is_footer_name
 from archiver.extraction.date_parser import (
     FIRST,
     FOUNDED_AFTER,

@@ -7,8 +7,8 @@ from collections.abc import Callable
 import pytest
 from lxml.etree import fromstring
 
-from archiver.extraction.blocks import boilerplate_word, ends_the_post, is_notice, points_to_other_page
 from archiver.extraction.body import body_of_html, extract_body, render_container
+from archiver.extraction.boilerplate import boilerplate_word, ends_the_post, is_notice, points_to_other_page
 from archiver.extraction.bylines import BylineBlock
 from archiver.extraction.page import parse_page
 from archiver.extraction.post_locator import Post, locate_post
@@ -66,29 +66,6 @@ def test_prose_between_title_and_container_is_included() -> None:
         f"<p>{more}</p></div></div>"
     )
     assert read(html, "No ferry").startswith(f"{lead}\n\n{PROSE}")
-
-
-def test_a_pull_quote_is_kept_once() -> None:
-    pulled = "<blockquote><p>the captain had lost his keys in the harbour</p></blockquote>"
-    html = f"<article><p>{PROSE}</p>{pulled}<p>{PROSE}</p></article>"
-    assert read(html) == PROSE
-
-
-@pytest.mark.parametrize(
-    ("first", "again"),
-    [
-        ("The ferry leaves the old pier at nine, and the last one at ten.",
-         "THE FERRY LEAVES THE OLD PIER AT NINE and the last one at ten!"),
-        ("«Η γέφυρα άνοιξε ξανά το πρωί», είπε ο δήμαρχος στους κατοίκους",
-         "Η γέφυρα άνοιξε ξανά το πρωί — είπε ο δήμαρχος στους κατοίκους."),
-        ("… — … — … — … — … — … — … — … — … — … — It’s “raining” on the whole island, again",
-         "It’s ‘raining’ on the whole island — again"),
-    ],
-)  # fmt: skip
-def test_a_paragraph_is_kept_once_whatever_its_signs_and_case(first: str, again: str) -> None:
-    other = "The ferry leaves the old pier at nine, but nobody knows where it goes from there."
-    text = body_of_html("".join(f"<p>{one}</p>" for one in (first, other, again)), "https://example.org/a")
-    assert text.text == f"{first}\n\n{other}"
 
 
 def test_an_unclosed_navigation_does_not_swallow_the_page() -> None:
@@ -153,25 +130,6 @@ def test_a_word_that_only_begins_like_them_is_text() -> None:
         assert ends_the_post(text), text
     for text in ("Relatedness", "Results", "The author of the letter", "Next steps", "How we measured"):
         assert not ends_the_post(text), text
-
-
-@pytest.mark.parametrize("style", ["position:absolute;left:-9999px", "text-indent: -999em", "top:-9000px; color:red"])
-def test_what_a_page_puts_off_the_screen_is_not_in_its_text(style: str) -> None:
-    hidden = f"<div style='{style}'><p>Buy cheap pills here, as many as you want, on every day of the year.</p></div>"
-    assert (
-        read(f"<article><h1>T</h1><p>{PROSE}</p>{hidden}<p>{PROSE} Yes.</p></article>", "T")
-        == f"{PROSE}\n\n{PROSE} Yes."
-    )
-
-
-@pytest.mark.parametrize(
-    "line",
-    ["08.11.2022, 13.07 Uhr • aktualisiert am 09.11.2022, 09.00 Uhr", "12 มี.ค. 2564 14:30 น.",
-     "2021-03-12 14:30 来源：潮报", "Published March 12, 2021, 14:30"],
-)  # fmt: skip
-def test_a_line_with_the_time_is_not_the_start_of_a_text(line: str) -> None:
-    page = f"<body><h1>The quay</h1><div class='x'><p>{line}</p><p>{PROSE}</p><p>{PROSE[::-1]}</p></div></body>"
-    assert read(page, "The quay").startswith(PROSE)
 
 
 @pytest.mark.parametrize(

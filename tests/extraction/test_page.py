@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import archiver
 from archiver.extraction import date_parser, post_locator, visible_dates
 from archiver.extraction.blocks import lay_out, written_text
-from archiver.extraction.body import body_of_html, most_characters
+from archiver.extraction.body import body_of_html
 from archiver.extraction.normalization import (
     CaselessPattern,
     clean_text,
@@ -128,35 +128,6 @@ def test_whether_a_line_is_long_is_known_from_its_beginning(pieces: list[tuple[s
         assert has_longer_line(el, length) == (len(element_line(el)) > length)
         assert line_up_to(el, length) == (None if has_longer_line(el, length) else element_line(el))
         assert has_text(el, length + 1) == (sum(len(text.strip()) for text in el.itertext()) > length)
-
-
-FRAGMENT = st.sampled_from(
-    (
-        *("<p>", "</p>", "<li>", "<br>", "<br/>", "</br>", "<table><tr><td>", "<td>", "</table>", "<th>", "<h2>"),
-        *("<pre><code>", "</code></pre>", "<B>", "</b>", "<ul><li>", "</ul>", "<dl><dt>", "<dd>", "<blockquote>"),
-        *("<xmp>", "</xmp>", "<q>", "<script type='math/tex'>x^2</script>", "<math><mfrac><mi>a</mi><mi>b</mi></math>"),
-        *("<a href='/x'>", "</a>", "<a title='1 > 2'>", "<img alt='\U0001f600'>", "<input type=checkbox disabled>"),
-        *("a < b", "x<y>z", "c > d", "<div", ">", "<!-- <p> -->", "\n  ", "two words of text. ", "\u6f6e\u6c50"),
-        *("&amp;", "&nbsp;", "&#x958;", "\u0958\u095b", "e\u0301"),
-    )
-)
-
-
-@given(st.lists(FRAGMENT, max_size=40).map("".join))
-def test_the_text_of_html_is_never_longer_than_is_known_without_parsing_it(fragment: str) -> None:
-    assert len(body_of_html(fragment, "https://example.org/a")) <= most_characters(fragment)
-
-
-@pytest.mark.parametrize(
-    "fragment",
-    [
-        "<p>" + "low water " * 30 + "</p>",
-        "".join(f"<ul><li>On day {n} the <b>tide</b> came in at the old pier.</li></ul>" for n in range(20)),
-        "".join(f"<p>\u7b2c{n}\u5929\u6f6e\u6c34\u5728\u6e2f\u53e3\u6da8\u8d77\u3002</p>" for n in range(20)),
-    ],
-)
-def test_the_length_of_ordinary_html_is_known_almost_exactly(fragment: str) -> None:
-    assert most_characters(fragment) <= 1.15 * len(body_of_html(fragment, "https://example.org/a")) + 20
 
 
 def test_a_line_is_not_long_if_an_entity_at_its_end_shortens_its_beginning() -> None:
