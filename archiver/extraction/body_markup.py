@@ -358,8 +358,8 @@ class _MarkupReader:
             return
         row = _row_of(block)
         table = next(block.element.iterancestors("table"), None) if row is not None else None
-        if row is not None and len(row.cells) == 1 and table is not None and self._has_code(table):
-            row = table = None  # the title of a code block
+        if table is None or (row is not None and len(row.cells) == 1 and self._has_code(table)):
+            row = table = None  # a row outside of any table, or the title of a code block
         if table is not None:
             chain = (*self._chain(table), _Container(table, "table"), _Container(block.element, "tr"))
             self.late += [el for el in media if _is_inside(el, table)]  # a table has no place for it between its rows

@@ -260,6 +260,12 @@ def test_elements_nested_too_deeply_become_text() -> None:
     assert max(sum(1 for _ in e.iterancestors()) for e in page.index.tag("div")) < MAX_DEPTH
 
 
+def test_a_row_outside_of_any_table_is_a_line() -> None:
+    rows = "<tr><td>Monday</td><td>low water at nine</td></tr>" * 2
+    article = archiver.extract(f"<article><h1>Tides</h1><p>{'The pier is open. ' * 9}</p>{rows}</article>", URL)
+    assert article.body.endswith("Monday | low water at nine")
+
+
 def test_control_characters_from_entities_do_not_raise() -> None:
     bounded(article("<div>" * 300 + "a&#1;b", body="<p>x&#2;" + "y" * 500_000))
 
