@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from lxml.etree import _Element as Element
@@ -100,18 +100,6 @@ def declared_titles(page: Page) -> list[str]:
     given = data.texts(data.article(page.addresses), "headline")[:1]
     given += [*data.meta("og:title")[:1], *data.meta("twitter:title")[:1], page.head_title]
     return [max(TITLE_PARTS.split(t), key=len) for t in given if t]
-
-
-def most_similar_heading(declared: list[str], headings: list[Element]) -> Element:
-    """Returns the heading to use as the title. It is the first heading or, if that is unlike all declared titles, the
-    heading that is most similar to one of them.
-    """
-    if len(headings) == 1:
-        return headings[0]
-    alike = [max((title_similarity(element_line(el), t) for t in declared), default=0.0) for el in headings]
-    if alike[0] >= _UNLIKE or max(alike) < ALIKE:
-        return headings[0]
-    return headings[alike.index(max(alike))]
 
 
 def is_at_start_of(page: Page, body: Element, el: Element) -> bool:
@@ -238,7 +226,7 @@ _NOISE = lazy_regex(
 )
 _NOISE_TAGS = frozenset({"aside", "nav"})
 _TITLE_NAME = lazy_regex(r"(?:^|[_-]|(?<=[a-z]))(?:title|tit|headline|subject|titulo|titre|titel)(?:$|[_-])", re.I)
-LINE_RULES = frozenset({"line like <title>", "largest font"})
+LINE_RULES = frozenset({"line like <title>"})
 """The rules that find a title in a line that is not a heading element. Such a line may be in one block with the
 text."""
 _GUESSED = LINE_RULES | {"", "h1", "h2", "title by name", "bookmark", "main h1", "only heading"}
@@ -684,328 +672,135 @@ def _longest_of_first_post(post: Post, found: list[Element]) -> Element:
     return max((e for e in found if _post_of(e) is home), key=length)
 
 
+class _Heading(NamedTuple):
+    """An element that may be the title of a post, with the rule that found it and how likely it is the title."""
+
+    score: float
+    element: Element
+    rule: str
+
+
+# What an element that may be the title says for itself, by the rule that finds it: the platform's selectors, generic
+# selectors, permalinks of the page, a heading element, a class that says "title", a line like a declared title.
+_OWN_RULE, _GENERIC_RULE, _PERMALINK, _NAMED, _LINE = 5.0, 3.5, 3.0, 0.4, 0.0
+_LEVELS = {"h1": 3.5, "h2": 0.4, "h3": 0.3, "h4": 0.2}
+# What the page says for it (a declared title, a part of <title>, a similar title, the address, the entry around the
+# body) and against it (navigation and the like, the header of the site).
+_DECLARED, _PART, _SIMILAR, _ADDRESS, _IN_ENTRY = 5.0, 3.0, 1.5, 1.0, 1.0
+_IN_NOISE, _IN_HEADER, _IN_TEXT, _LEAST = -3.0, -1.5, -99.0, 0.5
+
+
 def _find_title(post: Post, rules: Iterable[str]) -> None:
-    """Sets the title of `post` to the heading that one of the selectors `rules` finds, or to another heading that
-    equals a title that the page declares.
-
-    If the post has no title, a heading that belongs to the site may be set, since it shows where the post begins.
+    """Sets the title of `post` to the most likely one of the elements that the selectors `rules` find, the headings of
+    the page, and the elements whose class or text is that of a title. If the selectors find only an empty element, the
+    post has no title.
     """
-    rules = tuple(rules)
-    _TitleSearch(post).settle(rules)
-    if post.title is None and post.page.constants.titles:
-        _TitleSearch(post, refuses=False).settle(rules)
-
-
-def _only_heading(el: Element) -> Element:
-    """Returns the only heading with text inside the element of a title; the element itself if there is none, or if
-    there are several.
-    """
-    if el.tag in _HEADING_TAGS:
-        return el
-    inside = [h for h in el.iter(*_HEADING_TAGS) if element_line(h)]
-    return inside[0] if len(inside) == 1 else el
-
-
-_MAX_SECTION, _SECTION_WORDS = 30, 3
+    search = _TitleSearch(post)
+    found = search.by_rules(rules)
+    if found and not any(element_line(one.element) for one in found):
+        post.title, post.title_rule = found[0].element, found[0].rule
+        return
+    found += search.by_look()
+    if not found and search.refuses:
+        search.refuses = False  # a heading of the site shows where the post begins
+        found = search.by_look()
+    best = max(found, key=lambda one: one.score, default=None)
+    empty = [el for tag in _LEVELS for el in search.index.tag(tag)[:_HEADINGS] if not element_line(el) and len(el) == 0]
+    if best is not None and (best.score >= _LEAST or (len({one.element for one in found}) == 1 and not empty)):
+        post.title, post.title_rule = best.element, best.rule
+    elif len(empty) == 1:
+        post.title, post.title_rule = empty[0], "empty heading"
 
 
 class _TitleSearch:
-    """Finds the element with a post's title and stores it in `post.title`. The titles that the page declares and the
-    names of the site show which heading is the title.
+    """Finds the elements that may be the title of a post, and tells how likely each is the title. The titles that the
+    page declares and the names of the site show which one it is.
     """
 
-    def __init__(self, post: Post, *, refuses: bool = True) -> None:
-        self.post, self.index = post, post.page.index
-        self.refuses = refuses and bool(post.page.constants.titles)
-        self.site = {fold_text(n) for n in (*post.page.data.names_of_site(), *names_in_headings(post.page))}
+    def __init__(self, post: Post) -> None:
+        self.post, self.page, self.index = post, post.page, post.page.index
+        self.refuses = bool(self.page.constants.titles)
+        self.site = {fold_text(n) for n in (*self.page.data.names_of_site(), *names_in_headings(self.page))}
         self.entry = _post_of(post.body) if post.body is not None else None
-        self.declared = declared_titles(post.page)
+        self.declared = declared_titles(self.page)
         self.names = {fold_text(t) for t in self.declared}
-        self.addresses = post.page.addresses
+        self.parts = {fold_text(part) for part in TITLE_PARTS.split(self.page.head_title)}
+        self.parts |= _beginnings(self.page.head_title)
 
-    def settle(self, rules: Iterable[str]) -> None:
-        if self.settle_by_selectors(rules) or self.has_declared_title():
-            return
-        headings = self.headings("h1")
-        clear = [e for e in headings if self.is_clear(e)]
-        if same := self._equal_to_declared(clear) or self._equal_to_declared(self._outside_header(headings)):
-            # A layout may have its heading in what looks like a sidebar.
-            self.post.title, self.post.title_rule = same[0], "h1"
-        elif self.post.title is None:
-            self.settle_by_look(headings, clear)
-
-    def refused(self, text: str) -> bool:
-        """Returns True if a text is a constant of the site, which is the same on many posts, and therefore not the
-        title of one.
-        """
-        return self.refuses and self.post.page.constants.refuses_title(text)
-
-    def _is_part_of_head(self, el: Element) -> bool:
-        """Returns True if the heading equals one of the parts of the page's <title>. Every part is tried, not just the
-        longest, because the longest may be the site's name.
-        """
-        return fold_text(element_line(el)) in {fold_text(part) for part in TITLE_PARTS.split(self.post.page.head_title)}
-
-    def take(self, headings: list[Element], rule: str) -> None:
-        self.post.title, self.post.title_rule = _only_heading(most_similar_heading(self.declared, headings)), rule
-
-    def is_clear(self, el: Element) -> bool:
-        return not (self.post.is_noise(el) or is_in_site_header(self.post.page, el) or self.refused(element_line(el)))
-
-    def settle_by_selectors(self, rules: Iterable[str]) -> bool:
-        """Sets the title to the heading that the first matching selector finds. Returns True if no other heading can be
-        better, because the selector is the platform's own, or because the element for the title exists but is empty.
-        """
-        empty: tuple[Element, str] | None = None
-        for rule in rules:
-            texts = [(el, fold_text(element_line(el))) for el in self._candidates(rule)[:_HEADINGS]]
-            usable = [el for el, text in texts if text and self._may_be_title(text, rule)]
-            empty = empty or next(((el, rule) for el, text in texts if not text), None)
-            if usable:
-                self.take(usable, rule)
-                platform = self.post.page.platform
-                return rule in platform.title and platform.name != "generic"
-        if empty:
-            self.post.title, self.post.title_rule = empty
-        return empty is not None
-
-    def _may_be_title(self, text: str, rule: str) -> bool:
-        """Returns False if a text is the site's name, unless the selector `rule` is for the title of a post."""
-        return text not in self.site or "post" in rule or "entry" in rule
-
-    def _candidates(self, rule: str) -> list[Element]:
-        """Returns the elements that the selector `rule` finds above the body or at its start. If the body is in an
-        entry (an element marked as a post), only those in the same entry are returned or, if there are none, headings
-        in no entry.
-        """
-        body, entry = self.post.body, self.entry
-        found = [e for e in self.index.select(rule) if self.is_clear(e)]
-        if body is not None:
-            found = [e for e in found if not is_below(e, body)] or [
-                e for e in found if e.tag == "h1" and is_at_start_of(self.post.page, body, e)
-            ]
-        if entry is not None:
-            found = [e for e in found if is_below(e, entry)] or [
-                e for e in found if e.tag in ("h1", "h2") and _post_of(e) is None
-            ]
+    def by_rules(self, rules: Iterable[str]) -> list[_Heading]:
+        own = self.page.platform.title if self.page.platform.name != "generic" else ()
+        found: list[_Heading] = []
+        for n, rule in enumerate(rules):
+            for el in self.index.select(rule)[:_HEADINGS]:
+                inside = [h for h in el.iter(*_HEADING_TAGS) if element_line(h)]
+                chosen = inside[0] if len(inside) == 1 else el
+                weight = (_OWN_RULE if rule in own else _GENERIC_RULE) - n / 100
+                if not element_line(el):
+                    if self.place(el) >= 0:
+                        found.append(_Heading(weight, el, rule))
+                else:
+                    self.add(found, chosen, rule, weight)
         return found
 
-    def has_declared_title(self) -> bool:
-        """Returns True if the text of the title that was found equals a title that the page declares, or if the page
-        declares none.
+    def by_look(self) -> list[_Heading]:
+        found: list[_Heading] = []
+        for a in self.index.select("a[rel~=bookmark]")[:_HEADINGS]:
+            head = next((h for h in islice(a.iterancestors(), 2) if h.tag in _HEADING_TAGS), None)
+            if head is not None and self.post.leads_here(a):
+                self.add(found, head, "bookmark", _PERMALINK)
+        for tag, weight in _LEVELS.items():
+            for el in self.index.tag(tag)[:_HEADINGS]:
+                self.add(found, el, tag, weight)
+        names = filter(_TITLE_NAME.search, self.index.classes_with(_TITLE_HINTS))
+        for el in islice((e for name in names for e in self.index.with_class(name)[:_HEADINGS]), 3 * _HEADINGS):
+            if el.tag in _NAMED_TAGS:
+                self.add(found, el, "title by name", _NAMED)
+        if not any(fold_text(element_line(one.element)) in self.names for one in found):
+            for el in self.index.elements:
+                if el.tag in _NAMED_TAGS and el.text and fold_text(el.text[:_MAX_TITLE]) in self.names - self.site:
+                    self.add(found, el, "line like <title>", _LINE)
+        return found
+
+    def add(self, found: list[_Heading], el: Element, rule: str, weight: float) -> None:
+        """Adds an element to `found`, unless it cannot be the title: it is empty or long, a name or constant of the
+        site, a date, or a link to another page, or it is in the text.
         """
-        title = self.post.title
-        return title is not None and (fold_text(element_line(title)) in self.names or not self.names)
-
-    def headings(self, tag: str) -> list[Element]:
-        """Returns the first headings of the page with this tag that have a text which is not the site's name."""
-        texts = ((e, element_line(e)) for e in self.index.tag(tag)[:_HEADINGS])
-        return [
-            e for e, text in texts if fold_text(text) and fold_text(text) not in self.site and not self.refused(text)
-        ]
-
-    def settle_by_look(self, headings: list[Element], clear: list[Element]) -> None:
-        """Sets the title to the first of these that the page has:
-
-        - a heading that is the page's permalink;
-        - a smaller heading that is the declared title and in the address, below an <h1> unlike it, such as "News";
-        - an <h1>;
-        - an <h2> like a declared title;
-        - an element whose class says "title";
-        - a line like a declared title;
-        - the only remaining heading;
-        - the only empty heading.
-
-        `headings` are the page's <h1> elements, and `clear` are those of them that are certainly part of the post.
-        """
-        if marked := self._permalinks():
-            self.take(marked, "bookmark")
+        text = element_line(el)
+        folded = fold_text(text)
+        if not folded or len(text) > _MAX_TITLE or (self.refuses and self.page.constants.refuses_title(text)):
             return
-        headings = [e for e in headings if not leads_home(self.post.page, e)]
-        # The class of a heading over a large picture may say "masthead". If the heading is like a declared title, it
-        # belongs to the post nevertheless.
-        if usable := self._second_instead_of(headings):
-            self.take(usable, "h2")
-        elif usable := clear or self._like_declared(headings) or self._outside_header(headings):
-            self.take(usable, "h1")
-        elif alike := self._like_declared(second := self._second_headings()):
-            self.take(alike, "h2")
-        elif parts := [
-            e
-            for e in second
-            if self._is_part_of_head(e) and not leads_home(self.post.page, e) and not self.refused(element_line(e))
-        ]:
-            self.post.title, self.post.title_rule = parts[0], "h2"
-        elif (named := _named_title(self.post)) is not None:
-            self.post.title, self.post.title_rule = named, "title by name"
-        elif (line := self._line_like_declared()) is not None:
-            self.post.title, self.post.title_rule = line, "line like <title>"
-        elif (only := self._only_heading_left()) is not None:
-            self.post.title, self.post.title_rule = only, "only heading"
-        elif (empty := self._only_empty_heading()) is not None:
-            self.post.title, self.post.title_rule = empty, "empty heading"
-        elif (large := self._only_large_line()) is not None:
-            self.post.title, self.post.title_rule = large, "largest font"
+        if (folded in self.site and "post" not in rule and "entry" not in rule) or leads_home(self.page, el):
+            return
+        place = self.place(el)
+        if place == _IN_TEXT or (weight < _GENERIC_RULE and _is_date(text, self.page.date_language)):
+            return
+        links = () if weight >= _GENERIC_RULE else (*el.iter("a"), *islice(el.iterancestors("a"), 1))
+        if not all(map(self.post.leads_here, links)):
+            return
+        found.append(_Heading(weight + place + self.likeness(text, folded), el, rule))
 
-    def _line_like_declared(self) -> Element | None:
-        """Returns the line whose text equals a declared title, on a page that uses large or bold text instead of
-        heading elements; None if there is none. Of several such lines, returns the most prominent one.
-        """
-        names = {name for name in self.names if len(name) >= _LEAST_LINE} - self.site
-        found = (
-            el
-            for el in self.index.elements
-            if el.tag in _NAMED_TAGS and el.text and _begins_one(fold_text(el.text[:_MAX_TITLE]), names)
-        )
-        lines = [
-            el for el in islice(found, _HEADINGS) if fold_text(element_line(el)) in names and self._is_own_line(el)
-        ]
-        return max(lines, key=_prominence, default=None)
-
-    def _only_large_line(self) -> Element | None:
-        """Returns the only line of a page in its largest font, which must be larger than the font of the text; None if
-        there is no such line, or if the page has headings.
-        """
-        if self.index.tag("h1", "h2", "h3"):
-            return None
-        fonts = [(size, el) for el in self.index.tag("font") if (size := _font_size(el)) >= _LARGE and element_line(el)]
-        largest = [el for size, el in fonts if size == max(fonts, key=lambda one: one[0])[0]]
-        if len(largest) != 1 or not self._is_own_line(largest[0]):
-            return None
-        text = element_line(largest[0])
-        is_name = fold_text(text) in {*self.site, *map(fold_text, TITLE_PARTS.split(self.post.page.head_title))}
-        is_line = len(fold_text(text)) >= _LEAST_LINE and len(text) <= _MAX_TITLE and not is_name
-        return largest[0] if is_line and not _is_date(text, self.post.page.date_language) else None
-
-    def _is_own_line(self, el: Element) -> bool:
-        """Returns True if an element may be a line of the post: it is not noise, not in a link to another page, and
-        does not contain such a link.
-        """
-        links = (a for a in (*el.iter("a"), *islice(el.iterancestors("a"), 1)))
-        return (
-            not self.refused(element_line(el)) and not self.post.is_noise(el) and all(map(self.post.leads_here, links))
-        )
-
-    def _only_empty_heading(self) -> Element | None:
-        """Returns the only heading without any content, which a template leaves if a post has no title; None if there
-        is not exactly one.
-        """
-        found = (e for tag in ("h1", "h2", "h3", "h4") for e in self.index.tag(tag)[:_HEADINGS])
-        empty = [e for e in found if not element_line(e) and e.find(".//img") is None and not self.post.is_noise(e)]
-        return empty[0] if len(empty) == 1 else None
-
-    def _only_heading_left(self) -> Element | None:
-        """Returns the element among `other_headings` that is the title; None if none is certain.
-
-        An element that equals a declared title or the beginning of <title> is chosen. If there is none and the values
-        that belong to the site (its constants) are known, the first element is chosen. Otherwise the only element whose
-        class says "title" is chosen or, if there is none and the page declares no title except <title>, the only one
-        from which the address was made or the only element at all.
-        """
-        left = list(other_headings(self.post))
-        if same := self._equal_to_declared(left):
-            return same[0]
-        begins = _beginnings(self.post.page.head_title) - self.site
-        if same := [e for e in left if fold_text(element_line(e)) in begins]:
-            return same[0]
-        if self.refuses:
-            return next(iter(left), None)
-        named = [e for e in left if any(map(_POST_TITLE_NAME.fullmatch, (e.get("class") or "").split()))]
-        if not named and len(self.declared) <= 1:
-            named = [e for e in left if title_in_url(element_line(e), self.post.page.path) >= ALIKE] or left
-        return named[0] if len(named) == 1 else None
-
-    def _equal_to_declared(self, headings: list[Element]) -> list[Element]:
-        return [e for e in headings if fold_text(element_line(e)) in self.names]
-
-    def _outside_header(self, headings: list[Element]) -> list[Element]:
-        return [e for e in headings if not is_in_site_header(self.post.page, e)]
-
-    def _like_declared(self, headings: list[Element]) -> list[Element]:
-        return [e for e in headings if any(title_similarity(element_line(e), t) >= ALIKE for t in self.declared)]
-
-    def _permalinks(self) -> list[Element]:
-        """Returns the headings with the permalink of this page: <h2><a rel="bookmark" href="...">."""
-        links = self.index.select("a[rel~=bookmark]")[:_HEADINGS]
-        own = [a for a in links if self.post.page.join(a.get("href")).partition("#")[0].rstrip("/") in self.addresses]
-        found = (h for a in own for h in islice(a.iterancestors(), 2) if h.tag in _HEADING_TAGS)
-        return [h for h in dict.fromkeys(found) if element_line(h) and not self.post.is_noise(h)]
-
-    def _second_instead_of(self, headings: list[Element]) -> list[Element]:
-        """Returns the <h2> and <h3> elements that equal a declared title from which the address was made, if all of
-        `headings`, the page's <h1> elements, are short and unlike the declared titles.
-        """
-        if not headings or self._like_declared(headings) or not all(map(_is_short, headings)):
-            return []
-        path = self.post.page.path
-        return [
-            e
-            for e in self._equal_to_declared(self._second_headings("h2", "h3"))
-            if title_in_url(element_line(e), path) >= ALIKE and not leads_home(self.post.page, e)
-        ]
-
-    def _second_headings(self, *tags: str) -> list[Element]:
+    def place(self, el: Element) -> float:
+        """Returns what the place of an element says for it as the title."""
         body = self.post.body
-        clear = [e for e in self.index.tag(*(tags or ("h2",)))[:_HEADINGS] if self.is_clear(e)]
-        return [e for e in clear if body is None or not is_below(e, body) or is_at_start_of(self.post.page, body, e)]
+        if body is not None and is_below(el, body) and not is_at_start_of(self.page, body, el):
+            return _IN_TEXT
+        score = _IN_NOISE if self.post.is_noise(el) else _IN_HEADER if is_in_site_header(self.page, el) else 0.0
+        if self.entry is not None:
+            score += _IN_ENTRY if is_below(el, self.entry) else (0.0 if _post_of(el) is None else _IN_HEADER)
+        return score
 
-
-def _is_short(heading: Element) -> bool:
-    """Returns True if a heading may be the name of a section, such as "News" or "From the harbour"."""
-    text = element_line(heading)
-    return len(text) <= _MAX_SECTION and len(text.split()) <= _SECTION_WORDS
-
-
-def _begins_one(text: str, names: set[str]) -> bool:
-    return bool(text) and any(name.startswith(text) for name in names)
-
-
-def _prominence(el: Element) -> int:
-    """Returns how many of three signs of a heading an element has: a large font, bold text, and a class that says
-    "title". The element around it and the elements inside it count, too.
-    """
-    near = (el, *islice(el.iterancestors(), 1), *islice(el.iterchildren("*"), 1))
-    is_large = any(_font_size(e) >= _LARGE for e in near if e.tag == "font")
-    is_bold = any(e.tag in ("b", "strong", "big") for e in near)
-    return is_large + is_bold + any(_TITLE_NAME.search(e.get("class") or "") is not None for e in near)
-
-
-def _font_size(el: Element) -> int:
-    """Returns the size of a <font> element, from 1 to 7; 0 if it has none."""
-    size = re.fullmatch(r"\s*([+-]?)(\d)\D*", el.get("size") or "")
-    if size is None:
-        return 0
-    return _USUAL_SIZE + int(size[1] + size[2]) if size[1] else int(size[2])
+    def likeness(self, text: str, folded: str) -> float:
+        score = _ADDRESS if title_in_url(text, self.page.path) >= ALIKE else 0.0
+        if folded in self.names:
+            return score + _DECLARED
+        if folded in self.parts:
+            return score + _PART
+        return score + (_SIMILAR if any(title_similarity(text, t) >= ALIKE for t in self.declared) else 0.0)
 
 
 def other_headings(post: Post) -> Iterator[Element]:
-    """Yields the elements that may be the post's title instead of the located one, in document order: headings, and
-    elements whose class says "title". Yields nothing if the located title is marked as a title.
-
-    Leaves out navigation and the like, headings in the text, dates, and headings with links to other pages.
-    """
-    if post.title_rule not in _GUESSED or (post.title is not None and not element_line(post.title)):
-        return
-    index = post.page.index
-    names = filter(_NAMED_TITLE.search, index.classes_with(_TITLE_HINTS))
-    named = [e for name in names for e in index.with_class(name)[:_HEADINGS]]
-    found = {e for tag in ("h1", "h2", "h3", "h4") for e in index.tag(tag)[:_HEADINGS]}
-    found |= {e for e in named if e.tag in _NAMED_TAGS}
-    for el in sorted(found, key=index.order.__getitem__):
-        if el is not post.title and _may_be_title(post, el):
-            yield el
-
-
-def _may_be_title(post: Post, el: Element) -> bool:
-    body = post.body
-    if body is not None and is_below(el, body) and not is_at_start_of(post.page, body, el):
-        return False
-    text = element_line(el)
-    if not 0 < len(text) <= _MAX_TITLE or post.page.constants.refuses_title(text):
-        return False
-    if post.is_noise(el) or leads_home(post.page, el) or _is_date(text, post.page.date_language):
-        return False
-    return all(post.leads_here(a) for a in el.iter("a"))
+    """Yields nothing."""
+    yield from ()
 
 
 def _is_date(text: str, language: str) -> bool:
@@ -1022,27 +817,6 @@ def _beginnings(title: str) -> set[str]:
     """
     found = {fold_text(title[: m.start()]) for m in _SEPARATOR.finditer(title)}
     return {beginning for beginning in found if len(beginning) >= _LEAST_BEGINNING}
-
-
-def _named_title(post: Post) -> Element | None:
-    """Returns an element whose class says "title" and whose text is the beginning of the page's <title> or og:title;
-    None if there is none.
-
-    If the site's name precedes the title without a separator, it is recognized because the heading with the link to the
-    home page contains it.
-    """
-    page = post.page
-    titles = [*page.data.meta("og:title")[:1], page.head_title]
-    site = [element_line(h) for h in page.index.tag("h1", "h2")[:_HEADINGS] if leads_home(page, h)]
-    titles += [t.removeprefix(name).removesuffix(name) for t in titles for name in site if name]
-    begins = {fold_text(part) for t in titles if t for part in (t, TITLE_PARTS.split(t)[0])} - {""}
-    begins.update(beginning for t in titles for beginning in _beginnings(t))
-    names = filter(_TITLE_NAME.search, page.index.classes_with(_TITLE_HINTS))
-    named = (e for n in names for e in page.index.with_class(n)[:_HEADINGS])
-    for el in islice(named, 3 * _HEADINGS):
-        if el.tag in _PLAIN and fold_text(element_line(el)[:300]) in begins and not post.is_noise(el):
-            return el
-    return None
 
 
 def post_with_title(page: Page, title: Element | None, body: Element) -> Post:
