@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -29,11 +30,14 @@ _AGREED, _UNTESTED = 0.95, 0.6
 """The confidence in a declared language that is recognized in the text, and in one that cannot be tested on it."""
 _SAMPLE = 4_000
 """At most this many characters of a text are examined."""
-_FEWEST_LETTERS, _LETTERS_OF_OTHER_SCRIPT = 24, 8
-"""The language of a text with fewer letters is not recognized: texts in all languages contain names and code in Latin
-letters. A letter of another script counts as `_LETTERS_OF_OTHER_SCRIPT` letters."""
-_LEAST_SCORE = 250
-"""The recognizer's score (per 1,024 bytes) of a text that is in no language, or transliterated, is lower."""
+_FEWEST_LETTERS, _LETTERS_OF_OTHER_SCRIPT, _MANY_OF_OTHER_SCRIPT = 24, 8, 3
+"""The language of a text with fewer letters is not recognized; a letter of another script than Latin counts as
+`_LETTERS_OF_OTHER_SCRIPT` letters. Of many such letters, there is at least one for `_MANY_OF_OTHER_SCRIPT` Latin
+ones."""
+_LEAST_SCORE, _LEAST_KNOWN, _WEIGHT_OF_ENGLISH = 250, 20, 0.5
+"""The recognizer's score (per 1,024 bytes) of a text that is in no language, or transliterated, is lower; the per cent
+of a text that must be in known languages."""
+_LATIN_WORD = lazy_regex("[A-Za-z\u00c0-\u024f]+")
 _LEAST_SHARE, _LEAST_BESIDE_ENGLISH = 0.4, 0.05
 """A declared language must be that of at least this share of the text; `_LEAST_BESIDE_ENGLISH` if the text is mainly
 English, since names, quotations and program code are English in texts of all languages."""
@@ -49,9 +53,10 @@ _TAGS = {"iw": "he", "jw": "jv", "zh-Hant": "zh", "sr-ME": "sr", "nn": "no"}
 """The tag of a recognized language, where the recognizer uses another one."""
 _RECOGNIZED = frozenset(tag.partition("-")[0] for _, tag in pycld2.LANGUAGES)
 
-# Characters for which the recognizer refuses a whole text: control characters, surrogates and noncharacters.
+# Addresses, and characters for which the recognizer refuses a whole text: control characters, surrogates and
+# noncharacters.
 _REFUSED = lazy_regex(
-    r"[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef"
+    r"\w+://\S+|[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef"
     + "".join(f"{chr(plane << 16 | 0xFFFE)}{chr(plane << 16 | 0xFFFF)}" for plane in range(17))
     + "]"
 )
@@ -86,18 +91,32 @@ def _sample(text: str) -> str:
 def _shares(sample: str, expected: str = "") -> dict[str, float]:
     """Returns the languages in which a text is written, at most three, each with its share of the text, the largest
     first. `expected` is preferred to languages that are close to it.
+
+    English counts half, and words in Latin letters do not count in a text with many letters of another script: names,
+    quotations and program code are so written in texts of all languages.
     """
-    if _count_letters(sample) < _FEWEST_LETTERS:
+    latin, others = _count_letters(sample)
+    if latin + _LETTERS_OF_OTHER_SCRIPT * others < _FEWEST_LETTERS:
         return {}
+    if _MANY_OF_OTHER_SCRIPT * others >= latin:
+        sample = _LATIN_WORD.sub(" ", sample)
     _, _, found = pycld2.detect(sample.encode(), bestEffort=True, hintLanguage=expected or None)
-    if found[0][3] < _LEAST_SCORE:
+    parts = [
+        (_TAGS.get(tag, tag), percent) for _, tag, percent, score in found if tag != "un" and score >= _LEAST_SCORE
+    ]
+    if sum(percent for _, percent in parts) < _LEAST_KNOWN:
         return {}
-    return {_TAGS.get(tag, tag): percent / 100 for _, tag, percent, _ in found if percent and tag != "un"}
+    weights = Counter[str]()
+    for tag, percent in parts:
+        weights[tag] += percent * (_WEIGHT_OF_ENGLISH if tag == "en" else 1)
+    whole = sum(weights.values())
+    return {tag: weight / whole for tag, weight in weights.most_common()}
 
 
-def _count_letters(text: str) -> int:
+def _count_letters(text: str) -> tuple[int, int]:
+    """Returns the numbers of Latin and of other letters in a text."""
     others = sum(char.isalpha() for char in text if char > _LAST_LATIN)
-    return sum(map(str.isalpha, text)) + (_LETTERS_OF_OTHER_SCRIPT - 1) * others
+    return sum(map(str.isalpha, text)) - others, others
 
 
 def _confidence_in(tag: str, sample: str) -> float:

@@ -682,7 +682,7 @@ class _Heading(NamedTuple):
 
 # What an element that may be the title says for itself, by the rule that finds it: the platform's selectors, generic
 # selectors, permalinks of the page, a heading element, a class that says "title", a line like a declared title.
-_OWN_RULE, _GENERIC_RULE, _PERMALINK, _NAMED, _LINE = 5.0, 3.5, 3.0, 0.4, 0.0
+_OWN_RULE, _GENERIC_RULE, _PERMALINK, _NAMED, _LINE = 5.0, 4.0, 3.0, 0.4, 0.0
 _LEVELS = {"h1": 3.5, "h2": 0.4, "h3": 0.3, "h4": 0.2}
 # What the page says for it (a declared title, a part of <title>, a similar title, the address, the entry around the
 # body) and against it (navigation and the like, the header of the site).
@@ -772,9 +772,9 @@ class _TitleSearch:
         if (folded in self.site and "post" not in rule and "entry" not in rule) or leads_home(self.page, el):
             return
         place = self.place(el)
-        if place == _IN_TEXT or (weight < _GENERIC_RULE and _is_date(text, self.page.date_language)):
+        if place == _IN_TEXT or (weight < _LEVELS["h1"] and _is_date(text, self.page.date_language)):
             return
-        links = () if weight >= _GENERIC_RULE else (*el.iter("a"), *islice(el.iterancestors("a"), 1))
+        links = () if weight >= _LEVELS["h1"] else (*el.iter("a"), *islice(el.iterancestors("a"), 1))
         if not all(map(self.post.leads_here, links)):
             return
         found.append(_Heading(weight + place + self.likeness(text, folded), el, rule))
