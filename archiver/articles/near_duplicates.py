@@ -24,7 +24,7 @@ from rensa import RMinHash
 
 from archiver.articles.article_comparison import fold_words, split_ascii_words
 from archiver.model.lazy_regex import lazy_regex
-from archiver.model.urls import names_second_form
+from archiver.model.urls import folder_path, names_second_form
 
 # Texts in the form in which they are compared: the words in order, and short sequences of them (shingles).
 
@@ -470,8 +470,8 @@ def _mean_rank(posts: Iterable[SitePost]) -> tuple[float, ...]:
 
 
 def last_step(url: str) -> str:
-    """Returns the last step of a URL's path; "" for a home page."""
-    return urlsplit(url).path.rstrip("/").rpartition("/")[2]
+    """Returns the last step of a URL's path, without an index file; "" for a home page."""
+    return folder_path(urlsplit(url).path).rstrip("/").rpartition("/")[2]
 
 
 # Finding the origin of a cluster.

@@ -105,6 +105,12 @@ def test_the_folder_that_the_sitemap_lists_has_the_posts() -> None:
     assert copies(pairs) == {0: 100, 1: 101, 2: 102}
 
 
+def test_index_files_do_not_make_two_posts_one() -> None:
+    assert (
+        copies([(post(1, "/budget/index.html", "Budget"), post(2, "/budget-2/index.html", "Budget", given=True))]) == {}
+    )
+
+
 def test_a_post_in_two_sections_has_one_address() -> None:
     assert copies([(post(1, "/sport/a-race", "A race"), post(2, "/town/a-race", "A race", given=True))]) == {1: 2}
 
