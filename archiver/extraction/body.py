@@ -193,7 +193,9 @@ def _is_text_after_all(mark: str, el: Element, blocks: list[TextBlock]) -> bool:
         figure = next((at for at in around if at.tag == "figure"), None)
         is_picture = figure is None or next(figure.iter("table", "pre", "blockquote"), None) is None
         return _FIGURE.match(blocks[0].text) is not None or not is_picture
-    return el.tag == "aside" and size > _LONG_ASIDE and sum(b.linked for b in blocks) < 0.1 * size
+    is_quote = next(el.iter("blockquote"), None) is not None
+    is_long = size > _LONG_ASIDE and sum(b.linked for b in blocks) < 0.1 * size
+    return el.tag == "aside" and (is_quote or is_long)
 
 
 def _is_footnote(el: Element) -> bool:

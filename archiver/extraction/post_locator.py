@@ -5,7 +5,7 @@ and the elements that do not belong to the post.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import islice
@@ -356,6 +356,14 @@ def meta_blocks_in(body: Element) -> tuple[Element, ...]:
     return tuple(e for e in dict.fromkeys(found) if e.tag not in _HEADING_TAGS - _SMALL_HEADINGS)
 
 
+class _Heading(NamedTuple):
+    """An element that may be the title of a post, with the rule that found it and how likely it is the title."""
+
+    score: float
+    element: Element
+    rule: str
+
+
 @dataclass(slots=True)
 class Post:
     """Where the post is on its page: the elements of its title and its body (None if not found), the selectors or rules
@@ -365,6 +373,8 @@ class Post:
     page: Page
     title: Element | None = None
     title_rule: str = ""
+    headings: Sequence[_Heading] = ()
+    """The elements that may be the title."""
     body: Element | None = None
     body_rule: str = ""
     holder: Element | None = None
@@ -672,14 +682,6 @@ def _longest_of_first_post(post: Post, found: list[Element]) -> Element:
     return max((e for e in found if _post_of(e) is home), key=length)
 
 
-class _Heading(NamedTuple):
-    """An element that may be the title of a post, with the rule that found it and how likely it is the title."""
-
-    score: float
-    element: Element
-    rule: str
-
-
 # What an element that may be the title says for itself, by the rule that finds it: the platform's selectors, generic
 # selectors, permalinks of the page, a heading element, a class that says "title", a line like a declared title.
 _OWN_RULE, _GENERIC_RULE, _PERMALINK, _NAMED, _LINE = 5.0, 4.0, 3.0, 0.4, 0.0
@@ -704,6 +706,7 @@ def _find_title(post: Post, rules: Iterable[str]) -> None:
     if not found and search.refuses:
         search.refuses = False  # a heading of the site shows where the post begins
         found = search.by_look()
+    post.headings = found
     best = max(found, key=lambda one: one.score, default=None)
     empty = [el for tag in _LEVELS for el in search.index.tag(tag)[:_HEADINGS] if not element_line(el) and len(el) == 0]
     if best is not None and (best.score >= _LEAST or (len({one.element for one in found}) == 1 and not empty)):
@@ -798,9 +801,16 @@ class _TitleSearch:
         return score + (_SIMILAR if any(title_similarity(text, t) >= ALIKE for t in self.declared) else 0.0)
 
 
-def other_headings(post: Post) -> Iterator[Element]:
-    """Yields nothing."""
-    yield from ()
+def other_headings(post: Post) -> list[Element]:
+    """Returns the elements that may be the post's title instead of the located one, in document order. There are none
+    if the page's platform marks the title.
+    """
+    platform, order = post.page.platform, post.page.index.order
+    if post.title_rule in platform.title and platform.name != "generic":
+        return []
+    refuses, own = post.page.constants.refuses_title, post.title
+    others = {one.element for one in post.headings if one.element is not own and not refuses(element_line(one.element))}
+    return sorted(others, key=order.__getitem__)
 
 
 def _is_date(text: str, language: str) -> bool:
