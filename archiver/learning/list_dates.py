@@ -7,8 +7,8 @@ from pathlib import Path
 
 from archiver.discovery import page_links
 from archiver.discovery.url_patterns import page_number
+from archiver.extraction.listing_dates import listed_dates
 from archiver.extraction.page import Page
-from archiver.extraction.visible_dates import listed_dates
 from archiver.learning.stored_pages import parse_captured_page
 from archiver.model.items import ListedDate
 from archiver.model.urls import Scope

@@ -12,6 +12,7 @@ from urllib.parse import urljoin, urlsplit
 from lxml.etree import _Element as Element
 
 from archiver.discovery import cdx, feeds, page_links, sitemaps, soft_404, url_patterns, wordpress_api
+from archiver.extraction.listing_dates import listed_dates
 from archiver.extraction.listing_entries import (
     categories_of_entries,
     category_of_listing,
@@ -22,7 +23,6 @@ from archiver.extraction.page import JAVASCRIPT_REASON, Page, needs_javascript, 
 from archiver.extraction.page import parse_page as parse_html
 from archiver.extraction.page_classifier import date_slot, page_form
 from archiver.extraction.post_parts import MAX_PARTS, part_urls
-from archiver.extraction.visible_dates import listed_dates
 from archiver.frontier.fetch_order import SIDE_LISTING_PRIORITY, SOURCE_KINDS
 from archiver.learning.site_model import SiteModel, read_article
 from archiver.model.due_reasons import Remark

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
+from archiver.extraction.listing_dates import dates_of_entries
 from archiver.extraction.page import parse_page
-from archiver.extraction.visible_dates import dates_of_entries
 
 _NOW = datetime(2026, 5, 1, 12, tzinfo=UTC)
 

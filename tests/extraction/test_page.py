@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import archiver
-from archiver.extraction import date_parser, post_locator, visible_dates
+from archiver.extraction import post_locator
 from archiver.extraction.blocks import lay_out, written_text
 from archiver.extraction.body import body_of_html
 from archiver.extraction.normalization import (
@@ -158,7 +158,6 @@ def test_a_caseless_pattern_matches_as_if_the_engine_ignored_case(pattern: str, 
 @pytest.mark.parametrize(
     ("pattern", "hints"),
     [
-        (date_parser._NAMED, visible_dates._NAME_HINTS),
         (post_locator._NAMED_TITLE, post_locator._TITLE_HINTS),
         (post_locator._TITLE_NAME, post_locator._TITLE_HINTS),
     ],
