@@ -145,48 +145,6 @@ def _is_home_of(page: Page, url: str) -> bool:
     return is_above and ("/" in rest or folder.count("/") == 2)
 
 
-def names_in_headings(page: Page) -> list[str]:
-    """Returns the headings of a page that are the site's name, although they do not link to its home page. Such a name
-    is also in <title>, before or after the title of the post.
-
-    Only the first <h1> and headings above the site's menu may be the name, and none that is marked as a headline or
-    declared as that of the article.
-    """
-    headlines = page.data.texts(page.data.article(page.addresses), "headline")[:1]
-    first = next(iter(page.index.tag("h1")), None)
-    headings = [(text, e) for e in page.index.tag("h1", "h2")[:_NAMES] if (text := element_line(e))]
-    out: list[str] = []
-    for number, (name, el) in enumerate(headings):
-        title = without_name_behind(page.head_title, name) or without_name_before(page.head_title, name)
-        if not title or not (el is first or _is_above_menu(el)):
-            continue
-        if name in headlines or "headline" in (el.get("itemprop") or ""):
-            continue
-        wanted = {fold_text(title), fold_text(TITLE_PARTS.split(title)[0])}
-        same = [n for n, (text, _) in enumerate(headings) if n != number and fold_text(text) in wanted]
-        is_above_title = any(n > number for n in same) and _is_above_menu(el)
-        if is_above_title or _is_title_of_post(page, title, name, [el, *(headings[n][1] for n in same)]):
-            out.append(name)
-    return out
-
-
-def _is_title_of_post(page: Page, title: str, name: str, headings: Sequence[Element]) -> bool:
-    """Returns True if the address or the markup of a page proves that `title`, a part of <title>, is the title of its
-    post, and `name`, the other part, is not. `headings` are the heading with the name and those with the title.
-
-    Either the slug in the address has the words of the title and not those of the name, or the title is a heading in a
-    post that does not contain the name.
-    """
-    slug = page.path.rstrip("/").rpartition("/")[2]  # the folders above may have the words of the name
-    if title_in_url(name, slug):
-        return False
-    if title_in_url(title, slug) >= ALIKE:
-        return True
-    around = set(headings[0].iterancestors())
-    posts = (up for el in headings[1:] for up in el.iterancestors() if up not in around)
-    return any(up.tag == "article" or _POST_CLASS.search(up.get("class", "")) for up in posts)
-
-
 def without_name_behind(title: str, name: str) -> str:
     """Returns a title without a separator and the site's name at its end; "" if the title does not end with these."""
     if not name or not title.casefold().endswith(name.casefold()):
@@ -201,14 +159,6 @@ def without_name_before(title: str, name: str) -> str:
         return ""
     tail = title[len(name) :]
     return SIGNS_AT_START.sub("", tail) if _SIGN_AT_START.match(tail) else ""
-
-
-def _is_above_menu(heading: Element) -> bool:
-    """Returns True if a heading is in the header of a page, together with its menu."""
-    header = next(heading.iterancestors("header"), None)
-    if header is None or next(header.iterancestors("article", "main"), None) is not None:
-        return False
-    return next(header.iter("nav"), None) is not None
 
 
 _NOISE = lazy_regex(
@@ -297,7 +247,7 @@ def is_meta_block(el: Element) -> bool:
     if not isinstance(el.tag, str):
         return False
     names = f"{el.get('class') or ''} {el.get('id') or ''}"
-    if el.tag in _PROSE_TAGS and not _is_byline_heading(el, names):
+    if el.tag in _PROSE_TAGS:
         return False
     if el.tag not in _META_TAGS and not _META_NAME.search(names):
         return False
@@ -309,13 +259,6 @@ def is_meta_block(el: Element) -> bool:
     if len(line) > _MAX_META_PARAGRAPH and _SENTENCE.search(line):
         return False
     return _has_meta_part(el) or (_DATED_NAME.search(names) is not None and _YEAR.search(line) is not None)
-
-
-def _is_byline_heading(el: Element, names: str) -> bool:
-    """Returns True if a small heading is not a title but the byline: its classes and ids (`names`) say that it has the
-    date or authors of a post, and it contains a link to an author or a term.
-    """
-    return el.tag in _SMALL_HEADINGS and _DATED_NAME.search(names) is not None and any(map(_is_meta_part, el.iter("a")))
 
 
 def _has_meta_part(el: Element) -> bool:
@@ -625,8 +568,8 @@ def _find_body(post: Post, rules: Sequence[str]) -> None:
         found = [e for e in post.page.index.select(rule) if not post.is_noise(e) and e.tag not in ("meta", "span", "a")]
         if not found:
             continue
-        best = _longest_of_first_post(post, found)
-        if fallback and is_below(fallback[0], best) and not _has_paragraph_outside(post, best, fallback[0]):
+        best = found[0]
+        if fallback and is_below(fallback[0], best):
             continue
         length = post.page.index.text_length(best)
         if length >= _MIN_BODY or next(best.iter(*MEDIA_TAGS), None) is not None:
@@ -639,7 +582,7 @@ def _find_body(post: Post, rules: Sequence[str]) -> None:
 
 def _below_title(post: Post, outer: Element, rules: Sequence[str]) -> tuple[Element, str] | None:
     """Returns the element inside `outer` that contains only the body, with the selector that finds it. Returns None if
-    `outer` does not contain an <h1>, or if it has paragraphs outside of every such element.
+    `outer` does not contain an <h1>, or no such element.
     """
     if next(outer.iter("h1"), None) is None:
         return None
@@ -647,17 +590,9 @@ def _below_title(post: Post, outer: Element, rules: Sequence[str]) -> tuple[Elem
         for el in post.page.index.select(rule):
             is_inner = el is not outer and is_below(el, outer) and next(el.iter("h1"), None) is None
             is_filled = post.page.index.text_length(el) > 0 or next(el.iter(*MEDIA_TAGS), None) is not None
-            if is_inner and is_filled and not _has_paragraph_outside(post, outer, el):
+            if is_inner and is_filled:
                 return el, rule
     return None
-
-
-def _has_paragraph_outside(post: Post, outer: Element, inner: Element) -> bool:
-    """Returns True if there is a paragraph of text in `outer` outside of `inner`."""
-    return any(
-        post.page.index.text_length(p) >= _MIN_BODY and not is_below(p, inner) and not post.is_noise(p)
-        for p in outer.iter("p")
-    )
 
 
 def _post_of(el: Element) -> Element | None:
@@ -669,17 +604,6 @@ def _post_of(el: Element) -> Element | None:
             return at
         at = at.getparent()
     return None
-
-
-def _longest_of_first_post(post: Post, found: list[Element]) -> Element:
-    """Returns the most likely body among several elements: the one with the longest text among those in the same post
-    as the first one.
-    """
-    home = _post_of(found[0])
-    length = post.page.index.text_length
-    if home is None:
-        return found[0] if len(found) == 1 or len({e.getparent() for e in found}) > 1 else max(found, key=length)
-    return max((e for e in found if _post_of(e) is home), key=length)
 
 
 # What an element that may be the title says for itself, by the rule that finds it: the platform's selectors, generic
@@ -723,12 +647,11 @@ class _TitleSearch:
     def __init__(self, post: Post) -> None:
         self.post, self.page, self.index = post, post.page, post.page.index
         self.refuses = bool(self.page.constants.titles)
-        self.site = {fold_text(n) for n in (*self.page.data.names_of_site(), *names_in_headings(self.page))}
+        self.site = set(map(fold_text, self.page.data.names_of_site()))
         self.entry = _post_of(post.body) if post.body is not None else None
         self.declared = declared_titles(self.page)
         self.names = {fold_text(t) for t in self.declared}
         self.parts = {fold_text(part) for part in TITLE_PARTS.split(self.page.head_title)}
-        self.parts |= _beginnings(self.page.head_title)
 
     def by_rules(self, rules: Iterable[str]) -> list[_Heading]:
         own = self.page.platform.title if self.page.platform.name != "generic" else ()
@@ -803,10 +726,11 @@ class _TitleSearch:
 
 def other_headings(post: Post) -> list[Element]:
     """Returns the elements that may be the post's title instead of the located one, in document order. There are none
-    if the page's platform marks the title.
+    if the page's platform marks the title, or if the title is left empty.
     """
     platform, order = post.page.platform, post.page.index.order
-    if post.title_rule in platform.title and platform.name != "generic":
+    is_marked = post.title_rule in platform.title and platform.name != "generic"
+    if is_marked or (post.title is not None and not element_line(post.title)):
         return []
     refuses, own = post.page.constants.refuses_title, post.title
     others = {one.element for one in post.headings if one.element is not own and not refuses(element_line(one.element))}
@@ -819,14 +743,6 @@ def _is_date(text: str, language: str) -> bool:
         return False
     around = text_around_date(text, language)
     return around is not None and not any(c.isalnum() for c in "".join(around))
-
-
-def _beginnings(title: str) -> set[str]:
-    """Returns the beginnings of a <title> that end before a separator, as `fold_text` returns them. Chinese systems put
-    no spaces around it: "post_section_site", "post-site".
-    """
-    found = {fold_text(title[: m.start()]) for m in _SEPARATOR.finditer(title)}
-    return {beginning for beginning in found if len(beginning) >= _LEAST_BEGINNING}
 
 
 def post_with_title(page: Page, title: Element | None, body: Element) -> Post:
