@@ -74,41 +74,24 @@ _LANGUAGE = lazy_regex(
     r"([a-zA-Z][\w+#.-]{0,19})(?=[\s;]|$)",
     re.IGNORECASE,
 )
-_HIGHLIGHTED = lazy_regex(
-    r"(?:^|\s)(?:highlight|codehilite|sourcecode|syntaxhighlighter|hljs|prettyprint|code|listing|dp-[a-z]+)(?=\s)",
-    re.IGNORECASE,
-)
-"""Matches a class of highlighted code. Another class of the element then names the language."""
-_KNOWN_LANGUAGES = frozenset([
-    "actionscript", "ada", "apache", "applescript", "arduino", "asm", "awk", "bash", "basic", "batch", "c",
-    "c#", "c++", "clojure", "cmake", "cobol", "coffeescript", "console", "cpp", "crystal", "cs", "csharp",
-    "css", "d", "dart", "delphi", "diff", "docker", "dockerfile", "elixir", "elm", "erlang", "fortran",
-    "fsharp", "gherkin", "glsl", "go", "golang", "gradle", "graphql", "groovy", "haml", "haskell", "hcl",
-    "html", "http", "ini", "java", "javascript", "js", "json", "jsx", "julia", "kotlin", "latex", "less",
-    "lisp", "lua", "makefile", "markdown", "matlab", "md", "mysql", "nginx", "nim", "nix", "objc",
-    "objective-c", "objectivec", "ocaml", "pascal", "perl", "pgsql", "php", "postgresql", "powershell",
-    "prolog", "properties", "ps", "protobuf", "puppet", "purescript", "py", "python", "python3", "r", "racket",
-    "rb", "ruby", "rust", "rs", "sass", "scala", "scheme", "scss", "sh", "shell", "smalltalk", "sol",
-    "solidity", "sql", "svelte", "svg", "swift", "tcl", "terraform", "tex", "toml", "ts", "tsx", "typescript",
-    "vb", "vbnet", "verilog", "vhdl", "vim", "vue", "xhtml", "xml", "yaml", "yml", "zig", "zsh",
-])  # fmt: skip
 _NO_LANGUAGE = frozenset(
     {"none", "text", "plain", "plaintext", "plain_text", "default", "nohighlight", "txt", "notranslate", "auto"}
 )
-_LANGUAGE_ATTRIBUTES = ("data-lang", "data-language", "data-enlighter-language", "data-code-language")
-_CODE_WRAPPERS = frozenset({"div", "figure", "table", "tbody", "tr", "td", "code", "pre", "section", "details"})
-_MAX_WRAPPERS = 8
-_SOURCES = ("data-src", "data-lazy-src", "data-original", "data-lazyload", "data-full-url", "src")
-_SOURCE_SETS = ("srcset", "data-srcset", "data-lazy-srcset")
+_LANGUAGE_ATTRIBUTES = ("data-lang", "data-language", "data-enlighter-language")
+_HIGHLIGHTED = frozenset(
+    {"highlight", "codehilite", "sourcecode", "syntaxhighlighter", "hljs", "prettyprint", "listing"}
+)
+"""Classes of highlighted code. The next class of the element then names the language."""
+_CODE_LEVELS = 3
+"""So many elements around and inside a block of code may name its language."""
 _CAPTION_CLASS = lazy_regex(r"(?:^|[\s_-])caption(?:$|[\s_-])|(?:^|\s)img_desc(?:$|\s)", re.IGNORECASE)
 _ICON_CLASS = lazy_regex(
     r"(?:^|[\s_-])(?:emoji|smil(?:ey|ies)|wp-smiley|avatar|gravatar|icon|spinner|pixel)(?:$|[\s_-])", re.IGNORECASE
 )
-_WIDTHS = lazy_regex(r"(?<!\d)\d{2,4}(?!\d)")
 _LATE_IMAGE = lazy_regex(r"(?:https?:)?/{0,2}[^\s{}\[\]\"']+\.(?:jpe?g|png|gif|webp|avif)(?:[?#]\S*)?", re.IGNORECASE)
-_BLURRED = lazy_regex(r"[-_]\d{1,2}x\d{1,2}\.\w+(?:$|\?)|[?&/,](?:w|width)[=_]\d{1,2}(?!\d)", re.IGNORECASE)
-"""Matches the addresses of small previews (less than 100 pixels) that a page shows until the image is loaded."""
-_SMALL_FORM = lazy_regex(r"thumb|small|preview|placeholder|blur|low|error|fallback|^(?:alt|title)$", re.IGNORECASE)
+_SMALL_FORM = lazy_regex(
+    r"thumb|small|preview|placeholder|blur|low|error|fallback|srcset|^(?:alt|title)$", re.IGNORECASE
+)
 """Matches the names of attributes of an image that contain a smaller version of it, or a text, and not the image."""
 _PLACEHOLDER = lazy_regex(
     r"(?:^data:|/(?:blank|spacer|placeholder|pixel|transparent|loading|lazy)[\w.-]*\.(?:gif|png|svg)(?:$|\?)"
@@ -952,43 +935,23 @@ def _anchor(name: str) -> str:
 @lru_cache(maxsize=1_024)
 def _language_in(names: str) -> str:
     """Returns the programming language that an element's classes name; "" if they name none."""
-    for found in _LANGUAGE.finditer(names):
-        language = found[1].lower()
-        if language not in _NO_LANGUAGE and not language.startswith("highlight"):
-            return language
-    if _HIGHLIGHTED.search(names):
-        return next((one for name in names.split() if (one := name.lower()) in _KNOWN_LANGUAGES), "")
-    return ""
+    found = [match[1].lower() for match in _LANGUAGE.finditer(names)]
+    words = iter(names.lower().split())
+    if any(word in _HIGHLIGHTED for word in words):
+        found += [word for word in words if "_" not in word and "-" not in word]
+    return next((one for one in found if one not in _NO_LANGUAGE and not one.startswith("highlight")), "")
 
 
 def _code_language(block: Element) -> str:
     """Returns the programming language of a code block, which syntax highlighters write in a class or an attribute; ""
     if it is not given.
     """
-    inside = islice(block.iterdescendants("code", "div", "pre"), _MAX_WRAPPERS)
-    for el in (block, *inside, *_wrappers(block)):
-        for name in _LANGUAGE_ATTRIBUTES:
-            if (given := el.get(name)) and (language := _language_in(f"language-{given.strip()}")):
-                return language
-        names = el.get("class") or ""
-        if language := _language_in(f"code {names}" if el.tag in ("pre", "code") else names):
+    inside = islice(block.iterdescendants("code", "div", "pre"), _CODE_LEVELS)
+    for el in (block, *inside, *islice(block.iterancestors("div", "figure", "td", "pre"), _CODE_LEVELS)):
+        given = next(filter(None, map(el.get, _LANGUAGE_ATTRIBUTES)), "")
+        if language := _language_in(f"language-{given.strip()}" if given else el.get("class") or ""):
             return language
     return ""
-
-
-def _wrappers(block: Element) -> Iterator[Element]:
-    """Yields the elements around a code block that contain nothing else than the block, its line numbers and its
-    title.
-    """
-    inner = block
-    for el in islice(block.iterancestors(), _MAX_WRAPPERS):
-        texts = (el.text, *(child.tail for child in el))
-        if el.tag not in _CODE_WRAPPERS or any(text and not text.isspace() for text in texts):
-            return
-        if any(next(one.iter("p", "blockquote", *HEADINGS), None) is not None for one in el if one is not inner):
-            return
-        yield el
-        inner = el
 
 
 def link_target(page: Page, href: str) -> str:
@@ -1007,44 +970,28 @@ def image_url(page: Page, img: Element) -> str:
     """
     if _ICON_CLASS.search(img.get("class") or "") or _is_tiny(img):
         return ""
-    blurred = ""
     for value in _image_sources(img):
         if value.strip() and not _PLACEHOLDER.search(value) and (url := asset_address(value, page.base)):
-            if not _BLURRED.search(value):
-                return url
-            blurred = blurred or url
+            return url
     fallback = img.getnext()
     if fallback is not None and fallback.tag == "noscript" and (inside := fallback.find(".//img")) is not None:
         return image_url(page, inside)
-    return next((url for value in _late_sources(img) if (url := asset_address(value, page.base))), blurred)
-
-
-def _late_sources(img: Element) -> Iterator[str]:
-    """Yields the addresses of image files in those attributes of an image, whatever their names, from which a script
-    loads it later.
-    """
-    for name, value in img.attrib.items():
-        is_other = name in _SOURCES or name in _SOURCE_SETS or _SMALL_FORM.search(str(name))
-        if not is_other and _LATE_IMAGE.fullmatch(str(value).strip()) and not _PLACEHOLDER.search(str(value)):
-            yield str(value)
+    return ""
 
 
 def _image_sources(img: Element) -> Iterator[str]:
-    """Yields the addresses that an image may have, the best first. If an address contains "{width}", which a script
-    fills in, it is given with the largest of the image's widths.
+    """Yields the addresses that an image may have, the best first: those in attributes, whatever their names, from
+    which a script loads it later, its own, and the widest of the sets of sizes for it.
     """
-    for name in _SOURCES:
-        value = img.get(name) or ""
-        if "{width}" in value:
-            widths = [int(n) for n in _WIDTHS.findall(img.get("data-widths") or "")]
-            value = value.replace("{width}", str(max(widths))) if widths else ""
-        yield value
+    for name, value in img.attrib.items():
+        if name != "src" and not _SMALL_FORM.search(str(name)) and _LATE_IMAGE.fullmatch(str(value).strip()):
+            yield str(value)
+    for name in ("data-src", "src"):
+        yield "" if "{" in (value := img.get(name) or "") else value
     parent = img.getparent()
     sources = parent.iter("source") if parent is not None and parent.tag == "picture" else ()
     for el in (img, *sources):
-        for name in _SOURCE_SETS:
-            if candidates := el.get(name):
-                yield widest_in_srcset(candidates)
+        yield from (widest_in_srcset(str(value)) for name, value in el.attrib.items() if str(name).endswith("srcset"))
 
 
 def _is_tiny(el: Element) -> bool:

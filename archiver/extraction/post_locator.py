@@ -145,6 +145,48 @@ def _is_home_of(page: Page, url: str) -> bool:
     return is_above and ("/" in rest or folder.count("/") == 2)
 
 
+def names_in_headings(page: Page) -> list[str]:
+    """Returns the headings of a page that are the site's name, although they do not link to its home page. Such a name
+    is also in <title>, before or after the title of the post.
+
+    Only the first <h1> and headings above the site's menu may be the name, and none that is marked as a headline or
+    declared as that of the article.
+    """
+    headlines = page.data.texts(page.data.article(page.addresses), "headline")[:1]
+    first = next(iter(page.index.tag("h1")), None)
+    headings = [(text, e) for e in page.index.tag("h1", "h2")[:_NAMES] if (text := element_line(e))]
+    out: list[str] = []
+    for number, (name, el) in enumerate(headings):
+        title = without_name_behind(page.head_title, name) or without_name_before(page.head_title, name)
+        if not title or not (el is first or _is_above_menu(el)):
+            continue
+        if name in headlines or "headline" in (el.get("itemprop") or ""):
+            continue
+        wanted = {fold_text(title), fold_text(TITLE_PARTS.split(title)[0])}
+        same = [n for n, (text, _) in enumerate(headings) if n != number and fold_text(text) in wanted]
+        is_above_title = any(n > number for n in same) and _is_above_menu(el)
+        if is_above_title or _is_title_of_post(page, title, name, [el, *(headings[n][1] for n in same)]):
+            out.append(name)
+    return out
+
+
+def _is_title_of_post(page: Page, title: str, name: str, headings: Sequence[Element]) -> bool:
+    """Returns True if the address or the markup of a page proves that `title`, a part of <title>, is the title of its
+    post, and `name`, the other part, is not. `headings` are the heading with the name and those with the title.
+
+    Either the slug in the address has the words of the title and not those of the name, or the title is a heading in a
+    post that does not contain the name.
+    """
+    slug = page.path.rstrip("/").rpartition("/")[2]  # the folders above may have the words of the name
+    if title_in_url(name, slug):
+        return False
+    if title_in_url(title, slug) >= ALIKE:
+        return True
+    around = set(headings[0].iterancestors())
+    posts = (up for el in headings[1:] for up in el.iterancestors() if up not in around)
+    return any(up.tag == "article" or _POST_CLASS.search(up.get("class", "")) for up in posts)
+
+
 def without_name_behind(title: str, name: str) -> str:
     """Returns a title without a separator and the site's name at its end; "" if the title does not end with these."""
     if not name or not title.casefold().endswith(name.casefold()):
@@ -159,6 +201,14 @@ def without_name_before(title: str, name: str) -> str:
         return ""
     tail = title[len(name) :]
     return SIGNS_AT_START.sub("", tail) if _SIGN_AT_START.match(tail) else ""
+
+
+def _is_above_menu(heading: Element) -> bool:
+    """Returns True if a heading is in the header of a page, together with its menu."""
+    header = next(heading.iterancestors("header"), None)
+    if header is None or next(header.iterancestors("article", "main"), None) is not None:
+        return False
+    return next(header.iter("nav"), None) is not None
 
 
 _NOISE = lazy_regex(
@@ -647,7 +697,7 @@ class _TitleSearch:
     def __init__(self, post: Post) -> None:
         self.post, self.page, self.index = post, post.page, post.page.index
         self.refuses = bool(self.page.constants.titles)
-        self.site = set(map(fold_text, self.page.data.names_of_site()))
+        self.site = {fold_text(n) for n in (*self.page.data.names_of_site(), *names_in_headings(self.page))}
         self.entry = _post_of(post.body) if post.body is not None else None
         self.declared = declared_titles(self.page)
         self.names = {fold_text(t) for t in self.declared}

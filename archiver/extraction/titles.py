@@ -19,6 +19,7 @@ from archiver.extraction.post_locator import (
     TITLE_PARTS,
     Post,
     leads_home,
+    names_in_headings,
     other_headings,
     title_in_url,
     title_similarity,
@@ -103,6 +104,7 @@ def _site_names(page: Page) -> list[str]:
     headings = [e for e in page.index.tag("h1", "h2")[:_HEADINGS] if leads_home(page, e)]
     names += [t for e in headings if (t := element_line(e)) and len(t) < 80]
     names += _names_in_home_links(page)
+    names += names_in_headings(page)
     return list(dict.fromkeys(n for n in names if n))
 
 
