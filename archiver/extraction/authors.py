@@ -550,9 +550,17 @@ def _add_first(post: Post, end: float, rules: Iterable[str], source: str, confid
         found = [el for el in found if not (_is_not_author(el) or _has_other_part(el))]
         if value := [name for el in found[:_MAX_AUTHORS] for name in names_of_element(el)]:
             inside = post.holder is not None and any(_is_within(el, post.holder) for el in found)
-            add(value, source, rule, confidence if inside else min(confidence, 0.66), True)
+            sure = inside or any(_is_marked(el) for el in found)
+            add(value, source, rule, confidence if sure else min(confidence, 0.66), True)
             return True
     return False
+
+
+def _is_marked(el: Element) -> bool:
+    """Returns True if the markup of an author element shows that it contains a name: it is a link, or has a rel
+    attribute or the class "fn".
+    """
+    return bool(el.get("rel") or "fn" in (el.get("class") or "") or el.tag == "a")
 
 
 def _is_not_author(el: Element) -> bool:
