@@ -51,6 +51,8 @@ _SAME_LANGUAGE = {
 them in a comparison."""
 _TAGS = {"iw": "he", "jw": "jv", "zh-Hant": "zh", "sr-ME": "sr", "nn": "no"}
 """The tag of a recognized language, where the recognizer uses another one."""
+_UNHINTED = frozenset({"zh", "ja"})
+"""A hint at simplified Chinese makes the recognizer take traditional Chinese for Japanese."""
 _RECOGNIZED = frozenset(tag.partition("-")[0] for _, tag in pycld2.LANGUAGES)
 
 # Addresses, and characters for which the recognizer refuses a whole text: control characters, surrogates and
@@ -100,7 +102,8 @@ def _shares(sample: str, expected: str = "") -> dict[str, float]:
         return {}
     if _MANY_OF_OTHER_SCRIPT * others >= latin:
         sample = _LATIN_WORD.sub(" ", sample)
-    _, _, found = pycld2.detect(sample.encode(), bestEffort=True, hintLanguage=expected or None)
+    hint = None if expected in _UNHINTED else expected or None
+    _, _, found = pycld2.detect(sample.encode(), bestEffort=True, hintLanguage=hint)
     parts = [
         (_TAGS.get(tag, tag), percent) for _, tag, percent, score in found if tag != "un" and score >= _LEAST_SCORE
     ]

@@ -15,7 +15,7 @@ from urllib.parse import unquote, urlsplit
 from lxml.etree import _Element as Element
 
 from archiver.extraction import metadata
-from archiver.extraction.date_parser import text_around_date
+from archiver.extraction.date_parser import names_a_date, text_around_date
 from archiver.extraction.metadata import Node
 from archiver.extraction.normalization import element_line, fold_text, has_longer_line, has_text
 from archiver.extraction.page import Page
@@ -682,8 +682,9 @@ def _find_title(post: Post, rules: Iterable[str]) -> None:
         found = search.by_look()
     post.headings = found
     best = max(found, key=lambda one: one.score, default=None)
+    possible = {one.element for one in found if one.score > 0}
     empty = [el for tag in _LEVELS for el in search.index.tag(tag)[:_HEADINGS] if not element_line(el) and len(el) == 0]
-    if best is not None and (best.score >= _LEAST or (len({one.element for one in found}) == 1 and not empty)):
+    if best is not None and (best.score >= _LEAST or (len(possible) == 1 and not empty)):
         post.title, post.title_rule = best.element, best.rule
     elif len(empty) == 1:
         post.title, post.title_rule = empty[0], "empty heading"
@@ -748,7 +749,7 @@ class _TitleSearch:
         if (folded in self.site and "post" not in rule and "entry" not in rule) or leads_home(self.page, el):
             return
         place = self.place(el)
-        if place == _IN_TEXT or (weight < _LEVELS["h1"] and _is_date(text, self.page.date_language)):
+        if place == _IN_TEXT or (weight < _LEVELS["h1"] and _is_date(el, text, self.page.date_language)):
             return
         links = () if weight >= _LEVELS["h1"] else (*el.iter("a"), *islice(el.iterancestors("a"), 1))
         if not all(map(self.post.leads_here, links)):
@@ -783,16 +784,17 @@ def other_headings(post: Post) -> list[Element]:
     if is_marked or (post.title is not None and not element_line(post.title)):
         return []
     refuses, own = post.page.constants.refuses_title, post.title
-    others = {one.element for one in post.headings if one.element is not own and not refuses(element_line(one.element))}
+    found = (one.element for one in post.headings if one.element is not own and not post.is_noise(one.element))
+    others = {el for el in found if not refuses(element_line(el))}
     return sorted(others, key=order.__getitem__)
 
 
-def _is_date(text: str, language: str) -> bool:
-    """Returns True if a text consists only of a date."""
+def _is_date(el: Element, text: str, language: str) -> bool:
+    """Returns True if an element has only a date, as its text or its class says."""
     if len(text) > _MAX_DATE or not any(c.isdigit() for c in text):
         return False
     around = text_around_date(text, language)
-    return around is not None and not any(c.isalnum() for c in "".join(around))
+    return around is not None and (names_a_date(el.get("class") or "") or not any(map(str.isalnum, "".join(around))))
 
 
 def post_with_title(page: Page, title: Element | None, body: Element) -> Post:

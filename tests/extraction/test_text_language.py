@@ -52,6 +52,7 @@ def test_an_english_text_overrules_another_language(declared: str) -> None:
     ("text", "declared"),
     [
         ("今天没有面包。", "zh-Hant-TW"),
+        ("今天沒有麵包，因為爐子是冷的，磨坊也沒有開。", "zh-TW"),
         (TEXTS["sr"], "sr-Cyrl"),
         ("Danas nema hleba, jer je peć hladna.", "sr"),
         ("Segodnya khleba net, potomu chto pech ostyla, a v melnitse nikogo ne bylo.", "ru-Latn"),
