@@ -706,7 +706,9 @@ def _elements_to_skip(page: Page, extra: Iterable[str] = ()) -> set[Element]:
     tables = [page.platform] if page.platform is generic else [page.platform, generic]
     rules = index.present(tuple(rule for table in tables for rule in (*table.drop, *table.walls)))
     own = (e for selector in extra for e in page.ask(selector) if not isinstance(e, str))
-    ruled = (e for rule in rules for e in index.select(rule) if not _is_whole_heading(e))
+    most = page.text_length / 2  # what a rule for boilerplate finds there is the text itself
+    found = (e for rule in rules for e in index.select(rule) if index.text_length(e) <= most)
+    ruled = (e for e in found if not _is_whole_heading(e))
     main = page.main_content
     beside = (e for e in index.tag("aside", "nav", "footer") if main is not None and not is_below(e, main))
     return {*own, *ruled, *(e for e in beside if main is None or not is_below(main, e))}
@@ -746,7 +748,7 @@ def _body_on_page(page: Page, post: Post, title: str, beside: BylineBlock) -> Bo
     best, named = _weight_of(plan, sums, top), 0.0
     if own is not None and not _is_in_other_column(post.title, own, top, 2 * _weight_of(plan, sums, own) < best):
         named = _weight_of(plan, sums, own)
-        if is_known and best <= 3 * named + 1_500:
+        if is_known and best <= 3 * named + 600:
             top, source, locator, confidence = own, "platform", post.body_rule, 0.95
         elif not is_known and best <= 1.4 * named + 400 and not (named < _MENU_SHARE * best and is_below(top, own)):
             top, source, locator, confidence = own, "class", post.body_rule, 0.85
