@@ -35,7 +35,7 @@ from archiver.extraction.page_classifier import (
     classify_by_facts,
     classify_page,
 )
-from archiver.extraction.post_locator import LINE_RULES, Post, picture_holder
+from archiver.extraction.post_locator import LINE_RULES, Post
 from archiver.extraction.post_parts import PostParts, find_parts
 from archiver.extraction.rule_reader import (
     SiteReader,
@@ -481,8 +481,9 @@ def _extract_generally(
     evidence += geotag_evidence(page, post, places)
     markup = public_markup(post, markup)
     element = post.body if post.title is None else post.title
-    holder = post.body if plain else picture_holder(post)
-    declared = candidates.declared_fields(page, holder, hint, candidates.PostText.of(headline, plain, markup, element))
+    declared = candidates.declared_fields(
+        page, post.body, hint, candidates.PostText.of(headline, plain, markup, element)
+    )
     evidence += declared.evidence
     pages = find_parts(page, options.part_of) if kind is PageKind.POST else PostParts()
 

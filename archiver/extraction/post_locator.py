@@ -250,7 +250,6 @@ _LEAST_BEGINNING = 6
 _PLAIN = frozenset({"div", "p", "span", "strong", "b", "td", "h2", "h3", "h4", "font", "header"})
 _HEADINGS, _ARTICLES = 20, 60
 _ADDRESS_ATTRIBUTE = lazy_regex(r"^data-.*(?:url|href|link)$")
-_PICTURE_DEPTH = 4
 _MIN_BODY = 25  # an element with fewer characters than this is taken for the body only if no other element is found
 MEDIA_TAGS = ("img", "iframe", "video", "audio", "embed", "object")
 _LAYOUT_TAGS = frozenset({"div", "section", "table", "form", "aside"})
@@ -879,23 +878,6 @@ def _contains_date(el: Element) -> bool:
     if next(el.iter("time"), None) is not None:
         return True
     return any(map(is_meta_block, islice(el.iter("div", "p", "span"), _HEADINGS)))
-
-
-def picture_holder(post: Post) -> Element | None:
-    """Returns the element in which the picture of a post is: the body or, for a post without one, the element with a
-    picture after the title. Returns None if there is neither.
-    """
-    if post.body is not None or post.title is None:
-        return post.body
-    order = post.page.index.order
-    for at in islice(post.title.iterancestors(), _PICTURE_DEPTH):
-        if at.tag in _TOP:
-            return None
-        for child in at.iterchildren("*"):
-            below = order[child] > order[post.title] and not is_below(post.title, child) and not post.is_noise(child)
-            if below and (child.tag == "img" or next(child.iter("img"), None) is not None):
-                return child if child.tag != "img" else at
-    return None
 
 
 def _find_holder(post: Post) -> None:
