@@ -252,6 +252,10 @@ def text_blocks(
         for i in left
         if not _is_boilerplate(blocks[i], by_paragraphs, meta if i < start + _BYLINES else set(), known.hosts)
     ]
+    first = [fold_text(blocks[i].text) for i in left[:_BYLINES]]  # an excerpt may precede the text that begins with it
+    left = [
+        i for n, i in enumerate(left) if n >= len(first) or blocks[i].size <= _PARAGRAPH or first[n] not in first[:n]
+    ]
     last = size[end] - 0.12 * (size[end] - size[start]) - 300
     left = [i for i in left if size[i] < last or not _is_about_author(blocks[i], known.people)]
     while left and is_row_of_links(blocks[left[0]]):
