@@ -213,7 +213,7 @@ _ABSOLUTE = lazy_regex(r"(?:https?:)?//", re.IGNORECASE)
 _LABEL_SIZE, _PARAGRAPH, _STANDFIRST, _BEFORE_LIST, _MAX_BYLINE, _LEAST_LINK = 60, 80, 36, 60, 260, 20
 """Limits in letters: a label has fewer; prose, and a standfirst below the title, have more; the text above a list of
 other posts; a line of the byline; the text of a link that may be all that a paragraph says."""
-_BYLINES, _TITLE_LINES, _MAX_ROWS = 8, 24, 20
+_BYLINES, _TITLE_LINES = 8, 24
 """Among so many blocks, the byline is at the start of a text, the title above a container, and rows of links at the
 start and the end."""
 

@@ -26,6 +26,8 @@ LONG = COMMENT_LISTS | {"comment", "related", "relatedposts", "recommended"}
 _CAPTIONS = frozenset({"caption", "captions", *_NAMES["captions"].split()})
 _WORDS = COMMENT_LISTS | _CAPTIONS | frozenset(_NAMES["words"].split())
 _PAIRS = frozenset(pair.strip() for pair in _NAMES["pairs"].replace("\n", " ").split(","))
+_BESIDE = _WORDS - frozenset(_NAMES["of_post"].split()) - _CAPTIONS | frozenset(_NAMES["beside"].split())
+_BESIDE_PAIRS = _PAIRS - frozenset(pair.strip() for pair in _NAMES["of_post_pairs"].replace("\n", " ").split(","))
 _LAYOUT = frozenset(_NAMES["layout"].split())
 _PICTURES, _NO_PICTURES = frozenset(_NAMES["pictures"].split()), frozenset(_NAMES["no_pictures"].split())
 _PIECES = lazy_regex(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[^\W\d_a-zA-Z]+|\d+")
@@ -52,19 +54,27 @@ def is_caption_word(word: str) -> bool:
 
 @lru_cache(maxsize=20_000)
 def _find_word(names: str) -> str:
-    return next((word for name in names.split() if (word := _find_word_in_name(name))), "")
+    return next((word for name in names.split() if (word := _find_word_in_name(name, _WORDS, _PAIRS))), "")
 
 
 @lru_cache(maxsize=20_000)
-def _find_word_in_name(name: str) -> str:
+def is_beside_post(names: str) -> bool:
+    """Returns True if one of the classes and ids in `names` marks a part of the page beside the post, such as a menu,
+    comments or other posts.
+    """
+    names = names.replace("elementor-widget", "")  # Elementor makes all of a page of what it calls widgets
+    return any(_find_word_in_name(name, _BESIDE, _BESIDE_PAIRS) for name in names.split())
+
+
+def _find_word_in_name(name: str, known: frozenset[str], known_pairs: frozenset[str]) -> str:
     words: list[str] = [word.lower() for word in _PIECES.findall(name)]
     if not _LAYOUT.isdisjoint(words):
         return ""
-    if (low := name.lower()) in _WORDS:
+    if (low := name.lower()) in known:
         return low
     pairs = map(" ".join, zip(["", *words], words, strict=False))
-    return next((pair if pair in _PAIRS else word for word, pair in zip(words, pairs, strict=True)
-                 if word in _WORDS or pair in _PAIRS), "")  # fmt: skip
+    return next((pair if pair in known_pairs else word for word, pair in zip(words, pairs, strict=True)
+                 if word in known or pair in known_pairs), "")  # fmt: skip
 
 
 @lru_cache(maxsize=8_192)
@@ -99,7 +109,7 @@ def _whole(*keys: str) -> re.Pattern[str]:
 _SHORT_LINE, _LONG_LINE = _whole("short"), _whole("long", "likes", "no_comments", "subscribers")
 _WITHIN = _whole("within")
 _COMMENTS, _END = _whole("comments", "no_comments"), _whole("end")
-_ALSO_HEADING, _RELATED_HEADING = _whole("also"), _whole("also", "related")
+_RELATED_HEADING = _whole("also", "related")
 _ALSO = lazy_regex(rf"^[\W_]*(?:{_alternatives('also')})\s*(?:[:：»>→|]|[-–—] )")
 _NEIGHBOUR = lazy_regex(
     rf"^[\W_]*(?:{_alternatives('neighbour')})(?: (?:{_alternatives('post')}))?\s*(?:[←→«»‹›<>⟵⟶◀▶⬅➡|:：-]|$)"

@@ -91,7 +91,7 @@ _POST_TYPES = frozenset(
 )
 _MAX_WORDS = 4
 _LABELLED = lazy_regex(r"^(?!labels?\b)[^:：]{2,30}[:：]", re.IGNORECASE)  # a record has a label, too
-_MAX_LINE, _LAST_LINES, _NEAR_TITLE = 200, 60, 12
+_LAST_LINES, _NEAR_TITLE = 60, 12
 _BREADCRUMBS = ("[itemtype*=BreadcrumbList]", ".breadcrumbs", ".breadcrumb", "#breadcrumbs", "#breadcrumb")
 _ARROW = lazy_regex(r"\s*[>»›→＞]+\s*")
 _MENUS = frozenset(("nav", "header", "aside", "form", "navigation", "menu", "menubar"))

@@ -177,7 +177,7 @@ _META_PUBLISHED = lazy_regex(
 _META_OTHER = lazy_regex(
     r"modif|updat|revis|expir|event|start|end|valid|copyright|birth|publisher|unpublish", re.IGNORECASE
 )
-_OTHER_META, _OTHER_NODE, _ANY_NODE = 0.6, 0.6, 0.3
+_OTHER_META, _ANY_NODE = 0.6, 0.3
 _REACTIONS = frozenset(("comment", "review", "answer", "event", "jobposting"))
 _IN_BYLINE, _NOT_IN_POST, _IN_TEXT = 0.75, 0.08, 0.05
 _DAY_BESIDE_HEADING, _SHOWN_CHANGE, _MONTH_OF_ADDRESS, _DECLARED_CHANGE = 0.45, 0.4, 0.34, 0.3

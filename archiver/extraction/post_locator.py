@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 from lxml.etree import _Element as Element
 
 from archiver.extraction import metadata
+from archiver.extraction.boilerplate import is_beside_post
 from archiver.extraction.date_parser import names_a_date, text_around_date
 from archiver.extraction.metadata import Node
 from archiver.extraction.normalization import element_line, fold_text, has_longer_line, has_text
@@ -86,7 +87,7 @@ _SIGN_AT_END, SIGNS_AT_END = lazy_regex(rf"{_SIGN}\s*$"), lazy_regex(r"[\s|·•
 _SIGN_AT_START, SIGNS_AT_START = lazy_regex(rf"\s*{_SIGN}"), lazy_regex(r"^[\s|·•»«›‹–—:~_｜-]+")
 _POST_CLASS = lazy_regex(r"(?:^|[\s_-])(?:h-?entry|post|entry|article|blog-?post)(?:$|[\s_-])", re.IGNORECASE)
 _NAMES = 10  # the site's name is looked for in the first headings of a page
-_UNLIKE, _HARDLY_ANY_TEXT = 0.4, 200
+_HARDLY_ANY_TEXT = 200
 _SHOWS_LITTLE = 1_000
 ALIKE = 0.6
 """A heading with at least this similarity to a declared title counts as this title."""
@@ -211,19 +212,6 @@ def _is_above_menu(heading: Element) -> bool:
     return next(header.iter("nav"), None) is not None
 
 
-_NOISE = lazy_regex(
-    r"(?:^|[\s_-])(?:comments?|kommentare?|kommentarer|commentaires?|comentarios?|commenti|reacties|komentarze|kommentarii|yorumlar|"
-    r"binh-?luan|pinglun|commentlist|comment-?form|respond|disqus|sidebar\d*|widgets?|widget-area|"
-    r"related(?:-?posts?|-?articles?)?|relatedposts|"
-    r"recommend(?:ed|ations?)?|popular|trending|most-?read|latest|recent|more-?posts|read-?more|also-?like|you-?may|"
-    r"navbar|nav|navigation|navigate|menu|"
-    r"pagination|pager|breadcrumbs?|newsletter|subscribe|promo|advert\w*|ads?|banner|blogroll|same-?cat\w*|"
-    r"site-?footer|colophon|wp-block-query|"
-    r"site-?header|masthead|branding|cookie\w*|modal|popup|author-?(?:bio|box|info|description|card)|about-?author|"
-    r"jp-relatedposts|prev(?:ious)?|next|"
-    r"toc|tag-?cloud|search|carousel|slider|swiper|teasers?|up-?next|suggest\w*)(?=$|[\s_-])",
-    re.IGNORECASE,
-)
 _NOISE_TAGS = frozenset({"aside", "nav"})
 _TITLE_NAME = lazy_regex(r"(?:^|[_-]|(?<=[a-z]))(?:title|tit|headline|subject|titulo|titre|titel)(?:$|[_-])", re.I)
 LINE_RULES = frozenset({"line like <title>"})
@@ -237,16 +225,10 @@ _NAMED_TITLE = lazy_regex(
 _TITLE_HINTS = lazy_regex("tit|headl|subj|betr|headi")
 """Matches parts of words, in lower case. Every class or id that `_TITLE_NAME` or `_NAMED_TITLE` matches contains one of
 them, so this is a quick first check."""
-_POST_TITLE_NAME = lazy_regex(
-    r"(?:(?:post|entry|article|story|item|news|blog)[_-]{0,2})?(?:title|titel|titre|titulo|titolo|headline|subject|betreff)",
-    re.IGNORECASE,
-)
 _NAMED_TAGS = frozenset({"div", "p", "span", "strong", "b", "td", "font", "dt"})
 _MAX_TITLE, _MAX_DATE = 200, 40
-_LEAST_LINE, _LARGE, _USUAL_SIZE = 8, 4, 3
 # Between Han characters, a space may be the separator, too.
 _SEPARATOR = lazy_regex(r"[-_–—|｜]+|(?<=[\u3400-\u9fff】》」！？])\s+(?=[\u3400-\u9fff])")
-_LEAST_BEGINNING = 6
 _PLAIN = frozenset({"div", "p", "span", "strong", "b", "td", "h2", "h3", "h4", "font", "header"})
 _HEADINGS, _ARTICLES = 20, 60
 _ADDRESS_ATTRIBUTE = lazy_regex(r"^data-.*(?:url|href|link)$")
@@ -257,11 +239,6 @@ _CONTENT_TAGS = frozenset({"article", "time", "a", "h1"})
 _HEADING_TAGS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6"})
 _SMALL_HEADINGS = frozenset({"h4", "h5", "h6"})
 _PROSE_TAGS = frozenset({"blockquote", "pre", "table", "figure", "article", "img", *_HEADING_TAGS})
-
-
-@lru_cache(maxsize=16_384)
-def _is_noise_name(names: str) -> bool:
-    return bool(_NOISE.search(names.replace("elementor-widget", "")))
 
 
 # The meta blocks of a post: short lines with its date, authors and terms, at the start or end of its text or near it.
@@ -427,7 +404,7 @@ class Post:
         if el.tag in _NOISE_TAGS or (el.tag == "footer" and is_outside_posts(el)):
             return True
         names = f"{el.get('class') or ''} {el.get('id') or ''}"
-        return len(names) > 2 and el.tag not in _CONTENT_TAGS and _is_noise_name(names)
+        return len(names) > 2 and el.tag not in _CONTENT_TAGS and is_beside_post(names)
 
     def _is_meta_line(self, el: Element) -> bool:
         """Returns True if an <aside> is a line right below the title with a date and with links to authors or terms."""

@@ -110,7 +110,6 @@ def round_up(value: float) -> float:
 MAX_BARS = 120
 """At most this many bars can be distinguished on a screen. If there would be more bars, a longer unit is chosen."""
 HEIGHT = PLOT
-_LONGER = {"day": "month", "month": "year", "year": "year"}
 
 
 @dataclass(frozen=True, slots=True)
