@@ -251,7 +251,8 @@ def published_candidates(page: Page, post: Post, hint: SourceHint | None, beside
         post.answers["published"] = beside, found
     given = _DateCandidates()
     given.add_hint(hint, "published")
-    return [*given, *found, *listed_date(hint)]
+    own = (c for c in found if not (c.visible and page.constants.refuses_day(c.value.day)))
+    return [*given, *own, *listed_date(hint)]
 
 
 def listed_date(hint: SourceHint | None) -> list[When]:

@@ -370,6 +370,8 @@ def read_times(reader: SiteReader) -> Times:
     when = reader.by_rule("published")
     modified = changed if isinstance(changed, Moment) else None
     published = when if isinstance(when, Moment) else None
+    if published is not None and not reader.has_hand_rule("published") and page.constants.refuses_day(published.day):
+        published = None
     if api is not None and api.modified and not (modified and reader.has_hand_rule("modified")):
         modified = Moment(api.modified, "second", True)
         reader.note_api("modified", api.modified.isoformat())

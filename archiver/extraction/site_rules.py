@@ -25,7 +25,7 @@ Selectors are parsel's and are tried in order: CSS with `::text` and `::attr(nam
 "name beside the date" the text beside the date there if its script has no letter case.
 
 Constants are found because many posts of the site share them. They may be a title, an image, a description, a tiny
-text, a section, a set of tags, or a part of <title>.
+text, a section, a set of tags, a day, or a part of titles.
 """
 
 from __future__ import annotations
@@ -35,6 +35,7 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from datetime import date
 from typing import Any
 
 import tomli_w
@@ -65,10 +66,12 @@ that at least the share `_TITLED` of the posts also have another title."""
 _MAX_NAME_LENGTH = 80
 _DIGITS = lazy_regex(r"\d+")
 _PARTS = lazy_regex(r"\s+[|·•»«›‹–—:/~-]+\s+|\s*[｜|]\s*")
+_SIGNS = "|·•»«›‹–—:/~_-｜ "
 _DECLARED = ("json-ld", "meta", "microdata", "rdfa")
 DECLARED_IN_HEAD = ("json-ld", "meta", "rdfa", "head", "script")
 """The sources of evidence that readers of the page do not see, such as JSON-LD and meta elements."""
 _SHOWN = ("platform", "heading", "api", "feed")
+_HEADINGS, _SEEN_DATES = ("platform", "heading", OTHER_HEADING), ("byline", "shown", "text")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +82,7 @@ class SiteConstants:
     - `bodies`: tiny texts, such as the text of a button, without their numbers.
     - `sections`: values of article:section and the like.
     - `tags`: the set of tags that all posts have.
+    - `days`: days (ISO 8601) that pages show, such as the day of an event in the footer.
     """
 
     titles: tuple[str, ...] = ()
@@ -88,6 +92,7 @@ class SiteConstants:
     bodies: tuple[str, ...] = ()
     sections: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+    days: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return any(values for _, values in self.items())
@@ -119,6 +124,10 @@ class SiteConstants:
         """Returns True if these are the tags that all posts of the site have, such as those in the site's tag cloud."""
         return bool(self.tags) and {fold_text(one) for one in tags} == {fold_text(one) for one in self.tags}
 
+    def refuses_day(self, day: date) -> bool:
+        """Returns True if a shown day is a constant of the site, and therefore not the date of a post."""
+        return day.isoformat() in self.days
+
     def refuses_body(self, text: str) -> bool:
         """Returns True if a text is a constant of the site, and therefore not the text of a post."""
         return bool(self.bodies) and len(text) < MAX_BODY_LENGTH and body_key(text) in self.bodies
@@ -147,6 +156,7 @@ def find_constants(posts: Sequence[ReadPost]) -> SiteConstants:
     - A text of fewer than 40 characters: a twentieth of the posts have it.
     - A declared section: nearly all posts have it.
     - Tags: there are at least `MIN_TAGS` of them, and nearly all posts have exactly these.
+    - A day: nearly all posts show it, but do not declare it.
     """
     if len(posts) < MIN_POSTS:
         return SiteConstants()
@@ -154,7 +164,8 @@ def find_constants(posts: Sequence[ReadPost]) -> SiteConstants:
     frequent = (t for t in _frequent((a.title for a in articles), len(posts)) if hides_others(t, articles))
     titles = tuple(dict.fromkeys((*frequent, *titles_everywhere(articles))))
     refused = {fold_text(t) for t in titles}
-    names = _frequent((name for one in posts for name in _outer_parts(one, refused)), len(posts))
+    parts = _frequent((name for one in posts for name in _outer_parts(one, refused)), len(posts))
+    names = tuple(dict.fromkeys((*parts, *constant_tails(articles))))
     bodies = (body_key(a.body) for a in articles if 0 < len(a.body) < MAX_BODY_LENGTH)
     return SiteConstants(
         titles,
@@ -164,6 +175,7 @@ def find_constants(posts: Sequence[ReadPost]) -> SiteConstants:
         _frequent(bodies, len(posts), SHARE_OF_BODY),
         constant_sections(articles),
         constant_tags(articles),
+        constant_days(articles),
     )
 
 
@@ -172,8 +184,42 @@ def constant_sections(articles: Sequence[Article]) -> tuple[str, ...]:
     declared = (
         {e.value for e in a.evidence if e.field == "categories" and e.source in _DECLARED and e.value} for a in articles
     )
-    counts = Counter(value for values in declared for value in values)
-    return tuple(sorted(value for value, n in counts.items() if n >= max(MIN_POSTS, _EVERYWHERE * len(articles))))
+    return _everywhere(declared, len(articles))
+
+
+def _everywhere(values: Iterable[set[str]], posts: int) -> tuple[str, ...]:
+    """Returns the values that nearly all of `posts` posts have. `values` are those of each post."""
+    counts = Counter(value for of_post in values for value in of_post)
+    return tuple(sorted(value for value, n in counts.items() if n >= max(MIN_POSTS, _EVERYWHERE * posts)))
+
+
+def constant_tails(articles: Sequence[Article]) -> tuple[str, ...]:
+    """Returns the text after the title in the headings of nearly all posts, such as "- The Site", which none of the
+    titles that they declare has.
+    """
+    return _everywhere(map(_tails, articles), len(articles))
+
+
+def _tails(article: Article) -> set[str]:
+    titles = [e for e in article.evidence if e.field == "title"]
+    declared = [e.value for e in titles if e.source in (*DECLARED_IN_HEAD, "feed")]
+    tails = {
+        e.value[len(title) :]
+        for e in titles
+        for title in declared
+        if e.source in _HEADINGS and e.value.startswith(title)
+    }
+    return {tail.strip(_SIGNS) for tail in tails if tail[:1].isspace() or tail[:1] in _SIGNS} - {""}
+
+
+def constant_days(articles: Sequence[Article]) -> tuple[str, ...]:
+    """Returns the days that the pages of nearly all posts show, but do not declare."""
+    found: list[set[str]] = []
+    for article in articles:
+        dates = [e for e in article.evidence if e.field == "published"]
+        declared = {e.value[:10] for e in dates if e.source not in _SEEN_DATES}
+        found.append({e.value[:10] for e in dates if e.source in _SEEN_DATES} - declared)
+    return _everywhere(found, len(articles))
 
 
 def constant_tags(articles: Sequence[Article]) -> tuple[str, ...]:

@@ -419,7 +419,8 @@ def _reason_of_place(el: Element, places: _Places) -> str:
         is_around = is_around or at in places.around_post
         if at.tag in _QUOTING or (depth < _DEPTH_OF_EVENT and is_other_time_name(names)):
             return _OF_QUOTATION
-        if is_footer_name(names):
+        # WAI-ARIA 1.2, section 5.3.4: contentinfo is information about the site.
+        if is_footer_name(names) or at.get("role") == "contentinfo":
             return _OF_FOOTER
         if not is_around and is_reaction_name(names):
             return _OF_COMMENTS

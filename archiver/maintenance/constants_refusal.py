@@ -21,6 +21,8 @@ from archiver.extraction.site_rules import (
     SHARE_OF_BODY,
     SiteConstants,
     body_key,
+    constant_days,
+    constant_tails,
     hides_others,
     titles_everywhere,
 )
@@ -52,7 +54,8 @@ def find_stored_constants(db: Database, site: str) -> SiteConstants:
     """
     total = db.execute(f"select count(*) from articles where {_LIVE}", {"site": site}).fetchone()[0]
     frequent = (title for title in _frequent(db, site, "title", total) if _is_constant_title(db, site, title))
-    titles = tuple(dict.fromkeys((*frequent, *titles_everywhere(_sample_without_learned_titles(db, site)))))
+    newest = _newest(db, site)
+    titles = tuple(dict.fromkeys((*frequent, *titles_everywhere(_without_learned(newest, "title")))))
     bodies = Counter(
         body_key(body)
         for (body,) in db.execute(
@@ -62,10 +65,11 @@ def find_stored_constants(db: Database, site: str) -> SiteConstants:
     )
     return SiteConstants(
         titles,
-        (),
+        constant_tails(_without_learned(newest, "title")),
         _frequent(db, site, "image", total),
         _frequent(db, site, "description", total),
         tuple(sorted(key for key, n in bodies.items() if key and n >= max(MIN_POSTS, SHARE_OF_BODY * total))),
+        days=constant_days(newest),
     )
 
 
@@ -135,15 +139,19 @@ def _shows_its_title(db: Database, folder: Path, site_id: int, row: dict[str, An
     )
 
 
-def _sample_without_learned_titles(db: Database, site: str) -> list[Article]:
-    """Returns a site's newest articles, except those whose title came from a learned rule. For such articles no other
-    title candidates were stored, so nothing can be learned from them about other titles.
+def _without_learned(articles: Sequence[Article], field: str) -> list[Article]:
+    """Returns the articles whose value of a field does not come from a learned rule. For such a value, no other
+    candidates were stored, so nothing can be learned from it about others.
     """
+    return [a for a in articles if not any(e.field == field and e.source == "learned" for e in a.evidence)]
+
+
+def _newest(db: Database, site: str) -> list[Article]:
+    """Returns a site's newest articles, with their evidence."""
     rows = db.query(
         f"select * from articles where {_LIVE} order by id desc limit :most", {"site": site, "most": _SAMPLE}
     )
-    found = [_with_evidence(db, row) for row in list(rows)]
-    return [a for a in found if not any(e.field == "title" and e.source == "learned" for e in a.evidence)]
+    return [_with_evidence(db, row) for row in list(rows)]
 
 
 def _with_evidence(db: Database, row: dict[str, Any]) -> Article:
@@ -203,7 +211,10 @@ def _articles_with_constants(db: Database, site: str, constants: SiteConstants, 
     version of the site rules.
     """
     values = {"titles": "title", "images": "image", "descriptions": "description"}
-    has_one = " or ".join(f"{column} in (select value from json_each(:{name}))" for name, column in values.items())
+    tests = [f"{column} in (select value from json_each(:{name}))" for name, column in values.items()]
+    tests.append("substr(published, 1, 10) in (select value from json_each(:days))")
+    tests.append("exists (select 1 from json_each(:names) where title like '%' || value)")
+    has_one = " or ".join(tests)
     rows = db.execute(
         f"select id, {has_one}, substr(body, 1, :most + 1) from articles where {_LIVE} and capture_id is not null and "
         f"instr(coalesce(extractor, ''), :rules) = 0 and ({has_one} or length(body) between 1 and :most) order by id",

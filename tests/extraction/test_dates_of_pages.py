@@ -60,6 +60,7 @@ _REFUSED_PARTS = [
     ),
     ("after", '<p><a href="/pier-two">Pier two, 6 March 2012</a></p>', "in a link to another page"),
     ("after", "<p>Copyright 2012-03-06 Harbour News</p>", "in the footer or a copyright notice"),
+    ("after", '<div role="contentinfo"><p>6 March 2012</p></div>', "in the footer or a copyright notice"),
     ("after", '<p class="event-date">6 March 2012</p>', "of a quotation, a picture or an event"),
     (
         "first",
@@ -70,7 +71,9 @@ _REFUSED_PARTS = [
 ]
 
 
-@pytest.mark.parametrize(("part", "markup", "reason"), _REFUSED_PARTS, ids=[reason for *_, reason in _REFUSED_PARTS])
+@pytest.mark.parametrize(
+    ("part", "markup", "reason"), _REFUSED_PARTS, ids=[f"{n} {reason}" for n, (*_, reason) in enumerate(_REFUSED_PARTS)]
+)
 def test_a_page_without_a_date_says_why_its_other_dates_do_not_count(part: str, markup: str, reason: str) -> None:
     article = _extract({"lang": "en", part: markup})
     refused = [e for e in article.evidence if e.field == "published"]

@@ -286,3 +286,35 @@ def test_a_page_without_rules_is_read_as_if_it_were_parsed_again() -> None:
     one.assume("wordpress")
     assert (extract_page(one.without_rules()), extract_page(one.without_rules(), rules=rules)) == (read(html), ruled)
     assert one.constants is constants
+
+
+def dated(title: str, day: str, declared: str = "") -> ReadPost:
+    found = [Evidence("title", f"{title} - The Ropewalk", "heading"), Evidence("title", title, "meta")]
+    found += [Evidence("published", day, "shown")] if day else []
+    found += [Evidence("published", declared, "json-ld")] if declared else []
+    return ReadPost(Article(url="https://quay.example/a/", title=title, evidence=tuple(found)))
+
+
+def test_a_tail_of_all_headings_that_no_declared_title_has_is_the_sites() -> None:
+    found = find_constants([dated(title, "") for title in TITLES])
+    assert found.names == ("The Ropewalk",)
+    html = page("Hemp").replace("</h2>", " - The Ropewalk</h2>")
+    assert read(html, SiteRules(constants=found)).title == "Hemp"
+
+
+def test_a_word_that_the_heading_continues_without_a_sign_is_no_tail() -> None:
+    posts = [ReadPost(Article(url="", evidence=(Evidence("title", f"{t}s", "heading"), Evidence("title", t, "meta"))))
+             for t in TITLES]  # fmt: skip
+    assert find_constants(posts).names == ()
+
+
+def test_a_day_that_nearly_all_posts_show_is_the_sites_unless_they_declare_it() -> None:
+    assert find_constants([dated(title, "2024-05-01T00:00:00+00:00") for title in TITLES]).days == ("2024-05-01",)
+    assert find_constants([dated(title, "2024-05-01", "2024-05-01T08:00:00Z") for title in TITLES]).days == ()
+    assert find_constants([dated(title, f"2024-05-{n:02}") for n, title in enumerate(TITLES, 1)]).days == ()
+
+
+def test_a_constant_day_is_no_date_of_a_post() -> None:
+    html = page("Hemp").replace('<meta property="article:published_time" content="2024-05-01T08:00:00Z">', "")
+    assert read(html).published is not None
+    assert read(html, SiteRules(constants=SiteConstants(days=("2024-05-01",)))).published is None

@@ -354,7 +354,8 @@ def test_an_updated_program_judges_unchanged_pages_again(tmp_path: Path, version
 
 
 class Logo:
-    """A blog that shows its own name as the first heading of each page, and one picture to those who share it.
+    """A blog that shows its own name as the first heading of each page and a hashtag after each title, and one picture
+    to those who share it.
 
     `scans` of its posts are a picture with a button for applause and nothing else.
     """
@@ -373,7 +374,7 @@ class Logo:
             f"""<!doctype html><html lang="en"><head><title>{title}</title>
 <meta property="og:image" content="https://img.example/card.png"><meta name="description" content="All about weirs.">
 <meta property="article:published_time" content="{day}T08:00:00+00:00"></head><body>
-<div class="lid"><h1 class="brand">Weir and Mill</h1></div><div class="sheet"><h2 class="what">{title}</h2>
+<div class="lid"><h1 class="brand">Weir and Mill</h1></div><div class="sheet"><h2 class="what">{title} - #MillTrade</h2>
 <p class="at">{day:%B} {day.day}, {day.year}</p><div class="article-body"><img src="/scan-{number}.png">{text}</div>
 </div></body></html>""".encode()
         )
