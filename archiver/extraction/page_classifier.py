@@ -347,7 +347,7 @@ _ENTRY_TYPES = {"type-post": PageKind.POST, "type-page": PageKind.PAGE, "type-at
 _ENTRY_CLASSES = ("hentry", "h-entry", "type-post", "wp-block-post")
 _MARKS_OF_POST = frozenset({"hentry", "h-entry", "type-post", "e-content"})
 _PROPERTIES_OF_POST = frozenset({"articleBody", "blogPost"})
-_FORM_LENGTH = 60
+_FORM_LENGTH, _INTRODUCTION = 60, 200
 _TEXT_IN_SCRIPTS = 200
 _FEW_WORDS = 200
 _LOG_DAYS, _LOG_TABLES, _LOG_COLUMNS, _LOG_ROWS, _LOG_LINE = 3, 10, 5, 60, 80
@@ -689,9 +689,11 @@ def _by_listing_address(context: _Context) -> Answer | None:
     dated = DATE_FOLDER.search(page.path)
     if dated and not is_article and not _is_of_another_year(context, int(dated[1])):
         return PageKind.LISTING, "date address"
-    if LISTING_PATH.search(page.path) and not (IN_SECTION.search(page.path) or is_article):
-        return PageKind.LISTING, "listing address"
-    return None
+    return (PageKind.LISTING, "listing address") if _has_listing_address(page) and not is_article else None
+
+
+def _has_listing_address(page: Page) -> bool:
+    return bool(LISTING_PATH.search(page.path)) and not IN_SECTION.search(page.path)
 
 
 def _is_of_another_year(context: _Context, year: int) -> bool:
@@ -706,18 +708,19 @@ def _is_of_another_year(context: _Context, year: int) -> bool:
 
 def _several_posts(context: _Context) -> Answer | None:
     """Returns LISTING and the name of the rule for a page that lists posts; None for any other page, and for one that
-    declares an article in JSON-LD.
+    declares an article in JSON-LD, unless its address is that of a listing: some themes declare one on each page.
 
     A listing has entries of several posts, has the page's title among its linked headings, or is filled by teasers or
     links. At the address of a listing, one linked post is enough.
     """
     page, post = context.page, context.post
-    if has_article_node(page):
+    is_list = _has_listing_address(page)
+    if has_article_node(page) and not is_list:
         return None
     if _has_several_entries(page, post):
         return PageKind.LISTING, "several posts"
     heads = linked_headings(page, post)
-    if kind_of_address(page.path) is not None and _is_post_of_list(page, post, [h for h, _ in heads]):
+    if (is_list or kind_of_address(page.path) is not None) and _is_post_of_list(page, post, [h for h, _ in heads]):
         return PageKind.LISTING, "one post"
     if len(heads) >= 2 and post.title is not None and heading_link(page, post.title):
         return PageKind.LISTING, "several headings"
@@ -736,10 +739,14 @@ def _is_post_of_list(page: Page, post: Post, heads: list[Element]) -> bool:
     """Returns True if the text of a page belongs to an entry in a list, since the heading above it links to another
     page. This occurs in a category with only one post, for example. `heads` are the page's linked headings.
     """
-    if page.data.meta("article:published_time"):
+    is_list = _has_listing_address(page)
+    if page.data.meta("article:published_time") and not is_list:
         return False
     if post.title is not None and _host(heading_link(page, post.title, with_cards=False)) in _own_hosts(page):
         return True
+    if is_list and post.title is not None:
+        start = page.index.text_length_before(post.title, page.root)
+        return any(0 < page.index.text_length_before(h, page.root) - start < _INTRODUCTION for h in heads)
     if post.body is None:
         return False
     start = page.index.order[post.body]

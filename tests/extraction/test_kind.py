@@ -213,3 +213,25 @@ def test_a_page_with_a_feed_of_its_own_is_a_list_even_if_another_feed_has_it_as_
 def test_a_post_that_declares_itself_an_article_is_no_list_although_it_has_a_feed() -> None:
     html = silent(POST).replace("</head>", f"{OWN_FEED.format('index.xml')}</head>", 1)
     assert kind_of("/themen/wind/", html)[0] is PageKind.POST
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        '<script type="application/ld+json">{"@context": "https://schema.org", "@type": "BlogPosting", '
+        '"headline": "The Low Quay", "datePublished": "2024-02-03"}</script>',
+        '<meta property="og:type" content="article"><meta property="article:published_time" content="2024-02-03">',
+    ],
+)
+@pytest.mark.parametrize("path", ["/page/2/", "/tags/sea/", "/category/news/", "/archives/"])
+@pytest.mark.parametrize("entries", [1, 2, 8])
+def test_a_list_at_the_address_of_a_list_is_one_although_the_theme_declares_an_article_on_each_page(
+    path: str, declared: str, entries: int
+) -> None:
+    teaser = f"<p>{POST.paragraphs[0]}</p>"
+    items = "".join(f'<article><h2><a href="/{n}/">Tide {n}</a></h2>{teaser}</article>' for n in range(entries))
+    html = (
+        f"<html><head><title>The Low Quay</title>{declared}</head><body><main><h1>Sea</h1>{items}</main></body></html>"
+    )
+    assert kind_of(path, html)[0] is PageKind.LISTING
+    assert kind_of("/2024/a-post/", html.replace(items, teaser * 3))[0] is PageKind.POST
