@@ -22,6 +22,7 @@ from archiver.extraction.page import Page
 from archiver.extraction.term_links import is_in_prose, rels
 from archiver.extraction.term_names import Terms, clean_term, is_term, text_of_term_link, unique_terms
 
+FEWEST_ENTRIES = 3
 _ENTRY_DEPTH = 12
 _MOST_OF_ENTRY = 5
 _MOST_HEADINGS = 5
@@ -36,8 +37,11 @@ Entries = Sequence[tuple[Element, str]]
 
 def entries_of_listing(titles: Entries, others: Entries) -> list[tuple[Element, str]]:
     """Returns the entries of a listing: those with a linked title (`titles`), and each <article> without one whose
-    other links that may lead to posts (`others`) all lead to the same post.
+    other links that may lead to posts (`others`) all lead to the same post. If hardly any link is a title, all others
+    are links of entries, as in a plain list or where the permalink is the time.
     """
+    if len(titles) < FEWEST_ENTRIES:
+        return [*titles, *others]
     titled = {next(element.iterancestors("article"), None) for element, _ in titles}
     linked: dict[Element, set[str]] = {}
     for element, address in others:

@@ -259,6 +259,8 @@ def _are_of_site(block: Element, links: Sequence[TermLink]) -> bool:
     )
     if len(sizes) > 1 or any(map(_OF_THE_SITE.fullmatch, headings)):
         return True
+    if before is not None and before.tag in _HEADINGS and kind_of_label(element_line(before)) == "category":
+        return True
     names = (f"{e.get('class')} {e.get('id')}" for e in (block, block.getparent()) if e is not None)
     is_long = len(links) >= _MANY_TERMS and _kind_before(elements[0], None) is None
     return is_outside_posts(block) and (is_long or any(map(_CLOUD_NAME.search, names)))

@@ -14,6 +14,7 @@ from lxml.etree import _Element as Element
 from archiver.discovery import cdx, feeds, page_links, sitemaps, soft_404, url_patterns, wordpress_api
 from archiver.extraction.listing_dates import listed_dates
 from archiver.extraction.listing_entries import (
+    FEWEST_ENTRIES,
     categories_of_entries,
     category_of_listing,
     entries_of_listing,
@@ -587,7 +588,6 @@ def listing_digest(links: page_links.PageLinks | None, page: Page) -> str:
     return hashlib.blake2b("\n".join([*others, *words]).encode(), digest_size=12).hexdigest()
 
 
-_FEWEST_ENTRIES = 3
 _ENTRY_KINDS = (PageKind.UNKNOWN, PageKind.POST)
 
 
@@ -598,7 +598,7 @@ def listed_posts(links: page_links.PageLinks, page: Page) -> ListedPosts:
     url = page.url
     pages = [t for t in links.links if t.kind in _ENTRY_KINDS]
     titles = [t for t in pages if t.source is DiscoverySource.LISTING]
-    entries = titles if len(titles) >= _FEWEST_ENTRIES else pages
+    entries = titles if len(titles) >= FEWEST_ENTRIES else pages
     keys = tuple(urlkey(t.url) for t in entries)
     number = url_patterns.page_number(url)
     others = [url_patterns.page_number(t.url) for t in links.next_pages]
