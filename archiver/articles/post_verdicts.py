@@ -27,7 +27,7 @@ _PROMISED = 3  # if a feed or an API lists at least this many pages of a form as
 _LISTED = 0.5  # in a form of dated posts, listings show at least this share of the pages as entries
 _DATED = 0.5  # in a form of dated posts, at least this share has the date in the same place
 _ALWAYS_DATED = 0.9
-_MIN_DATED = 3
+_MIN_DATED, _MIN_LISTS = 3, 3
 _MAX_LISTED = 0.2  # in a form of pages that are not posts, at most this share is listed
 _ON_LISTINGS = 0.1
 _MIN_TOKENS = 3
@@ -60,6 +60,8 @@ class FormMember:
     - `in_dated_list`: True if a list of posts shows a date beside its link to the page.
     - `day`: the day of publication (ISO 8601) of the page's article; "" if it has none.
     - `is_bare`: True if the article has hardly any text, and no image.
+    - `declares`: True if the page declares that it is an article.
+    - `folder`: the first folder of its address, with 9 for each digit; "" at the top.
     """
 
     kind: PageKind
@@ -73,6 +75,8 @@ class FormMember:
     in_dated_list: bool = False
     day: str = ""
     is_bare: bool = False
+    folder: str = ""
+    declares: bool = False
 
     @property
     def is_post(self) -> bool:
@@ -105,7 +109,7 @@ class FormEvidence:
 class FormVerdict:
     """The decision whether the pages of a form are posts.
 
-    - `kind`: POST, PAGE (not posts), OTHER (not posts, although they declare a time of publication), or UNKNOWN.
+    - `kind`: POST, PAGE (not posts), OTHER (not posts, although they declare that they are articles), or UNKNOWN.
     - `reason`: the reason as a phrase for people.
     - `post_tokens`: the markup tokens (hashes of element and class names) that distinguish posts of this form from the
       site's other pages. If there are too few of them, but nearly all pages of the form are posts, `post_tokens`
@@ -170,12 +174,12 @@ class SiteVerdicts:
         """Returns True if a page counts as a post only because of weak signs (`WEAK_POSTS`), and its form was judged
         not to be a form of posts.
 
-        A page that a source reported as a post (`promised`) is not doubted, unless only a list dates it
-        (`LISTED_DATE`): sitemaps contain all pages of a site.
+        A page that a feed or an API reported as a post (`promised`) is not doubted, unless only a list dates it
+        (`LISTED_DATE`).
         """
         if (promised and rule != LISTED_DATE) or rule not in WEAK_POSTS or form.hentry == "post":
             return False
-        return self._has_form(form, PageKind.PAGE)
+        return self._has_form(form, PageKind.PAGE) or self._has_form(form, PageKind.OTHER)
 
     def is_undated(self, form: PageForm, rule: str) -> bool:
         """Returns True if a page counts as a post only because it declares a time of publication (`DECLARED_TIME`), and
@@ -200,7 +204,7 @@ def judge_article(
     """Returns the article of a page with its kind corrected by the verdict on its form. It may become a post, or a page
     that is not a post, or stay as it is.
 
-    `is_promised` returns True if a feed, an API or a sitemap reported the page as a post. `extract` extracts the page
+    `is_promised` returns True if a feed or an API reported the page as a post. `extract` extracts the page
     again as a given kind, decided by a given rule. It is called for a page that may become a post. The page becomes one
     only if the new extraction finds a text or media, and a title or date. If the other posts of the form show their
     date, it must find the date in the same place, too (for a post without a title, in any place).
@@ -247,8 +251,8 @@ def judge_forms(forms: Sequence[FormEvidence], *, is_complete: bool = True) -> S
     If the site has a form of posts, these are forms of other pages:
 
     - A form of many pages, none of which declares that it is a post or is reported as one, and few of which are listed.
-    - Unlisted: a form of a few pages that no source or listing shows, if sources or listings show nearly all of the
-      site's many posts, and the posts have addresses of other patterns. This rule needs a complete crawl.
+    - Unlisted: no feed, API or listing shows its pages, although they show nearly all posts of the site, and the posts
+      have addresses of other patterns or in other folders. This rule needs a complete crawl.
     - Undated: a form of a few pages that declare a time of publication without showing it, if the posts show theirs and
       have addresses of other patterns. (Many programs write the time of the file into the head of every page.) This
       rule needs a complete crawl, except for pages in the top folder of a site without posts there.
@@ -263,6 +267,8 @@ def judge_forms(forms: Sequence[FormEvidence], *, is_complete: bool = True) -> S
     A crawl is complete (`is_complete`) if it has read the site to its end. Before that, listings may not have been
     read.
     """
+    if is_vain := _do_lists_declare(forms):
+        forms = [replace(one, members=tuple(map(_without_declaration, one.members))) for one in forms]
     same_day = {one.id: _same_day_reason(one, forms) for one in forms}
     known = {one.id: "" if same_day[one.id] else _post_reason(one) for one in forms}
     if is_complete:
@@ -284,11 +290,24 @@ def judge_forms(forms: Sequence[FormEvidence], *, is_complete: bool = True) -> S
             verdicts.append(
                 FormVerdict(one.id, PageKind.POST, why, one.address, one.tokens, tokens, _are_dated(one.posts))
             )
-        elif why := same_day[one.id] or _other_reason(one) or (_stray_reason(one, posts) if is_complete else ""):
-            verdicts.append(FormVerdict(one.id, PageKind.PAGE, why, one.address, one.tokens))
+        elif why := same_day[one.id] or _other_reason(one) or (_unlisted_reason(one, posts) if is_complete else ""):
+            kind = PageKind.OTHER if is_vain else PageKind.PAGE
+            verdicts.append(FormVerdict(one.id, kind, why, one.address, one.tokens))
         elif why := _undated_reason(one, posts, is_complete=is_complete):
             verdicts.append(FormVerdict(one.id, PageKind.OTHER, why, one.address, one.tokens))
     return SiteVerdicts.of(verdicts)
+
+
+def _do_lists_declare(forms: Sequence[FormEvidence]) -> bool:
+    """Returns True if the lists of a site declare that they are articles. Such a declaration, which the theme makes on
+    every page, says nothing of any.
+    """
+    lists = [one for form in forms for one in form.members if one.kind is PageKind.LISTING]
+    return len(lists) >= _MIN_LISTS and sum(one.declares for one in lists) >= _ALWAYS_DATED * len(lists)
+
+
+def _without_declaration(member: FormMember) -> FormMember:
+    return replace(member, rule="learned") if member.rule in DECLARED_TIME else member
 
 
 def _post_reason(form: FormEvidence) -> str:
@@ -353,16 +372,22 @@ def _listed_date_reason(form: FormEvidence, forms: Sequence[FormEvidence]) -> st
     return f"its {len(members)} pages show no date, and the {len(addresses)} posts of the site have other addresses"
 
 
-def _stray_reason(form: FormEvidence, posts: Sequence[FormEvidence]) -> str:
-    """Returns a phrase that says why the few pages of a form are not posts; "" if they may be posts.
+def _unlisted_reason(form: FormEvidence, posts: Sequence[FormEvidence]) -> str:
+    """Returns a phrase that says why the pages of a form are not posts; "" if they may be posts.
 
-    They are not posts if no source or listing shows them, although sources or listings show nearly all of the site's
-    posts. In addition, the posts must have addresses of other patterns.
+    They are not posts if no feed, API or listing shows them, although these show nearly all of the site's posts. In
+    addition, the posts must have addresses of other patterns or in other folders. A sitemap shows all pages of a site,
+    posts or not.
     """
     pages, members = len(form.members), [one for other in posts for one in other.members]
-    if pages >= MIN_PAGES or any(one.is_strong or _is_vouched(one) for one in form.members):
+    if any(one.is_strong or one.promised or one.listed for one in form.members):
         return ""
-    if not _has_other_address(form, posts) or sum(map(_is_vouched, members)) < _NEARLY_ALL * len(members):
+    if not any(one.is_post or one.rule == OTHER_FORM_RULE for one in form.members):
+        return ""
+    if len(members) < MIN_PAGES or sum(one.promised or one.listed for one in members) < _NEARLY_ALL * len(members):
+        return ""
+    is_elsewhere = {one.folder for one in form.members}.isdisjoint(one.folder for one in members)
+    if not is_elsewhere and not _has_other_pattern(form, [one.address for one in posts]):
         return ""
     return f"nothing lists its {pages} pages, whose addresses are not like those of the {len(members)} listed posts"
 
@@ -376,10 +401,6 @@ def _has_other_address(form: FormEvidence, posts: Sequence[FormEvidence]) -> boo
 def _has_other_pattern(form: FormEvidence, addresses: Iterable[str]) -> bool:
     patterns = {pattern for address in addresses for pattern in patterns_of_posts(address)}
     return patterns.isdisjoint(patterns_of_posts(form.address))
-
-
-def _is_vouched(member: FormMember) -> bool:
-    return member.promised or member.mapped or member.listed
 
 
 def _is_numbered(form: FormEvidence, posts: Sequence[FormEvidence]) -> bool:

@@ -1049,6 +1049,7 @@ def page_form(page: Page) -> PageForm:
         page.text_length.bit_length(),
         min(sum(len(page.index.tag(tag)) for tag in _FORM_MEDIA), _MAX_MEDIA),
         _titles(page),
+        declares=has_article_node(page) or declares_article(page),
     )
 
 

@@ -513,6 +513,7 @@ class PageForm:
     - `titles`: the hashes of the <title> and the first heading; 0 for a missing one.
     - `date_slot`: the hash of the position in the markup of the date of publication; 0 if the page shows no date or is
       not a post.
+    - `declares`: True if the page declares that it is an article, with or without right.
     """
 
     tokens: frozenset[int]
@@ -522,6 +523,7 @@ class PageForm:
     media: int = 0
     titles: tuple[int, int] = (0, 0)
     date_slot: int = 0
+    declares: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import Any
 from archiver.articles.article_comparison import is_other_post
 from archiver.articles.guard import HoldRule
 from archiver.discovery import soft_404
-from archiver.frontier.fetch_order import SIDE_LISTING_PRIORITY, VOUCHING_SOURCES
+from archiver.frontier.fetch_order import SIDE_LISTING_PRIORITY
 from archiver.frontier.trap_budgets import RedirectForms
 from archiver.model.items import Article, DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.model.urls import urlkey
@@ -214,7 +214,7 @@ class PageQueue:
             self._request(row),
             parts=known_parts,
             redirected_from=redirects,
-            is_promised=any(one.source in VOUCHING_SOURCES for one in reports),
+            is_promised=any(one.source in (DiscoverySource.FEED, DiscoverySource.API) for one in reports),
         )
         self._sources += page.is_source
         self._in_progress[page.urlkey] = page

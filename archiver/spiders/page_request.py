@@ -72,7 +72,7 @@ class PageRequest:
       the end) to which the host is believed to redirect. It is requested if `url` is gone or refused.
     - `judged`: a comparison of the forms of the site's pages decided that the page is not a post, so it is classified
       again without that kind as a hint.
-    - `is_promised`: a feed, an API or a sitemap lists the page.
+    - `is_promised`: a feed or an API lists the page.
     """
 
     page_id: int

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from sys import byteorder
 from typing import Any
+from urllib.parse import urlsplit
 
 from archiver.articles.post_verdicts import (
     ALIKE,
@@ -142,7 +143,7 @@ _compact_json = json.JSONEncoder(separators=(",", ":")).encode  # json.dumps wou
 
 
 def _signs(form: PageForm) -> str:
-    return _compact_json([form.hentry, form.length, form.media, *form.titles, form.date_slot])
+    return _compact_json([form.hentry, form.length, form.media, *form.titles, form.date_slot, int(form.declares)])
 
 
 _PROMISES = ("feed", "api")
@@ -152,8 +153,8 @@ _TAKEN = "('archived', 'unchanged', 'duplicate')"
 def forms_of_site(db: Database, site_id: int) -> list[FormEvidence]:
     """Returns the forms of a site with their pages, as the evidence for `judge_forms`."""
     members: dict[int, list[FormMember]] = {}
-    for form_id, signs, kind, rule, taken, sources, day, is_bare, in_dated_list in db.execute(
-        f"select f.form_id, f.signs, p.kind, coalesce(p.rule, ''), p.outcome in {_TAKEN}, "
+    for form_id, url, signs, kind, rule, taken, sources, day, is_bare, in_dated_list in db.execute(
+        f"select f.form_id, p.url, f.signs, p.kind, coalesce(p.rule, ''), p.outcome in {_TAKEN}, "
         "(select group_concat(d.source) from page_discoveries d where d.page_id = p.id), "
         "coalesce(substr(a.published, 1, 10), ''), "
         "p.rule = 'dated' and coalesce(a.image, '') = '' and length(a.body) < :bare, "
@@ -165,7 +166,7 @@ def forms_of_site(db: Database, site_id: int) -> list[FormEvidence]:
     ):
         one = _member(signs, kind, rule, bool(taken), sources or "")
         members.setdefault(form_id, []).append(
-            replace(one, day=day, is_bare=bool(is_bare), in_dated_list=bool(in_dated_list))
+            replace(one, day=day, is_bare=bool(is_bare), in_dated_list=bool(in_dated_list), folder=_first_folder(url))
         )
     return [
         FormEvidence(number, address, _unpack(tokens), tuple(members[number]))
@@ -176,8 +177,13 @@ def forms_of_site(db: Database, site_id: int) -> list[FormEvidence]:
     ]
 
 
+def _first_folder(url: str) -> str:
+    folder = urlsplit(url).path.strip("/").rpartition("/")[0].partition("/")[0]
+    return "".join("9" if letter.isdigit() else letter for letter in folder)
+
+
 def _member(signs: str, kind: str, rule: str, taken: bool, sources: str) -> FormMember:
-    hentry, _, _, title, heading, slot = json.loads(signs)
+    hentry, _, _, title, heading, slot, *more = json.loads(signs)  # version 0.3.0 stored six signs
     reported = sources.split(",")
     known = PageKind(kind)
     return FormMember(
@@ -189,6 +195,7 @@ def _member(signs: str, kind: str, rule: str, taken: bool, sources: str) -> Form
         promised=any(source in reported for source in _PROMISES),
         mapped="sitemap" in reported,
         listed="listing" in reported,
+        declares=any(more),
     )
 
 
@@ -248,7 +255,7 @@ class PageToRejudge:
 
 
 _IS_PROMISED = """exists (select 1 from page_discoveries d where d.page_id = p.id
-    and d.source in ('feed', 'api', 'sitemap')) as is_promised"""
+    and d.source in ('feed', 'api')) as is_promised"""
 _PAGE = f"select p.*, {_IS_PROMISED} from pages p where p.id = ?"
 _PAGES = f"""select p.*, f.form_id, {_IS_PROMISED}
     from page_forms f join pages p on p.id = f.page_id where f.form_id = :form and f.page_id > :after

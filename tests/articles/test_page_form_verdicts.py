@@ -161,9 +161,26 @@ ALL_LISTED = members(24, PageKind.POST, "dated", date_slot=9, listed=True)
 STRAY = members(2, PageKind.POST, "dated", date_slot=9)
 
 
-def test_a_few_pages_that_nothing_lists_are_doubted_where_all_posts_are_listed() -> None:
-    verdicts = judge_forms([form(1, POSTS, ALL_LISTED), form(2, POSTS, STRAY, "s/s.html")])
-    assert verdicts.is_doubted(PageForm(POSTS, "s/s.html"), "dated", promised=False)
+@pytest.mark.parametrize("stray", [STRAY, STRAY * 6, tuple(replace(one, mapped=True) for one in STRAY)])
+@pytest.mark.parametrize(("folder", "address"), [("", "s/s.html"), ("data", "Y/9/s")])
+def test_pages_that_no_list_or_feed_shows_are_doubted_where_all_posts_are_listed_elsewhere(
+    stray: tuple[FormMember, ...], folder: str, address: str
+) -> None:
+    posts = tuple(replace(one, folder="entry" if folder else "") for one in ALL_LISTED)
+    others = tuple(replace(one, folder=folder) for one in stray)
+    verdicts = judge_forms([form(1, POSTS, posts), form(2, DOCS, others, address)])
+    assert verdicts.is_doubted(PageForm(DOCS, address), "dated", promised=False)
+    assert not verdicts.is_undated(PageForm(DOCS, address), "json-ld")
+
+
+@pytest.mark.parametrize("declares", [True, False])
+def test_a_declaration_that_also_the_lists_make_says_nothing(declares: bool) -> None:
+    posts = members(24, PageKind.POST, "json-ld", date_slot=9, listed=True, declares=True)
+    glossary = members(10, PageKind.POST, "json-ld", declares=True, folder="glossary")
+    lists = members(3, PageKind.LISTING, "several posts", declares=declares)
+    verdicts = judge_forms([form(1, POSTS, posts), form(2, DOCS, glossary, "s/s"), form(3, LISTS, lists, "s")])
+    assert verdicts.is_undated(PageForm(DOCS, "s/s"), "json-ld") is declares
+    assert verdicts.forms[1].kind is PageKind.POST
 
 
 def test_before_a_site_was_read_to_its_end_nothing_is_known_to_be_unlisted() -> None:
@@ -175,12 +192,11 @@ def test_before_a_site_was_read_to_its_end_nothing_is_known_to_be_unlisted() -> 
     ("posts", "stray", "address"),
     [
         (ALL_LISTED, STRAY, "Y/9/s"),
-        (ALL_LISTED[:19], STRAY, "s/s.html"),
+        (ALL_LISTED[:7], STRAY, "s/s.html"),
         ((*ALL_LISTED, *members(2, PageKind.POST, "dated", date_slot=9)), STRAY, "s/s.html"),
         (ALL_LISTED, (replace(STRAY[0], listed=True), STRAY[1]), "s/s.html"),
-        (ALL_LISTED, (replace(STRAY[0], mapped=True), STRAY[1]), "s/s.html"),
     ],
-    ids=["address of the posts", "few posts", "unlisted posts", "listed", "in a sitemap"],
+    ids=["address of the posts", "few posts", "unlisted posts", "listed"],
 )
 def test_otherwise_they_are_not(posts: tuple[FormMember, ...], stray: tuple[FormMember, ...], address: str) -> None:
     verdicts = judge_forms([form(1, POSTS, posts), form(2, LISTS, stray, address)])
