@@ -486,7 +486,7 @@ _CASELESS = lazy_regex(
     r"\ufb1d-\ufdff\ufe70-\ufeff\s.'’\-]+"
 )
 _LEAST_LETTERS, _MOST_LETTERS, _MOST_WORDS = 3, 40, 4
-_SEPARATORS = " \t|·•–—-/"
+_SEPARATORS = " \t|·•–—-/@"
 _BETWEEN = _SEPARATORS + ",،၊፣;؛"  # what may stand between a date and a name
 _COMMAS = frozenset(",،၊፣;؛")
 CHANGED_BESIDE_HEADING = "changed, beside the heading"

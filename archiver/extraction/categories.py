@@ -16,6 +16,7 @@ from urllib.parse import quote, unquote
 from lxml.etree import _Element as Element
 from slugify import slugify
 
+from archiver.extraction.boilerplate import names_neighbour
 from archiver.extraction.candidates import resolve_terms
 from archiver.extraction.listing_addresses import (
     Kind,
@@ -414,7 +415,11 @@ def _steps_of_row(page: Page, row: Element) -> list[Step]:
     those to a folder that contains the page, or else the only one if it is also in a menu.
     """
     steps, line = _steps(row), element_line(row)
-    if len(steps) > _ROW_LINKS or len(line) > sum(len(text) for text, _ in steps) + _ROW_REST:
+    if (
+        len(steps) > _ROW_LINKS
+        or any(names_neighbour(text) for text, _ in steps)
+        or len(line) > sum(len(text) for text, _ in steps) + _ROW_REST
+    ):
         return []
     own = [one for one in steps if path_of(page, one[1]) and not is_home(one[0])]
     if (len(own) < len(steps) and _ARROW.search(line)) or (steps and is_home(_ARROW.split(line)[0])):

@@ -19,10 +19,9 @@ from archiver.extraction.listing_addresses import (
 )
 from archiver.extraction.normalization import element_line, fold_text
 from archiver.extraction.page import Page
-from archiver.extraction.term_links import is_in_prose, rels
+from archiver.extraction.term_links import is_in_prose, kind_before, rels
 from archiver.extraction.term_names import Terms, clean_term, is_term, text_of_term_link, unique_terms
 
-FEWEST_ENTRIES = 3
 _ENTRY_DEPTH = 12
 _MOST_OF_ENTRY = 5
 _MOST_HEADINGS = 5
@@ -36,18 +35,11 @@ Entries = Sequence[tuple[Element, str]]
 
 
 def entries_of_listing(titles: Entries, others: Entries) -> list[tuple[Element, str]]:
-    """Returns the entries of a listing: those with a linked title (`titles`), and each <article> without one whose
-    other links that may lead to posts (`others`) all lead to the same post. If hardly any link is a title, all others
-    are links of entries, as in a plain list or where the permalink is the time.
+    """Returns the entries of a listing: those with a linked title (`titles`), and the other links that may lead to
+    posts (`others`), such as a permalink, apart from those in an <article> with a title.
     """
-    if len(titles) < FEWEST_ENTRIES:
-        return [*titles, *others]
-    titled = {next(element.iterancestors("article"), None) for element, _ in titles}
-    linked: dict[Element, set[str]] = {}
-    for element, address in others:
-        if (article := next(element.iterancestors("article"), None)) is not None and article not in titled:
-            linked.setdefault(article, set()).add(address)
-    return [*titles, *((article, min(found)) for article, found in linked.items() if len(found) == 1)]
+    titled = {next(element.iterancestors("article"), None) for element, _ in titles} - {None}
+    return [*titles, *(one for one in others if next(one[0].iterancestors("article"), None) not in titled)]
 
 
 def owners_of_elements(entries: Entries) -> dict[Element, str | None]:
@@ -67,23 +59,28 @@ def categories_of_entries(page: Page, entries: Entries) -> dict[str, Terms]:
     A link belongs to the entry of a post if the smallest element around it that also links to posts links to this post
     only. A listing needs several entries, since a single one does not show where it ends.
     """
-    owners = owners_of_elements(entries)
+    links = {a: clean_term(text_of_term_link(a)) for a in page.index.tag("a")[:_MAX_LINKS] if _is_category(page, a)}
+    owners = owners_of_elements([one for one in entries if one[0] not in links])
     if len(set(owners.values()) - {None}) < 2:
         return {}
     prose: dict[Element, bool] = {}
     found: dict[str, list[str]] = {}
-    for a in page.index.tag("a")[:_MAX_LINKS]:
-        href = a.get("href") or ""
-        named = kind_of_address(href) == "category" and not is_ambiguous(href)
-        if not (named or "category" in rels(a)) or is_paged(href) or not is_own_site(page, href):
-            continue
+    for a, text in links.items():
         around = (e for e in islice(a.iterancestors(), _ENTRY_DEPTH) if e in owners or e.tag in _BETWEEN_ENTRIES)
         post = owners.get(next(around, a))
-        text = clean_term(text_of_term_link(a))
         if post is not None and not is_in_prose(a, prose) and is_term(text, sure=True):
             found.setdefault(post, []).append(text)
     terms = {post: unique_terms(texts) for post, texts in found.items()}
     return {post: names for post, names in terms.items() if len(names) <= _MOST_OF_ENTRY}
+
+
+def _is_category(page: Page, a: Element) -> bool:
+    """Returns True if a link leads to a category of the site by its address, its rel or the label before it."""
+    href = a.get("href") or ""
+    if not href or is_paged(href) or not is_own_site(page, href):
+        return False
+    named = kind_of_address(href) == "category" and not is_ambiguous(href)
+    return named or "category" in rels(a) or kind_before(a, None) == "category"
 
 
 def category_of_listing(page: Page) -> str:

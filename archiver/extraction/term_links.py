@@ -188,7 +188,7 @@ def _term_link(
     source = by if by == "platform" else "link" if address or rel & _TERM_RELS else by
     unclear = False
     if not _TERM_RELS & rel and (in_text or kind is None or (is_ambiguous(href) and not marked)):
-        labelled = _kind_before(a, previous)
+        labelled = kind_before(a, previous)
         if in_text and labelled == "category" != address and not is_section(page, href):
             labelled = None
         is_below = post.body is not None and page.index.order[a] >= page.index.end(post.body)
@@ -198,7 +198,7 @@ def _term_link(
     return TermLink(a, clean_term(text_of_term_link(a)), kind, source, unclear) if kind is not None else None
 
 
-def _kind_before(a: Element, previous: TermLink | None) -> Kind | None:
+def kind_before(a: Element, previous: TermLink | None) -> Kind | None:
     """Returns "category" or "tag" if what precedes a link shows this: a label, an icon, or the link before it."""
     before = text_before(a, previous.element if previous else None)
     if before is None:
@@ -262,7 +262,7 @@ def _are_of_site(block: Element, links: Sequence[TermLink]) -> bool:
     if before is not None and before.tag in _HEADINGS and kind_of_label(element_line(before)) == "category":
         return True
     names = (f"{e.get('class')} {e.get('id')}" for e in (block, block.getparent()) if e is not None)
-    is_long = len(links) >= _MANY_TERMS and _kind_before(elements[0], None) is None
+    is_long = len(links) >= _MANY_TERMS and kind_before(elements[0], None) is None
     return is_outside_posts(block) and (is_long or any(map(_CLOUD_NAME.search, names)))
 
 

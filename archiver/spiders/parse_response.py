@@ -14,7 +14,6 @@ from lxml.etree import _Element as Element
 from archiver.discovery import cdx, feeds, page_links, sitemaps, soft_404, url_patterns, wordpress_api
 from archiver.extraction.listing_dates import listed_dates
 from archiver.extraction.listing_entries import (
-    FEWEST_ENTRIES,
     categories_of_entries,
     category_of_listing,
     entries_of_listing,
@@ -588,6 +587,7 @@ def listing_digest(links: page_links.PageLinks | None, page: Page) -> str:
     return hashlib.blake2b("\n".join([*others, *words]).encode(), digest_size=12).hexdigest()
 
 
+_FEWEST_ENTRIES = 3
 _ENTRY_KINDS = (PageKind.UNKNOWN, PageKind.POST)
 
 
@@ -598,7 +598,7 @@ def listed_posts(links: page_links.PageLinks, page: Page) -> ListedPosts:
     url = page.url
     pages = [t for t in links.links if t.kind in _ENTRY_KINDS]
     titles = [t for t in pages if t.source is DiscoverySource.LISTING]
-    entries = titles if len(titles) >= FEWEST_ENTRIES else pages
+    entries = titles if len(titles) >= _FEWEST_ENTRIES else pages
     keys = tuple(urlkey(t.url) for t in entries)
     number = url_patterns.page_number(url)
     others = [url_patterns.page_number(t.url) for t in links.next_pages]
@@ -612,10 +612,10 @@ def listed_posts(links: page_links.PageLinks, page: Page) -> ListedPosts:
 
 
 def _listed_categories(links: page_links.PageLinks, page: Page) -> tuple[ListedCategories, ...]:
-    entries = entries_of_listing(links.titles, links.others)
-    beside = categories_of_entries(page, entries)
+    beside = categories_of_entries(page, entries_of_listing(links.titles, links.others))
     own = category_of_listing(page)
     known: dict[Element, bool] = {}
+    entries = links.titles if len(links.titles) >= _FEWEST_ENTRIES else (*links.titles, *links.others)
     posts = {at for element, at in entries if at not in beside and not is_beside_list(element, known)} if own else ()
     return (
         *(ListedCategories(urlkey(at), names, is_beside=True) for at, names in beside.items()),
