@@ -179,6 +179,10 @@ class SiteVerdicts:
         """
         if (promised and rule != LISTED_DATE) or rule not in WEAK_POSTS or form.hentry == "post":
             return False
+        return self.is_of_others(form)
+
+    def is_of_others(self, form: PageForm) -> bool:
+        """Returns True if the form of a page was judged not to be a form of posts."""
         return self._has_form(form, PageKind.PAGE) or self._has_form(form, PageKind.OTHER)
 
     def is_undated(self, form: PageForm, rule: str) -> bool:

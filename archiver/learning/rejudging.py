@@ -21,6 +21,7 @@ from archiver.extraction.page_classifier import Answer, date_slot, page_form
 from archiver.extraction.site_rules import SiteRules
 from archiver.learning.stored_pages import RulesByTime, read_response
 from archiver.model.items import Article, Outcome, PageForm, PageKind, PageResult, SourceHint
+from archiver.model.page_rules import OTHER_FORM_RULE
 from archiver.sites.page_objects import load_page_objects
 from archiver.storage import Database
 from archiver.storage.page_forms import (
@@ -141,7 +142,9 @@ class Rejudging:
         if article.part > 1 or article.part_of:
             return replace(before, left=f"it is page {article.part} of a post")
         if article.kind is not PageKind.POST:
-            return RejudgedPage(page, article.kind, article.kind_rule, form=form, at=at)
+            # Without a constant of the site, such as the day of an event, the page may not look like a post any more.
+            rule = OTHER_FORM_RULE if page.was_post and self.verdicts.is_of_others(form) else article.kind_rule
+            return RejudgedPage(page, article.kind, rule, form=form, at=at)
         form = replace(form, date_slot=date_slot(article))
         article = self._page_objects.apply(article, parsed)
         return RejudgedPage(page, article.kind, article.kind_rule, drop_impossible_values(article, at)[0], form, at)
