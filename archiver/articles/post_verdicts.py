@@ -60,6 +60,7 @@ class FormMember:
     - `in_dated_list`: True if a list of posts shows a date beside its link to the page.
     - `day`: the day of publication (ISO 8601) of the page's article; "" if it has none.
     - `is_bare`: True if the article has hardly any text, and no image.
+    - `is_entry`: True if a list shows the page as an entry, with or without its title.
     - `declares`: True if the page declares that it is an article.
     - `folder`: the first folder of its address, with 9 for each digit; "" at the top.
     """
@@ -75,12 +76,18 @@ class FormMember:
     in_dated_list: bool = False
     day: str = ""
     is_bare: bool = False
+    is_entry: bool = False
     folder: str = ""
     declares: bool = False
 
     @property
     def is_post(self) -> bool:
         return self.kind is PageKind.POST
+
+    @property
+    def is_shown(self) -> bool:
+        """True if a feed, an API or a list of the site shows the page."""
+        return self.promised or self.listed or self.is_entry
 
     @property
     def shows_date(self) -> bool:
@@ -255,8 +262,9 @@ def judge_forms(forms: Sequence[FormEvidence], *, is_complete: bool = True) -> S
     If the site has a form of posts, these are forms of other pages:
 
     - A form of many pages, none of which declares that it is a post or is reported as one, and few of which are listed.
-    - Unlisted: no feed, API or listing shows its pages, although they show nearly all posts of the site, and the posts
-      have addresses of other patterns or in other folders. This rule needs a complete crawl.
+    - Unlisted: no feed, API or list shows its pages, although they show nearly all posts of the site, and the posts
+      have addresses of other patterns or in other folders. This rule needs a complete crawl, and counts for more than
+      what the pages declare.
     - Undated: a form of a few pages that declare a time of publication without showing it, if the posts show theirs and
       have addresses of other patterns. (Many programs write the time of the file into the head of every page.) This
       rule needs a complete crawl, except for pages in the top folder of a site without posts there.
@@ -294,9 +302,11 @@ def judge_forms(forms: Sequence[FormEvidence], *, is_complete: bool = True) -> S
             verdicts.append(
                 FormVerdict(one.id, PageKind.POST, why, one.address, one.tokens, tokens, _are_dated(one.posts))
             )
-        elif why := same_day[one.id] or _other_reason(one) or (_unlisted_reason(one, posts) if is_complete else ""):
+        elif why := same_day[one.id] or _other_reason(one):
             kind = PageKind.OTHER if is_vain else PageKind.PAGE
             verdicts.append(FormVerdict(one.id, kind, why, one.address, one.tokens))
+        elif is_complete and (why := _unlisted_reason(one, posts)):
+            verdicts.append(FormVerdict(one.id, PageKind.OTHER, why, one.address, one.tokens))
         elif why := _undated_reason(one, posts, is_complete=is_complete):
             verdicts.append(FormVerdict(one.id, PageKind.OTHER, why, one.address, one.tokens))
     return SiteVerdicts.of(verdicts)
@@ -379,16 +389,16 @@ def _listed_date_reason(form: FormEvidence, forms: Sequence[FormEvidence]) -> st
 def _unlisted_reason(form: FormEvidence, posts: Sequence[FormEvidence]) -> str:
     """Returns a phrase that says why the pages of a form are not posts; "" if they may be posts.
 
-    They are not posts if no feed, API or listing shows them, although these show nearly all of the site's posts. In
+    They are not posts if no feed, API or list shows them, although these show nearly all of the site's posts. In
     addition, the posts must have addresses of other patterns or in other folders. A sitemap shows all pages of a site,
-    posts or not.
+    posts or not, and many themes declare that each of them is an article.
     """
     pages, members = len(form.members), [one for other in posts for one in other.members]
-    if any(one.is_strong or one.promised or one.listed for one in form.members):
+    if any(one.is_shown or (one.is_strong and one.rule not in DECLARED_TIME) for one in form.members):
         return ""
     if not any(one.is_post or one.rule == OTHER_FORM_RULE for one in form.members):
         return ""
-    if len(members) < MIN_PAGES or sum(one.promised or one.listed for one in members) < _NEARLY_ALL * len(members):
+    if len(members) < MIN_PAGES or sum(one.is_shown for one in members) < _NEARLY_ALL * len(members):
         return ""
     is_elsewhere = {one.folder for one in form.members}.isdisjoint(one.folder for one in members)
     if not is_elsewhere and not _has_other_pattern(form, [one.address for one in posts]):

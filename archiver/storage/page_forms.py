@@ -195,6 +195,7 @@ def _member(signs: str, kind: str, rule: str, taken: bool, sources: str) -> Form
         promised=any(source in reported for source in _PROMISES),
         mapped="sitemap" in reported,
         listed="listing" in reported,
+        is_entry="entry" in reported,
         declares=any(more),
     )
 
@@ -267,7 +268,10 @@ _WHICH = {
         f"and (p.rule in {_GUESSED} or p.rule = :other)"
     ),
     PageKind.PAGE: "p.outcome in ('archived', 'unchanged') and p.rule in (select value from json_each(:formed))",
-    PageKind.OTHER: "p.outcome in ('archived', 'unchanged') and p.rule in (select value from json_each(:declared))",
+    PageKind.OTHER: (
+        "p.outcome in ('archived', 'unchanged') and (p.rule in (select value from json_each(:declared)) "
+        "or p.rule in (select value from json_each(:formed)))"
+    ),
     PageKind.UNKNOWN: (
         "(p.outcome = 'not-article' and p.rule = :other or p.outcome in ('archived', 'unchanged') and p.rule = :post)"
     ),
