@@ -305,9 +305,9 @@ def judge_forms(forms: Sequence[FormEvidence], *, is_complete: bool = True) -> S
         elif why := same_day[one.id] or _other_reason(one):
             kind = PageKind.OTHER if is_vain else PageKind.PAGE
             verdicts.append(FormVerdict(one.id, kind, why, one.address, one.tokens))
-        elif is_complete and (why := _unlisted_reason(one, posts)):
-            verdicts.append(FormVerdict(one.id, PageKind.OTHER, why, one.address, one.tokens))
-        elif why := _undated_reason(one, posts, is_complete=is_complete):
+        elif why := (_unlisted_reason(one, posts) if is_complete else "") or _undated_reason(
+            one, posts, is_complete=is_complete
+        ):
             verdicts.append(FormVerdict(one.id, PageKind.OTHER, why, one.address, one.tokens))
     return SiteVerdicts.of(verdicts)
 
