@@ -262,9 +262,9 @@ def judge_forms(forms: Sequence[FormEvidence], *, is_complete: bool = True) -> S
     If the site has a form of posts, these are forms of other pages:
 
     - A form of many pages, none of which declares that it is a post or is reported as one, and few of which are listed.
-    - Unlisted: no feed, API or list shows its pages, although they show nearly all posts of the site, and the posts
-      have addresses of other patterns or in other folders. This rule needs a complete crawl, and counts for more than
-      what the pages declare.
+    - Unlisted: no feed, API or list shows its pages, although they show nearly all posts of the site, the posts have
+      addresses of other patterns or in other folders, and the pages do not have a date in the same place of the same
+      markup. This rule needs a complete crawl, and counts for more than what the pages declare.
     - Undated: a form of a few pages that declare a time of publication without showing it, if the posts show theirs and
       have addresses of other patterns. (Many programs write the time of the file into the head of every page.) This
       rule needs a complete crawl, except for pages in the top folder of a site without posts there.
@@ -390,11 +390,16 @@ def _unlisted_reason(form: FormEvidence, posts: Sequence[FormEvidence]) -> str:
     """Returns a phrase that says why the pages of a form are not posts; "" if they may be posts.
 
     They are not posts if no feed, API or list shows them, although these show nearly all of the site's posts. In
-    addition, the posts must have addresses of other patterns or in other folders. A sitemap shows all pages of a site,
-    posts or not, and many themes declare that each of them is an article.
+    addition, the posts must have addresses of other patterns or in other folders, and the pages must not look like them
+    down to the place of the date. A sitemap shows all pages of a site, posts or not, and many themes declare that each
+    of them is an article.
     """
     pages, members = len(form.members), [one for other in posts for one in other.members]
     if any(one.is_shown or (one.is_strong and one.rule not in DECLARED_TIME) for one in form.members):
+        return ""
+    alike = [other for other in posts if similarity(form.tokens, other.tokens) >= ALIKE]
+    slots = {one.date_slot for other in alike for one in other.posts if one.shows_date}
+    if any(one.date_slot in slots for one in form.members):
         return ""
     if not any(one.is_post or one.rule == OTHER_FORM_RULE for one in form.members):
         return ""

@@ -97,10 +97,10 @@ def _print_pages(posts: list[SamplePost], host: str, folder: str) -> Respond:
 
 
 def _printed(name: str, seed: int, folder: str) -> Trap:
-    """A blog in which each post links to a print version, which has another form."""
+    """A blog in which each post links to a print version, which has another form and which no list shows."""
     posts = newest_first(seed, N)
     own = blog(posts, f"{name}.test", tail=lambda t: links(f"/{folder}{t.path}"))
-    outcomes = {f"/{folder}{t.path}": ("duplicate", "") for t in posts}
+    outcomes = {f"/{folder}{t.path}": ("not-article", "not the form") for t in posts}
     return Trap(name, first_of(_print_pages(posts, f"{name}.test", folder), own), tuple(posts), 3, outcomes, spare=N)
 
 
