@@ -304,6 +304,24 @@ def _only_link(page: Page, item: Element, length: int, hosts: set[str]) -> str:
     return target if target not in page.addresses and length - text <= _DATE_LENGTH else ""
 
 
+def is_list_of_files(page: Page) -> bool:
+    """Returns True if a page is the list that a server makes of a folder without an index page: the page has the
+    address of a folder and no sentences, and all its links lead to files or folders in it, under their own names, or to
+    a folder above.
+    """
+    folder, names = urlsplit(page.url).path, 0
+    for a in page.index.tag("a"):
+        path = urlsplit(page.join(a.get("href"))).path
+        if folder.startswith(path):  # the folder above, or this page in another order
+            continue
+        name, shown = unquote(path.removeprefix(folder)).rstrip("/"), element_line(a).rstrip("/.>…")
+        if not path.startswith(folder) or "/" in name or not shown or not name.startswith(shown):
+            return False
+        names += 1
+    texts = (text.strip() for el in page.index.tag("body")[:1] for text in el.itertext())
+    return folder.endswith("/") and names > 0 and all(len(text) <= 2 * _DATE_LENGTH for text in texts)
+
+
 def main_types(page: Page) -> set[str]:
     """Returns the types (in lower case) of the JSON-LD nodes that describe this page or its main subject."""
     out: set[str] = set()
@@ -732,6 +750,8 @@ def _several_posts(context: _Context) -> Answer | None:
         return PageKind.LISTING, "teasers"
     if is_filled_by_linked_items(page, post, context.has_own_date):
         return PageKind.LISTING, "list of links"
+    if is_list_of_files(page):
+        return PageKind.LISTING, "list of files"
     return None
 
 

@@ -235,3 +235,24 @@ def test_a_list_at_the_address_of_a_list_is_one_although_the_theme_declares_an_a
     )
     assert kind_of(path, html)[0] is PageKind.LISTING
     assert kind_of("/2024/a-post/", html.replace(items, teaser * 3))[0] is PageKind.POST
+
+
+FILES = """<html><head><title>Index of /pics</title></head><body><h1>Index of /pics</h1>{}
+<address>Server at low.example Port 80</address></body></html>"""
+ROW = '<tr><td><a href="{0}">{1}</a></td><td>2019-05-02 10:33</td><td>1.2M</td></tr>'
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        f'<table><tr><th><a href="?C=N;O=D">Name</a></th></tr><tr><td><a href="/">Parent Directory</a></td></tr>'
+        f"{ROW.format('quay.jpg', 'quay.jpg')}</table>",
+        '<pre><a href="../">../</a>\n<a href="a%20long%20name.jpg">a long n..&gt;</a>  02-May-2019 10:33  1234\n</pre>',
+        '<ul><li><a href="/"> Parent Directory</a></li><li><a href="boats/"> boats/</a></li></ul>',
+    ],
+)
+def test_a_servers_list_of_files_is_no_post(files: str) -> None:
+    """The three forms are those of Apache's mod_autoindex, of nginx and of Apache without FancyIndexing."""
+    assert kind_of("/pics/", FILES.format(files))[0] is PageKind.LISTING
+    post = f"<p>2 May 2019</p><p>{POST.paragraphs[0]}</p>{files}"
+    assert kind_of("/pics/", FILES.format(post))[0] is PageKind.POST
