@@ -21,6 +21,7 @@ from archiver.extraction.bylines import (
     SURE,
     BylineBlock,
     Sign,
+    describes_work,
     is_counted_author,
     name_beside_date,
     names_in_dated_lines,
@@ -217,6 +218,11 @@ def _labelled_names(page: Page) -> list[Sign]:
     following = labels[0].getnext() if len(labels) == 1 else None
     if following is None or any(map(is_foreign, (following, *ancestors_of(following)))):
         return []
+    record = next((el for el in labels[0].iterancestors("dl", "table")), None)
+    if record is not None:
+        lines = list(LineReader(_NAMES_ROOM).lines([(record, False)]))
+        if any(c.el is labels[0] and describes_work(lines, n) for n, one in enumerate(lines) for c in one.chunks):
+            return []
     names: list[str] = []
     for one in islice(LineReader(_NAMES_ROOM).lines([(following, False)]), _LAST):
         if is_counted_author(one):
@@ -236,6 +242,9 @@ def signatures_in_text(text: str) -> list[Sign]:
     for paragraph in text[-1500:].split("\n\n")[-_LAST:]:
         one = clean_text(paragraph)
         if len(one) >= MIDDLE or OTHER_PART.match(one) or reads_on(one, ""):
+            continue
+        lines = [MarkedLine(text=line) for line in paragraph.split("\n")]
+        if any(describes_work(lines, number) for number in range(len(lines))):
             continue
         bracketed = _IN_BRACKETS.fullmatch(one)
         line = bracketed[1] if bracketed else one

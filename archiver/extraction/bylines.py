@@ -5,7 +5,7 @@ such as "by", markup, a link, a job title or a date.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -44,7 +44,7 @@ from archiver.extraction.person_names import (
     split_names,
 )
 from archiver.extraction.post_locator import Post, declared_titles
-from archiver.extraction.term_names import has_count
+from archiver.extraction.term_names import has_count, kind_of_label
 from archiver.extraction.visible_dates import (
     date_of_attributes,
     is_other_time_name,
@@ -172,6 +172,56 @@ def is_counted_author(one: MarkedLine) -> bool:
     )
 
 
+_FIELD = lazy_regex(r"[^\d:：]{2,30}[:：]")
+_FIELD_TAGS = frozenset(("dt", "th"))
+_MIN_FIELDS = 2
+_BOOK = lazy_regex(r"\bISBN\b")
+
+
+def describes_work(lines: Sequence[MarkedLine], number: int) -> bool:
+    """Returns True if a line stands in a record of another work, such as a book: labelled lines one below the other,
+    with an ISBN, or with several labels that posts do not have ("Publisher", "Pages") and without a date. `lines` are
+    without dates, as `_without_dates` returns them.
+    """
+    record = [lines[number]]
+    for step in (-1, 1):
+        at = number + step
+        while 0 <= at < len(lines) and (_field_of(lines[at]) or _field_of(lines[at - 1])):
+            record.append(lines[at])
+            at += step
+    fields = [name for one in record if (name := _field_of(one))]
+    if len(fields) <= _MIN_FIELDS:
+        return False
+    others = [name for name in fields if not any(known(name) for known in _OF_POST)]
+    is_book = any(_BOOK.search(one.text) for one in record)
+    return is_book or (len(others) >= _MIN_FIELDS and not any(one.is_dated for one in record))
+
+
+_WORKS = frozenset(("cite", "i", "em"))
+_QUOTED = lazy_regex(r"[\"“„«『「].*[\"”“»』」]")
+
+
+def _names_work(one: MarkedLine) -> bool:
+    """Returns True if a line names a work and then its author: "<cite>The Quay</cite> by Jane Doe". The element cite
+    also marks the whole byline of a post.
+    """
+    first, *rest = one.chunks or (None,)
+    if first is None or not any(BY.match(chunk.text) for chunk in rest[:1]):
+        return False
+    return first.el.tag in _WORKS or _QUOTED.fullmatch(first.text) is not None
+
+
+def _field_of(one: MarkedLine) -> str:
+    """Returns the label with which a line begins, with its colon, or which it is in a list or table; "" if none."""
+    if one.chunks and any(el.tag in _FIELD_TAGS for el in (one.chunks[0].el, one.chunks[0].el.getparent())):
+        return f"{one.text.rstrip(':：')}:"
+    found = _FIELD.match(one.text) if len(one.text) <= SHORT else None
+    return found[0] if found else ""
+
+
+_OF_POST: tuple[Callable[[str], object], ...] = (LABEL.fullmatch, OTHER_PART.match, kind_of_label)
+
+
 def _without_dates(one: MarkedLine, language: str) -> MarkedLine:
     """Returns a line whose pieces of text are cut at dates, separators, labels and handles, without dates and handles.
     A handle marks the full names in its line as authors' and, in a line with a date, what stands right before it. What
@@ -230,7 +280,8 @@ class _BylineReader:
             self.paragraphs += len(one.text) >= LONG
             self.pictures.update(fold_text(p) for p in one.pictures)
             is_long = len(one.text) > (SHORT if self.paragraphs > 1 else MIDDLE)
-            if is_long or is_counted_author(one) or reads_on(one.text, self.language):
+            is_other = is_counted_author(one) or describes_work(self.lines, number) or _names_work(one)
+            if is_long or is_other or reads_on(one.text, self.language):
                 self._stop()
                 continue
             for index, chunk in enumerate(one.chunks):

@@ -450,14 +450,15 @@ def _on_day_of_address(first: When, usable: list[When], url_day: date | None) ->
     """Returns the date of publication on `url_day`, the day in the page's address, if `first` is on another day, and
     one of the candidates `usable` is on `url_day`; otherwise None.
 
-    Publishers make addresses on the day of writing, so an address alone does not contradict the next day if the page
-    shows that day.
+    Addresses and feeds give the day on which a program made the page. Therefore, they alone do not contradict an
+    earlier day that the page shows, nor one within the next `_MADE_BEFORE` days. A much later one may be the day of a
+    migration.
     """
     if url_day is None or first.value.day == url_day:
         return None
     agreeing = [c for c in usable if c.value.day == url_day]
-    is_alone = all(c.source == "address" for c in agreeing)
-    if is_alone and (first.value.day - url_day).days == 1 and _is_shown(first.value.day, usable):
+    is_alone = all(_source_group(c) == "address" for c in agreeing)
+    if is_alone and (first.value.day - url_day).days <= _MADE_BEFORE and _is_shown(first.value.day, usable):
         return None
     near = [c for c in agreeing if _days_apart(c.value, first.value) <= 1]
     return _with_day_shown(first, near or agreeing) if agreeing else None
@@ -517,11 +518,12 @@ def _days_apart(one: Moment, other: Moment) -> int:
 # Groups of sources. Sources that read the same lines or the same declaration are in one group and count only once.
 _SOURCE_GROUPS = {
     "platform": "markup", "class": "markup", "microdata": "markup", "rdfa": "markup",
-    "text": "reader", "byline": "reader", "shown": "reader",
+    "text": "reader", "byline": "reader", "shown": "reader", "feed": "address",
 }  # fmt: skip
 _HARDLY_TRUSTED = 0.5
 _ONE_PROGRAM, _MARKED = {"json-ld", "meta"}, ("platform", "class", "microdata", "rdfa")
 _PER_GROUP, _NEAR_HEADING, _DECLARED, _CHANGED, _SHOWN = 0.1, 0.7, 0.84, 0.8, 0.5
+_MADE_BEFORE = 31
 
 
 def _most_supported(found: list[When], changed: set[date]) -> When | None:
