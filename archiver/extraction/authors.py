@@ -421,6 +421,8 @@ def author_candidates(
     agreed = any(c.visible and frozenset(map(fold_text, c.value)) in named for c in out)
     signed, many = find_signatures(page, post, named, agreed=agreed)
     for sign in [*signed, *signatures_in_text(text)]:
+        if page.constants.refuses_byline(sign.raw, sign.names):
+            continue
         if sign.kind == "date" and _is_in_menu(page, sign.names):
             continue
         add(list(sign.names), "signed", f"{sign.kind} {sign.place} the text: {sign.raw}", sign.confidence, True)

@@ -213,7 +213,9 @@ def _names_work(one: MarkedLine) -> bool:
 
 def _field_of(one: MarkedLine) -> str:
     """Returns the label with which a line begins, with its colon, or which it is in a list or table; "" if none."""
-    if one.chunks and any(el.tag in _FIELD_TAGS for el in (one.chunks[0].el, one.chunks[0].el.getparent())):
+    if one.chunks and any(
+        el is not None and el.tag in _FIELD_TAGS for el in (one.chunks[0].el, one.chunks[0].el.getparent())
+    ):
         return f"{one.text.rstrip(':：')}:"
     found = _FIELD.match(one.text) if len(one.text) <= SHORT else None
     return found[0] if found else ""
@@ -585,6 +587,7 @@ def byline_beside_heading(page: Page, post: Post) -> BylineBlock:
 def _byline_in(page: Page, post: Post, lines: list[MarkedLine], place: str) -> BylineBlock:
     signs = sorted(read_bylines(lines, place, page.date_language), key=lambda sign: sign.confidence)
     titles = set(map(fold_text, declared_titles(page)))
+    signs = [s for s in signs if not page.constants.refuses_byline(s.raw, s.names)]
     signs = [s for s in signs if s.kind == "by" or (place == "below" and not s.folded <= titles)]
     best = {sign.line: sign for sign in signs}
     out, label = BylineBlock(), ""

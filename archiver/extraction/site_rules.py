@@ -25,7 +25,7 @@ Selectors are parsel's and are tried in order: CSS with `::text` and `::attr(nam
 "name beside the date" the text beside the date there if its script has no letter case.
 
 Constants are found because many posts of the site share them. They may be a title, an image, a description, a tiny
-text, a section, a set of tags, a day, or a part of titles.
+text, a section, a set of tags, a day, a part of titles, or words before the name of whom a post is about.
 """
 
 from __future__ import annotations
@@ -64,6 +64,8 @@ _EVERYWHERE, _TITLED = 0.9, 0.5
 """A text in the place of a title belongs to the site if at least the share `_EVERYWHERE` of the posts have it, provided
 that at least the share `_TITLED` of the posts also have another title."""
 _MAX_NAME_LENGTH = 80
+_MIN_SUBJECTS, _MAX_LABEL = 20, 30
+_READ_BYLINES = ("signed", "byline")
 _DIGITS = lazy_regex(r"\d+")
 _PARTS = lazy_regex(r"\s+[|·•»«›‹–—:/~-]+\s+|\s*[｜|]\s*")
 _SIGNS = "|·•»«›‹–—:/~_-｜ "
@@ -83,6 +85,8 @@ class SiteConstants:
     - `sections`: values of article:section and the like.
     - `tags`: the set of tags that all posts have.
     - `days`: days (ISO 8601) that pages show, such as the day of an event in the footer.
+    - `bylines`: labels, as `byline_key` returns them, of whom each post is about, such as "Author:" on a site about
+      books.
     """
 
     titles: tuple[str, ...] = ()
@@ -93,6 +97,7 @@ class SiteConstants:
     sections: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     days: tuple[str, ...] = ()
+    bylines: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         return any(values for _, values in self.items())
@@ -128,6 +133,10 @@ class SiteConstants:
         """Returns True if a shown day is a constant of the site, and therefore not the date of a post."""
         return day.isoformat() in self.days
 
+    def refuses_byline(self, line: str, names: Iterable[str]) -> bool:
+        """Returns True if a line with these names says whom the post is about, and not who wrote it."""
+        return bool(self.bylines) and byline_key(line, names) in self.bylines
+
     def refuses_body(self, text: str) -> bool:
         """Returns True if a text is a constant of the site, and therefore not the text of a post."""
         return bool(self.bodies) and len(text) < MAX_BODY_LENGTH and body_key(text) in self.bodies
@@ -157,6 +166,7 @@ def find_constants(posts: Sequence[ReadPost]) -> SiteConstants:
     - A declared section: nearly all posts have it.
     - Tags: there are at least `MIN_TAGS` of them, and nearly all posts have exactly these.
     - A day: nearly all posts show it, but do not declare it.
+    - A label of a byline: it names somebody else in nearly every post, and the site does not declare authors.
     """
     if len(posts) < MIN_POSTS:
         return SiteConstants()
@@ -176,6 +186,7 @@ def find_constants(posts: Sequence[ReadPost]) -> SiteConstants:
         constant_sections(articles),
         constant_tags(articles),
         constant_days(articles),
+        constant_bylines(articles),
     )
 
 
@@ -220,6 +231,30 @@ def constant_days(articles: Sequence[Article]) -> tuple[str, ...]:
         declared = {e.value[:10] for e in dates if e.source not in _SEEN_DATES}
         found.append({e.value[:10] for e in dates if e.source in _SEEN_DATES} - declared)
     return _everywhere(found, len(articles))
+
+
+def constant_bylines(articles: Sequence[Article]) -> tuple[str, ...]:
+    """Returns the labels of bylines in at least `_MIN_SUBJECTS` posts, nearly each of which names somebody else: not
+    the author, but whom the post is about. Returns () if the site declares authors.
+    """
+    found = [e for a in articles for e in a.evidence if e.field == "authors" and e.value]
+    if any(e.source not in _READ_BYLINES for e in found):
+        return ()
+    named: dict[str, set[str]] = {}
+    for e in found:
+        if key := byline_key(e.locator.partition(" the text: ")[2], (e.value,)):
+            named.setdefault(key, set()).add(e.value)
+    least = max(_MIN_SUBJECTS, _EVERYWHERE * len(articles))
+    return tuple(sorted(key for key, names in named.items() if len(names) >= least))
+
+
+def byline_key(line: str, names: Iterable[str]) -> str:
+    """Returns the label before the names in a line, as `fold_text` returns it; "" if the line does not consist of them
+    and a label with a colon. "By" without one is the byline of a post.
+    """
+    for name in names:
+        line = line.replace(name, "")
+    return fold_text(line) if len(line) <= _MAX_LABEL and line.strip()[-1:] in (":", "：") else ""
 
 
 def constant_tags(articles: Sequence[Article]) -> tuple[str, ...]:

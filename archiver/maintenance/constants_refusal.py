@@ -21,6 +21,7 @@ from archiver.extraction.site_rules import (
     SHARE_OF_BODY,
     SiteConstants,
     body_key,
+    constant_bylines,
     constant_days,
     constant_tails,
     hides_others,
@@ -70,6 +71,7 @@ def find_stored_constants(db: Database, site: str) -> SiteConstants:
         _frequent(db, site, "description", total),
         tuple(sorted(key for key, n in bodies.items() if key and n >= max(MIN_POSTS, SHARE_OF_BODY * total))),
         days=constant_days(newest),
+        bylines=constant_bylines(_without_learned(newest, "authors")),
     )
 
 
@@ -155,7 +157,9 @@ def _newest(db: Database, site: str) -> list[Article]:
 
 
 def _with_evidence(db: Database, row: dict[str, Any]) -> Article:
-    found = tuple(Evidence(one["field"], str(one["value"]), one["source"]) for one in decode_evidence(db, row))
+    found = tuple(
+        Evidence(one["field"], str(one["value"]), one["source"], one["locator"]) for one in decode_evidence(db, row)
+    )
     return replace(article_from_row(row), evidence=found)
 
 
@@ -213,6 +217,7 @@ def _articles_with_constants(db: Database, site: str, constants: SiteConstants, 
     values = {"titles": "title", "images": "image", "descriptions": "description"}
     tests = [f"{column} in (select value from json_each(:{name}))" for name, column in values.items()]
     tests.append("substr(published, 1, 10) in (select value from json_each(:days))")
+    tests.append("authors <> '[]' and json_array_length(:bylines) > 0")
     tests.append("exists (select 1 from json_each(:names) where title like '%' || value)")
     has_one = " or ".join(tests)
     rows = db.execute(

@@ -359,3 +359,29 @@ def test_who_comments_is_no_author(language: str, heading: str, name: str, mark:
         f"<p>{text}</p></div></div></main></html>"
     )
     assert extract_page(parse_page(html, "https://quay.example/ferry")).authors == ()
+
+
+BOOKS = [
+    ("en", "<p>Author: Ann Lee<br>Publisher: Quay Press<br>Pages: 312</p>", ()),
+    ("en", "<ul><li>Author: Ann Lee</li><li>ISBN: 9780000000001</li><li>Published: May 3, 2019</li></ul>", ()),
+    ("ja", "<dl><dt>著者</dt><dd>山田太郎</dd><dt>出版社</dt><dd>青空書房</dd><dt>定価</dt><dd>千円</dd></dl>", ()),
+    ("en", "<table><tr><th>Author</th><td>Ann Lee</td></tr><tr><th>Publisher</th><td>Quay</td></tr>"
+     "<tr><th>Price</th><td>10</td></tr></table>", ()),
+    ("en", "<aside><cite>The Quay</cite> by <span class='author'>Ann Lee</span></aside>", ()),
+    ("en", "<p>“The Quay” by <b>Ann Lee</b></p>", ()),
+    ("en", "<ul><li>Author: Ann Lee</li><li>Posted: May 12, 2024</li><li>Source: Quay</li><li>Views: many</li></ul>",
+     ("Ann Lee",)),
+    ("en", "<p>Author: Ann Lee<br>Tags: boats, ferries<br>Category: News</p>", ("Ann Lee",)),
+    ("en", "<p><cite class='author'>By <b>Ann Lee</b></cite></p>", ("Ann Lee",)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("place", ["<p>{date}</p>{line}<div>{text}</div>", "<p>{date}</p><div>{line}{text}</div>"])
+@pytest.mark.parametrize(("language", "line", "names"), BOOKS, ids=[line[:40] for _, line, _ in BOOKS])
+def test_the_author_of_a_book_is_not_that_of_the_post(
+    language: str, line: str, names: tuple[str, ...], place: str
+) -> None:
+    title, text, date = TEXTS[language]
+    shown = place.format(date=date, line=line, text=f"<p>{text}</p><p>{text} {text} {text}</p>")
+    html = f'<html lang="{language}"><title>{title}</title><main><article><h1>{title}</h1>{shown}</article></main>'
+    assert extract_page(parse_page(html, "https://quay.example/ferry")).authors == names

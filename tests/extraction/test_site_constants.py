@@ -318,3 +318,34 @@ def test_a_constant_day_is_no_date_of_a_post() -> None:
     html = page("Hemp").replace('<meta property="article:published_time" content="2024-05-01T08:00:00Z">', "")
     assert read(html).published is not None
     assert read(html, SiteRules(constants=SiteConstants(days=("2024-05-01",)))).published is None
+
+
+GIVEN, FAMILY = ("Ann", "Bo", "Cy", "Dora", "Eli"), ("Rowe", "Poe", "Lind", "Tern")
+PEOPLE = tuple(f"{given} {family}" for given in GIVEN for family in FAMILY)
+
+
+def about(names: tuple[str, ...], line: str, head: str = "") -> list[ReadPost]:
+    text = f"<p>{line}</p><p>Two people and a third take an afternoon for this in the rain, and so did we.</p>"
+    pages = (page(f"{name} at sea", text=text.format(name)).replace("</head>", f"{head}</head>") for name in names)
+    return [ReadPost(read(html)) for html in pages]
+
+
+def test_a_label_that_names_somebody_else_in_each_post_names_no_authors() -> None:
+    constants = find_constants(about(PEOPLE, "Author: {}"))
+    assert constants.bylines == ("author",)
+    html = page("Ann Rowe at sea", text="<p>Author: Ann Rowe</p><p>Two people take an afternoon for this.</p>")
+    assert (read(html).authors, read(html, SiteRules(constants=constants)).authors) == (("Ann Rowe",), ())
+
+
+@pytest.mark.parametrize(
+    ("names", "line", "head"),
+    [
+        (PEOPLE, "By {}", ""),
+        (PEOPLE[:10] * 2, "Author: {}", ""),
+        (PEOPLE[:19], "Author: {}", ""),
+        (PEOPLE, "Author: {}", '<meta name="author" content="Fay Sand">'),
+    ],
+    ids=["no label", "some again", "few posts", "declared authors"],
+)
+def test_bylines_of_a_magazine_name_its_authors(names: tuple[str, ...], line: str, head: str) -> None:
+    assert not find_constants(about(names, line, head)).bylines
