@@ -105,7 +105,7 @@ def check_page_objects_of(archive: str, urls: Sequence[str], known: Sequence[dic
             used = {url: page_objects_of_site(db, Scope.of(url).name) for url in urls}
     sites = [(urlsplit(url).netloc, used.get(url, frozenset())) for url in urls]
     if sites and all(any(one.concerns(*site) for one in page_objects.broken) for site in sites):
-        page_objects.check_site(*sites[0])
+        page_objects.check(*sites[0])
     for one in page_objects.broken:
         click.echo(f"{one.error} Sites that it is not for are crawled.", err=True)
 

@@ -1,5 +1,4 @@
-"""Page objects (classes that a person writes for a site, and that override single fields of its articles), and the test
-cases for them.
+"""Page objects (classes that a person writes for a site, and that override single fields of its articles).
 
 They are in the folder that archiver.toml names in `page_objects`, or in installed packages with an entry point in the
 group `archiver.page_objects`. Code in any other place is never run. A file that cannot be used is reported, and stops
@@ -10,7 +9,7 @@ object returned before or, if there is none, the one that was extracted without 
 from __future__ import annotations
 
 import hashlib
-import importlib.util
+import importlib
 import inspect
 import logging
 import re
@@ -45,15 +44,7 @@ from archiver.extraction.site_rules import SiteRules, from_toml
 from archiver.markup.text_marks import captions_of
 from archiver.model.errors import BadPageObject
 from archiver.model.fields import ACCESS, BY_NAME, EVIDENCE, PAGE_FIELDS, leading_field
-from archiver.model.items import (
-    PAGE_OBJECT,
-    PAGE_OBJECT_FAILED,
-    Article,
-    Evidence,
-    GeoTag,
-    PageKind,
-    format_degrees,
-)
+from archiver.model.items import PAGE_OBJECT, PAGE_OBJECT_FAILED, Article, Evidence, GeoTag, PageKind, format_degrees
 from archiver.model.lazy_regex import lazy_regex
 from archiver.model.words import did_you_mean
 from archiver.sites.config import load_config
@@ -75,31 +66,15 @@ class Empty(Enum):
 EMPTY = Empty.EMPTY
 
 
-class field:
+class field(cached_property[Any]):
     """Decorator for a method of a page object: its result is the article's field with the method's name. The method is
     called once for each page.
     """
 
-    def __init__(self, method: Callable[[Any], Any] | None = None, **options: Any) -> None:
+    def __init__(self, method: Callable[[Any], Any] | None = None) -> None:
         if method is None:
             raise TypeError("write @field without parentheses")
-        self.method, self.name, self.__doc__ = method, getattr(method, "__name__", ""), method.__doc__
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
-
-    def __get__(self, page_object: Any, owner: type | None = None) -> Any:
-        if page_object is None:
-            return self
-        value = page_object.__dict__[self.name] = self.method(
-            page_object
-        )  # Python finds this value before it calls `__get__` again
-        return value
-
-    @property
-    def line(self) -> int:
-        code = getattr(self.method, "__code__", None)
-        return code.co_firstlineno if code is not None else 0
+        super().__init__(method)
 
 
 class PageObject:
@@ -171,7 +146,7 @@ def handle_urls(*patterns: str) -> Callable[[_PageObjectClass], _PageObjectClass
     return mark
 
 
-_PATTERN = lazy_regex(r"(?:https?://)?(?P<host>[^\s/?#:]+)(?P<port>:\d+)?(?P<path>/\S*)?", re.IGNORECASE)
+_PATTERN = lazy_regex(r"(?:https?://)?(?P<host>(?:\*\.)?[^\s/?#:*]+)(?P<port>:\d+)?(?P<path>/\S*)?", re.IGNORECASE)
 _WWW = lazy_regex(r"^www\d?\.")
 
 
@@ -191,7 +166,7 @@ class URLPattern:
     def parse(cls, text: str) -> URLPattern:
         """Parses a pattern. Raises ValueError if the text is not a pattern."""
         match = _PATTERN.fullmatch(text.strip())
-        if match is None or (match["host"].strip("*.") == "") or "*" in match["host"].removeprefix("*."):
+        if match is None or not match["host"].strip("*."):
             raise ValueError(
                 f"{text!r} is not an address: write a host (blog.example.org), a host and the beginning of a path "
                 "(example.org/blog), or *.example.org for all hosts below example.org"
@@ -200,8 +175,8 @@ class URLPattern:
 
     @property
     def rank(self) -> tuple[bool, int, int]:
-        """Returns a key by which patterns are compared: of several patterns that match an address, the one with the
-        greatest key is the narrowest and is used.
+        """A key by which patterns are compared: of several that match an address, the one with the greatest key is the
+        narrowest and is used.
         """
         return not self.host.startswith("*"), len(self.host), len(self.path)
 
@@ -211,17 +186,16 @@ class URLPattern:
     def has_host(self, url: str) -> bool:
         """Returns True if the host of a URL is one of the hosts of this pattern, whatever the path."""
         parts = urlsplit(url)
-        host, port = _plain_host(parts.hostname or ""), f":{parts.port}" if parts.port else ""
-        name, colon, number = self.host.partition(":")
-        return (not colon or port == colon + number) and (host.endswith(name[1:]) if name[0] == "*" else host == name)
+        host = _plain_host(parts.hostname or "")
+        if ":" in self.host:
+            host += f":{parts.port or ''}"
+        return host.endswith(self.host[1:]) if self.host[0] == "*" else host == self.host
 
     def matches(self, url: str) -> bool:
-        if not self.has_host(url):
-            return False
         parts = urlsplit(url)
         end = "" if self.path.endswith(("/", "*")) else r"(?:[/?#]|$)"
         path = ".*".join(map(re.escape, self.path.split("*")))
-        return re.match(path + end, f"{parts.path or '/'}?{parts.query}") is not None
+        return self.has_host(url) and re.match(path + end, f"{parts.path or '/'}?{parts.query}") is not None
 
 
 def _plain_host(host: str) -> str:
@@ -237,26 +211,22 @@ def _plain_host(host: str) -> str:
 Values = dict[str, Any]
 """Attributes of an article, by name."""
 _MARKUP = lazy_regex(r"\s*<[a-zA-Z][^>]*>.*>\s*", re.DOTALL)
-_NUMBERS_OF_PLACE = 2
 
 
 class _Unfit(Exception):
     """Raised for a value that the field cannot have. The message says why, and which values it can have."""
 
+    def __init__(self, value: Any, why: str) -> None:
+        super().__init__(f"{reprlib.repr(value)} {why}")
 
-def _nodes(value: Any) -> Any:
-    """Returns a value with the elements and strings of parsel's selectors in place of the selectors."""
-    if isinstance(value, SelectorList):
-        return [one.root for one in value]
+
+def _nodes(value: Any) -> list[Any]:
+    """Returns a value as a list, with the elements and strings of parsel's selectors in place of the selectors."""
     if isinstance(value, Selector):
-        return value.root
-    if isinstance(value, str | bytes | Mapping | GeoTag) or not isinstance(value, Iterable) or _is_element(value):
-        return value
-    return [_nodes(one) for one in value]
-
-
-def _is_element(value: Any) -> bool:
-    return isinstance(value, Element)
+        return [value.root]
+    if isinstance(value, str | bytes | Mapping | GeoTag | Element) or not isinstance(value, Iterable):
+        return [value]
+    return [node for one in value for node in _nodes(one)]
 
 
 def _storable(text: str) -> str:
@@ -269,46 +239,44 @@ def _storable(text: str) -> str:
 def _line(value: Any) -> str:
     if isinstance(value, str):
         return clean_text(_storable(value))
-    if _is_element(value):
+    if isinstance(value, Element):
         return element_line(value)
-    raise _Unfit(f"{_shown(value)} is not a text: return a string, a selector or an element")
+    raise _Unfit(value, "is not a text: return a string, a selector or an element")
 
 
 def _read_text(name: str, value: Any, page: Page) -> Values:
-    first = next(iter(value), "") if isinstance(value, list) else value
+    first = next(iter(_nodes(value)), "")
     text = _line(first)
     if text and BY_NAME[name].address and not (text := page.join(text)):
-        raise _Unfit(f"{_shown(first)} is not an address")
+        raise _Unfit(first, "is not an address")
     if text and name == "language" and not (text := language_tag(text)):
-        raise _Unfit(f"{_shown(first)} is not a language: return a tag such as 'en' or 'pt-BR'")
+        raise _Unfit(first, "is not a language: return a tag such as 'en' or 'pt-BR'")
     if text and name == "access" and text not in ACCESS:
-        raise _Unfit(f"{_shown(first)} is not an access: return {', '.join(map(repr, ACCESS))} or None")
+        raise _Unfit(first, f"is not an access: return {', '.join(map(repr, ACCESS))} or None")
     return {name: text}
 
 
 def _read_texts(name: str, value: Any, page: Page) -> Values:
+    lines = filter(None, map(_line, _nodes(value)))
     found: dict[str, str] = {}
-    for line in map(_line, value if isinstance(value, list) else [value]):
-        if line:
-            found.setdefault(fold_text(line) or line, line)
+    for line in lines:
+        found.setdefault(fold_text(line) or line, line)
     return {name: tuple(found.values())}
 
 
 def _read_time(name: str, value: Any, page: Page) -> Values:
-    first = next(iter(value), "") if isinstance(value, list) else value
-    moment = _moment(first, page) if first != "" else None
-    if (moment is None and first != "") or (moment is not None and not _is_storable(moment.at)):
-        raise _Unfit(f"{_shown(first)} is not a date: return a datetime, ISO 8601, or the date as the page shows it")
-    precision = {f"{name}_precision": moment.precision if moment else None}
-    return {name: moment.at if moment else None, **{k: v for k, v in precision.items() if k in BY_NAME}}
-
-
-def _is_storable(at: datetime) -> bool:
-    """Returns True if a time can be stored in UTC, as some hours of the years 1 and 9999 cannot."""
+    first = next(iter(_nodes(value)), "")
+    moment = _moment(first, page)
     try:
-        return at.astimezone(UTC) is not None
+        if moment is not None:
+            moment.at.astimezone(UTC)  # some hours of the years 1 and 9999 cannot be stored
     except OverflowError:
-        return False
+        moment = None
+    if moment is None and first != "":
+        raise _Unfit(first, "is not a date: return a datetime, ISO 8601, or the date as the page shows it")
+    return {name: moment and moment.at} | {
+        one: moment and moment.precision for one in (f"{name}_precision",) if one in BY_NAME
+    }
 
 
 def _moment(value: Any, page: Page) -> Moment | None:
@@ -319,106 +287,102 @@ def _moment(value: Any, page: Page) -> Moment | None:
     if page.decided_date_language is None:
         month_first, day_first = (_written_date(value, language) for language in ("en-US", "en-GB"))
         if month_first and day_first and month_first.at != day_first.at:
-            raise _Unfit(
-                f"{_shown(value if isinstance(value, str) else element_line(value))} is two dates, and nothing on the "
-                "page says which number is the month: return a datetime or ISO 8601"
-            )
+            why = "is two dates, and nothing on the page says which number is the month: return a datetime or ISO 8601"
+            raise _Unfit(_line(value), why)
     return _written_date(value, page.date_language)
 
 
 def _written_date(value: Any, language: str) -> Moment | None:
     if isinstance(value, str):
         return machine_date(value) or visible_date(value, language, True)
-    return date_of_element(value, language)[0] if _is_element(value) else None
+    return date_of_element(value, language)[0] if isinstance(value, Element) else None
 
 
 def _read_places(name: str, value: Any, page: Page) -> Values:
-    is_one = not isinstance(value, list) or (
-        len(value) == _NUMBERS_OF_PLACE and all(isinstance(one, int | float) for one in value)
-    )
-    return {name: tuple(map(_place, [value] if is_one else value))}
+    is_pair = isinstance(value, Sequence) and len(value) == 2 and all(isinstance(one, int | float) for one in value)
+    is_many = isinstance(value, Iterable) and not isinstance(value, str | Mapping | Selector | Element)
+    return {name: tuple(map(_place, value if is_many and not is_pair else [value]))}
 
 
 def _place(value: Any) -> GeoTag:
-    if isinstance(value, list) and len(value) == _NUMBERS_OF_PLACE:
-        value = {"latitude": value[0], "longitude": value[1]}
-    elif isinstance(value, str) or _is_element(value):
-        value = {"placename": _line(value)}
+    fields: Any = value
+    if isinstance(value, str | Selector | Element):
+        fields = {"placename": _line(*_nodes(value))}
+    elif isinstance(value, Sequence) and len(value) == 2:
+        fields = {"latitude": value[0], "longitude": value[1]}
     try:
-        place: Any = GeoTag(**{"latitude": None, "longitude": None, **value}) if isinstance(value, Mapping) else value
+        place = GeoTag(**{"latitude": None, "longitude": None, **fields}) if isinstance(fields, Mapping) else fields
+        texts = {name: _line(getattr(place, name)) for name in ("placename", "region", "role")}
         north, east = place.latitude, place.longitude
-        has_position = north is not None and east is not None
-        is_place = abs(north) <= 90 and abs(east) <= 180 if has_position else bool(place.placename)
+        if texts["placename"] if north is None or east is None else abs(north) <= 90 and abs(east) <= 180:
+            return replace(place, source=PAGE_OBJECT, **texts)
     except (TypeError, AttributeError):
-        is_place = False
-    if not is_place:
-        raise _Unfit(
-            f"{_shown(value)} is not a place: return its name, (latitude, longitude) in degrees, or a dict with the "
-            "keys of a geo-tag"
-        )
-    texts = {name: _line(getattr(place, name)) for name in ("placename", "region", "role")}
-    found: GeoTag = replace(place, source=PAGE_OBJECT, **texts)
-    return found
+        pass
+    raise _Unfit(value, "is not a place: return its name, (latitude, longitude) in degrees, or a dict as of a geo-tag")
 
 
-def _read_body(name: str, value: Any, page: Page, title: str) -> Values:
-    parts = value if isinstance(value, list) else [value]
-    if wrong := [one for one in parts if not isinstance(one, str) and not _is_element(one)]:
-        raise _Unfit(f"{_shown(wrong[0])} is not a text: return an element, a selector, HTML or plain text")
-    if len(parts) == 1 and _is_element(parts[0]) and parts[0].getroottree().getroot() is page.root:
-        top = parts[0]
+def _read_body(name: str, value: Any, page: Page, title: str = "") -> Values:
+    parts = _nodes(value)
+    lines = ["\n".join(map(_line, one.splitlines() if isinstance(one, str) else [one])) for one in parts]
+    if len(parts) == 1 and isinstance(top := parts[0], Element) and top.getroottree().getroot() is page.root:
         rendered = render_container(page, Post(page, body=top, holder=top), top, title, BylineBlock())
-    elif any(_is_element(one) or _MARKUP.fullmatch(one) for one in parts):
+    elif any(isinstance(one, Element) or _MARKUP.fullmatch(one) for one in parts):
         rendered = body_of_html("\n".join(map(_html, parts)), page.url, title)
     else:
-        text = re.sub(r"\n{3,}", "\n\n", "\n\n".join(_plain_paragraphs(one) for one in parts))
-        return {name: tidy_body(text), "markup": (), "captions": ()}
+        return {name: tidy_body(re.sub(r"\n{3,}", "\n\n", "\n\n".join(lines))), "markup": (), "captions": ()}
     markup = rendered.markup(rendered.text)
     return {name: rendered.text, "markup": markup, "captions": captions_of(markup)}
 
 
 def _html(part: Any) -> str:
-    if _is_element(part):
+    if isinstance(part, Element):
         return etree.tostring(part, encoding="unicode", method="html", with_tail=False)
     return part if _MARKUP.fullmatch(part) else f"<p>{part.replace('&', '&amp;').replace('<', '&lt;')}</p>"
 
 
-def _plain_paragraphs(text: str) -> str:
-    return "\n".join(map(_line, text.splitlines()))
-
-
-def _shown(value: Any) -> str:
-    return reprlib.repr(value)
-
-
-_READERS: dict[str, Callable[[str, Any, Page], Values]] = {
+_READERS: dict[str, Callable[..., Values]] = {
     "text": _read_text,
     "texts": _read_texts,
     "time": _read_time,
     "geotags": _read_places,
 }
-"""For each shape of a field, the function that converts what a page object returns to attributes of an article."""
+"""For each shape of a field, the function that converts what a page object returns to attributes of an article. An
+empty value means that the page object found nothing."""
 
 
-def _convert(name: str, value: Any, page_object: PageObject) -> Values:
-    """Converts what a page object returns for a field to attributes of an article. An empty value means that the page
-    object found nothing. Raises _Unfit.
+def _read_field(page_object: PageObject, name: str) -> tuple[Values, list[str]]:
+    """Returns the attributes of an article that a page object overrides by a field, and what its evidence shows. There
+    are none if the page object found nothing. Raises _Unfit, and whatever the page object raises.
     """
-    if inspect.isawaitable(value):
-        raise _Unfit("it is asynchronous: write it with def, not async def")
+    value = getattr(page_object, name)
+    if value is None:
+        return {}, []
+    if value is EMPTY:
+        plain = Article(url="")
+        return {one: getattr(plain, one) for one in PAGE_FIELDS if leading_field(one) == name}, [""]
     if BY_NAME[name].choice == "text":
-        return _read_body(name, _nodes(value), page_object.page, page_object.article.title)
-    return _READERS[BY_NAME[name].shape](name, _nodes(value), page_object.page)
+        values = _read_body(name, value, page_object.page, page_object.article.title)
+        shown = [f"{len(values[name])} characters"]
+    else:
+        values = _READERS[BY_NAME[name].shape](name, value, page_object.page)
+        found = values[name] if BY_NAME[name].choice in _COLLECTED else [values[name]]
+        shown = [_shown(one)[:300] for one in found]
+    return (values, shown) if values[name] else ({}, [])
 
 
-def _empty(name: str) -> Values:
-    """Returns the attributes, by name, that make a field of an article empty."""
-    plain = Article(url="")
-    followers = [other for other in PAGE_FIELDS if leading_field(other) == name]
-    return {one: getattr(plain, one) for one in followers}
+_COLLECTED = ("collected", "places")
 
 
-# Loading.
+def _shown(value: Any) -> str:
+    if isinstance(value, GeoTag):
+        degrees = [one for one in (value.latitude, value.longitude) if one is not None]
+        return " ".join(filter(None, (format_degrees(*degrees, between=", "), value.placename, value.region)))
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return ", ".join(value) if isinstance(value, tuple) else str(value)
+
+
+# All page objects.
 
 
 @dataclass(frozen=True, slots=True)
@@ -431,50 +395,40 @@ class LoadedPageObject:
     file: str
     digest: str
     fields: tuple[str, ...]
-    patterns: tuple[URLPattern, ...]
 
     @property
     def name(self) -> str:
         return self.kind.__name__
 
     @property
+    def patterns(self) -> tuple[URLPattern, ...]:
+        return self.kind.url_patterns
+
+    @property
     def version(self) -> str:
-        """Returns its name and the digest of its source, as the extractor of an article names it:
-        "HarbourPost@1a2b3c4d".
-        """
+        """Its name and the digest of its source, as the extractor of an article names it: "HarbourPost@1a2b3c4d"."""
         return f"{self.name}@{self.digest}"
-
-    def locate(self, name: str) -> str:
-        """Returns where a field is read, for its evidence: "HarbourPost, harbour.py:14"."""
-        return f"{self.name}, {self.file}:{_field_of(self.kind, name).line}"
-
-
-_CLASS = lazy_regex(r"^[ \t]*class[ \t]+(\w+)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
 class BrokenFile:
-    """A file with page objects that cannot be used. `text` is its source code, in which `concerns` looks for the hosts
-    and class names.
-    """
+    """A file with page objects that cannot be used. `text` is its source code."""
 
     error: BadPageObject
     text: str
 
     def concerns(self, host: str, used: Collection[str] = ()) -> bool:
-        """Returns True if the file is for the site at this host (with its port, if it has one). A file is for a site if
-        it names the host, without a port or with this one, or if it defines a page object that was `used` for the
-        site's articles.
+        """Returns True if the file is for the site at this host (with its port, if it has one): it contains the name of
+        the host or of a domain above it, without a port or with this one, or defines one of the page objects that were
+        `used` for the site's articles.
         """
-        return self._names_host(host) or not {one[1] for one in _CLASS.finditer(self.text)}.isdisjoint(used)
-
-    def _names_host(self, host: str) -> bool:
         name, _, port = host.partition(":")
         labels = _plain_host(name).split(".")
-        parents = ("*." + ".".join(labels[n:]) for n in range(1, len(labels) - 1))
-        names = "|".join(map(re.escape, (".".join(labels), f"www.{'.'.join(labels)}", *parents)))
-        found = re.finditer(rf"(?<![\w.-])(?:{names})(?![\w-]|\.\w)(?::(\d+))?", self.text)
-        return any(one[1] in (None, port) for one in found)
+        names = "|".join(re.escape(".".join(labels[n:])) for n in range(max(len(labels) - 1, 1)))
+        found = re.finditer(rf"(?<![\w-])(?<!\w\.)(?:www\.|\*\.)?(?:{names})(?![\w-]|\.\w)(?::(\d+))?", self.text)
+        return any(one[1] in (None, port) for one in found) or any(
+            re.search(rf"\bclass {one}\b", self.text) for one in used
+        )
 
 
 class PageObjects:
@@ -489,20 +443,12 @@ class PageObjects:
         """A digest of all page objects; "" if there are none."""
         return _digest(*(one.version for one in self.loaded)) if self.loaded else ""
 
-    def check(self, *hosts: str) -> None:
-        """Raises BadPageObject for the first file that cannot be used: of those that name one of the hosts, or of all
-        files if no host is given.
+    def check(self, host: str = "", used: Collection[str] = ()) -> None:
+        """Raises BadPageObject for the first file that cannot be used, of those that are for the site with this host or
+        of all files if no host is given. `used` are the names of the page objects that have read the site's articles.
         """
         for one in self.broken:
-            if not hosts or any(map(one.concerns, hosts)):
-                raise one.error
-
-    def check_site(self, host: str, used: Collection[str]) -> None:
-        """Raises BadPageObject for the first file that cannot be used and is for the site with this host. `used` are
-        the names of the page objects that have read the site's articles.
-        """
-        for one in self.broken:
-            if one.concerns(host, used):
+            if not host or one.concerns(host, used):
                 raise one.error
 
     def of(self, url: str) -> LoadedPageObject | None:
@@ -520,54 +466,32 @@ class PageObjects:
         if found is None:
             return article
         is_part = bool(article.part_of) or article.part > 1
-        names = [name for name in found.fields if not is_part or BY_NAME[name].choice == "text"]
-        values, evidence = self._read_fields(found, names, article, page)
-        kept = [
-            one for one in article.evidence if not (one.field in values and BY_NAME[one.field].choice in _COLLECTED)
-        ]
-        read_by = f"{article.read_by} + {found.version}" if article.read_by else found.version
-        return replace(article, **values, evidence=(*evidence, *kept), read_by=read_by)
-
-    def _read_fields(
-        self, found: LoadedPageObject, names: Sequence[str], article: Article, page: Page
-    ) -> tuple[Values, list[Evidence]]:
-        """Returns the attributes that a page object overrides, and the evidence of its fields."""
-        try:
-            page_object = found.kind(page, article)
-        except Exception as error:
-            # The class may have a constructor of its own, and any error in it must not lose the post.
-            return {}, [self._failure(found, page.url, name, error) for name in names]
         values: Values = {}
         evidence: list[Evidence] = []
+        page_object: PageObject | None = None
         # The body is read last: a page object may drop elements for it that other fields are read from.
-        for name in sorted(names, key=lambda name: BY_NAME[name].choice == "text"):
-            changed, shown = self._read(found, page_object, name, page.url)
+        for name in sorted(found.fields, key=lambda name: BY_NAME[name].choice == "text"):
+            if is_part and BY_NAME[name].choice != "text":
+                continue
+            try:
+                page_object = page_object or found.kind(page, article)
+                changed, shown = _read_field(page_object, name)
+            except Exception as error:
+                # The class is the user's, and any error in it must not lose the post.
+                evidence.append(self._failure(found, page.url, name, error))
+                continue
             values |= changed
-            evidence += shown
-        return values, evidence
-
-    def _read(
-        self, found: LoadedPageObject, page_object: PageObject, name: str, url: str
-    ) -> tuple[Values, list[Evidence]]:
-        """Returns the attributes and the evidence of one field; no attributes if the article keeps its own value."""
-        where = found.locate(name)
-        try:
-            value = getattr(page_object, name)
-            if value is EMPTY:
-                return _empty(name), [Evidence(name, "", PAGE_OBJECT, where, 1.0)]
-            values = {} if value is None else _convert(name, value, page_object)
-        except Exception as error:
-            # The class is the user's, and any error in it must not lose the post.
-            return {}, [self._failure(found, url, name, error)]
-        if not values.get(name):
-            return {}, []
-        return values, [Evidence(name, text, PAGE_OBJECT, where, 1.0) for text in _evidence_texts(name, values[name])]
+            where = f"{found.name}, {found.file}:{_line_of(found.kind, name)}"
+            evidence += [Evidence(name, text, PAGE_OBJECT, where, 1.0) for text in shown]
+        kept = [e for e in article.evidence if not (e.field in values and BY_NAME[e.field].choice in _COLLECTED)]
+        read_by = f"{article.read_by} + {found.version}" if article.read_by else found.version
+        return replace(article, **values, evidence=(*evidence, *kept), read_by=read_by)
 
     def _failure(self, found: LoadedPageObject, url: str, name: str, error: Exception) -> Evidence:
         """Returns the evidence of a failure. The first failure of each field is logged."""
         own = inspect.getsourcefile(found.kind)
         lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == own]
-        line = next((n for n in reversed(lines) if n), _field_of(found.kind, name).line)
+        line = next((n for n in reversed(lines) if n), _line_of(found.kind, name))
         why = str(error) if isinstance(error, _Unfit) else _one_line(error)
         if (found.name, name) not in self._reported:
             self._reported.add((found.name, name))
@@ -589,13 +513,8 @@ def why_unused(used: LoadedPageObject, article: Article) -> str:
     """Returns why the page object for an article's address is not used, as a sentence without a full stop; "" if it is
     used.
     """
-    if article.kind is PageKind.POST:
-        return ""
-    return f"{used.name} is not used: the page is not a post ({article.kind_rule})"
-
-
-_COLLECTED = ("collected", "places")
-_NONE = PageObjects()
+    is_used = article.kind is PageKind.POST
+    return "" if is_used else f"{used.name} is not used: the page is not a post ({article.kind_rule})"
 
 
 def _one_line(error: BaseException) -> str:
@@ -603,23 +522,11 @@ def _one_line(error: BaseException) -> str:
     return _storable(" ".join("".join(traceback.format_exception_only(error)).split()))
 
 
-def _evidence_texts(name: str, value: Any) -> list[str]:
-    """Returns a field's value as the texts that its evidence stores: one for each author, category, tag or place,
-    otherwise one.
-    """
-    if BY_NAME[name].choice == "text":
-        return [f"{len(value)} characters"]
-    if BY_NAME[name].choice == "collected":
-        return [one[:300] for one in value]
-    if BY_NAME[name].shape == "geotags":
-        return [_place_text(one) for one in value]
-    text = value.isoformat() if isinstance(value, datetime) else value if isinstance(value, str) else ", ".join(value)
-    return [text[:300]]
+def _digest(*texts: str) -> str:
+    return hashlib.blake2b("\0".join(texts).encode(errors="replace"), digest_size=4).hexdigest()
 
 
-def _place_text(place: GeoTag) -> str:
-    degrees = [one for one in (place.latitude, place.longitude) if one is not None]
-    return " ".join(filter(None, (format_degrees(*degrees, between=", "), place.placename, place.region)))
+# Loading.
 
 
 def load_page_objects() -> PageObjects:
@@ -629,11 +536,8 @@ def load_page_objects() -> PageObjects:
     Raises BadPageObject if there is no such folder, and the errors of `load_config`. Files that cannot be used are in
     the result.
     """
-    folder, installed = load_config().page_objects, installed_page_objects()
-    if not folder and not installed:
-        return _NONE
-    files = _files(Path(folder)) if folder else ()
-    return _load(folder, tuple((file, _signature(file)) for file in files), installed)
+    folder = load_config().page_objects
+    return _load(folder, _files(Path(folder)) if folder else (), installed_page_objects())
 
 
 @lru_cache(maxsize=1)
@@ -642,66 +546,65 @@ def installed_page_objects() -> tuple[EntryPoint, ...]:
     return tuple(entry_points(group=GROUP))
 
 
-def _files(folder: Path) -> tuple[Path, ...]:
-    """Returns the Python files in a folder, without tests."""
+def _files(folder: Path) -> tuple[tuple[Path, int, int], ...]:
+    """Returns the Python files in a folder, without tests, each with the time of its last change and its size."""
     try:
         found = sorted(one for one in folder.iterdir() if one.suffix == ".py" and one.is_file())
+        own = [one for one in found if not one.name.startswith(("test_", "conftest", "__init__"))]
+        return tuple((one, one.stat().st_mtime_ns, one.stat().st_size) for one in own)
     except OSError as error:
-        raise BadPageObject(
-            str(folder), 0, f"the folder cannot be read ({error.strerror}); archiver.toml names it in page_objects"
-        ) from error
-    return tuple(one for one in found if not one.name.startswith(("test_", "conftest", "__init__")))
-
-
-def _signature(file: Path) -> tuple[int, int]:
-    try:
-        status = file.stat()
-    except OSError:
-        return 0, 0
-    return status.st_mtime_ns, status.st_size
+        why = f"the folder cannot be read ({error.strerror}); archiver.toml names it in page_objects"
+        raise BadPageObject(str(folder), 0, why) from error
 
 
 @lru_cache(maxsize=4)
-def _load(folder: str, files: tuple[tuple[Path, Any], ...], installed: tuple[EntryPoint, ...]) -> PageObjects:
-    modules: list[_Module] = []
+def _load(folder: str, files: tuple[tuple[Path, int, int], ...], installed: tuple[EntryPoint, ...]) -> PageObjects:
+    # All files of the folder are modules of one package, so that they can import one another. If a file has changed,
+    # the package has another name, so that all files are loaded again.
+    package = f"archiver_page_objects_{_digest(folder, str(files))}"
+    sys.modules.setdefault(package, ModuleType(package)).__path__ = [str(Path(folder).resolve())]
+    importlib.invalidate_caches()
+    named = {str(file): f"{package}.{file.stem}" for file, *_ in files}
+    entries = {f"the entry point {one.name} = {one.value}": one for one in installed}
+    found: list[tuple[str, str, list[type[PageObject]]]] = []
     broken: list[BrokenFile] = []
-    package = _package(Path(folder), files) if files else ""
-    loaders: list[_FileLoader | _EntryPointLoader] = [_FileLoader(package, file) for file, _ in files]
-    loaders += [_EntryPointLoader(one) for one in installed]
-    for load in loaders:
+    for file in (*named, *entries):
         try:
             with _without_bytecode():
-                modules.append(load())
+                found.append(_classes_of_entry(entries[file]) if file in entries else _classes_of(named[file]))
         except (Exception, SystemExit) as error:
             # The file is the user's, and its errors must not stop the crawls of other sites.
-            broken.append(_broken(load.file, error))
-    bases = {base for one in modules for kind in one.kinds for base in kind.__mro__[1:]}
-    shared = [one.source for one in modules if not any("url_patterns" in vars(kind) for kind in one.kinds)]
+            broken.append(_broken(file, error))
+    bases = {base for _, _, kinds in found for kind in kinds for base in kind.__mro__[1:]}
+    shared = [source for _, source, kinds in found if not any(map(_has_patterns, kinds))]
     loaded: list[LoadedPageObject] = []
-    for one in modules:
+    for path, source, kinds in found:
         try:
-            mine = [_validated(one, kind, shared) for kind in one.kinds if kind not in bases or _has_patterns(kind)]
-            for page_object in mine:
-                _refuse_second(page_object, loaded)
-            loaded += mine
+            digest = _digest(source, *shared)
+            mine = [kind for kind in kinds if _has_patterns(kind) or kind not in bases]
+            loaded += [_validated(kind, Path(path).name, digest, loaded) for kind in mine]
         except _InvalidClass as error:
-            broken.append(BrokenFile(BadPageObject(_shown_path(one.path), error.line, str(error)), one.source))
+            broken.append(BrokenFile(BadPageObject(_shown_path(path), error.line, str(error)), source))
     return PageObjects(loaded, broken)
 
 
-@dataclass(frozen=True, slots=True)
-class _Module:
-    """A loaded file: its path, its source and its page objects."""
+def _classes_of(name: str) -> tuple[str, str, list[type[PageObject]]]:
+    """Imports a module. Returns the path of its file, its source and its page objects."""
+    module = importlib.import_module(name)
+    kinds = (one for one in vars(module).values() if inspect.isclass(one) and issubclass(one, PageObject))
+    path = inspect.getsourcefile(module) or name
+    return path, _source(path), [one for one in dict.fromkeys(kinds) if one.__module__ == name]
 
-    path: str
-    source: str
-    kinds: tuple[type[PageObject], ...]
 
-    @classmethod
-    def of(cls, module: ModuleType, path: str) -> _Module:
-        kinds = (one for one in vars(module).values() if inspect.isclass(one) and issubclass(one, PageObject))
-        own = tuple(dict.fromkeys(one for one in kinds if one.__module__ == module.__name__))
-        return cls(path, _source(path), own)
+def _classes_of_entry(entry: EntryPoint) -> tuple[str, str, list[type[PageObject]]]:
+    """Loads an entry point, which names a module or a class. Returns the same as `_classes_of`."""
+    path, source, kinds = _classes_of(entry.module)
+    found = entry.load()
+    if inspect.ismodule(found):
+        return path, source, kinds
+    if not inspect.isclass(found) or not issubclass(found, PageObject):
+        raise _InvalidClass(0, f"{entry.value} is neither a module nor a subclass of archiver.PageObject")
+    return path, source, [found]
 
 
 def _source(path: str) -> str:
@@ -709,57 +612,6 @@ def _source(path: str) -> str:
         return Path(path).read_text(encoding="utf-8", errors="replace")
     except OSError:
         return ""
-
-
-class _FileLoader:
-    """Loads one file of a folder. All files of the folder are modules of one package, so that they can import one
-    another with `from .other import name`.
-    """
-
-    def __init__(self, package: str, file: Path) -> None:
-        self.file, self._package = str(file), package
-
-    def __call__(self) -> _Module:
-        name = f"{self._package}.{re.sub(r'[^0-9a-zA-Z_]', '_', Path(self.file).stem)}"
-        module = sys.modules.get(name)
-        if module is None:
-            spec = importlib.util.spec_from_file_location(name, self.file)
-            assert spec is not None
-            assert spec.loader is not None
-            module = sys.modules[name] = importlib.util.module_from_spec(spec)
-            try:
-                spec.loader.exec_module(module)
-            except BaseException:
-                del sys.modules[name]
-                raise
-        return _Module.of(module, self.file)
-
-
-class _EntryPointLoader:
-    """Loads the page objects of an entry point, which names a module or a class."""
-
-    def __init__(self, entry: EntryPoint) -> None:
-        self.file, self._entry = f"the entry point {entry.name} = {entry.value}", entry
-
-    def __call__(self) -> _Module:
-        found = self._entry.load()
-        module = found if inspect.ismodule(found) else sys.modules[self._entry.module]
-        whole = _Module.of(module, inspect.getsourcefile(module) or self.file)
-        if inspect.ismodule(found):
-            return whole
-        if not inspect.isclass(found) or not issubclass(found, PageObject):
-            raise _InvalidClass(0, f"{self._entry.value} is neither a module nor a subclass of archiver.PageObject")
-        return replace(whole, kinds=(found,))
-
-
-def _package(folder: Path, files: tuple[tuple[Path, Any], ...]) -> str:
-    """Makes a package for the files of a folder, and returns its name. If a file has changed, the name is another one,
-    so that all files are loaded again.
-    """
-    name = f"archiver_page_objects_{_digest(str(folder.resolve()), str(files))}"
-    package = sys.modules.setdefault(name, ModuleType(name))
-    package.__path__ = [str(folder)]
-    return name
 
 
 @contextmanager
@@ -775,10 +627,6 @@ def _without_bytecode() -> Iterator[None]:
         sys.dont_write_bytecode = before
 
 
-def _digest(*texts: str) -> str:
-    return hashlib.blake2b("\0".join(texts).encode(errors="replace"), digest_size=4).hexdigest()
-
-
 class _InvalidClass(Exception):
     """Raised for a class that cannot be used. `line` is the line of its file; 0 if unknown."""
 
@@ -787,24 +635,15 @@ class _InvalidClass(Exception):
         self.line = line
 
 
-_MACHINERY = frozenset((__file__, importlib.__file__, importlib.metadata.__file__))
-
-
 def _broken(file: str, error: BaseException) -> BrokenFile:
     """Returns the file whose import failed: `file`, or a file next to it that it imports."""
+    frames = [(one.filename, one.lineno or 0) for one in traceback.extract_tb(error.__traceback__)]
+    own = [one for one in frames if Path(one[0]).parent == Path(file).resolve().parent]
+    (path, line), why = (own or [(file, 0)])[-1], _one_line(error)
     if isinstance(error, SyntaxError) and error.filename:
         path, line, why = error.filename, error.lineno or 0, f"{error.msg[:1].lower()}{error.msg[1:]}"
-    else:
-        frames = [
-            one
-            for one in traceback.extract_tb(error.__traceback__)
-            if one.filename not in _MACHINERY and not one.filename.startswith("<frozen")
-        ]
-        folder = Path(file).resolve().parent
-        near = [one for one in frames if Path(one.filename).resolve().parent == folder] or frames
-        path, line = (near[-1].filename, near[-1].lineno or 0) if near else (file, 0)
-        is_own = isinstance(error, _InvalidClass) or traceback.extract_tb(error.__traceback__)[-1].filename == __file__
-        why = str(error) if is_own else _one_line(error)
+    elif isinstance(error, _InvalidClass) or frames[-1][0] == __file__:
+        why = str(error)
     text = "\n".join(map(_source, dict.fromkeys((path, file))))  # the file that imports the broken one names the hosts
     return BrokenFile(BadPageObject(_shown_path(path), line, why), text)
 
@@ -819,55 +658,53 @@ def _has_patterns(kind: type[PageObject]) -> bool:
     return "url_patterns" in vars(kind)
 
 
-def _field_of(kind: type[PageObject], name: str) -> field:
-    found = (vars(base).get(name) for base in kind.__mro__)
-    return next(one for one in found if isinstance(one, field))
+def _attribute(kind: type[PageObject], name: str) -> Any:
+    return next(vars(base)[name] for base in kind.__mro__ if name in vars(base))
 
 
-def _validated(module: _Module, kind: type[PageObject], shared: Sequence[str]) -> LoadedPageObject:
-    """Checks the class `kind` of a loaded file, and returns it as a page object that can be used. `shared` are the
-    sources of files without page objects, whose changes also change its version. Raises _InvalidClass with the first
-    mistake in the class.
+def _line_of(kind: type[PageObject], name: str = "") -> int:
+    """Returns the line of a class, or of its method with this name; 0 if unknown."""
+    found: Any = _attribute(kind, name) if name else kind
+    try:
+        return inspect.getsourcelines(getattr(found, "func", None) or getattr(found, "fget", None) or found)[1]
+    except (OSError, TypeError):
+        return 0
+
+
+def _validated(kind: type[PageObject], file: str, digest: str, loaded: Sequence[LoadedPageObject]) -> LoadedPageObject:
+    """Returns a class as a page object that can be used. Raises _InvalidClass with its first mistake, such as a method
+    with the name of a field but without `@field`, or an address that one of the `loaded` has, too.
     """
+    names = {name for base in kind.__mro__ if issubclass(base, PageObject) for name in vars(base)} - set(
+        dir(PageObject)
+    )
+    fields = {name for name in names if isinstance(_attribute(kind, name), field)}
     if not _has_patterns(kind):
-        raise _InvalidClass(
-            _line_of(kind),
-            f'the class {kind.__name__} does not say which pages it is for: write @handle_urls("blog.example.org") '
-            "above it",
-        )
-    names = {
-        name
-        for base in kind.__mro__
-        if issubclass(base, PageObject) and base is not PageObject
-        for name, value in vars(base).items()
-        if _is_valid_field(kind, name, value)
-    }
-    if not names:
-        raise _InvalidClass(
-            _line_of(kind),
-            f"the class {kind.__name__} overrides no field: write @field above a method that is named like one of "
-            f"{', '.join(EVIDENCE)}",
-        )
-    digest = _digest(module.source, *shared)
-    ordered = tuple(name for name in EVIDENCE if name in names)
-    return LoadedPageObject(kind, Path(module.path).name, digest, ordered, vars(kind)["url_patterns"])
-
-
-def _is_valid_field(kind: type[PageObject], name: str, value: Any) -> bool:
-    """Returns True if an attribute (`name`, `value`) of a page object overrides a field; False for any other attribute.
-    Raises _InvalidClass for a mistake, such as a method with the name of a field but without `@field`.
-    """
-    if not isinstance(value, field):
-        if name in EVIDENCE and (inspect.isfunction(value) or isinstance(value, property)):
-            method: Any = value.fget if isinstance(value, property) else value
-            why = f"{kind.__name__}.{name} is named like a field, but is none: write @field above it"
-            raise _InvalidClass(field(method).line, why)
-        return False
-    if name not in EVIDENCE:
-        raise _InvalidClass(value.line, f"{kind.__name__}.{name} cannot override a field: {_why_no_field(name)}")
-    if inspect.iscoroutinefunction(value.method):
-        raise _InvalidClass(value.line, f"{kind.__name__}.{name} is asynchronous: write def, not async def")
-    return True
+        why = 'does not say which pages it is for: write @handle_urls("blog.example.org") above it'
+        raise _InvalidClass(_line_of(kind), f"the class {kind.__name__} {why}")
+    for name in sorted(names):
+        found = _attribute(kind, name)
+        if name in EVIDENCE and name not in fields and (inspect.isfunction(found) or isinstance(found, property)):
+            why = "is named like a field, but is none: write @field above it"
+        elif name in fields and name not in EVIDENCE:
+            why = f"cannot override a field: {_why_no_field(name)}"
+        elif name in fields and inspect.iscoroutinefunction(found.func):
+            why = "is asynchronous: write def, not async def"
+        else:
+            continue
+        raise _InvalidClass(_line_of(kind, name), f"{kind.__name__}.{name} {why}")
+    if not fields:
+        why = f"overrides no field: write @field above a method that is named like one of {', '.join(EVIDENCE)}"
+        raise _InvalidClass(_line_of(kind), f"the class {kind.__name__} {why}")
+    one = LoadedPageObject(kind, file, digest, tuple(name for name in EVIDENCE if name in fields))
+    for other in loaded:
+        if twice := set(one.patterns) & set(other.patterns):
+            raise _InvalidClass(
+                _line_of(kind),
+                f"{one.name} is for {min(map(str, twice))}, as {other.name} in {other.file} is: "
+                "give one of them another address, or write both as one class",
+            )
+    return one
 
 
 def _why_no_field(name: str) -> str:
@@ -877,25 +714,6 @@ def _why_no_field(name: str) -> str:
         return f"{name} is not read from the text of a page; the fields are {', '.join(EVIDENCE)}"
     question = did_you_mean(name, EVIDENCE)
     return f"there is no field {name!r}{question}{'?' if question else ''} The fields are {', '.join(EVIDENCE)}"
-
-
-def _line_of(kind: type[PageObject]) -> int:
-    try:
-        return inspect.getsourcelines(kind)[1]
-    except OSError:
-        return 0
-
-
-def _refuse_second(one: LoadedPageObject, loaded: Sequence[LoadedPageObject]) -> None:
-    """Raises _InvalidClass if another page object has one of the patterns of this one."""
-    for other in loaded:
-        if twice := set(one.patterns) & set(other.patterns):
-            pattern = min(map(str, twice))
-            raise _InvalidClass(
-                _line_of(one.kind),
-                f"{one.name} is for {pattern}, as {other.name} in {other.file} is: "
-                "give one of them another address, or write both as one class",
-            )
 
 
 def parse_rules(data: bytes, file: str) -> SiteRules:

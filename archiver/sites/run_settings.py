@@ -62,7 +62,7 @@ def read_run_settings(
     config = load_config()
     page_objects = load_page_objects()
     if page_objects.broken:
-        page_objects.check_site(site["host"], page_objects_of_site(db, site["name"]))
+        page_objects.check(site["host"], page_objects_of_site(db, site["name"]))
     for broken in page_objects.broken:
         _log.warning("%s Other sites are crawled as usual.", broken.error)
     own: dict[str, Any] = effective_settings(db, config)(dict(site))

@@ -450,7 +450,7 @@ def test_two_classes_for_one_address_are_a_mistake(use: Use) -> None:
         ("aquay.example", False),
         ("quay.example.org", False),
         ("blog.wild.example", True),
-        ("wild.example", False),
+        ("wild.example", True),  # a domain above the hosts of a pattern
         ("example", False),
     ],
 )
