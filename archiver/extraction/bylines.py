@@ -183,18 +183,24 @@ def describes_work(lines: Sequence[MarkedLine], number: int) -> bool:
     with an ISBN, or with several labels that posts do not have ("Publisher", "Pages") and without a date. `lines` are
     without dates, as `_without_dates` returns them.
     """
-    record = [lines[number]]
-    for step in (-1, 1):
-        at = number + step
-        while 0 <= at < len(lines) and (_field_of(lines[at]) or _field_of(lines[at - 1])):
-            record.append(lines[at])
-            at += step
-    fields = [name for one in record if (name := _field_of(one))]
+    first = last = number
+    while first and _is_of_record(lines, first - 1):
+        first -= 1
+    while last + 1 < len(lines) and _is_of_record(lines, last + 1):
+        last += 1
+    record = lines[first : last + 1]
+    fields = {name for one in record if (name := _field_of(one))}
     if len(fields) <= _MIN_FIELDS:
         return False
     others = [name for name in fields if not any(known(name) for known in _OF_POST)]
     is_book = any(_BOOK.search(one.text) for one in record)
     return is_book or (len(others) >= _MIN_FIELDS and not any(one.is_dated for one in record))
+
+
+def _is_of_record(lines: Sequence[MarkedLine], number: int) -> bool:
+    """Returns True if a line begins with a label, or is the value of the label that is the line before it."""
+    before = lines[number - 1] if number and len(lines[number].text) <= SHORT else None
+    return bool(_field_of(lines[number]) or (before and before.text and len(_field_of(before)) >= len(before.text)))
 
 
 _WORKS = frozenset(("cite", "i", "em"))

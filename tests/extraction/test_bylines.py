@@ -372,6 +372,8 @@ BOOKS = [
     ("en", "<ul><li>Author: Ann Lee</li><li>Posted: May 12, 2024</li><li>Source: Quay</li><li>Views: many</li></ul>",
      ("Ann Lee",)),
     ("en", "<p>Author: Ann Lee<br>Tags: boats, ferries<br>Category: News</p>", ("Ann Lee",)),
+    ("en", "<p>The Boats<br>These Are Songs: The Singles<br>Quay Records<br>By: Ann Lee<br>Tags: boats</p>",
+     ("Ann Lee",)),
     ("en", "<p><cite class='author'>By <b>Ann Lee</b></cite></p>", ("Ann Lee",)),
 ]  # fmt: skip
 
