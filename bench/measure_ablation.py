@@ -9,8 +9,8 @@ import pkgutil
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
 from types import ModuleType
@@ -59,7 +59,7 @@ class Step:
 
     module: str
     name: str
-    empty: Any
+    empty: Any = field(compare=False)
 
 
 @dataclass(frozen=True)
@@ -97,21 +97,48 @@ def _empty_result(function: Callable[..., Any]) -> Any:
 
 
 @contextmanager
-def switched_off(step: Step) -> Iterator[None]:
-    """Context manager within which a step returns its empty value, in every module that imported it."""
+def replaced(step: Step, by: Callable[..., Any]) -> Iterator[None]:
+    """Context manager within which another function stands for a step, in every module that imported it."""
     real = getattr(importlib.import_module(step.module), step.name)
-
-    def off(*_: Any, **__: Any) -> Any:
-        return iter(()) if step.empty == () and inspect.isgeneratorfunction(real) else step.empty
-
     held = [m for n, m in sys.modules.items() if n.startswith("archiver.") and getattr(m, step.name, None) is real]
     for module in held:
-        setattr(module, step.name, off)
+        setattr(module, step.name, by)
     try:
         yield
     finally:
         for module in held:
             setattr(module, step.name, real)
+
+
+def switched_off(step: Step) -> AbstractContextManager[None]:
+    """Context manager within which a step returns its empty value."""
+    real = getattr(importlib.import_module(step.module), step.name)
+
+    def off(*_: Any, **__: Any) -> Any:
+        return iter(()) if step.empty == () and inspect.isgeneratorfunction(real) else step.empty
+
+    return replaced(step, off)
+
+
+def recorded(step: Step, active: set[Step]) -> AbstractContextManager[None]:
+    """Context manager within which a step is added to `active` when it returns something that is not empty."""
+    real = getattr(importlib.import_module(step.module), step.name)
+
+    def watched(*given: Any, **named: Any) -> Any:
+        result = real(*given, **named)
+        if inspect.isgeneratorfunction(real):
+            return _passed_on(result, step, active)
+        if result is not None and result != step.empty:
+            active.add(step)
+        return result
+
+    return replaced(step, watched)
+
+
+def _passed_on(values: Iterator[Any], step: Step, active: set[Step]) -> Iterator[Any]:
+    for value in values:
+        active.add(step)
+        yield value
 
 
 def table(steps: Sequence[Step], shared: Path, posts: int) -> Iterator[str]:
@@ -120,15 +147,17 @@ def table(steps: Sequence[Step], shared: Path, posts: int) -> Iterator[str]:
     """
     evaluate = scorer(shared)
     pages = [*_corpus(shared, evaluate), *_posts(shared, posts)]
-    before = _results(None, pages, evaluate)
-    yield "| step | fields: pages that change, gain and loss | cases that fail |"
-    yield "|---|---|---|"
+    before = _results(steps, pages, evaluate)
+    yield "| step | pages on which it acts | fields: pages that change, gain and loss | cases that fail |"
+    yield "|---|---|---|---|"
     for step in with_progress(steps, "ablation"):
-        after = _results(step, pages, evaluate)
-        changes = [change for field in FIELDS if (change := _change(field, before[0], after[0]))]
-        failing = sorted(after[1] - before[1])
+        after = _results(step, pages, evaluate, before)
+        changes = [change for name in FIELDS if (change := _change(name, before.pages, after.pages))]
+        failing = sorted(after.failed - before.failed)
         cases = f"{len(failing)}: {', '.join(failing[:3])}{' ...' if len(failing) > 3 else ''}" if failing else "none"
-        yield f"| {step.module.rpartition('.')[2]}.{step.name} | {'; '.join(changes) or 'nothing'} | {cases} |"
+        acts = sum(step in one for one in before.acting)
+        name = f"{step.module.rpartition('.')[2]}.{step.name}"
+        yield f"| {name} | {acts} | {'; '.join(changes) or 'nothing'} | {cases} |"
 
 
 _Result = dict[str, tuple[int, float | None]] | None
@@ -150,44 +179,77 @@ def _change(field: str, before: Sequence[_Result], after: Sequence[_Result]) -> 
     return f"{field} {pages} (+{gain:.1f} -{loss:.1f})" if pages else ""
 
 
-_work: tuple[Step | None, list[KnownPage], ModuleType]
+@dataclass(frozen=True)
+class _Results:
+    """What was read from the pages, the names of the cases that fail, and the steps that act on each page and case."""
+
+    pages: list[_Result]
+    failed: set[str]
+    acting: list[frozenset[Step]]
+    acting_in_case: list[frozenset[Step]]
+
+
+_work: tuple[Step | Sequence[Step], list[KnownPage], ModuleType]
 """What the processes that read pages inherit."""
 
 
-def _results(step: Step | None, pages: list[KnownPage], evaluate: ModuleType) -> tuple[list[_Result], set[str]]:
-    """Returns the results of the pages and the names of the cases that fail."""
+def _results(
+    step: Step | Sequence[Step], pages: list[KnownPage], evaluate: ModuleType, before: _Results | None = None
+) -> _Results:
+    """Returns the results with one step switched off, or with several recorded. With `before`, only what the step acts
+    on is read again.
+    """
     global _work
     _work = step, pages, evaluate
+    cases = find_cases(CASES)
+    numbers = [n for n in range(len(pages)) if before is None or step in before.acting[n]]
+    again = [one for n, one in enumerate(cases) if before is None or step in before.acting_in_case[n]]
     with ProcessPoolExecutor(mp_context=get_context("fork")) as pool:
-        read = list(pool.map(_read, range(len(pages)), chunksize=20))
-        failed = set(filter(None, pool.map(_failed_case, find_cases(CASES), chunksize=20)))
-    return read, failed
+        read = list(pool.map(_read, numbers, chunksize=20))
+        failed = list(pool.map(_failed_case, again, chunksize=20))
+    results = list(before.pages) if before else [None] * len(pages)
+    for number, (result, _) in zip(numbers, read, strict=True):
+        results[number] = result
+    still = {one.name for one in cases} - {one.name for one in again} if before else set()
+    return _Results(
+        results,
+        {name for name, _ in failed if name} | (before.failed & still if before else set()),
+        [acting for _, acting in read],
+        [acting for _, acting in failed],
+    )
 
 
-def _read(number: int) -> _Result:
+def _read(number: int) -> tuple[_Result, frozenset[Step]]:
     step, pages, evaluate = _work
     page = pages[number]
     try:
-        article = _without(step, archiver.extract, page.html, page.url)
+        article, acting = _under(step, archiver.extract, page.html, page.url)
     except Exception:  # the step that is switched off may be needed; the failure is a result
-        return None
+        return None, frozenset()
     values = {field: getattr(article, field) for field in FIELDS}
-    return {field: (hash(str(value)), _nearness(field, value, page.truth, evaluate)) for field, value in values.items()}
+    return {name: (hash(str(value)), _nearness(name, value, page.truth, evaluate)) for name, value in values.items()}, (
+        acting
+    )
 
 
-def _failed_case(folder: Path) -> str:
+def _failed_case(folder: Path) -> tuple[str, frozenset[Step]]:
     try:
-        wrong = case_differences(_without(_work[0], read_case, folder), read_expected(folder))
+        result, acting = _under(_work[0], read_case, folder)
+        wrong = case_differences(result, read_expected(folder))
     except Exception:  # as above
-        return folder.name
-    return folder.name if wrong else ""
+        return folder.name, frozenset()
+    return folder.name if wrong else "", acting
 
 
-def _without(step: Step | None, call: Callable[..., Any], *given: Any) -> Any:
-    if step is None:
-        return call(*given)
-    with switched_off(step):
-        return call(*given)
+def _under(step: Step | Sequence[Step], call: Callable[..., Any], *given: Any) -> tuple[Any, frozenset[Step]]:
+    """Returns the result of a call with one step switched off, or with several recorded, and those that acted."""
+    active: set[Step] = set()
+    with ExitStack() as stack:
+        for one in () if isinstance(step, Step) else step:
+            stack.enter_context(recorded(one, active))
+        if isinstance(step, Step):
+            stack.enter_context(switched_off(step))
+        return call(*given), frozenset(active)
 
 
 def _nearness(field: str, value: Any, truth: dict[str, Any], evaluate: ModuleType) -> float | None:

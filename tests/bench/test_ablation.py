@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from measure_ablation import UnknownStep, find_steps, switched_off
+from measure_ablation import Step, UnknownStep, find_steps, recorded, switched_off
 
 import archiver
 from archiver.extraction import body, boilerplate
@@ -23,6 +23,16 @@ def test_a_step_that_is_switched_off_is_off_in_every_module_that_imports_it() ->
     with switched_off(step):
         assert "Advertisement" in text()
     assert body.is_notice is boilerplate.is_notice is real
+
+
+def test_a_step_is_recorded_on_the_pages_on_which_it_returns_something() -> None:
+    (step,) = find_steps(["boilerplate"], ["is_notice"])
+    active: set[Step] = set()
+    with recorded(step, active):
+        archiver.extract(f"<article><h1>Fog</h1>{PROSE}{PROSE}</article>", "https://quay.example/fog")
+        assert not active
+        text()
+    assert active == {step}
 
 
 def test_steps_are_the_functions_of_a_module_whose_result_may_be_empty() -> None:
