@@ -121,14 +121,17 @@ def switched_off(step: Step) -> AbstractContextManager[None]:
 
 
 def recorded(step: Step, active: set[Step]) -> AbstractContextManager[None]:
-    """Context manager within which a step is added to `active` when it returns something that is not empty."""
+    """Context manager within which a step is added to `active` when it returns something that is not empty, or when it
+    is called if it never returns anything.
+    """
     real = getattr(importlib.import_module(step.module), step.name)
+    is_procedure = str(real.__annotations__.get("return")).strip() == "None"
 
     def watched(*given: Any, **named: Any) -> Any:
         result = real(*given, **named)
         if inspect.isgeneratorfunction(real):
             return _passed_on(result, step, active)
-        if result is not None and result != step.empty:
+        if is_procedure or (result is not None and result != step.empty):
             active.add(step)
         return result
 

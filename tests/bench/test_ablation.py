@@ -35,6 +35,14 @@ def test_a_step_is_recorded_on_the_pages_on_which_it_returns_something() -> None
     assert active == {step}
 
 
+def test_a_step_without_a_result_acts_when_it_is_called() -> None:
+    (step,) = find_steps(["authors"], ["_add_visible"])
+    active: set[Step] = set()
+    with recorded(step, active):
+        text()
+    assert active == {step}
+
+
 def test_steps_are_the_functions_of_a_module_whose_result_may_be_empty() -> None:
     names = {step.name for step in find_steps(["boilerplate"])}
     assert {"is_notice", "boilerplate_word", "opens_comments"} <= names
