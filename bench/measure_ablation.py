@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from copy import copy
 from dataclasses import dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
@@ -111,11 +112,11 @@ def replaced(step: Step, by: Callable[..., Any]) -> Iterator[None]:
 
 
 def switched_off(step: Step) -> AbstractContextManager[None]:
-    """Context manager within which a step returns its empty value."""
+    """Context manager within which a step returns its empty value, a new one for each call."""
     real = getattr(importlib.import_module(step.module), step.name)
 
     def off(*_: Any, **__: Any) -> Any:
-        return iter(()) if step.empty == () and inspect.isgeneratorfunction(real) else step.empty
+        return iter(()) if step.empty == () and inspect.isgeneratorfunction(real) else copy(step.empty)
 
     return replaced(step, off)
 

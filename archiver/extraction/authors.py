@@ -542,7 +542,7 @@ def _add_visible(page: Page, post: Post, add: Add) -> None:
     if page.platform is not generic:
         found = _add_first(post, end, page.index.present(page.platform.authors), "platform", 0.86, add)
     if not _add_first(post, end, page.index.present(generic.authors), "class", 0.7, add) and not found:
-        links = [a for a in page.index.select(_AUTHOR_LINK) if page.index.order[a] < end]
+        links = [a for a in page.index.select(_AUTHOR_LINK) if page.index.order[a] < end and not _has_other_part(a)]
         names = _unique_names([name for a in links for name in names_of_element(a)])
         if len(names) == 1:
             add(list(names), "class", _AUTHOR_LINK, 0.6, True)
@@ -560,18 +560,9 @@ def _add_first(post: Post, end: float, rules: Iterable[str], source: str, confid
         found = [el for el, _ in post.select([rule]) if order[el] < end]
         found = [el for el in found if not (_is_not_author(el) or _has_other_part(el))]
         if value := [name for el in found[:_MAX_AUTHORS] for name in names_of_element(el)]:
-            inside = post.holder is not None and any(_is_within(el, post.holder) for el in found)
-            sure = inside or any(_is_marked(el) for el in found)
-            add(value, source, rule, confidence if sure else min(confidence, 0.66), True)
+            add(value, source, rule, confidence, True)
             return True
     return False
-
-
-def _is_marked(el: Element) -> bool:
-    """Returns True if the markup of an author element shows that it contains a name: it is a link, or has a rel
-    attribute or the class "fn".
-    """
-    return bool(el.get("rel") or "fn" in (el.get("class") or "") or el.tag == "a")
 
 
 def _is_not_author(el: Element) -> bool:

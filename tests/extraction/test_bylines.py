@@ -387,3 +387,18 @@ def test_the_author_of_a_book_is_not_that_of_the_post(
     shown = place.format(date=date, line=line, text=f"<p>{text}</p><p>{text} {text} {text}</p>")
     html = f'<html lang="{language}"><title>{title}</title><main><article><h1>{title}</h1>{shown}</article></main>'
     assert extract_page(parse_page(html, "https://quay.example/ferry")).authors == names
+
+
+@pytest.mark.parametrize("head", ["", '<meta name="generator" content="WordPress 6.1">'])
+@pytest.mark.parametrize(
+    "mark", ['<a class="author">{}</a>', '<a rel="author" href="/a/7">{}</a>', '<b class="fn">{}</b>']
+)
+@pytest.mark.parametrize("part", ["Fact checked by", "Reviewed by", "Edited by", "Translated by"])
+def test_who_did_something_else_is_no_author_though_marked_as_one(part: str, mark: str, head: str) -> None:
+    title, text, date = TEXTS["en"]
+    line = f"<p>{part} {mark.format('Jane Doe')}</p>"
+    html = (
+        f'<html lang="en"><head>{head}<title>{title}</title></head><main><article><h1>{title}</h1><p>{date}</p>{line}'
+        f"<p>{text} {text}</p><p>{text} {text} {text}</p></article></main></html>"
+    )
+    assert extract_page(parse_page(html, "https://quay.example/ferry")).authors == ()
