@@ -81,8 +81,8 @@ def test_a_search_can_be_narrowed_and_widened(page: Any) -> None:
     page.keyboard.press("Enter")
     page.wait_for_url("**/search?q=tide")
     expect(page.get_by_role("status")).to_have_text("3 articles")
-    assert page.locator(".hits p mark").all_inner_texts() == ["tide", "tide", "tide"]
-    assert page.locator(".hits h2 mark").all_inner_texts() == ["Tide"]
+    expect(page.locator(".hits p mark")).to_have_text(["tide", "tide", "tide"])
+    expect(page.locator(".hits h2 mark")).to_have_text(["Tide"])
     page.locator(".facet a.value", has_text="Weather").click()
     expect(page.get_by_role("status")).to_have_text("1 article")
     page.locator(".narrowings a", has_text="Weather").click()

@@ -33,6 +33,7 @@ class Reader:
     def click(self, text: str, role: str = "link", *, exact: bool = True) -> None:
         self.clicks += 1
         self.watch.page.get_by_role(role, name=text, exact=exact).first.click()
+        self.watch.page.wait_for_load_state()  # a click returns as soon as the answer begins
 
     def count(self) -> int:
         """Return the number of clicks since the last call."""
@@ -144,7 +145,7 @@ def test_collections_are_ordered_named_saved_and_opened(reader: Reader, tmp_path
     page.get_by_label("Name").fill("Quay & wall")
     reader.click("Move article 3 up", "button")
     expect(page.get_by_role("heading", level=1)).to_have_text("Quay & wall")
-    assert page.locator(".kept h2").all_inner_texts() == ["Day 1, corrected", "Day 3", "Day 2"]
+    expect(page.locator(".kept h2")).to_have_text(["Day 1, corrected", "Day 3", "Day 2"])
     expect(page.get_by_label("Note on article 2")).to_have_value(NOTE)
     with page.expect_download() as download:
         reader.click("Save as file")
@@ -158,7 +159,7 @@ def test_collections_are_ordered_named_saved_and_opened(reader: Reader, tmp_path
     # The file and the link bring it back.
     page.get_by_label("Open a saved collection").set_input_files(kept)
     expect(page.get_by_role("heading", level=1)).to_have_text("Quay & wall")
-    assert page.locator(".kept h2").all_inner_texts() == ["Day 1, corrected", "Day 3", "Day 2"]
+    expect(page.locator(".kept h2")).to_have_text(["Day 1, corrected", "Day 3", "Day 2"])
     page.goto(shared)
     reader.click("Keep in this browser", "button")
     expect(page.get_by_role("link", name="Collection (3)")).to_be_visible()
@@ -194,7 +195,7 @@ def test_the_frame_is_as_high_as_the_window_leaves_it(reader: Reader) -> None:
     reader.click("Next")
     assert urlsplit(reader.watch.page.url).path.startswith("/view/20240502")
     reader.click("Compare", "button")
-    assert SENTENCE in reader.watch.page.inner_text("article")
+    expect(reader.watch.page.locator("article").first).to_contain_text(SENTENCE)
 
 
 def test_citing_and_keeping_work_without_scripts(chromium: Any, served: Served) -> None:
@@ -236,7 +237,7 @@ def test_the_collection_is_chosen_on_the_page_of_the_article(reader: Reader) -> 
     expect(page.get_by_text("Saved in this browser")).to_be_visible()
     reader.watch.open("/collection")
     expect(page.get_by_role("heading", level=1)).to_have_text("Collection")
-    assert page.locator(".lists a").all_inner_texts() == ["Reading list (1)", "Collection (1)"]
+    expect(page.locator(".lists a")).to_have_text(["Reading list (1)", "Collection (1)"])
     expect(page.get_by_label("Note on article 1")).to_have_value(NOTE)
 
 
@@ -258,4 +259,4 @@ def test_a_collection_may_have_any_name(reader: Reader, name: str) -> None:
     reader.click("Keep in this browser", "button")
     expect(page.get_by_role("link", name="Collection (2)")).to_be_visible()
     expect(page.get_by_role("heading", level=1)).to_have_text(name)
-    assert page.locator(".lists a").all_inner_texts() == [f"{name} (2)"]
+    expect(page.locator(".lists a")).to_have_text([f"{name} (2)"])

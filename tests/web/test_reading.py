@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from archiver.storage.database import open_archive
 from tests.proved_archive import QUAY, make
@@ -155,4 +156,4 @@ def test_revisions_are_compared_by_keyboard_alone(wide: Watch) -> None:
     wide.page.keyboard.press("Tab")
     wide.page.keyboard.press("Enter")
     wide.page.wait_for_url("**/diff?from=1&to=2")
-    assert "The mate was not on board." in wide.page.inner_text("article .text ins")
+    expect(wide.page.locator("article .text ins").first).to_contain_text("The mate was not on board.")
