@@ -150,7 +150,7 @@ def table(steps: Sequence[Step], shared: Path, posts: int) -> Iterator[str]:
     nearer to the truth (+) or farther from it (-), and which cases fail.
     """
     evaluate = scorer(shared)
-    pages = [*_corpus(shared, evaluate), *_posts(shared, posts)]
+    pages = [*_corpus(shared, evaluate), *posts_of_sites(shared, posts)]
     before = _results(steps, pages, evaluate)
     yield "| step | pages on which it acts | fields: pages that change, gain and loss | cases that fail |"
     yield "|---|---|---|---|"
@@ -231,7 +231,7 @@ def _read(number: int) -> tuple[_Result, frozenset[Step]]:
     except Exception:  # the step that is switched off may be needed; the failure is a result
         return None, frozenset()
     values = {field: getattr(article, field) for field in FIELDS}
-    return {name: (hash(str(value)), _nearness(name, value, page.truth, evaluate)) for name, value in values.items()}, (
+    return {name: (hash(str(value)), nearness(name, value, page.truth, evaluate)) for name, value in values.items()}, (
         acting
     )
 
@@ -256,7 +256,8 @@ def _under(step: Step | Sequence[Step], call: Callable[..., Any], *given: Any) -
         return call(*given), frozenset(active)
 
 
-def _nearness(field: str, value: Any, truth: dict[str, Any], evaluate: ModuleType) -> float | None:
+def nearness(field: str, value: Any, truth: dict[str, Any], evaluate: ModuleType) -> float | None:
+    """Returns how near a field's value is to the truth: 0 to 1; None if the truth is unknown or empty."""
     wanted = truth.get(_KEYS.get(field, field))
     if not wanted:
         return None
@@ -264,8 +265,10 @@ def _nearness(field: str, value: Any, truth: dict[str, Any], evaluate: ModuleTyp
         got, known = set(evaluate.shingles(value)), set(evaluate.shingles(wanted))
     elif isinstance(wanted, list):
         got, known = set(map(fold_text, value)), set(map(fold_text, wanted))
+    elif field == "published":
+        got, known = {str(value or "")[: len(wanted)]}, {wanted}
     else:
-        got, known = {fold_text(str(value or "")[: len(wanted)])}, {fold_text(wanted)}
+        got, known = {fold_text(str(value or ""))}, {fold_text(wanted)}
     return 2 * len(got & known) / (len(got) + len(known)) if got or known else 1.0
 
 
@@ -275,15 +278,15 @@ def _corpus(shared: Path, evaluate: ModuleType) -> Iterator[KnownPage]:
         yield KnownPage((folder / f"{page['id']}.html").read_bytes(), page["url"], page)
 
 
-def _posts(shared: Path, count: int) -> Iterator[KnownPage]:
-    """Yields posts of each site, evenly spread."""
+def posts_of_sites(shared: Path, count: int = 0, name: str = "") -> Iterator[KnownPage]:
+    """Yields `count` posts of each site (0: all), evenly spread, or of the site `name` alone."""
     folder = shared / "sites"
     sys.path.append(str(folder))
     serve = importlib.import_module("serve")
     hosts = serve.load(str(folder), str(folder / "sites.json"))
-    for site in {one["name"]: one for one in hosts.values()}.values():
+    for site in {one["name"]: one for one in hosts.values() if not name or one["name"] == name}.values():
         lines = (folder / f"{site['name']}.truth.jsonl").read_text(encoding="utf-8").splitlines()
-        for line in lines[:: max(len(lines) // count, 1)][:count]:
+        for line in lines[:: max(len(lines) // count, 1) if count else 1][: count or None]:
             truth = json.loads(line)
             path = unquote(urlsplit(truth["url"]).path)
             under = site.get("prefix", "")
