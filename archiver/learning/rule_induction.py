@@ -537,7 +537,10 @@ def _learn_field(name: str, samples: Sequence[Sample], searched: Sequence[_Searc
         best = trials[-1] if best is None or _trial_rank(trials[-1]) > _trial_rank(best) else best
     if best is None:
         return None
-    while not all(best.right) and len(best.rule.select) < _MAX_SELECTORS:
+    # A known value may be wrong, so what one selector reads on every page is not given up for a few more that agree.
+    complete = [t for t in trials if t.rule.coverage >= _ALWAYS_FILLED and _is_accepted(t, samples)]
+    best = max(complete, key=lambda t: (sum(t.right), t.rule.coverage, _trial_rank(t)), default=best)
+    while not complete and not all(best.right) and len(best.rule.select) < _MAX_SELECTORS:
         longer = [
             _try_rule(Rule((*best.rule.select, *t.rule.select), best.rule.attribute), name, searched, known)
             for t in trials
