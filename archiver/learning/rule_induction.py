@@ -497,13 +497,16 @@ def _known_value(article: Article, name: str) -> Value:
 
 
 def agrees_with(name: str, value: Value, known: Value) -> bool:
-    """Returns True if the value that a rule finds agrees with the known value. Texts must be equal, names may be in any
-    order, and times must be the same instant.
+    """Returns True if the value that a rule finds agrees with the known value. Titles may differ in case and
+    punctuation (a platform prints a dash for a hyphen), other texts must be equal, names may be in any order, and times
+    must be the same instant.
     """
     if isinstance(value, Moment) and isinstance(known, Moment):
         return value.at == known.at and known.precision in ("", value.precision)
     if isinstance(value, tuple) and isinstance(known, tuple):
         return set(value) == set(known)
+    if name == "title" and value and known:
+        return fold_text(str(value)) == fold_text(str(known))
     return value == known
 
 
@@ -537,10 +540,7 @@ def _learn_field(name: str, samples: Sequence[Sample], searched: Sequence[_Searc
         best = trials[-1] if best is None or _trial_rank(trials[-1]) > _trial_rank(best) else best
     if best is None:
         return None
-    # A known value may be wrong, so what one selector reads on every page is not given up for a few more that agree.
-    complete = [t for t in trials if t.rule.coverage >= _ALWAYS_FILLED and _is_accepted(t, samples)]
-    best = max(complete, key=lambda t: (sum(t.right), t.rule.coverage, _trial_rank(t)), default=best)
-    while not complete and not all(best.right) and len(best.rule.select) < _MAX_SELECTORS:
+    while not all(best.right) and len(best.rule.select) < _MAX_SELECTORS:
         longer = [
             _try_rule(Rule((*best.rule.select, *t.rule.select), best.rule.attribute), name, searched, known)
             for t in trials
