@@ -466,13 +466,13 @@ def people_beside_heading(page: Page, post: Post, beside: BylineBlock) -> Names:
 
 
 def person_beside_date(page: Page, beside: BylineBlock) -> Names:
-    """Returns the name beside the date in the byline near the heading (`beside`), in a script without letter case.
+    """Returns the name beside the date in the byline near the heading (`beside`) that its form does not show to be one.
 
-    Returns () if there is none, and if it is the name of the site, a label, an organization, or the text of a link that
-    does not lead to a person, such as a section.
+    Returns () if there is none, and if it is the name of the site, a label, a role, or the text of a link that does not
+    lead to a person, such as a section.
     """
     name = name_beside_date(beside, page.date_language)
-    if not name or not is_name(name) or OTHER_PART.match(name) or is_role(name) or is_organization(name):
+    if not name or not is_name(name) or OTHER_PART.match(name) or is_role(name):
         return ()
     folded = fold_text(name)
     if folded in map(fold_text, site_names(page)) or WEAK_ACCOUNTS.match(name):

@@ -544,7 +544,7 @@ _CASELESS = lazy_regex(
     r"(?!.*[؟।॥።])[\u0590-\u109f\u10d0-\u10ff\u1200-\u139f\u1680-\u1c7f\u1cd0-\u1cff\u200c\u200d\u2d80-\u2ddf\ua800-\uabff"
     r"\ufb1d-\ufdff\ufe70-\ufeff\s.'’\-]+"
 )
-_LEAST_LETTERS, _MOST_LETTERS, _MOST_WORDS = 3, 40, 4
+_LEAST_LETTERS, _MOST_LETTERS, _MOST_WORDS = 3, 40, 6
 _SEPARATORS = " \t|·•–—-/@"
 _BETWEEN = _SEPARATORS + ",،၊፣;؛"  # what may stand between a date and a name
 _COMMAS = frozenset(",،၊፣;؛")
@@ -754,8 +754,9 @@ def _without_term(piece: str) -> str:
 
 
 def name_beside_date(beside: BylineBlock, language: str) -> str:
-    """Returns the text that stands beside the date in the byline near the heading (`beside`) and may be a name in a
-    script without letter case; "" if there is none. `language` is the language of the page's dates.
+    """Returns the text that stands beside the date in the byline near the heading (`beside`) and may be a name
+    that is not recognized by its form: it has no letter case, or is that of a group; "" if there is none. `language` is
+    the language of the page's dates.
 
     The line must consist of only the date and this text. A section or a place looks the same, so only the other posts
     of the site can show that it is a name. One word before or after a comma is left out: in a dateline it is a place,
@@ -772,11 +773,18 @@ def name_beside_date(beside: BylineBlock, language: str) -> str:
     joint = before[len(before.rstrip(_BETWEEN)) :] if name else after[: len(after) - len(after.lstrip(_BETWEEN))]
     name = name or other
     words = name.split()
-    if not _LEAST_LETTERS <= len(name) <= _MOST_LETTERS or len(words) > _MOST_WORDS or not _CASELESS.fullmatch(name):
+    if not _LEAST_LETTERS <= len(name) <= _MOST_LETTERS or len(words) > _MOST_WORDS:
+        return ""
+    if not name[0].isupper() and not has_no_case(name):
         return ""
     if not joint.strip() and beside.moment.precision != "day":
         return ""
     return "" if len(words) == 1 and not _COMMAS.isdisjoint(joint) else name
+
+
+def has_no_case(text: str) -> bool:
+    """Returns True if a text is in a script without letter case, other than Han, kana and Hangul."""
+    return _CASELESS.fullmatch(text) is not None
 
 
 def _looks_like_full_name(text: str) -> bool:

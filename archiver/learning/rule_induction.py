@@ -18,7 +18,7 @@ from lxml.etree import _Element as Element
 from archiver.extraction.authors import people_beside_heading, person_beside_date
 from archiver.extraction.blocks import text_width
 from archiver.extraction.body import render_container
-from archiver.extraction.bylines import BylineBlock, byline_beside_heading
+from archiver.extraction.bylines import BylineBlock, byline_beside_heading, has_no_case
 from archiver.extraction.date_parser import Moment
 from archiver.extraction.geotags import format_place_key, publisher_places
 from archiver.extraction.normalization import element_line, fold_text
@@ -573,10 +573,20 @@ def _learn_byline(samples: Sequence[Sample], fields: Mapping[str, Rule]) -> Rule
     rule = Rule((BYLINE,), coverage=sum(map(bool, found)) * share, agreement=sum(right) * share)
     if _is_accepted(_Trial(rule, right, sum(map(bool, found))), samples):
         return rule
-    return _name_beside_date_rule(
-        samples,
-        [person_beside_date(s.page, block[1]) if block else () for s, block in zip(samples, blocks, strict=True)],
-    )
+    known = [
+        block is not None and _stand_in_line(s.article.authors, block[1])
+        for s, block in zip(samples, blocks, strict=True)
+    ]
+    unrecognized = [
+        person_beside_date(s.page, block[1]) if block else () for s, block in zip(samples, blocks, strict=True)
+    ]
+    return _name_beside_date_rule(samples, unrecognized, known)
+
+
+def _stand_in_line(names: Sequence[str], beside: BylineBlock) -> bool:
+    """Returns True if all of the names stand in one line of a byline; False without names."""
+    folded = [fold_text(name) for name in names]
+    return bool(folded) and any(all(name in line for name in folded) for line in map(fold_text, beside.lines))
 
 
 def _block_beside_heading(page: Page, title: Rule, body: Rule) -> tuple[Post, BylineBlock] | None:
@@ -587,20 +597,26 @@ def _block_beside_heading(page: Page, title: Rule, body: Rule) -> tuple[Post, By
     return post, byline_beside_heading(page, post)
 
 
-def _name_beside_date_rule(samples: Sequence[Sample], found: Sequence[tuple[str, ...]]) -> Rule | None:
+def _name_beside_date_rule(
+    samples: Sequence[Sample], found: Sequence[tuple[str, ...]], known: Sequence[bool]
+) -> Rule | None:
     """Returns a rule that reads the text beside the date near the heading as the author, if the texts of the sample
-    posts (`found`) can only be names; otherwise None.
+    posts (`found`) can only be names; otherwise None. `known` tells on which posts known authors stand there.
 
-    Nearly all posts have such a text, it is not the same on all of them, and no post has another author. It is neither
-    a category or tag of a post nor determined by the date, as a weekday or the name of a month is.
+    Nearly all posts have such a text or author, it is not the same on all of them, and no post has another author. It
+    is neither a category or tag of a post nor determined by the date, as a weekday or the name of a month is. A text
+    with letter case may be anything, unless known authors stand in its place on many posts.
     """
     terms = {fold_text(term) for s in samples for term in (*s.article.categories, *s.article.tags)}
     pairs = [(s, fold_text(name)) for s, names in zip(samples, found, strict=True) for name in names]
     names = {name for _, name in pairs}
-    share = len(pairs) / len(samples)
-    if share < _ALWAYS_FILLED or len(names) < 2 or not names.isdisjoint(terms) or _follow_from_dates(pairs):
+    share = sum(bool(texts) or is_known for texts, is_known in zip(found, known, strict=True)) / len(samples)
+    if share < _ALWAYS_FILLED or not names.isdisjoint(terms) or _follow_from_dates(pairs):
         return None
     if any(s.article.authors and {fold_text(a) for a in s.article.authors} != {name} for s, name in pairs):
+        return None
+    in_case = not all(map(has_no_case, names))
+    if sum(known) < MIN_POSTS // 2 if in_case else len(names) < 2:
         return None
     return Rule((NAME_BESIDE_DATE,), coverage=share, agreement=share)
 

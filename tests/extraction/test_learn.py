@@ -457,6 +457,33 @@ def test_another_text_beside_the_date_is_no_author(line: str, texts: tuple[str, 
     assert names_read(line, texts, head) == {()}
 
 
+PERSONS, GROUPS = ("Ida Brandt", "Nils Holm", "Omar Reyes"), ("The Harbour Crew", "Tide working group", "Types Team")
+
+
+def read_with_known_authors(texts: tuple[str, ...], *, known: bool) -> set[tuple[str, tuple[str, ...]]]:
+    """Return text and authors of posts with "DATE · TEXT" below the heading. If `known`, a feed names the persons."""
+
+    def theme(post: SamplePost, others: object = ()) -> str:
+        return dated(post, "{date} · {text}", texts)
+
+    def text(post: SamplePost) -> str:
+        return next(text for text in texts if f"· {text}<" in theme(post))
+
+    posts = sample_posts(40)
+    learned_from = [
+        replace(s, article=replace(s.article, authors=(text(post),))) if known and text(post) in PERSONS else s
+        for s, post in zip(samples(theme, posts[:25]), posts, strict=False)
+    ]
+    rules = learn_rules(learned_from)
+    return {(text(post), read(theme, post, rules).authors) for post in posts[25:]}
+
+
+def test_what_stands_in_the_place_of_known_authors_is_an_author_though_it_looks_like_no_name() -> None:
+    texts = (*PERSONS, *GROUPS)
+    assert read_with_known_authors(texts, known=True) == {(text, (text,)) for text in texts}
+    assert read_with_known_authors(GROUPS, known=False) == {(text, ()) for text in GROUPS}
+
+
 @pytest.mark.parametrize("number", ["%w", "%m"])
 def test_a_weekday_or_month_beside_the_date_is_no_author(number: str) -> None:
     words = ("रविवार", "सोमवार", "मंगलवार", "बुधवार", "गुरुवार", "शुक्रवार", "शनिवार", "कार्तिक", "मंसिर")
