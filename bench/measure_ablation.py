@@ -145,15 +145,16 @@ def _passed_on(values: Iterator[Any], step: Step, active: set[Step]) -> Iterator
         yield value
 
 
-def table(steps: Sequence[Step], shared: Path, posts: int) -> Iterator[str]:
-    """Yields the lines of a Markdown table: for each step, on how many pages which field changes, by how much it comes
-    nearer to the truth (+) or farther from it (-), and which cases fail.
+COLUMNS = ("step", "pages on which it acts", "pages that change without it, gain and loss", "cases that fail")
+
+
+def table(steps: Sequence[Step], shared: Path, posts: int) -> Iterator[tuple[str, int, str, str]]:
+    """Yields the rows of a table with these columns: for each step, on how many pages which field changes, by how much
+    it comes nearer to the truth (+) or farther from it (-), and which cases fail.
     """
     evaluate = scorer(shared)
     pages = [*_corpus(shared, evaluate), *posts_of_sites(shared, posts)]
     before = _results(steps, pages, evaluate)
-    yield "| step | pages on which it acts | fields: pages that change, gain and loss | cases that fail |"
-    yield "|---|---|---|---|"
     for step in with_progress(steps, "ablation"):
         after = _results(step, pages, evaluate, before)
         changes = [change for name in FIELDS if (change := _change(name, before.pages, after.pages))]
@@ -161,7 +162,7 @@ def table(steps: Sequence[Step], shared: Path, posts: int) -> Iterator[str]:
         cases = f"{len(failing)}: {', '.join(failing[:3])}{' ...' if len(failing) > 3 else ''}" if failing else "none"
         acts = sum(step in one for one in before.acting)
         name = f"{step.module.rpartition('.')[2]}.{step.name}"
-        yield f"| {name} | {acts} | {'; '.join(changes) or 'nothing'} | {cases} |"
+        yield name, acts, "; ".join(changes) or "nothing", cases
 
 
 _Result = dict[str, tuple[int, float | None]] | None
