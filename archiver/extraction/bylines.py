@@ -507,6 +507,7 @@ def _has_required_form(name: str, kind: str) -> bool:
 # The byline beside the heading of a post, and whole bylines elsewhere.
 
 _SENTENCE_END = lazy_regex(r"[.!?…।。][\"'”’»)]*\s*$")
+_NEXT_SENTENCE = lazy_regex(r"[^\W\d]{3}[.!?…][\"'”’»)]*\s+\S|[。！？]\S")
 _IN_TERM = lazy_regex(r"\s(?:(?:filed|posted|published) )?(?:in|under|to|on|dans|en|em|unter)(?:\s+(?=(\S.*))|$)")
 _HEADING_LABEL_LENGTH = 40  # a line with fewer characters may be a label for the next one: "Last updated:"
 _DATELINE_WORDS = 2  # at most this many words precede the date in a dateline: "NEW YORK, May 3, 2020 - ..."
@@ -667,11 +668,11 @@ def _dates_of_line(
 
 def reads_on(text: str, language: str) -> bool:
     """Returns True if a line is a sentence that only begins like a byline: "Published by Faber on 4 May 2001, the novel
-    sold out." It goes on after its date, and ends as a sentence does.
+    sold out." It goes on after its date, and ends as a sentence does or begins another one.
     """
-    if not _SENTENCE_END.search(text):
-        return False
     after = [piece for piece in pieces_around_dates(text, language)[1:] if not _OF_SECTION.match(piece)]
+    if not (_SENTENCE_END.search(text) or any(map(_NEXT_SENTENCE.search, after))):
+        return False
     return any(len(piece.split()) >= _WORDS_OF_SENTENCE or len(fold_text(piece)) >= _SENTENCE for piece in after)
 
 

@@ -191,8 +191,9 @@ _IMAGE_DAY = lazy_regex(r"/((?:19|20)\d{2})([/-]?)(0[1-9]|1[0-2])\2([0-2]\d|3[01
 _SURE, _UNTRUSTED = 0.8, 0.35
 """If no candidate for the date of publication has at least the first confidence, scripts are searched. If none has the
 second one, less certain dates are added, such as that of the last change."""
-_LISTED = (LISTING, "entry", 0.05)
-"""The source, the locator and the confidence of the date that a list of posts shows beside its link to the post."""
+_LISTED_DAY, _LISTED_MONTH = 0.53, 0.05
+"""The confidence of the date that a list of posts shows beside its link to the post, with and without a day. Such a
+date is only known of sites whose posts show none, so a date in the text of one post is another one."""
 
 
 def precision_bonus(moment: Moment, visible: bool) -> float:
@@ -263,7 +264,7 @@ def listed_date(hint: SourceHint | None) -> list[When]:
     moment = Moment(
         datetime(year, month or 1, day or 1, tzinfo=UTC), "day" if day else "month" if month else "year", False
     )
-    return [Candidate(moment, *_LISTED)]
+    return [Candidate(moment, LISTING, "entry", _LISTED_DAY if day else _LISTED_MONTH)]
 
 
 def modified_candidates(page: Page, post: Post, hint: SourceHint | None, beside: BylineBlock) -> list[When]:

@@ -114,6 +114,16 @@ def test_the_date_on_the_page_wins(tmp_path: Path) -> None:
     assert rows(archive, "select substr(published, 1, 10) from articles where title = 'Tide 3'") == [("2023-12-24",)]
 
 
+def test_the_date_in_a_list_wins_over_one_in_the_text_of_a_post(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    pages = blog(listing(iso_first))
+    told = "<p>The pier was closed (5-8 July 2001) - do you know why? Nobody remembers it (Martin)</p>"
+    pages["/notes/tide-3.html"] = Answer(pages["/notes/tide-3.html"].body.replace(b"<p>", told.encode() + b"<p>", 1))
+    with serving(pages) as site:
+        counts(site.url, archive=archive)
+    assert stored(archive, site.url) == ISO
+
+
 def days_of(archive: Path) -> list[str]:
     return [day for (day,) in rows(archive, "select substr(published, 1, 10) from articles order by 1")]
 
