@@ -165,7 +165,7 @@ def status(options: StatusOptions) -> None:
     refused. 'archiver crawl SITE --missing' fetches only what is missing.
 
     The health of each site is green, amber or red, judged by its own history; each finding says what to do. See
-    docs/operate.md.
+    docs/trouble.md.
 
     \b
     Examples:
