@@ -15,6 +15,7 @@ sys.path.insert(0, str(HERE.parent))
 
 import click  # noqa: E402
 from sqlite_utils import Database  # noqa: E402
+from sqlite_utils.db import Column  # noqa: E402
 
 from archiver.cli.main import COMMANDS, cli  # noqa: E402
 from archiver.model.fields import CAPTURE_KEYS, FIELDS, GEOTAG_KEYS  # noqa: E402
@@ -233,6 +234,8 @@ def commands() -> str:
         "# Commands\n",
         "Every command has `--help`. Errors are one sentence on the standard error. Exit codes: 0 done;\n"
         "1 findings, a partial failure, or something that is not there; 2 wrong usage; 130 stopped by Ctrl-C.\n",
+        "Most commands also have `--archive PATH`, the archive's SQLite file (default: `ARCHIVER_ARCHIVE`, or\n"
+        "output/archive.db), and `--json` or `--csv`, which print data instead of text.\n",
     ]
     context = click.Context(cli, info_name="archiver", terminal_width=WIDTH, max_content_width=WIDTH)
     section = ""
@@ -254,12 +257,28 @@ def _help(command: click.Command, name: str, parent: click.Context, level: str) 
         **{"help_option_names": ["-h", "--help"], **command.context_settings},
     )
     yield f"{level} {context.command_path}\n"
-    yield "```text\n" + command.get_help(context).rstrip() + "\n```\n"
+    shown = context.get_help().splitlines()
+    yield "```text\n" + "\n".join(_without_common_options(shown)).rstrip() + "\n```\n"
     if isinstance(command, click.Group):
         for sub in command.list_commands(context):
             found = command.get_command(context, sub)
             assert found is not None
             yield from _help(found, sub, context, level + "#")
+
+
+COMMON_OPTIONS = ("--archive", "-h, --help", "--json ", "--csv ")
+
+
+def _without_common_options(lines: list[str]) -> Iterator[str]:
+    """Yields the lines of a command's help, without the options that the page describes once."""
+    is_left_out = False
+    for line in lines:
+        if line.startswith("  -"):
+            is_left_out = line.strip().startswith(COMMON_OPTIONS)
+        elif not line.startswith("   "):
+            is_left_out = False
+        if not is_left_out:
+            yield line
 
 
 def fields() -> str:
@@ -319,22 +338,14 @@ def schema() -> str:
     out = [
         NOTE,
         "# The archive's tables\n",
-        "An archive is one SQLite file. Times are ISO 8601 text; lists and objects are JSON text.\n",
+        "An archive is one SQLite file. Times are ISO 8601 text; lists and objects are JSON text. A column without\n"
+        "a type is text; `*` is the key, `?` a column that may be empty, and `->` names the column to which it refers.\n",
+        "```mermaid\nerDiagram\n" + "\n".join(_entities(db)) + "\n```\n",
     ]
     for name in sorted(ours, key=list(TABLES).index):
         out += [f"## {name}\n", TABLES[name] + "\n"]
         keys = {key.column: f"{key.other_table}.{key.other_column}" for key in db[name].foreign_keys}
-        rows = [
-            (
-                f"`{c.name}`",
-                c.type.lower(),
-                "yes" if c.is_pk else "",
-                keys.get(c.name, ""),
-                "no" if c.notnull or c.is_pk else "",
-            )
-            for c in db[name].columns
-        ]
-        out += [*table(("column", "type", "key", "refers to", "may be empty"), rows), ""]
+        out.append(", ".join(_column(c, keys.get(c.name, "")) for c in db[name].columns) + "\n")
         indexes = [
             f"{', '.join(i.columns)}{' (unique)' if i.unique else ''}"
             for i in db[name].indexes
@@ -354,6 +365,26 @@ def schema() -> str:
         db.execute(query)
     db.close()
     return "\n".join(out)
+
+
+def _column(column: Column, target: str) -> str:
+    kind = "" if column.type.lower() == "text" else f" {column.type.lower()}"
+    mark = "*" if column.is_pk else "" if column.notnull else "?"
+    return f"`{column.name}`{mark}{kind}{f' -> {target}' if target else ''}"
+
+
+ENTITIES = (
+    "sites", "runs", "pages", "captures", "articles", "revisions", "clusters",
+    "authors", "categories", "tags", "geotags", "article_authors", "article_categories", "article_tags",
+)  # fmt: skip
+
+
+def _entities(db: Database) -> Iterator[str]:
+    """Yields the lines of a picture of the main tables: a line a reference of one to another."""
+    for name in ENTITIES:
+        for key in db[name].foreign_keys:
+            if key.other_table in ENTITIES and key.other_table != name:
+                yield f'    {key.other_table} ||--o{{ {name} : "{key.column}"'
 
 
 PAGES = {"commands.md": commands, "fields.md": fields, "schema.md": schema}
