@@ -339,7 +339,7 @@ def schema() -> str:
         NOTE,
         "# The archive's tables\n",
         "An archive is one SQLite file. Times are ISO 8601 text; lists and objects are JSON text. A column without\n"
-        "a type is text; `*` is the key, `?` a column that may be empty, and `->` names the column to which it refers.\n",
+        "a type is text; `*` is the key, `?` a column that may be empty, and `->` names what it refers to.\n",
         "```mermaid\nerDiagram\n" + "\n".join(_entities(db)) + "\n```\n",
     ]
     for name in sorted(ours, key=list(TABLES).index):
@@ -382,7 +382,7 @@ ENTITIES = (
 def _entities(db: Database) -> Iterator[str]:
     """Yields the lines of a picture of the main tables: a line a reference of one to another."""
     for name in ENTITIES:
-        for key in db[name].foreign_keys:
+        for key in db.table(name).foreign_keys:
             if key.other_table in ENTITIES and key.other_table != name:
                 yield f'    {key.other_table} ||--o{{ {name} : "{key.column}"'
 
