@@ -639,19 +639,24 @@ class PageMetadata:
         return own[0] if own and len(own) <= 3 else None
 
     def names_of_site(self) -> list[str]:
-        """Returns the site's names in the page's metadata, most reliable first."""
+        """Returns the site's names in the page's metadata, most reliable first. What the page declares as its own title,
+        beside another name of the site, is no name: some themes give it as the name of the application.
+        """
         return list(self._names_of_site)
 
     @cached_property
     def _names_of_site(self) -> tuple[str, ...]:
-        out = self.meta("og:site_name", "application-name", "apple-mobile-web-app-title", "al:ios:app_name")
+        names = self.meta("og:site_name")
+        titles = [title for title in self.meta("og:title") if names and title not in names]
+        out = [*names, *self.meta("application-name", "apple-mobile-web-app-title", "al:ios:app_name")]
         for node in self.of_type("website"):
             out += self.texts(node, "name", "alternateName")
         for node in self.articles()[:3]:
             out += self.texts(node, "publisher")
         for node in self.of_type("organization", "newsmediaorganization"):
             out += self.texts(node, "name")
-        return tuple(dict.fromkeys(t for t in out if not t.startswith(("http:", "https:")) and len(t) < 100))
+        given = (t for t in out if not t.startswith(("http:", "https:")) and len(t) < 100 and t not in titles)
+        return tuple(dict.fromkeys(given))
 
 
 def _meta_names(given: str) -> Iterable[str]:

@@ -109,6 +109,8 @@ def _limit_attributes(tag: re.Match[str]) -> str:
     return tag[0][: tag.start("all") - tag.start()] + given[: found[-1].start()] + tag["after"]
 
 
+_END_OF_DOCUMENT = lazy_regex("</html[^>]*>", re.IGNORECASE)
+"""libxml2 leaves out what follows this tag; a browser puts it into the body (HTML standard, section 13.2.6.4.19)."""
 _TOO_DEEP = etree.XPath("/*" * MAX_DEPTH)
 
 
@@ -516,7 +518,8 @@ def parse_page(
     if decoded.text and not decoded.text.isspace():
         parser = parser_of(encoding="utf-8", huge_tree=True, remove_comments=True, remove_pis=True)
         try:
-            root = etree.fromstring(cut_source(decoded.text).encode("utf-8", errors="replace"), parser)
+            source = cut_source(_END_OF_DOCUMENT.sub("", decoded.text))
+            root = etree.fromstring(source.encode("utf-8", errors="replace"), parser)
         except (etree.XMLSyntaxError, ValueError, AssertionError):
             root = None
     if root is None or not isinstance(root.tag, str):

@@ -170,6 +170,15 @@ def test_oversized_pages_keep_their_beginning() -> None:
     assert div.text == "x"
 
 
+@pytest.mark.parametrize("end", ["</html>", "</HTML >", "</html></html>"])
+def test_what_follows_an_early_end_of_the_document_is_read_as_a_browser_reads_it(end: str) -> None:
+    page = parse_page(
+        f"<html><head><title>a</title></head>{end}<body><a href='/b/'>b</a></body></html>", "http://a.example"
+    )
+    assert [a.get("href") for a in page.index.tag("a")] == ["/b/"]
+    assert page.index.tag("a")[0].getparent().tag == "body"
+
+
 def test_markup_in_scripts_is_not_counted_as_tags() -> None:
     script = "<script>var a = '<div class=\"x' + " + '" y=" + \'" z="\' + ' * 3_000 + "''</script>"
     page = article("<p>The end.</p>", head=script)

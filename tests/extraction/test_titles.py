@@ -88,6 +88,18 @@ def test_a_heading_above_the_menu_that_title_has_beside_a_heading_below_is_the_n
     assert (_NAME in names_in_headings(page)) is is_name
 
 
+def test_a_title_that_the_page_also_gives_as_the_name_of_the_application_is_no_name_of_the_site() -> None:
+    head = (
+        '<meta property="og:site_name" content="Quay Street"><meta property="og:title" content="The ferry moves">'
+        '<meta name="application-name" content="The ferry moves"><title>The ferry moves | Quay Street</title>'
+    )
+    page = (
+        f"<html><head>{head}</head><body><article><h1>The ferry moves</h1><p>{'It moved. ' * 40}</p></article></body>"
+    )
+    assert extract(page, "https://a.example/b/").title == "The ferry moves"
+    assert parse_page(page, "https://a.example/b/").data.names_of_site() == ["Quay Street"]
+
+
 def test_mojibake_in_a_title_is_repaired() -> None:
     assert repair_mojibake_title("The harbour\u00e2\u0080\u0099s ferry") == "The harbour\u2019s ferry"
     assert repair_mojibake_title("Caf\u00e9 \u00c2ge") == "Caf\u00e9 \u00c2ge"
