@@ -188,7 +188,7 @@ def test_a_post_that_leaves_only_the_home_page_is_requested_once(tmp_path: Path)
 
 
 def test_a_new_post_that_shifts_the_pages_and_the_feed_causes_no_other_request(tmp_path: Path) -> None:
-    archive, blog = tmp_path / "a.db", Blog(range(20), a_page=5, in_feed=6)
+    archive, blog = tmp_path / "a.db", Blog(range(20), a_page=5, in_feed=5)
     with archived(blog, archive, "sample_posts=0") as site:
         blog.posts = [*range(25, 19, -1), *blog.posts]  # more than a page, so that the next one has to be read, too
         blog.publish(site.url)
