@@ -289,6 +289,7 @@ class _BylineReader:
             self.pictures.update(fold_text(p) for p in one.pictures)
             is_long = len(one.text) > (SHORT if self.paragraphs > 1 else MIDDLE)
             is_other = is_counted_author(one) or describes_work(self.lines, number) or _names_work(one)
+            is_other |= _RIGHTS.search(one.text) is not None
             if is_long or is_other or reads_on(one.text, self.language):
                 self._stop()
                 continue
@@ -404,7 +405,7 @@ class _BylineReader:
             return False
         if self.paragraphs > 1 or at.number > _NEAR or len(line) > _MAX_CHUNK_LENGTH:
             return False
-        return all(c is chunk or _is_beside_name(c.text) for c in at.line.chunks) and not _RIGHTS.search(line)
+        return all(c is chunk or _is_beside_name(c.text) for c in at.line.chunks)
 
     def _kind_by_look(self, at: _Spot) -> str:
         text = at.chunk.text

@@ -26,7 +26,6 @@ from archiver.markup.text_marks import IMAGE_KINDS
 from archiver.model.fields import BY_NAME, fields_with_choice
 from archiver.model.items import (
     IN_FUTURE,
-    LISTING,
     OTHER_HEADING,
     REFUSED,
     Candidate,
@@ -403,15 +402,13 @@ def resolve_published(
     """Chooses when the post was published: a time or only a day. Returns None if there is no candidate.
 
     `found` are the candidates, `changed` are the candidates for the last change, and `address` is the date in the
-    page's address. Candidates that are in the future at `captured_at` (`is_in_future`) are ignored. The date that a
-    list of posts shows is chosen only if there is no other.
+    page's address. Candidates that are in the future at `captured_at` (`is_in_future`) are ignored.
 
     A time in UTC is converted to the page's own zone if another candidate gives that zone. If no zone is known, and the
     day that the page or its address shows differs from the UTC day by one, returns only the shown day. Two sources that
     agree are preferred to a third that differs from them by more than a day.
     """
     found = [c for c in found if not is_in_future(c.value, captured_at)]
-    found = [c for c in found if c.source != LISTING] or found
     usable = [c for c in found if c.value.precision not in ("month", "year")] or found
     changed_days = {c.value.day for c in changed}
     first = _most_supported(_without_changes(usable, changed), changed_days)

@@ -22,6 +22,7 @@ from archiver.extraction.page import Page
 from archiver.extraction.term_links import is_in_prose, kind_before, rels
 from archiver.extraction.term_names import Terms, clean_term, is_term, text_of_term_link, unique_terms
 
+_PAGER_DEPTH, _PAGER_LINKS = 2, 20
 _ENTRY_DEPTH = 12
 _MOST_OF_ENTRY = 5
 _MOST_HEADINGS = 5
@@ -92,10 +93,17 @@ def category_of_listing(page: Page) -> str:
         return ""
     slug, own = slug_of(address), unquote(address)
     links = (a for a in page.index.tag("a")[:_MAX_LINKS] if slug_of(a.get("href") or "") == slug)
-    names = [text_of_term_link(a) for a in links if unquote(page.join(a.get("href")) or "").rstrip("/") == own]
+    named = [a for a in links if unquote(page.join(a.get("href")) or "").rstrip("/") == own and not _is_in_pager(a)]
+    names = [text_of_term_link(a) for a in named]
     headings = [element_line(h) for tag in ("h1", "h2") for h in page.index.tag(tag)[:_MOST_HEADINGS]]
     names += [text for text in headings if fold_text(clean_term(text)) == fold_text(slug)]
     return next((text for name in names if is_term(text := clean_term(name), sure=True)), "")
+
+
+def _is_in_pager(a: Element) -> bool:
+    """Returns True if a link stands among links to further pages of a list, as "1" and "Prev" on its second page do."""
+    beside = (b for at in islice(a.iterancestors(), _PAGER_DEPTH) for b in islice(at.iter("a"), _PAGER_LINKS))
+    return any(element_line(b).isdecimal() or is_paged(b.get("href") or "") for b in beside)
 
 
 def is_beside_list(el: Element, known: dict[Element, bool]) -> bool:

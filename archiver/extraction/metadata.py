@@ -639,8 +639,8 @@ class PageMetadata:
         return own[0] if own and len(own) <= 3 else None
 
     def names_of_site(self) -> list[str]:
-        """Returns the site's names in the page's metadata, most reliable first. What the page declares as its own title,
-        beside another name of the site, is no name: some themes give it as the name of the application.
+        """Returns the site's names in the page's metadata, most reliable first. What the page declares as its own
+        title, beside another name of the site, is no name: some themes give it as the name of the application.
         """
         return list(self._names_of_site)
 

@@ -1163,9 +1163,12 @@ def _own_hentry_type(page: Page) -> str:
 
 
 def _titles(page: Page) -> tuple[int, int]:
-    """Returns the hashes of the page's <title> and of its first heading. The hash of a missing or empty one is 0."""
-    heading = next((el for tag in ("h1", "h2") for el in page.index.tag(tag)[:1]), None)
-    return _text_hash(page.head_title), _text_hash(element_line(heading)) if heading is not None else 0
+    """Returns the hashes of the page's <title>, and of its first heading or, if it has none, of the title or
+    description that it declares. The hash of a missing or empty one is 0.
+    """
+    headings = (text for tag in ("h1", "h2") for el in page.index.tag(tag)[:1] if (text := element_line(el)))
+    declared = page.data.meta_first("og:title", "description")
+    return _text_hash(page.head_title), _text_hash(next(headings, declared))
 
 
 def _text_hash(text: str) -> int:

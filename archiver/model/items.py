@@ -510,7 +510,7 @@ class PageForm:
     - `hentry`: the post type given by the page's only hentry.
     - `length`: the length of the text on a logarithmic scale (`int.bit_length`).
     - `media`: the number of images and embedded media.
-    - `titles`: the hashes of the <title> and the first heading; 0 for a missing one.
+    - `titles`: the hashes of the <title>, and of the first heading or else a declared title; 0 for a missing one.
     - `date_slot`: the hash of the position in the markup of the date of publication; 0 if the page shows no date or is
       not a post.
     - `declares`: True if the page declares that it is an article, with or without right.

@@ -626,6 +626,11 @@ def test_the_categories_that_a_list_shows_beside_its_entries(markup: str, expect
     [
         ("/category/sea/", '<nav><a href="/category/sea/">The sea</a></nav>', "The sea"),
         ("/category/sea/page/2/", '<a href="https://quay.example/category/sea/">The sea</a>', "The sea"),
+        (
+            "/category/sea/page/2/",
+            '<p><a href="/category/sea/">Prev</a> <a href="/category/sea/">1</a> <b>2</b></p><h2>Sea</h2>',
+            "Sea",
+        ),
         ("/rubrika/%E1%83%96%E1%83%A6%E1%83%95%E1%83%90/", "<h1>Quay</h1><h2>ზღვა</h2>", "ზღვა"),
         ("/category/old-boats/", "<h1>Old boats</h1>", "Old boats"),
         ("/category/sea/", '<h1>Quay</h1><a href="/category/land/">Land</a>', ""),

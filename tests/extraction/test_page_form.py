@@ -56,6 +56,16 @@ def test_markup_of_the_text_is_no_part_of_the_form(text: str) -> None:
     assert tokens(post(text=text)) == tokens(post())
 
 
+def test_a_page_without_headings_differs_from_others_by_the_title_or_description_that_it_declares() -> None:
+    pages = [
+        f'<title>Quayside</title><meta name="description" content="{text}"><div class="name">{text}</div><p>Tar.</p>'
+        for text in ("Ropes", "Anchors")
+    ]
+    first, second = (page_form(parse_page(page, "https://quay.example/1/")).titles for page in pages)
+    assert first[0] == second[0]
+    assert first[1] != second[1]
+
+
 @pytest.mark.parametrize("name", ["post-412", "tag-ropes", "category-sea", "author-ida"])
 def test_names_that_belong_to_one_page_are_no_part_of_the_form(name: str) -> None:
     assert tokens(post().replace('class="piece"', f'class="piece {name}"')) == tokens(post())

@@ -31,6 +31,13 @@ def test_a_page_of_any_size_is_read_in_time(name: str) -> None:
         find_signatures(page, post)
 
 
+def test_who_made_the_theme_is_named_beside_a_copyright_and_is_no_author() -> None:
+    credit = "<nobr>© <span>1970 to 2020</span></nobr><nobr>Theme <a href='https://a.example/t'>Harbour</a></nobr>"
+    frame = f"<aside><footer>{credit}<nobr>by&nbsp;<a href='https://a.example/doe'>Jane_doe</a></nobr></footer></aside>"
+    page = f"<main><article><h1>Bees</h1><p>{'Bees fly far. ' * 30}</p></article>{frame}</main>"
+    assert archiver.extract(page, "https://bees.example/far/").authors == ()
+
+
 def test_a_closing_line_names_the_author_and_a_sentence_does_not() -> None:
     text = "Bees fly far.\n\n{}"
     assert [s.names for s in signatures_in_text(text.format("Written by Jane Doe, who keeps bees."))] == [("Jane Doe",)]

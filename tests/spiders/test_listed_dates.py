@@ -124,6 +124,16 @@ def test_the_date_in_a_list_wins_over_one_in_the_text_of_a_post(tmp_path: Path) 
     assert stored(archive, site.url) == ISO
 
 
+def test_a_day_that_the_list_confirms_wins_over_another_on_the_page(tmp_path: Path) -> None:
+    archive = tmp_path / "a.db"
+    pages = blog(listing(iso_first))
+    shown = b"<ul><li>Harbour Days (5-8 July 2001)</li></ul><div><span>2024-02-11</span></div></body>"
+    pages["/notes/tide-3.html"] = Answer(pages["/notes/tide-3.html"].body.replace(b"</body>", shown))
+    with serving(pages) as site:
+        counts(site.url, archive=archive)
+    assert stored(archive, site.url) == ISO
+
+
 def days_of(archive: Path) -> list[str]:
     return [day for (day,) in rows(archive, "select substr(published, 1, 10) from articles order by 1")]
 
