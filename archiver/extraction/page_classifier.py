@@ -29,6 +29,7 @@ from archiver.extraction.normalization import element_line, fold_text
 from archiver.extraction.page import Page
 from archiver.extraction.post_locator import Post, locate_post, unshown_article
 from archiver.model.items import (
+    EMPTY,
     LISTED_DATE,
     PAGE_OBJECT,
     PAGE_OBJECT_FAILED,
@@ -524,7 +525,7 @@ def _empty(context: _Context) -> Answer | None:
     if body and (page.index.text_length(body[0]) >= 3 or body[0].find(".//img") is not None):
         return None
     refresh = any((el.get("http-equiv") or "").lower() == "refresh" for el in page.index.select("meta[http-equiv]"))
-    return PageKind.OTHER, "redirect-stub" if refresh else "empty"
+    return PageKind.OTHER, "redirect-stub" if refresh else EMPTY
 
 
 def _redirect_stub(context: _Context) -> Answer | None:

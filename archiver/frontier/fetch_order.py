@@ -13,7 +13,7 @@ from datetime import datetime, time, timedelta
 from archiver.discovery.source_hints import HintDigest, dates_claim, details_claim
 from archiver.discovery.url_patterns import is_secondary_listing
 from archiver.model.due_reasons import DueFor
-from archiver.model.items import NEEDS_JAVASCRIPT, DiscoveredURL, DiscoverySource, Outcome, PageKind
+from archiver.model.items import EMPTY, NEEDS_JAVASCRIPT, DiscoveredURL, DiscoverySource, Outcome, PageKind
 
 # Discovery sources come before posts, so that the hints of a feed or an API are known when a post's page is read. The
 # list of a web archive has no hints and may take minutes, so it is read together with the first posts.
@@ -154,7 +154,7 @@ def next_day_end(lastmod: datetime, fetched: datetime) -> datetime | None:
     return next((lastmod + end for end in DAY_ENDS if fetched < lastmod + end), None)
 
 
-MAY_BE_NEW_POST = frozenset({NEEDS_JAVASCRIPT, "empty", "undated", "wall", "http-302", "http-303", "http-307"})
+MAY_BE_NEW_POST = frozenset({NEEDS_JAVASCRIPT, EMPTY, "undated", "wall", "http-302", "http-303", "http-307"})
 """The rules of pages that show no post of their own, although they may belong to a new post: while a site is broken or
 under repair, the address of a new post may, for example, redirect to a login."""
 _NEXT_TRY = timedelta(hours=20)

@@ -1108,10 +1108,13 @@ def _judge_script_pages(content: SiteContent) -> HealthFinding | None:
 
 def _judge_hidden_pages(content: SiteContent) -> HealthFinding:
     lists = "A list continues" if content.hidden == 1 else f"{content.hidden:,} lists continue"
+    where = f"{lists} on pages that only a script or a form requests, for example {content.hidden_example}"
+    if content.is_start_blank:
+        where = f"The start page {content.hidden_example} shows no posts without JavaScript"
     return HealthFinding(
         "hidden-pages",
         "amber",
-        f"{lists} on pages that only a script or a form requests, for example {content.hidden_example}: archiver runs "
+        f"{where}: archiver runs "
         "no scripts and sends no forms, so older posts may be missing. Look for a sitemap, archive, feed or API that "
         "lists them, and crawl its address.",
         figure=content.hidden,

@@ -16,7 +16,7 @@ from archiver.articles.guard import GONE_RULES, HoldRule
 from archiver.discovery.url_patterns import SCOPE
 from archiver.model.due_reasons import Remark
 from archiver.model.fields import OWN_TEXTS
-from archiver.model.items import NEEDS_JAVASCRIPT, UNDATED
+from archiver.model.items import EMPTY, NEEDS_JAVASCRIPT, UNDATED
 from archiver.model.page_rules import is_declared
 from archiver.storage import Database
 from archiver.storage.columns import stored_time
@@ -65,7 +65,8 @@ class SiteContent:
       because of the rule `untaken_rule`.
     - `undated`: the number of pages that listings show as entries, but that show no sign of being posts.
     - `hidden`: the number of lists that continue on pages which archiver cannot request, if these lists show most posts
-      that are known, and no sitemap or API lists the posts.
+      that are known, and no sitemap or API lists the posts. A start page that shows nothing without scripts counts as
+      such a list (`is_start_blank`).
     - `unlisted`: the number of posts that may be gone, because their sources no longer list them, and their pages
       cannot show whether they are gone.
     - `held`: the pages whose new state is not stored until it is confirmed. Those held longest come first.
@@ -97,6 +98,7 @@ class SiteContent:
     mixed_example: str = ""
     hidden: int = 0
     hidden_example: str = ""
+    is_start_blank: bool = False
     outside: int = 0
     outside_example: str = ""
 
@@ -133,6 +135,8 @@ def read_site_content(db: Database, site: str, site_id: int) -> SiteContent:
         [_MAX_TEXT, site, _TEXTS],
     ).fetchall()
     mixed = _with_paragraphs_of_others(texts)
+    hidden, hidden_example, is_start_blank = _lists_with_hidden_pages(db, site_id)
+    outside, outside_example = _links_outside(db, site_id)
     return SiteContent(
         len(articles),
         tuple(_repeated_values(articles)),
@@ -154,8 +158,11 @@ def read_site_content(db: Database, site: str, site_id: int) -> SiteContent:
         len(mixed),
         len(texts),
         min(mixed, default=""),
-        *_lists_with_hidden_pages(db, site_id),
-        *_links_outside(db, site_id),
+        hidden=hidden,
+        hidden_example=hidden_example,
+        is_start_blank=is_start_blank,
+        outside=outside,
+        outside_example=outside_example,
     )
 
 
@@ -173,17 +180,26 @@ _REPORTED_ELSEWHERE = GONE_RULES | {HoldRule.REJECTED}
 _IS_POST = "p.site_id = :site and p.kind = 'post' and p.outcome in ('archived', 'unchanged')"
 
 
-def _lists_with_hidden_pages(db: Database, site_id: int) -> tuple[int, str]:
-    """Returns the number of lists with further pages that cannot be requested, and the URL of one of them. Returns
-    (0, "") if most posts were found elsewhere, or if a sitemap or API lists nearly all of them.
+def _lists_with_hidden_pages(db: Database, site_id: int) -> tuple[int, str, bool]:
+    """Returns the number of lists with further pages that cannot be requested, the URL of one of them, and True if it
+    is the start page, which shows nothing without scripts. Returns (0, "", False) if most posts were found elsewhere,
+    or if a sitemap or API lists nearly all of them.
     """
-    lists = db.execute(
-        "select url, coalesce(listed, '') from pages where site_id = ? and kind = 'listing' "
-        "and outcome = 'not-article' and json_extract(remarks, ?) is not null order by id",
-        [site_id, f'$."{Remark.HIDDEN_PAGES}"'],
+    blank = db.execute(
+        "select p.url, coalesce(p.listed, '') from pages p join sites s on s.id = p.site_id and p.url = s.start_url "
+        f"where s.id = ? and p.outcome = 'not-article' and p.rule in ('{NEEDS_JAVASCRIPT}', '{EMPTY}')",
+        [site_id],
     ).fetchall()
+    lists = (
+        blank
+        or db.execute(
+            "select url, coalesce(listed, '') from pages where site_id = ? and kind = 'listing' "
+            "and outcome = 'not-article' and json_extract(remarks, ?) is not null order by id",
+            [site_id, f'$."{Remark.HIDDEN_PAGES}"'],
+        ).fetchall()
+    )
     if not lists:
-        return 0, ""
+        return 0, "", False
     entries = {int(number) for _, listed in lists for number in listed.split(",") if number}
     values = {"site": site_id, "entries": json.dumps(sorted(entries))}
     posts, shown, declared = db.execute(
@@ -192,9 +208,10 @@ def _lists_with_hidden_pages(db: Database, site_id: int) -> tuple[int, str]:
         f"from pages p where {_IS_POST}",
         values,
     ).fetchone()
-    if 2 * shown < posts or declared >= _NEARLY_ALL * max(1, posts):
-        return 0, ""
-    return len(lists), lists[0][0]
+    elsewhere = not posts if blank else 2 * shown < posts
+    if elsewhere or declared >= _NEARLY_ALL * max(1, posts):
+        return 0, "", False
+    return len(lists), lists[0][0], bool(blank)
 
 
 def _with_paragraphs_of_others(articles: Sequence[tuple[str, str | None, str | None, str]]) -> list[str]:

@@ -127,3 +127,29 @@ def test_a_list_that_only_a_script_continues_is_amber(site: Pages, codes: list[s
         done = crawl(server.url, archive=archive)
     assert [one["code"] for one in findings(archive)] == codes
     assert ("runs no scripts and sends no forms" in done.stdout + done.stderr) == bool(codes)
+
+
+@pytest.mark.parametrize(("with_sitemap", "codes"), [(False, ["hidden-pages"]), (True, [])])
+def test_a_start_page_that_only_a_script_fills_is_amber_if_the_site_has_only_a_feed(
+    with_sitemap: bool, codes: list[str], tmp_path: Path
+) -> None:
+    """A feed has the newest posts; nothing says how many older ones there are."""
+    archive = tmp_path / "archive.db"
+    posts = [f"post-{number}" for number in range(8)]
+    with serving({}) as server:
+        items = "".join(f"<item><title>{name}</title><link>{server.url}{name}</link></item>" for name in posts)
+        rss = f'<rss version="2.0"><channel><title>Quay</title><link>{server.url}</link>{items}</channel></rss>'
+        server.pages = {
+            "/": Answer(SHELL),
+            "/feed.xml": text(rss, **{"Content-Type": "application/rss+xml"}),
+            **{f"/{name}": page(name) for name in posts},
+        }
+        if with_sitemap:
+            server.pages |= {
+                "/robots.txt": text(f"Sitemap: {server.url}sitemap.xml"),
+                "/sitemap.xml": sitemap(server.url),
+            }
+        done = crawl(server.url, archive=archive)
+    assert rows(archive, "select count(*) from articles") == [(8,)]
+    assert [one["code"] for one in findings(archive)] == codes
+    assert ("older posts may be missing" in done.stdout + done.stderr) == bool(codes)
