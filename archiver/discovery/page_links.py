@@ -117,6 +117,8 @@ _NEXT_DATA = ("data-next-url", "data-next-page-url", "data-next-page", "data-loa
 _BUTTON_DATA = ("data-url", "data-href", "data-link", "data-more-url", "data-ajax-url")  # also those of other buttons
 _ON_CLICK = lazy_regex(r"\blocation(?:\.href)?\s*=\s*['\"]([^'\"]+)|\blocation\.(?:assign|replace)\(\s*['\"]([^'\"]+)")
 _MOST_NEXT_DATA = 20
+_FEW_ENTRIES, _MANY_ENTRIES = 5, 50
+"""A page of a list that a program divides into pages has so many entries."""
 _SLIDER_CLASS = lazy_regex(r"swiper|slick|carousel|slider|splide|glide|owl-|flickity|tns-|gallery", re.IGNORECASE)
 _PAGE_DATA = lazy_regex(r"data-(?:\w+-)?(?:page|paged|offset|cursor|skip|maxpages?|max-pages?)(?:-\w+)?")
 _MORE_WORDS = lazy_regex(
@@ -217,7 +219,43 @@ def has_hidden_pages(index: Index, url: str, scope: Scope, links: PageLinks) -> 
     """Returns True if a listing continues on further pages to which no link leads: only a script requests them, or a
     form. `links` are the links of the page; the other parameters are those of `parse_links`.
     """
-    return links.is_listing and not links.next_pages and _Page(index, url, scope, 2100).has_hidden_pages()
+    return links.is_listing and not _has_further_pages(url, links) and _Page(index, url, scope, 2100).has_hidden_pages()
+
+
+_NUMBERED = lazy_regex(r"(?P<list>.*?/)(?:page/(?P<number>\d{1,4})/)?")
+
+
+def _has_further_pages(url: str, links: PageLinks) -> bool:
+    """Returns True if a page of a list links to another page of the list. Links in a menu may look like a pager."""
+    at = _NUMBERED.fullmatch(url)
+    first = at["list"] if at is not None and at["number"] else ""
+    return any(page_number(one.url) != 1 or one.url == first for one in links.next_pages)
+
+
+def usual_next_page(url: str, links: PageLinks, *, is_hidden: bool) -> tuple[DiscoveredURL, ...]:
+    """Returns the address at which most programs put the next page of a list (/page/2/), if the page at `url` is a list
+    without links to further pages, which scripts may insert; () otherwise. Nothing may be there: no page links to it.
+    `is_hidden` is True if the page shows that there are further ones (`has_hidden_pages`).
+    """
+    at = _NUMBERED.fullmatch(url)
+    is_page = is_hidden or _FEW_ENTRIES <= len(links.titles) <= _MANY_ENTRIES
+    has_number = any(page_number(one.url) != 1 for one in links.links)
+    if at is None or has_number or not is_page or not links.is_listing or _has_further_pages(url, links):
+        return ()
+    address = f"{at['list']}page/{int(at['number'] or 1) + 1}/"
+    return (DiscoveredURL(address, DiscoverySource.SEED, PageKind.LISTING, found_on=url),)
+
+
+def _is_pager_without_links(block: etree._Element | None) -> bool:
+    """Returns True if a block consists of the numbers of pages and words such as "Next", and of no links: a script
+    acts when one of them is clicked.
+    """
+    if block is None or next(block.iter("a"), None) is not None:
+        return False
+    texts = [
+        text for child in islice(block, _MOST_NUMBERS + 1) if (text := "".join(map(str, child.itertext())).strip())
+    ]
+    return {"1", "2"} < set(texts) and len(texts) <= _MOST_NUMBERS and any(map(str.isalpha, texts))
 
 
 @lru_cache(maxsize=256)  # the pages of a site share most of their scripts
@@ -315,6 +353,8 @@ class _Page:
             ):
                 return True
         if any({2, 3} <= found and len(found) <= _MOST_NUMBERS for found in numbers.values()):
+            return True
+        if any(map(_is_pager_without_links, {one.getparent() for one in root.iter("span", "li") if one.text == "2"})):
             return True
         scripts = (script.text for script in self.index.tag("script"))
         return any(text and len(text) < _MAX_SCRIPT and _loads_entries(text) for text in scripts)

@@ -17,12 +17,13 @@ from archiver.discovery.soft_404 import SoftNotFoundProfile, profile_from_json
 from archiver.extensions.shared_crawl_state import ArchiveExtension
 from archiver.frontier.fetch_order import SOURCE_KINDS
 from archiver.learning.stored_model import store_soft_not_found
+from archiver.model.due_reasons import Remark
 from archiver.model.items import DiscoveredURL, DiscoverySource, Outcome, PageKind, PageResult
 from archiver.model.urls import Scope, normalize, urlkey
 from archiver.spiders.page_request import FetchedPage, PageRequest, ParsedPage
 from archiver.spiders.parse_response import soft_not_found_of
 from archiver.spiders.run_ending import cannot_crawl
-from archiver.spiders.trap_detector import WALLS
+from archiver.spiders.trap_detector import REPEATED, WALLS
 
 _POST_NAME = re.compile(r"/[^/]+[-_][^/]+[-_][^/]+/?$|/\d{4}/\d\d?/")
 """Matches the path of a link that probably leads to a post: three words, or a date."""
@@ -245,6 +246,16 @@ class HomePage:
     def next_guesses(self, page: PageRequest, parsed: ParsedPage) -> list[DiscoveredURL]:
         """Returns the next well-known address to try after `page`, if that was a guess and wrong."""
         return self._guesses.next(page, parsed)
+
+    def next_of_list(self, page: PageRequest, parsed: ParsedPage, result: PageResult) -> tuple[DiscoveredURL, ...]:
+        """Returns the usual address of the next page of a list without links to further pages, if there may be one: the
+        page shows that there are more, it is the home page of an unknown platform, or it was found in this way itself.
+        """
+        if not parsed.usual_next or result.rule == REPEATED:
+            return ()
+        is_unknown = page.is_seed and parsed.platform in ("", "generic")
+        may_follow = is_unknown or Remark.HIDDEN_PAGES in result.remarks or self._archive.pages.is_guess(page.urlkey)
+        return parsed.usual_next if may_follow else ()
 
     def adopt(self, result: PageResult, parsed: ParsedPage, page: PageRequest) -> PageResult:
         """Returns the home page's result with the first well-known addresses to try, for the kinds of source that the

@@ -335,6 +335,10 @@ class PageQueue:
         self._run.writer.flush()
         return find_known_sources(self._run.db, self._run.site["id"])
 
+    def is_guess(self, key: str) -> bool:
+        """Returns True if the address of the page at this urlkey was guessed."""
+        return page_table.is_guess(self._run.db, key)
+
     def posts_alive(self, source: DiscoverySource, found_on: str) -> int:
         """Writes pending results, then returns how many pages the source at `found_on` should still list: those that it
         listed before and that are not known to be gone.

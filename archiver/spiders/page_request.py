@@ -15,7 +15,7 @@ from scrapy import Request
 from scrapy.http import Response
 
 from archiver.model.due_reasons import REPORTED_CHANGES
-from archiver.model.items import Capture, PageKind, PageResult, RequisiteKind, SourceHint, UsageStatement
+from archiver.model.items import Capture, DiscoveredURL, PageKind, PageResult, RequisiteKind, SourceHint, UsageStatement
 from archiver.model.page_rules import BY_SOURCE
 from archiver.politeness.robots import TDMFile, statements_of_headers
 from archiver.storage.articles import StoredPart
@@ -222,7 +222,7 @@ class ParsedPage:
     """The result of parsing a response: the page result to store, and what else was found.
 
     `follow` is the next request that belongs to the same row, with its address. It requests the target of a redirect,
-    or the next document of a source.
+    or the next document of a source. `usual_next` is the address of the next page of a list that links to none.
     """
 
     result: PageResult
@@ -230,6 +230,7 @@ class ParsedPage:
     is_feed: bool = False
     is_sitemap: bool = False
     platform: str = ""
+    usual_next: tuple[DiscoveredURL, ...] = ()
 
 
 def page_of(request: Request) -> PageRequest | None:

@@ -395,13 +395,13 @@ def _article_page(
         is_post and article.part_of and request.kind is not PageKind.PART and site.scope.contains(article.part_of)
     )
     final = _claimed_part(result, article) if is_claim else _with_outcome(result, article, request)
-    if (
-        links
-        and article.kind is PageKind.LISTING
-        and page_links.has_hidden_pages(page.index, result.final_url, site.scope, links)
-    ):
-        final = replace(final, remarks={Remark.HIDDEN_PAGES: ""})
-    return ParsedPage(final, platform=article.platform)
+    usual_next: tuple[DiscoveredURL, ...] = ()
+    if links and article.kind is PageKind.LISTING:
+        is_hidden = page_links.has_hidden_pages(page.index, result.final_url, site.scope, links)
+        usual_next = page_links.usual_next_page(result.final_url, links, is_hidden=is_hidden)
+        if is_hidden:
+            final = replace(final, remarks={Remark.HIDDEN_PAGES: ""})
+    return ParsedPage(final, platform=article.platform, usual_next=usual_next)
 
 
 def _targets(

@@ -261,7 +261,8 @@ class SiteSpider(Spider):
         result = self.home.adopt(parsed.result, parsed, page) if page.is_seed else parsed.result
         self.home.observe_source(page, result)
         result = archive.run.traps.correct_repeats(result)
-        targets = (*(self._adapted(t) for t in result.targets), *self.home.next_guesses(page, parsed))
+        found = (*result.targets, *self.home.next_of_list(page, parsed, result))
+        targets = (*(self._adapted(t) for t in found), *self.home.next_guesses(page, parsed))
         if not archive.run.keeps_links:
             result = without_links(result, targets)
         elif targets != result.targets:

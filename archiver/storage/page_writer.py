@@ -535,8 +535,11 @@ def withdraw_copies(run: StoringRun, counts: Counts) -> None:
         pages.make_copy(run.db, article_id, original, f"another address of {url}")
 
 
+_GUESSED_KINDS = (PageKind.FEED, PageKind.SITEMAP, PageKind.LISTING)
+
+
 def _is_wrong_guess(run: StoringRun, storing: Storing) -> bool:
-    return storing.known.kind in (PageKind.FEED, PageKind.SITEMAP) and pages.is_wrong_guess(run.db, storing.key)
+    return storing.known.kind in _GUESSED_KINDS and pages.is_wrong_guess(run.db, storing.key)
 
 
 def _store_held(run: StoringRun, storing: Storing) -> Effect:

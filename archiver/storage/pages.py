@@ -1024,20 +1024,29 @@ def count_posts_linked_by_posts(db: Database, site_id: int) -> int:
     return int(rows.fetchone()[0])
 
 
-def is_wrong_guess(db: Database, key: str) -> bool:
-    """Returns True if the page at this urlkey is a guessed address of a feed or sitemap where no such file has ever
-    been found.
+_GUESS = (
+    "select 1 from pages p where urlkey = ? and kind in ('feed', 'sitemap', 'listing') "
+    "and url <> (select start_url from sites where id = p.site_id) and not exists "
+    "(select 1 from page_discoveries d where d.page_id = p.id and d.source <> 'seed') "
+)
+
+
+def is_guess(db: Database, key: str) -> bool:
+    """Returns True if the address of the page at this urlkey, of a feed, a sitemap or a page of a list, was guessed,
+    and nothing has reported it since.
     """
-    return (
-        db.execute(
-            "select 1 from pages p where urlkey = ? and kind in ('feed', 'sitemap') and outcome <> 'not-article' "
-            "and article_id is null and not exists "
-            "(select 1 from page_discoveries d where d.page_id = p.id and d.source <> 'seed') and not exists "
-            "(select 1 from page_discoveries d where d.found_on_page_id = p.id)",
-            [key],
-        ).fetchone()
-        is not None
+    return db.execute(_GUESS, [key]).fetchone() is not None
+
+
+def is_wrong_guess(db: Database, key: str) -> bool:
+    """Returns True if the address of the page at this urlkey was guessed, and no such file or list has ever been found
+    there.
+    """
+    wrong = (
+        "and outcome <> 'not-article' and article_id is null "
+        "and not exists (select 1 from page_discoveries d where d.found_on_page_id = p.id)"
     )
+    return db.execute(_GUESS + wrong, [key]).fetchone() is not None
 
 
 def is_only_from_cdx(db: Database, key: str) -> bool:

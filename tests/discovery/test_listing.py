@@ -5,7 +5,7 @@ from __future__ import annotations
 import lxml.html
 import pytest
 
-from archiver.discovery.page_links import has_hidden_pages, parse_links
+from archiver.discovery.page_links import has_hidden_pages, parse_links, usual_next_page
 from archiver.model.items import PageKind
 from archiver.model.urls import Scope
 from archiver.platforms.selector_index import Index
@@ -57,6 +57,8 @@ def hides_pages(more: str) -> bool:
         "<ul>"
         + "".join(f"<li><a href=\"javascript:__doPostBack('g','Page${n}')\">{n}</a></li>" for n in (2, 3, 4))
         + "</ul>",
+        "<div><span>上一页</span><span>1</span><span>2</span><span>3</span><span>下一页</span></div>",
+        '<nav class="nav-links"><a href="/about/">About</a></nav><button class="load-more">More</button>',
         "<script>document.onscroll = function () { fetch('/api/posts?page=' + page) }</script>",
     ],
 )
@@ -71,6 +73,7 @@ def test_a_list_that_only_a_script_or_a_form_continues(more: str) -> None:
         '<a href="/diary/?page=2">2</a>',
         '<button class="load-more">More</button> <a class="next" rel="next" href="/diary/page/2/">2</a>',
         '<button class="menu-toggle">Menu</button>',
+        "<div><span>1</span><span>2</span><span>3</span><span>4</span><span>5</span></div>",
         '<form action="/search"><input type="submit" value="Search"></form>',
         '<div class="swiper-container"><a href="#" class="swiper-pagination">2</a></div>',
         "<table>" + "".join(f"<td><a href='#'>{n}</a></td>" for n in range(1, 32)) + "</table>",
@@ -101,3 +104,28 @@ def test_the_address_of_a_button_that_shares_the_page_is_no_next_page() -> None:
     more = '<button data-url="https://example.org/notes/9.html">Share</button>'
     tree = lxml.html.fromstring(f"<html><head></head><body>{ENTRIES}{more}</body></html>")
     assert parse_links(Index(tree), "https://example.org/diary/", Scope("example.org")).next_pages == ()
+
+
+@pytest.mark.parametrize(
+    ("here", "entries", "more", "is_hidden", "following"),
+    [
+        ("/", 6, "", False, "/page/2/"),
+        ("/page/2/", 6, "", False, "/page/3/"),
+        ("/diary/", 4, "", True, "/diary/page/2/"),
+        ("/", 2, "", False, ""),
+        ("/", 60, "", False, ""),
+        ("/", 6, '<a class="pager" href="/p/2/">2</a>', False, ""),
+        ("/", 6, '<a href="/page/2/">Older</a>', False, ""),
+        ("/page/2/", 6, '<a class="pager" href="/">1</a>', False, ""),
+        ("/diary.html", 6, "", True, ""),
+    ],
+)
+def test_the_usual_address_of_the_next_page_of_a_list_without_links_to_further_pages(
+    here: str, entries: int, more: str, is_hidden: bool, following: str
+) -> None:
+    listed = "".join(f"<h2><a href='/notes/{n}.html'>Note number {n}</a></h2>" for n in range(entries))
+    index = Index(lxml.html.fromstring(f"<html><head></head><body>{listed}{more}</body></html>"))
+    url = f"https://example.org{here}"
+    links = parse_links(index, url, Scope("example.org"))
+    found = [one.url for one in usual_next_page(url, links, is_hidden=is_hidden)]
+    assert found == ([f"https://example.org{following}"] if following else [])

@@ -153,3 +153,18 @@ def test_a_start_page_that_only_a_script_fills_is_amber_if_the_site_has_only_a_f
     assert rows(archive, "select count(*) from articles") == [(8,)]
     assert [one["code"] for one in findings(archive)] == codes
     assert ("older posts may be missing" in done.stdout + done.stderr) == bool(codes)
+
+
+def test_pages_of_a_list_to_which_only_a_script_links_are_found_at_their_usual_addresses(tmp_path: Path) -> None:
+    archive = tmp_path / "archive.db"
+    pages = scrolled(16)
+    entry = '<article><h2><a href="/n/{0}.html">Entry {0}</a></h2></article>'
+    for number in (1, 2, 3):  # the third has so few entries that it must be the last one
+        entries = "".join(entry.format(n) for n in range(6 * number - 6, min(6 * number, 16)))
+        pages["/" if number == 1 else f"/page/{number}/"] = page("Quay", f"<main>{entries}</main>")
+    with serving(pages) as server:
+        done = crawl(server.url, archive=archive)
+        assert done.returncode == 0
+        assert rows(archive, "select count(*) from articles") == [(16,)]
+        assert [path for path in server.requests if path.startswith("/page/")] == ["/page/2/", "/page/3/"]
+        assert findings(archive) == []
